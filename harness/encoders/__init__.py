@@ -1,0 +1,1 @@
+"""Frozen encoders: words in, layers of vectors out."""

@@ -1,0 +1,1 @@
+"""Small data sets of the project itself, made by seeded generators."""
