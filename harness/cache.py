@@ -1,0 +1,254 @@
+"""The feature store: every unique sentence is encoded once, ever.
+
+A folder per encoder fingerprint and precision. ``words`` holds the context-free layer 0 once per word type
+(where the encoder has one), ``sentences`` the remaining layers of each sentence, (layers, tokens, dim).
+"""
+
+import hashlib
+import logging
+import shutil
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol
+
+import numpy as np
+import torch
+from filelock import FileLock
+from torch import Tensor
+
+from harness.blobs import RECORD_BYTES, BlobFile
+from harness.console import human_bytes, progress
+from harness.errors import CacheError
+from harness.files import write_json
+from harness.protocols import Encoder
+from harness.types import Sentence
+
+log = logging.getLogger(__name__)
+
+Precision = Literal["float16", "float32"]
+_FORMAT = 1
+_FLUSH = 2**24  # bytes gathered before they are written
+
+
+@dataclass(frozen=True)
+class FillReport:
+    """What ``fill`` found and did: unique sentences, how many were there already, tokens encoded."""
+
+    sentences: int
+    found: int
+    tokens_encoded: int
+
+    @property
+    def hit_rate(self) -> float:
+        """Fraction of the unique sentences that did not have to be encoded."""
+        return self.found / self.sentences if self.sentences else 1.0
+
+
+@dataclass(frozen=True)
+class FillPlan:
+    """What ``fill`` would do: unique sentences, those to encode, and the bytes to write."""
+
+    sentences: int
+    missing: tuple[Sentence, ...]
+    bytes: int
+
+
+class LayerSource(Protocol):
+    """Where the layers of a sentence come from."""
+
+    encoder: Encoder
+
+    def plan(self, sentences: Iterable[Sentence]) -> FillPlan:
+        """Say what ``fill`` would do."""
+
+    def fill(self, sentences: Iterable[Sentence], *, check: Callable[[], None]) -> FillReport:
+        """Make sure that the sentences can be read; ``check`` is called now and then, and may raise."""
+
+    def read(self, sentences: Sequence[Sentence]) -> Tensor:
+        """Return float32 (batch, layers, tokens, dim), zero at padded places."""
+
+
+class FeatureStore:
+    """Layers on disk, shared by every run and every process.
+
+    Args:
+        folder: below it, a folder is made for this encoder and precision.
+        encoder: computes what is missing.
+        dtype: precision of what is kept.
+
+    Raises:
+        CacheError: the encoder's vectors depend on what it encoded before, or the folder cannot be made.
+    """
+
+    def __init__(self, folder: Path, encoder: Encoder, *, dtype: Precision = "float16") -> None:
+        if not encoder.cacheable:
+            raise CacheError(f"encoder.state={encoder.state} makes no vectors that can be kept; add cache=none")
+        self.encoder = encoder
+        self.folder = folder / f"{encoder.name}-{encoder.fingerprint[:16]}-{dtype}"
+        self._dtype = np.dtype(dtype)
+        self._word_layers = 1 if encoder.word_layer else 0
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise CacheError(f"{self.folder}: cannot be made ({error.strerror}); set cache_dir=DIR") from None
+        self._lock = FileLock(self.folder / "lock")
+        write_json(
+            self.folder / "meta.json",
+            {
+                "format": _FORMAT,
+                "encoder": encoder.name,
+                "fingerprint": encoder.fingerprint,
+                "state": encoder.state,
+                "num_layers": encoder.num_layers,
+                "dim": encoder.dim,
+                "dtype": dtype,
+            },
+        )
+        self._words = BlobFile(self.folder / f"words-{_FORMAT}")
+        self._sentences = BlobFile(self.folder / f"sentences-{_FORMAT}")
+
+    def plan(self, sentences: Iterable[Sentence]) -> FillPlan:
+        """Say which sentences would be encoded and how many bytes that would write."""
+        unique = list(dict.fromkeys(sentences))
+        new_words = self._new_words(unique)
+        missing = tuple(
+            s for s in unique if _sentence_key(s) not in self._sentences or not new_words.isdisjoint(s)
+        )
+        row = self.encoder.dim * self._dtype.itemsize
+        tokens = sum(map(len, missing))
+        size = tokens * (self.encoder.num_layers - self._word_layers) * row + len(missing) * RECORD_BYTES
+        size += len(new_words) * (row + RECORD_BYTES)
+        return FillPlan(len(unique), missing, size)
+
+    def fill(self, sentences: Iterable[Sentence], *, check: Callable[[], None] = lambda: None) -> FillReport:
+        """Encode and keep what is not there yet; one process at a time writes.
+
+        Raises:
+            CacheError: too little space is left, or what is kept is damaged.
+        """
+        sentences = list(dict.fromkeys(sentences))
+        plan = self.plan(sentences)
+        if not plan.missing:
+            log.info("features: all %s sentences are in %s", f"{plan.sentences:,}", self.folder)
+            return FillReport(plan.sentences, plan.sentences, 0)
+        with self._lock:  # the holder may have written what we miss
+            self._words.recover()
+            self._sentences.recover()
+            plan = self.plan(sentences)
+            if plan.missing:
+                self._check_space(plan)
+                self._encode(plan.missing, check)
+        return FillReport(plan.sentences, plan.sentences - len(plan.missing), sum(map(len, plan.missing)))
+
+    def read(self, sentences: Sequence[Sentence]) -> Tensor:
+        """Return float32 (batch, layers, tokens, dim), zero at padded places."""
+        longest = max(map(len, sentences), default=0)
+        shape = (len(sentences), self.encoder.num_layers, longest, self.encoder.dim)
+        layers = np.zeros(shape, dtype=np.float32)  # (batch, layers, tokens, dim)
+        words: dict[str, np.ndarray] = {}
+        for row, sentence in zip(layers, sentences, strict=True):
+            n = len(sentence)
+            blob = self._sentences.read(_sentence_key(sentence))
+            row[self._word_layers :, :n] = np.frombuffer(blob, self._dtype).reshape(-1, n, shape[3]) if n else 0
+            if self._word_layers:
+                for t, word in enumerate(sentence):
+                    if word not in words:
+                        words[word] = np.frombuffer(self._words.read(_word_key(word)), self._dtype)
+                    row[0, t] = words[word]
+        return torch.from_numpy(layers)
+
+    def _new_words(self, sentences: Iterable[Sentence]) -> set[str]:
+        if not self._word_layers:
+            return set()
+        return {word for word in set().union(*sentences) if _word_key(word) not in self._words}
+
+    def _check_space(self, plan: FillPlan) -> None:
+        free = shutil.disk_usage(self.folder).free
+        log.info(
+            "features: encoding %s of %s sentences (%s tokens), %s to write to %s (%s free)",
+            f"{len(plan.missing):,}",
+            f"{plan.sentences:,}",
+            f"{sum(map(len, plan.missing)):,}",
+            human_bytes(plan.bytes),
+            self.folder,
+            human_bytes(free),
+        )
+        if plan.bytes > free:
+            raise CacheError(
+                f"{self.folder}: the features take {human_bytes(plan.bytes)}, {human_bytes(free)} are free; "
+                "set cache_dir=DIR, encode less with data.fraction=F, or do without: cache=none"
+            )
+
+    def _encode(self, missing: Sequence[Sentence], check: Callable[[], None]) -> None:
+        words: dict[bytes, bytes] = {}
+        sentences: dict[bytes, bytes] = {}
+        waiting = 0
+        for index, layers in progress(self.encoder.encode(missing), "encoding", total=len(missing)):
+            sentence = missing[index]
+            kept = _rounded(layers, self._dtype)  # (layers, tokens, dim)
+            if (key := _sentence_key(sentence)) not in self._sentences:
+                sentences[key] = kept[self._word_layers :].tobytes()
+            waiting += kept.nbytes
+            if self._word_layers:
+                for word, vector in zip(sentence, kept[0], strict=True):
+                    if (key := _word_key(word)) not in self._words:
+                        words.setdefault(key, vector.tobytes())
+            if waiting >= _FLUSH:
+                self._flush(words, sentences)
+                waiting = 0
+                check()
+        self._flush(words, sentences)
+
+    def _flush(self, words: dict[bytes, bytes], sentences: dict[bytes, bytes]) -> None:
+        self._words.append(words.items())  # before the sentences that are read through them
+        self._sentences.append(sentences.items())
+        words.clear()
+        sentences.clear()
+
+
+class Uncached:
+    """Layers computed whenever they are asked for: no disk, and the price of an encoding every epoch."""
+
+    def __init__(self, encoder: Encoder, *, dtype: Precision = "float16") -> None:
+        self.encoder = encoder
+        self._dtype = np.dtype(dtype)
+
+    def plan(self, sentences: Iterable[Sentence]) -> FillPlan:
+        """Nothing is written; every sentence is encoded whenever it is read."""
+        unique = tuple(dict.fromkeys(sentences))
+        return FillPlan(len(unique), unique, 0)
+
+    def fill(self, sentences: Iterable[Sentence], *, check: Callable[[], None] = lambda: None) -> FillReport:
+        """Do nothing."""
+        check()
+        log.info("features: cache=none, sentences are encoded anew in every epoch")
+        return FillReport(len(set(sentences)), 0, 0)
+
+    def read(self, sentences: Sequence[Sentence]) -> Tensor:
+        """Return float32 (batch, layers, tokens, dim), rounded as a store would."""
+        longest = max(map(len, sentences), default=0)
+        layers = torch.zeros(len(sentences), self.encoder.num_layers, longest, self.encoder.dim)
+        for row, encoded in self.encoder.encode(sentences):  # (layers, tokens, dim)
+            layers[row, :, : encoded.shape[1]] = torch.from_numpy(_rounded(encoded, self._dtype).astype(np.float32))
+        return layers  # (batch, layers, tokens, dim)
+
+
+def _rounded(layers: Tensor, dtype: np.dtype) -> np.ndarray:
+    with np.errstate(over="ignore"):
+        kept = layers.numpy().astype(dtype)
+    if not np.isfinite(kept).all():
+        raise CacheError(f"a vector does not fit {dtype}, or is not finite; set cache_dtype=float32")
+    return kept
+
+
+def _sentence_key(sentence: Sentence) -> bytes:
+    digest = hashlib.blake2b(digest_size=16)
+    for word in sentence:
+        encoded = word.encode("utf-8", "surrogatepass")
+        digest.update(len(encoded).to_bytes(4, "little") + encoded)
+    return digest.digest()
+
+
+def _word_key(word: str) -> bytes:
+    return _sentence_key((word,))

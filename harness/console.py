@@ -1,0 +1,36 @@
+"""What a person sees while a run goes on: log lines, progress bars, sizes in words."""
+
+import logging
+import sys
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
+T = TypeVar("T")
+_UNITS = ("B", "KB", "MB", "GB", "TB")
+
+
+def configure_logging() -> None:
+    """Send INFO and above to stderr, one line each; idempotent."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S", force=True)
+    for noisy in ("wandb", "urllib3", "filelock", "pooch", "datasets", "fsspec"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+def progress(items: Iterable[T], what: str, *, total: int | None = None) -> Iterator[T]:
+    """Iterate with a progress bar, silent where stderr is not a terminal."""
+    if not sys.stderr.isatty():
+        yield from items
+        return
+    from rich.console import Console
+    from rich.progress import track
+
+    yield from track(items, what, total=total, console=Console(stderr=True), transient=True)
+
+
+def human_bytes(size: float) -> str:
+    """Return a size in bytes with three digits and a unit: ``1.23 GB``."""
+    for unit in _UNITS:
+        if size < 1000 or unit == _UNITS[-1]:
+            return f"{size:.3g} {unit}"
+        size /= 1000
+    raise AssertionError

@@ -1,0 +1,256 @@
+"""The biLM of ELMo: character CNN, and two stacks of projected LSTMs that never meet.
+
+Source: Peters et al. 2018 (arXiv 1802.05365), section 3; exact operations as in the official code.
+Parameters keep the layout of the official file, so that loading and exporting copy them unchanged.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from harness.encoders.options import NUM_CHARACTERS, BiLmOptions, lstm_cell_name
+
+_BLOCK = 1024  # positions whose input products are computed at once: bounds memory on long sentences
+
+
+@dataclass(frozen=True)
+class LstmState:
+    """State of one LSTM: ``hidden`` (rows, projection_dim), ``cell`` (rows, lstm_dim)."""
+
+    hidden: Tensor
+    cell: Tensor
+
+
+BiLmState = tuple[tuple[LstmState, ...], tuple[LstmState, ...]]  # [direction][layer]
+
+
+@dataclass(frozen=True)
+class Packing:
+    """Sentences laid end to end without padding, and the order in which an LSTM visits them.
+
+    Attributes:
+        starts: first position of each sentence.
+        batch_sizes: number of sentences that are longer than t, for each step t.
+        orders: per direction, int64 (positions,): position visited, time-major.
+    """
+
+    starts: tuple[int, ...]
+    batch_sizes: tuple[int, ...]
+    orders: tuple[Tensor, Tensor]
+
+    @classmethod
+    def of(cls, lengths: Sequence[int], device: torch.device | None = None) -> "Packing":
+        """Lay out sentences of the given lengths, which must not increase and not be 0."""
+        sizes = torch.tensor(lengths)  # (rows,)
+        starts = torch.cumsum(sizes, 0) - sizes  # (rows,)
+        steps = torch.arange(int(sizes[0]))  # (steps,)
+        batch_sizes = (sizes[None, :] > steps[:, None]).sum(dim=1)  # (steps,)
+        time = steps.repeat_interleave(batch_sizes)  # (positions,)
+        first = torch.cumsum(batch_sizes, 0) - batch_sizes  # (steps,)
+        row = torch.arange(len(time)) - first.repeat_interleave(batch_sizes)  # (positions,)
+        forward, backward = starts[row] + time, starts[row] + sizes[row] - 1 - time  # (positions,)
+        return cls(tuple(starts.tolist()), tuple(batch_sizes.tolist()), (forward.to(device), backward.to(device)))
+
+
+class CharCnn(nn.Module):
+    """Character ids of a word to its context-free vector."""
+
+    def __init__(self, options: BiLmOptions) -> None:
+        super().__init__()
+        self.options = options
+        n_filters = options.n_filters
+        self.char_embed = nn.Parameter(torch.empty(NUM_CHARACTERS, options.char_dim))
+        self.conv_weight = nn.ParameterList(torch.empty(1, w, options.char_dim, n) for w, n in options.filters)
+        self.conv_bias = nn.ParameterList(torch.empty(n) for _, n in options.filters)
+        highways = range(options.n_highway)
+        self.carry_weight = nn.ParameterList(torch.empty(n_filters, n_filters) for _ in highways)
+        self.carry_bias = nn.ParameterList(torch.empty(n_filters) for _ in highways)
+        self.transform_weight = nn.ParameterList(torch.empty(n_filters, n_filters) for _ in highways)
+        self.transform_bias = nn.ParameterList(torch.empty(n_filters) for _ in highways)
+        if options.projects_words:
+            self.proj_weight = nn.Parameter(torch.empty(n_filters, options.projection_dim))
+            self.proj_bias = nn.Parameter(torch.empty(options.projection_dim))
+
+    def forward(self, char_ids: Tensor) -> Tensor:
+        """Map int64 (words, chars) to float (words, projection_dim).
+
+        In-word padding is an ordinary character here: it takes part in the convolutions.
+        """
+        table = F.pad(self.char_embed, (0, 0, 1, 0))  # (262, char_dim): row 0, the mask id, is zero
+        chars = F.embedding(char_ids, table).transpose(1, 2)  # (words, char_dim, chars)
+        activation = torch.relu if self.options.activation == "relu" else torch.tanh
+        convolved = []
+        for weight, bias in zip(self.conv_weight, self.conv_bias, strict=True):
+            windows = F.conv1d(chars, weight[0].permute(2, 1, 0), bias)  # (words, filters, windows)
+            convolved.append(activation(windows.amax(dim=2)))  # (words, filters)
+        words = torch.cat(convolved, dim=1)  # (words, n_filters)
+        for k in range(self.options.n_highway):
+            # The file's "carry" gate weights the transformed part, not what is carried.
+            gate = torch.sigmoid(words @ self.carry_weight[k] + self.carry_bias[k])  # (words, n_filters)
+            transformed = torch.relu(words @ self.transform_weight[k] + self.transform_bias[k])  # (words, n_filters)
+            words = gate * transformed + (1 - gate) * words  # (words, n_filters)
+        if self.options.projects_words:
+            words = words @ self.proj_weight + self.proj_bias  # (words, projection_dim)
+        return words
+
+
+class ProjectedLstm(nn.Module):
+    """One LSTM layer of one direction, with clipped cell and clipped projected output."""
+
+    def __init__(self, options: BiLmOptions) -> None:
+        super().__init__()
+        self.options = options
+        dim, width = options.lstm_dim, options.projection_dim
+        self.weight = nn.Parameter(torch.empty(2 * width, 4 * dim))  # rows: input, then recurrent
+        self.bias = nn.Parameter(torch.empty(4 * dim))  # gate order of TensorFlow: input, candidate, forget, output
+        if options.projects_states:
+            self.projection = nn.Parameter(torch.empty(dim, width))
+
+    def forward(self, inputs: Tensor, batch_sizes: Sequence[int], state: LstmState) -> tuple[Tensor, LstmState]:
+        """Run over packed sentences.
+
+        Args:
+            inputs: (positions, projection_dim), time-major.
+            batch_sizes: rows at each step, not increasing.
+            state: of the rows before the first step.
+
+        Returns:
+            outputs (positions, projection_dim) in the order of ``inputs``, and each row's state after
+            its last step.
+        """
+        width = self.options.projection_dim
+        input_weight, recurrent_weight = self.weight[:width], self.weight[width:]  # (projection_dim, 4 * dim)
+        hidden, cell = state.hidden, state.cell  # (rows, projection_dim), (rows, dim)
+        outputs: list[Tensor] = []
+        finished: list[tuple[Tensor, Tensor]] = []
+        position = 0
+        for block in _blocks(batch_sizes):
+            block_end = position + sum(block)
+            block_gates = torch.addmm(self.bias, inputs[position:block_end], input_weight)  # (block, 4 * dim)
+            for step_gates in block_gates.split(block):  # (rows, 4 * dim)
+                rows = len(step_gates)
+                if rows < len(hidden):
+                    finished.append((hidden[rows:], cell[rows:]))
+                    hidden, cell = hidden[:rows], cell[:rows]
+                hidden, cell = self._step(torch.addmm(step_gates, hidden, recurrent_weight), cell)
+                outputs.append(hidden)
+            position = block_end
+        finished.append((hidden, cell))
+        last_hidden, last_cell = (torch.cat(parts[::-1]) for parts in zip(*finished, strict=True))
+        return torch.cat(outputs), LstmState(last_hidden, last_cell)
+
+    def _step(self, gates: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
+        """Map gates (rows, 4 * dim) and cell (rows, dim) to the new hidden and cell."""
+        input_gate, candidate, forget_gate, output_gate = gates.chunk(4, dim=1)  # (rows, dim) each
+        # The forget bias of 1 is added at run time: it is not in the file.
+        cell = torch.sigmoid(forget_gate + 1) * cell + torch.sigmoid(input_gate) * torch.tanh(candidate)  # (rows, dim)
+        if self.options.cell_clip is not None:
+            cell = cell.clamp(-self.options.cell_clip, self.options.cell_clip)  # (rows, dim)
+        hidden = torch.sigmoid(output_gate) * torch.tanh(cell)  # (rows, dim)
+        if self.options.projects_states:
+            hidden = hidden @ self.projection  # (rows, projection_dim)
+            if self.options.proj_clip is not None:
+                hidden = hidden.clamp(-self.options.proj_clip, self.options.proj_clip)  # (rows, projection_dim)
+        return hidden, cell
+
+
+class BiLm(nn.Module):
+    """Word vectors to layers of contextual vectors, in both directions."""
+
+    def __init__(self, options: BiLmOptions) -> None:
+        super().__init__()
+        self.options = options
+        self.char_cnn = CharCnn(options)
+        self.directions = nn.ModuleList(
+            nn.ModuleList(ProjectedLstm(options) for _ in range(options.n_layers)) for _ in range(2)
+        )
+
+    def zero_state(self, rows: int) -> BiLmState:
+        """Return the all-zero state of ``rows`` sentences."""
+        like, options = self.char_cnn.char_embed, self.options
+        zero = LstmState(like.new_zeros(rows, options.projection_dim), like.new_zeros(rows, options.lstm_dim))
+        return (zero,) * options.n_layers, (zero,) * options.n_layers
+
+    def forward(self, words: Tensor, packing: Packing, state: BiLmState) -> tuple[Tensor, BiLmState]:
+        """Run both directions over packed sentences that carry their boundary tokens.
+
+        Args:
+            words: (positions, projection_dim), sentences end to end, longest first.
+            packing: the layout of the sentences.
+            state: each row's state before its first step.
+
+        Returns:
+            layers (n_layers + 1, positions, 2 * projection_dim), layer 0 being the word vector twice, and
+            each row's state afterwards.
+        """
+        layers = [torch.cat([words, words], dim=1)]  # (positions, 2 * projection_dim)
+        outputs: list[list[Tensor]] = []
+        after: list[tuple[LstmState, ...]] = []
+        for lstms, order, before in zip(self.directions, packing.orders, state, strict=True):
+            direction, last = self._run(lstms, words[order], packing.batch_sizes, before)
+            back = torch.argsort(order)  # (positions,)
+            outputs.append([layer[back] for layer in direction])  # (positions, projection_dim) each
+            after.append(last)
+        layers += [torch.cat(pair, dim=1) for pair in zip(*outputs, strict=True)]
+        return torch.stack(layers), (after[0], after[1])
+
+    def _run(
+        self, lstms: nn.Module, inputs: Tensor, batch_sizes: Sequence[int], before: Sequence[LstmState]
+    ) -> tuple[list[Tensor], tuple[LstmState, ...]]:
+        outputs: list[Tensor] = []
+        after: list[LstmState] = []
+        assert isinstance(lstms, nn.ModuleList)
+        for layer, (lstm, state) in enumerate(zip(lstms, before, strict=True)):
+            output, last = lstm(inputs, batch_sizes, state)  # (positions, projection_dim)
+            if layer > 0 and self.options.use_skip_connections:
+                output = output + inputs  # the recurrent state stays the value before the addition
+            outputs.append(output)
+            after.append(last)
+            inputs = output
+        return outputs, tuple(after)
+
+
+def official_names(options: BiLmOptions) -> dict[str, str]:
+    """Map each parameter of a ``BiLm`` to its dataset in the official file."""
+    names = {"char_cnn.char_embed": "char_embed"}
+    for i in range(len(options.filters)):
+        names[f"char_cnn.conv_weight.{i}"] = f"CNN/W_cnn_{i}"
+        names[f"char_cnn.conv_bias.{i}"] = f"CNN/b_cnn_{i}"
+    for k in range(options.n_highway):
+        for gate in ("carry", "transform"):
+            names[f"char_cnn.{gate}_weight.{k}"] = f"CNN_high_{k}/W_{gate}"
+            names[f"char_cnn.{gate}_bias.{k}"] = f"CNN_high_{k}/b_{gate}"
+    if options.projects_words:
+        names |= {"char_cnn.proj_weight": "CNN_proj/W_proj", "char_cnn.proj_bias": "CNN_proj/b_proj"}
+    for direction in range(2):
+        for layer in range(options.n_layers):
+            lstm, cell = f"directions.{direction}.{layer}", lstm_cell_name(direction, layer)
+            names |= {f"{lstm}.weight": f"{cell}/W_0", f"{lstm}.bias": f"{cell}/B"}
+            if options.projects_states:
+                names[f"{lstm}.projection"] = f"{cell}/W_P_0"
+    return names
+
+
+def build_bilm(options: BiLmOptions, weights: Mapping[str, Tensor]) -> BiLm:
+    """Return a frozen biLM with the given weights, by their official names."""
+    with torch.device("meta"):
+        bilm = BiLm(options)
+    parameters = {name: weights[dataset] for name, dataset in official_names(options).items()}
+    bilm.load_state_dict(parameters, assign=True)
+    return bilm.eval().requires_grad_(False)
+
+
+def _blocks(batch_sizes: Sequence[int]) -> list[list[int]]:
+    """Cut the steps into runs of about ``_BLOCK`` positions."""
+    blocks: list[list[int]] = [[]]
+    filled = 0
+    for rows in batch_sizes:
+        if blocks[-1] and filled + rows > _BLOCK:
+            blocks.append([])
+            filled = 0
+        blocks[-1].append(rows)
+        filled += rows
+    return blocks

@@ -1,0 +1,51 @@
+"""The state after a fixed text: where every sentence starts under ``state=warm``.
+
+The state is written down once per encoder, so that another machine's or another day's rounding never
+changes the vectors of a store that is half filled.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+
+from harness.encoders.bilm import BiLmState, LstmState
+from harness.files import write_tensors
+
+# Plain running text, tokenised as ELMo's training text was; the state settles after a few sentences.
+BURN_IN = (
+    "The town council met on Monday evening to talk about the new bridge .",
+    "Most of those who came had lived beside the river all their lives .",
+    '" We were promised a decision two years ago , " said one of them .',
+    "The mayor answered that the money was there , but the plans were not .",
+    "In the end they agreed to meet again before the end of the month .",
+    "A week later the first drawings were shown to the public , and few people liked them .",
+    "It rained for most of that autumn , and the old road was closed twice .",
+    "By then nobody doubted that something had to be done .",
+)
+
+
+def load_or_make_state(path: Path, make: Callable[[], BiLmState], *, device: torch.device) -> BiLmState:
+    """Return the state kept at ``path``; make and keep it where there is none yet."""
+    if not path.exists():
+        made = make()
+        write_tensors(
+            path,
+            {
+                f"{direction}.{layer}.{part}": getattr(state, part).contiguous().cpu()
+                for direction, states in enumerate(made)
+                for layer, state in enumerate(states)
+                for part in ("hidden", "cell")
+            },
+        )
+    tensors = load_file(path, device=str(device))
+    layers = range(len(tensors) // 4)
+
+    def states(direction: int) -> tuple[LstmState, ...]:
+        return tuple(
+            LstmState(tensors[f"{direction}.{layer}.hidden"], tensors[f"{direction}.{layer}.cell"])
+            for layer in layers
+        )
+
+    return states(0), states(1)

@@ -1,0 +1,45 @@
+"""Words to character ids, as the official biLM was trained on them.
+
+Source: reference code of ELMo (``UnicodeCharsVocabulary`` of bilm-tf, ``ELMoCharacterMapper`` of AllenNLP).
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+BOS, EOS = "<S>", "</S>"  # these two strings stand for the sentence boundaries
+
+# Raw ids: 0-255 are UTF-8 bytes. Every id is stored plus one, so that 0 is left for a masked token.
+_BEGIN_SENTENCE, _END_SENTENCE, _BEGIN_WORD, _END_WORD, _PADDING = 256, 257, 258, 259, 260
+
+
+def char_ids(words: Sequence[str], *, max_chars: int = 50) -> Tensor:
+    """Map words to the character ids of the biLM.
+
+    A word is cut after ``max_chars - 2`` *bytes*, which may split a multi-byte character; nothing is
+    lower-cased and there is no unknown character.
+
+    Args:
+        words: any strings; ``<S>`` and ``</S>`` become the sentence boundaries.
+        max_chars: slots a word, begin and end marks included.
+
+    Returns:
+        int64 (words, max_chars), ids in [1, 261].
+    """
+    ids = np.full((len(words), max_chars), _PADDING, dtype=np.int64)  # (words, chars)
+    for row, word in zip(ids, words, strict=True):
+        content = _content(word)[: max_chars - 2]
+        row[0] = _BEGIN_WORD
+        row[1 : len(content) + 1] = content
+        row[len(content) + 1] = _END_WORD
+    return torch.from_numpy(ids + 1)
+
+
+def _content(word: str) -> list[int]:
+    if word == BOS:
+        return [_BEGIN_SENTENCE]
+    if word == EOS:
+        return [_END_SENTENCE]
+    return list(word.encode("utf-8", "ignore"))

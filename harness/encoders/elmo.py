@@ -1,0 +1,230 @@
+"""ELMo as a frozen encoder: words to layers, with a stated policy for the LSTM state."""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from harness.download import local_file
+from harness.encoders.bilm import BiLmState, LstmState, Packing, build_bilm
+from harness.encoders.burn_in import BURN_IN, load_or_make_state
+from harness.encoders.char_ids import BOS, EOS, char_ids
+from harness.encoders.options import BiLmOptions, read_options
+from harness.encoders.weights import file_digest, read_weights
+from harness.types import Sentence
+
+StatePolicy = Literal["zeros", "warm", "carry"]
+_CHARS_AT_ONCE = 256  # words whose characters are convolved at once
+_WORDS_KEPT = 2**15  # word vectors kept between batches
+
+
+def load_elmo(
+    *,
+    name: str,
+    options: str,
+    weights: str,
+    state: StatePolicy = "zeros",
+    cache_dir: str,
+    max_tokens: int = 4096,
+    carry_rows: int = 32,
+    device: str = "cpu",
+) -> "ElmoEncoder":
+    """Load a biLM in the official layout.
+
+    Args:
+        name: a short name for tables.
+        options: path or URL of the ``options.json``.
+        weights: path or URL of the ``.hdf5``.
+        state: see ``ElmoEncoder``.
+        cache_dir: downloads and burnt-in states are kept below it.
+        max_tokens: see ``ElmoEncoder``.
+        carry_rows: see ``ElmoEncoder``.
+        device: where to compute.
+
+    Raises:
+        WeightsError: a file is missing, damaged or does not fit the other.
+        DownloadError: a URL cannot be fetched.
+    """
+    downloads = Path(cache_dir) / "encoders" / name
+    options_path, weights_path = local_file(options, folder=downloads), local_file(weights, folder=downloads)
+    architecture = read_options(options_path)
+    tensors = read_weights(weights_path, architecture)
+    return ElmoEncoder(
+        name=name,
+        options=architecture,
+        weights=tensors,
+        weights_digest=file_digest(weights_path),
+        state=state,
+        cache_dir=Path(cache_dir),
+        max_tokens=max_tokens,
+        carry_rows=carry_rows,
+        device=device,
+    )
+
+
+class ElmoEncoder:
+    """A frozen biLM behind the ``Encoder`` protocol.
+
+    The official code carries LSTM state from one batch to the next, so that a sentence's vectors depend
+    on what was encoded before it. ``zeros`` starts every sentence from the zero state, ``warm`` from the
+    state after one fixed burn-in text; both make a sentence's vectors its own. ``carry`` is the official
+    behaviour: sentences are taken in the given order, ``carry_rows`` at a time, and row i goes on from
+    the last state of row i.
+
+    Args:
+        name: a short name for tables.
+        options: the architecture.
+        weights: official dataset name -> tensor.
+        weights_digest: identifies the weights.
+        state: the state policy.
+        cache_dir: where a burnt-in state is kept.
+        max_tokens: tokens, boundaries included, that are encoded at once (one longer sentence still fits).
+        carry_rows: rows of a batch under ``carry``.
+        device: where to compute.
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        options: BiLmOptions,
+        weights: Mapping[str, Tensor],
+        weights_digest: str,
+        state: StatePolicy = "zeros",
+        cache_dir: Path,
+        max_tokens: int = 4096,
+        carry_rows: int = 32,
+        device: str = "cpu",
+    ) -> None:
+        self.name, self.options, self.state = name, options, state
+        self.bilm = build_bilm(options, weights).to(device)
+        self._max_tokens, self._carry_rows, self._device = max_tokens, carry_rows, torch.device(device)
+        self._words = _WordVectors(self)
+        identity = {"weights": weights_digest, "options": asdict(options), "state": state}
+        if state == "warm":
+            identity["burn_in"] = BURN_IN
+        self.fingerprint = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
+        self._start = self.bilm.zero_state(1)
+        if state == "warm":
+            path = cache_dir / "states" / f"{self.fingerprint}.safetensors"
+            self._start = load_or_make_state(path, self._burn_in, device=self._device)
+        self._carried = _map_state(self.bilm.zero_state(carry_rows), torch.clone)  # no two share memory
+
+    word_layer = True
+
+    @property
+    def num_layers(self) -> int:
+        return self.options.n_layers + 1
+
+    @property
+    def dim(self) -> int:
+        return 2 * self.options.projection_dim
+
+    @property
+    def cacheable(self) -> bool:
+        return self.state != "carry"
+
+    def encode(self, sentences: Sequence[Sentence]) -> Iterator[tuple[int, Tensor]]:
+        """Yield ``(index, float32 (layers, tokens, dim))`` for every sentence.
+
+        Long sentences come first, except under ``carry``, which keeps the given order.
+        """
+        batches = self._in_order(sentences) if self.state == "carry" else self._by_length(sentences)
+        for indices in batches:
+            batch = [sentences[i] for i in indices]
+            yield from zip(indices, self._encode_batch(batch), strict=True)
+
+    def _in_order(self, sentences: Sequence[Sentence]) -> Iterator[list[int]]:
+        for start in range(0, len(sentences), self._carry_rows):
+            yield list(range(start, min(start + self._carry_rows, len(sentences))))
+
+    def _by_length(self, sentences: Sequence[Sentence]) -> Iterator[list[int]]:
+        batch: list[int] = []
+        tokens = 0
+        for i in sorted(range(len(sentences)), key=lambda i: -len(sentences[i])):
+            length = len(sentences[i]) + 2
+            if batch and tokens + length > self._max_tokens:
+                yield batch
+                batch, tokens = [], 0
+            batch.append(i)
+            tokens += length
+        if batch:
+            yield batch
+
+    @torch.inference_mode()
+    def _encode_batch(self, batch: Sequence[Sentence]) -> list[Tensor]:
+        """Encode sentences together; each (layers, tokens, dim), on the CPU."""
+        rows = sorted(range(len(batch)), key=lambda row: -len(batch[row]))
+        packing = Packing.of([len(batch[row]) + 2 for row in rows], self._device)
+        words = self._words.of([word for row in rows for word in (BOS, *batch[row], EOS)])  # (positions, width)
+        before = self._select(self._carried, rows) if self.state == "carry" else self._repeat(len(rows))
+        layers, after = self.bilm(words, packing, before)  # (layers, positions, dim)
+        if self.state == "carry":
+            self._store(after, rows)
+        layers = layers.cpu()
+        vectors: list[Tensor] = [layers] * len(batch)
+        for row, start in zip(rows, packing.starts, strict=True):
+            vectors[row] = layers[:, start + 1 : start + 1 + len(batch[row])]
+        return vectors
+
+    def _repeat(self, rows: int) -> BiLmState:
+        return _map_state(self._start, lambda tensor: tensor.expand(rows, -1))
+
+    @staticmethod
+    def _select(state: BiLmState, rows: list[int]) -> BiLmState:
+        return _map_state(state, lambda tensor: tensor[rows])
+
+    def _store(self, after: BiLmState, rows: list[int]) -> None:
+        for old_layers, new_layers in zip(self._carried, after, strict=True):
+            for old, new in zip(old_layers, new_layers, strict=True):
+                old.hidden[rows] = new.hidden
+                old.cell[rows] = new.cell
+
+    @torch.inference_mode()
+    def _burn_in(self) -> BiLmState:
+        state = self.bilm.zero_state(1)
+        for sentence in BURN_IN:
+            words = self._words.of([BOS, *sentence.split(), EOS])  # (positions, width)
+            state = self.bilm(words, Packing.of([len(words)], self._device), state)[1]
+        return state
+
+
+class _WordVectors:
+    """Context-free vectors of words: each distinct word goes through the character CNN once."""
+
+    def __init__(self, encoder: ElmoEncoder) -> None:
+        self._encoder = encoder
+        self._rows: dict[str, int] = {}
+        self._vectors = torch.empty(0)
+
+    def of(self, words: Sequence[str]) -> Tensor:
+        """Return (words, projection_dim)."""
+        new = [word for word in dict.fromkeys(words) if word not in self._rows]
+        if len(self._rows) + len(new) > _WORDS_KEPT:
+            self._rows, self._vectors = {}, torch.empty(0)
+            new = list(dict.fromkeys(words))
+        if new:
+            self._add(new)
+        return self._vectors[[self._rows[word] for word in words]]
+
+    def _add(self, new: list[str]) -> None:
+        encoder = self._encoder
+        max_chars, device = encoder.options.max_chars, encoder.bilm.char_cnn.char_embed.device
+        parts = [self._vectors] if self._rows else []
+        for start in range(0, len(new), _CHARS_AT_ONCE):
+            ids = char_ids(new[start : start + _CHARS_AT_ONCE], max_chars=max_chars)  # (words, chars)
+            parts.append(encoder.bilm.char_cnn(ids.to(device)))  # (words, projection_dim)
+        self._rows |= {word: len(self._rows) + i for i, word in enumerate(new)}
+        self._vectors = torch.cat(parts)
+
+
+def _map_state(state: BiLmState, function: Callable[[Tensor], Tensor]) -> BiLmState:
+    def each(states: tuple[LstmState, ...]) -> tuple[LstmState, ...]:
+        return tuple(LstmState(function(one.hidden), function(one.cell)) for one in states)
+
+    return each(state[0]), each(state[1])

@@ -1,0 +1,85 @@
+"""ELMo's architecture with random weights: what the architecture gives before it has learnt anything.
+
+Source: the baseline of, e.g., Wieting & Kiela 2019 (arXiv 1901.10444); distributions as the official
+training code (bilm-tf) draws its initial weights.
+"""
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from harness.download import local_file
+from harness.encoders.elmo import ElmoEncoder, StatePolicy
+from harness.encoders.options import BiLmOptions, parse_options, read_options
+
+_VERSION = 1  # raised whenever the same seed would draw other weights
+
+
+def random_elmo(
+    *,
+    name: str = "random",
+    options: Mapping[str, Any] | str,
+    weights_seed: int = 0,
+    state: StatePolicy = "zeros",
+    cache_dir: str,
+    max_tokens: int = 4096,
+    carry_rows: int = 32,
+    device: str = "cpu",
+) -> ElmoEncoder:
+    """Return an ELMo encoder with random weights.
+
+    Args:
+        name: a short name for tables.
+        options: the architecture: an official ``options.json`` (path or URL), or its contents.
+        weights_seed: seeds the weights; apart from the run's seed, so that runs share one encoder.
+        state, cache_dir, max_tokens, carry_rows, device: see ``load_elmo``.
+
+    Raises:
+        WeightsError: the options are not those of a character biLM.
+    """
+    if isinstance(options, str):
+        architecture = read_options(local_file(options, folder=Path(cache_dir) / "encoders" / name))
+    else:
+        architecture = parse_options(options, source="encoder.options")
+    identity = json.dumps(["random", _VERSION, weights_seed])
+    return ElmoEncoder(
+        name=name,
+        options=architecture,
+        weights=random_weights(architecture, seed=weights_seed),
+        weights_digest=hashlib.sha256(identity.encode()).hexdigest(),
+        state=state,
+        cache_dir=Path(cache_dir),
+        max_tokens=max_tokens,
+        carry_rows=carry_rows,
+        device=device,
+    )
+
+
+def random_weights(options: BiLmOptions, *, seed: int) -> dict[str, Tensor]:
+    """Draw initial weights by their official names, each dataset from its own stream of the seed."""
+    return {name: _draw(name, shape, options, seed) for name, shape in options.dataset_shapes().items()}
+
+
+def _draw(name: str, shape: tuple[int, ...], options: BiLmOptions, seed: int) -> Tensor:
+    digest = hashlib.sha256(f"{seed}/{name}".encode()).digest()
+    generator = torch.Generator().manual_seed(int.from_bytes(digest[:7], "big"))
+    uniform = torch.rand(shape, generator=generator) * 2 - 1
+    kind = name.rsplit("/", 1)[-1]
+    if kind == "b_carry":
+        return torch.full(shape, -2.0)  # favours carrying the input through
+    if len(shape) == 1:
+        return torch.zeros(shape)
+    if kind == "char_embed":
+        return uniform
+    if kind.startswith("W_cnn") and options.activation == "relu":
+        return 0.05 * uniform
+    if kind in ("W_0", "W_P_0"):
+        return math.sqrt(6 / (shape[0] + shape[1])) * uniform  # Glorot
+    fan_in = math.prod(shape[:-1])
+    return torch.randn(shape, generator=generator) / math.sqrt(fan_in)

@@ -1,0 +1,64 @@
+"""Weights of a biLM by their official names: the HDF5 layout that bilm-tf and AllenNLP read."""
+
+import hashlib
+from pathlib import Path
+
+import h5py
+import numpy as np
+import torch
+from torch import Tensor
+
+from harness.encoders.options import BiLmOptions
+from harness.errors import WeightsError
+
+
+def read_weights(path: Path, options: BiLmOptions) -> dict[str, Tensor]:
+    """Read an official HDF5 file, checked against its options.
+
+    Args:
+        path: the ``weights.hdf5``.
+        options: the architecture that the file must fit.
+
+    Returns:
+        dataset name -> float32 tensor, in the layout of the file.
+
+    Raises:
+        WeightsError: not HDF5, truncated, a dataset missing, of another shape, or not finite.
+    """
+    if not path.is_file():
+        raise WeightsError(f"{path}: no such weights file; set encoder.weights to the biLM's .hdf5")
+    try:
+        with h5py.File(path, "r") as file:
+            return {
+                name: _read(file, name, shape, path) for name, shape in options.dataset_shapes().items()
+            }
+    except OSError as error:  # h5py's word for "not HDF5" and for "truncated"
+        with path.open("rb") as raw:
+            start = raw.read(8)
+        raise WeightsError(
+            f"{path}: not a readable HDF5 file ({' '.join(str(error).split())}; it starts with {start!r}); "
+            "fetch it again"
+        ) from None
+
+
+def _read(file: h5py.File, name: str, shape: tuple[int, ...], path: Path) -> Tensor:
+    node = file.get(name)
+    if not isinstance(node, h5py.Dataset):
+        raise WeightsError(f"{path}: dataset '{name}' is missing; expected one of shape {shape}")
+    if node.shape != shape:
+        raise WeightsError(
+            f"{path}: dataset '{name}' has shape {node.shape}, the options say {shape}; "
+            "options and weights must be of one model"
+        )
+    if not np.issubdtype(node.dtype, np.floating):
+        raise WeightsError(f"{path}: dataset '{name}' holds {node.dtype}; expected floating point")
+    tensor = torch.from_numpy(node[()].astype(np.float32))
+    if not bool(torch.isfinite(tensor).all()):
+        raise WeightsError(f"{path}: dataset '{name}' holds NaN or infinity; the file is damaged, fetch it again")
+    return tensor
+
+
+def file_digest(path: Path) -> str:
+    """Return the SHA-256 of a file, in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
