@@ -1,0 +1,286 @@
+"""Configuration: a typed schema for what the engine owns, and ``build`` for what is plugged in."""
+
+import importlib
+import inspect
+import typing
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
+from enum import Enum
+from pathlib import Path
+from typing import Any, Literal
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from harness.errors import ConfigError, nearest
+
+_TARGET = "_target_"
+_PREFIXES = ("harness.", "tasks.", "torch.")
+_WHEREABOUTS = ("cache_dir", "results_dir", "overwrite", "dry_run", "plugins")
+
+
+class Cache(Enum):
+    """Where features are kept between runs."""
+
+    disk = "disk"
+    none = "none"
+
+
+class CacheDtype(Enum):
+    """Precision of kept features."""
+
+    float16 = "float16"
+    float32 = "float32"
+
+
+@dataclass
+class DataConfig:
+    """Which data a task reads (group ``data``).
+
+    Attributes:
+        source: ``sample`` (made by the project) or ``files`` (local, in the published format).
+        train, dev, test: local files, for ``files``.
+        fraction: part of the training examples that is used; smaller parts lie within larger ones.
+    """
+
+    source: str = "sample"
+    train: str | None = None
+    dev: str | None = None
+    test: str | None = None
+    fraction: float = 1.0
+
+    def path(self, split: str) -> Path:
+        """Return the local file of a split.
+
+        Raises:
+            ConfigError: none was given.
+        """
+        path = getattr(self, split)
+        if path is None:
+            raise ConfigError(f"data.{split} is not given; add data=files data.train=... data.dev=... data.test=...")
+        return Path(path)
+
+
+@dataclass
+class TrainerConfig:
+    """How a head is trained; every value has a line in ``conf/config.yaml``."""
+
+    optimizer: str = "Adam"
+    lr: float = 0.001
+    weight_decay: float = 0.0
+    batch_size: int = 32
+    eval_batch_size: int = 64
+    max_batch_tokens: int = 16384
+    max_epochs: int = 20
+    patience: int = 5
+    grad_norm: float | None = 5.0
+    plateau_factor: float = 0.5
+    plateau_patience: int | None = None
+
+
+@dataclass
+class HarnessConfig:
+    """Everything that ``conf/config.yaml`` composes. Groups of plug-ins are built by ``build``."""
+
+    task: Any
+    data: DataConfig
+    encoder: Any
+    embedding: Any
+    mixing: Any
+    tracking: Any
+    trainer: TrainerConfig
+    seed: int = 1
+    device: str = "auto"
+    cache: Cache = Cache.disk
+    cache_dtype: CacheDtype = CacheDtype.float16
+    cache_dir: str = ""
+    results_dir: str = "results"
+    overwrite: bool = False
+    dry_run: bool = False
+    threads: int | None = None
+    plugins: list[str] = field(default_factory=list)
+
+    def determining(self) -> dict[str, Any]:
+        """Return what, beside the data, the encoder and the static vectors, determines a run's result.
+
+        Paths, logging and the nodes whose objects have a fingerprint of their own are left out.
+        """
+        values = plain(self)
+        for key in ("encoder", "embedding", "tracking", "device", *_WHEREABOUTS):
+            del values[key]
+        values["data"] = {"fraction": self.data.fraction}
+        values["task"] = {key: value for key, value in values["task"].items() if key != "data"}
+        return values
+
+
+@dataclass(frozen=True, kw_only=True)
+class MixingConfig:
+    """The group ``mixing``: where the mix enters, and the node that makes it."""
+
+    name: str
+    placement: Literal["input", "output", "both"] = "input"
+    dropout: float = 0.0
+    mix: Mapping[str, Any] = field(default_factory=dict)
+
+
+def mixing_of(node: Any) -> MixingConfig:
+    """Tell apart what the engine and what the mix reads of the group ``mixing``.
+
+    Raises:
+        ConfigError: a value is of the wrong type or out of range.
+    """
+    own = {key: node[key] for key in ("name", "placement", "dropout") if key in node}
+    mix = {key: value for key, value in node.items() if key not in own}
+    mixing: MixingConfig = _instance(MixingConfig, own, "mixing.")
+    if not 0 <= mixing.dropout < 1:
+        raise ConfigError(f"mixing.dropout is {mixing.dropout}; expected a value from 0 to below 1")
+    return replace(mixing, mix=mix)
+
+
+def plain(config: HarnessConfig) -> dict[str, Any]:
+    """Return a config as JSON-serialisable values."""
+    values: dict[str, Any] = asdict(config, dict_factory=lambda items: {k: _plain(v) for k, v in items})
+    return values
+
+
+def _plain(value: Any) -> Any:
+    return value.value if isinstance(value, Enum) else value
+
+
+def typed(config: DictConfig) -> HarnessConfig:
+    """Turn a composed config into its typed form.
+
+    Raises:
+        ConfigError: a key is unknown, a value is missing or of the wrong type or out of range.
+    """
+    plain = resolved(config)
+    result: HarnessConfig = _instance(HarnessConfig, plain, "")
+    _check_ranges(result)
+    return result
+
+
+def resolved(config: DictConfig) -> dict[str, Any]:
+    """Return the config as plain values, interpolations resolved.
+
+    Raises:
+        ConfigError: an interpolation has no target, or a mandatory value is missing.
+    """
+    try:
+        missing = OmegaConf.missing_keys(config)
+        if missing:
+            keys = " ".join(f"{key}=..." for key in sorted(missing))
+            raise ConfigError(f"a value is needed; add {keys}")
+        plain = OmegaConf.to_container(config, resolve=True)
+    except OmegaConfBaseException as error:
+        raise ConfigError(" ".join(str(error).split())) from None
+    assert isinstance(plain, dict)
+    return {str(key): value for key, value in plain.items()}
+
+
+def build(node: Any, *, where: str, prefixes: Sequence[str] = (), **extra: Any) -> Any:
+    """Make the object that a ``_target_`` node names.
+
+    Args:
+        node: plain mapping with ``_target_`` and the keyword arguments of that class or function, nested
+            nodes included; a mapping without ``_target_`` makes None (``encoder=none``).
+        where: the node's key, named in errors.
+        prefixes: modules that may be instantiated beside the harness's own and torch's.
+        **extra: keyword arguments that the engine supplies.
+
+    Raises:
+        ConfigError: the target is not allowed or does not exist, a key is unknown, missing, or of the
+            wrong type.
+    """
+    if not isinstance(node, Mapping):
+        raise ConfigError(f"{where} is {node!r}; expected a group choice such as {where}=NAME")
+    if not node.get(_TARGET):
+        return None
+    target = _locate(str(node[_TARGET]), where, (*_PREFIXES, *(f"{p.rstrip('.')}." for p in prefixes)))
+    signature = inspect.signature(target)
+    hints = typing.get_type_hints(target.__init__ if inspect.isclass(target) else target)
+    arguments: dict[str, Any] = dict(extra)
+    for key, value in node.items():
+        if key == _TARGET:
+            continue
+        if key not in signature.parameters or key in extra:
+            known = set(signature.parameters) - set(extra) - {"self"}
+            raise ConfigError(f"{where}.{key}: {node[_TARGET]} has no such option{nearest(str(key), known)}")
+        if isinstance(value, Mapping) and _TARGET in value:
+            arguments[key] = build(value, where=f"{where}.{key}", prefixes=prefixes)
+        else:
+            arguments[key] = _checked(value, hints.get(key, Any), f"{where}.{key}")
+    for name, parameter in signature.parameters.items():
+        if parameter.default is inspect.Parameter.empty and name not in arguments:
+            raise ConfigError(f"{where}.{name}: {node[_TARGET]} needs a value; add +{where}.{name}=...")
+    return target(**arguments)
+
+
+def _locate(name: str, where: str, prefixes: Sequence[str]) -> Callable[..., Any]:
+    if not name.startswith(tuple(prefixes)):
+        raise ConfigError(
+            f"{where}._target_ is '{name}'; only {', '.join(prefixes)} may be used (add yours to plugins=[...])"
+        )
+    module_name, _, attribute = name.rpartition(".")
+    try:
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        raise ConfigError(f"{where}._target_: no module '{error.name}' (from '{name}')") from None
+    target = getattr(module, attribute, None)
+    if not callable(target):
+        public = [n for n, value in vars(module).items() if callable(value) and not n.startswith("_")]
+        raise ConfigError(f"{where}._target_: {module_name} has no '{attribute}'{nearest(attribute, public)}")
+    return typing.cast(Callable[..., Any], target)
+
+
+def _checked(value: Any, hint: Any, where: str) -> Any:
+    """Check a plain value against a type hint; return it converted (a path, a tuple, a dataclass)."""
+    import pydantic
+
+    if is_dataclass(hint):
+        return _instance(hint, value, f"{where}.")
+    settings = pydantic.ConfigDict(arbitrary_types_allowed=True, strict=False)
+    try:
+        return pydantic.TypeAdapter(hint, config=settings).validate_python(_unambiguous(value, hint, where))
+    except pydantic.ValidationError as error:
+        reason = error.errors()[0]["msg"].lower()
+        raise ConfigError(f"{where} is {value!r}; {reason}") from None
+
+
+def _unambiguous(value: Any, hint: Any, where: str) -> Any:
+    """Refuse what a lax check would let pass: a boolean or a number in quotes where a number is meant."""
+    numeric = {int, float} & {hint, *typing.get_args(hint)}
+    if numeric and (isinstance(value, bool) or (isinstance(value, str) and str not in typing.get_args(hint))):
+        wanted = " or ".join(sorted(t.__name__ for t in numeric))
+        raise ConfigError(f"{where} is {value!r}; expected {wanted}")
+    return value
+
+
+def _instance(schema: Any, values: Any, where: str) -> Any:
+    """Make a dataclass from plain values, checking names and types."""
+    if not isinstance(values, Mapping):
+        raise ConfigError(f"{where.rstrip('.') or 'config'} is {values!r}; expected keys and values")
+    hints = typing.get_type_hints(schema)
+    known = {one.name for one in fields(schema)}
+    for key in values:
+        if key not in known:
+            raise ConfigError(f"{where}{key}: there is no such option{nearest(str(key), known)}")
+    return schema(**{key: _checked(value, hints[key], f"{where}{key}") for key, value in values.items()})
+
+
+def _check_ranges(config: HarnessConfig) -> None:
+    trainer = config.trainer
+    bounds: list[tuple[str, float | None, float, float]] = [
+        ("data.fraction", config.data.fraction, 1e-9, 1.0),
+        ("trainer.lr", trainer.lr, 0.0, float("inf")),
+        ("trainer.batch_size", trainer.batch_size, 1, float("inf")),
+        ("trainer.eval_batch_size", trainer.eval_batch_size, 1, float("inf")),
+        ("trainer.max_batch_tokens", trainer.max_batch_tokens, 1, float("inf")),
+        ("trainer.max_epochs", trainer.max_epochs, 1, float("inf")),
+        ("trainer.patience", trainer.patience, 1, float("inf")),
+        ("trainer.grad_norm", trainer.grad_norm, 1e-12, float("inf")),
+        ("seed", config.seed, 0, 2**32 - 1),
+        ("threads", config.threads, 1, 4096),
+    ]
+    for name, value, least, most in bounds:
+        if value is not None and not least <= value <= most:
+            raise ConfigError(f"{name} is {value}; expected a value from {least:g} to {most:g}")

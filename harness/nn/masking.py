@@ -1,0 +1,38 @@
+"""Masks and lengths of right-padded batches."""
+
+import torch
+from torch import Tensor
+
+
+def mask_of_lengths(lengths: Tensor, size: int | None = None) -> Tensor:
+    """Return the mask of sequences that start at place 0.
+
+    Args:
+        lengths: int64 (...), not negative.
+        size: number of places; the greatest length where it is not given.
+
+    Returns:
+        bool (..., size), True at the first ``lengths`` places.
+    """
+    if size is None:
+        size = int(lengths.max()) if lengths.numel() else 0
+    return torch.arange(size, device=lengths.device) < lengths.unsqueeze(-1)  # (..., size)
+
+
+def lengths_of_mask(mask: Tensor) -> Tensor:
+    """Return the number of tokens in each row of a right-padded mask.
+
+    Args:
+        mask: bool (batch, tokens), True where there is a token.
+
+    Returns:
+        int64 (batch,).
+
+    Raises:
+        ValueError: a token follows padding; a layer that counts places would read the wrong ones.
+    """
+    lengths = mask.sum(dim=1)  # (batch,)
+    if not torch.equal(mask_of_lengths(lengths, mask.size(1)), mask):
+        row = int((mask[:, 1:] & ~mask[:, :-1]).any(dim=1).nonzero()[0])
+        raise ValueError(f"mask: row {row} has a token after padding; put all padding at the end of the row")
+    return lengths

@@ -1,0 +1,175 @@
+"""From a config to the parts of a run: what is built, and the folder that its identity names."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import torch
+
+from harness.cache import FeatureStore, LayerSource, Uncached
+from harness.config import Cache, HarnessConfig, MixingConfig, build, mixing_of, plain
+from harness.embeddings import Coverage, StaticVectors
+from harness.errors import ConfigError
+from harness.features import TokenFeatures
+from harness.model import Model
+from harness.protocols import Encoder, Task, Tracker
+from harness.records import examples_digest, identity_digest
+from harness.tracking import NoTracker
+from harness.types import SPLITS, Example, Sentence, Split
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """A run whose parts are built and whose folder is known, before anything is computed."""
+
+    config: HarnessConfig
+    task: Task
+    encoder: Encoder | None
+    static: StaticVectors | None
+    mixing: MixingConfig
+    device: str
+    examples: Mapping[Split, Sequence[Example]]
+    digests: Mapping[Split, str]
+    group: str
+    folder: Path
+
+    @property
+    def name(self) -> str:
+        """The run's name within its group: the seed."""
+        return f"{self.group}-s{self.config.seed}"
+
+
+def prepare(config: HarnessConfig) -> Plan:
+    """Build the parts of a run and find its folder.
+
+    Raises:
+        HarnessError: the request is wrong.
+    """
+    device = _device(config.device)
+    make = partial(build, prefixes=config.plugins)
+    task: Task = make(config.task, where="task")
+    extra = {"device": device} if "device" in str(config.encoder) else {}
+    encoder: Encoder | None = make(config.encoder, where="encoder", **extra)
+    static: StaticVectors | None = make(config.embedding, where="embedding")
+    mixing = mixing_of(config.mixing)
+    examples = {split: task.examples(split) for split in SPLITS}
+    examples["train"] = fraction_of(examples["train"], config.data.fraction, seed=config.seed)
+    digests = {split: examples_digest(examples[split]) for split in SPLITS}
+    identity = {
+        "config": config.determining(),
+        "data": digests,
+        "encoder": encoder.fingerprint if encoder is not None else None,
+        "embedding": static.fingerprint if static is not None else None,
+        "task_version": task.version,
+        "device": device.partition(":")[0],
+    }
+    vectors = "+".join(part.name for part in (encoder, static) if part is not None) or "none"
+    mix = f"-{mixing.name}-{mixing.placement}" if encoder is not None else ""
+    group = f"{vectors}{mix}"
+    folder = Path(config.results_dir) / task.name / f"{group}-s{config.seed}-{identity_digest(identity)}"
+    return Plan(
+        config=config,
+        task=task,
+        encoder=encoder,
+        static=static,
+        mixing=mixing,
+        device=device,
+        examples=examples,
+        digests=digests,
+        group=group,
+        folder=folder,
+    )
+
+
+def layer_source(plan: Plan) -> LayerSource | None:
+    """Return where layers come from: a store on disk, the encoder itself, or nowhere."""
+    if plan.encoder is None:
+        return None
+    dtype = plan.config.cache_dtype.value
+    if plan.config.cache is Cache.none:
+        return Uncached(plan.encoder, dtype=dtype)
+    return FeatureStore(Path(plan.config.cache_dir) / "features", plan.encoder, dtype=dtype)
+
+
+def build_model(plan: Plan, source: LayerSource | None) -> Model:
+    """Return the untrained features and head; the torch seed determines their initial values."""
+    encoder, mixing = plan.encoder, plan.mixing
+    make_mix = None
+    if encoder is not None:
+        make_mix = partial(
+            build,
+            mixing.mix,
+            where="mixing",
+            prefixes=plan.config.plugins,
+            num_layers=encoder.num_layers,
+            dim=encoder.dim,
+        )
+    features = TokenFeatures(
+        source=source,
+        make_mix=make_mix,
+        placement=mixing.placement,
+        mix_dropout=mixing.dropout,
+        static=plan.static,
+        vocabulary={word for sentence in sentences(plan.examples) for word in sentence},
+    )
+    head = plan.task.build_head(input_dim=features.input_dim, output_dim=features.output_dim)
+    return Model(features=features, head=head)
+
+
+def start_tracking(plan: Plan) -> Tracker:
+    """Start whatever ``tracking`` names."""
+    axes = {
+        "task": plan.task.name,
+        "encoder": plan.encoder.name if plan.encoder is not None else "none",
+        "embedding": plan.static.name if plan.static is not None else "none",
+        "mixing": plan.mixing.name,
+        "placement": plan.mixing.placement,
+        "seed": plan.config.seed,
+        "fraction": plan.config.data.fraction,
+    }
+    tracker: Tracker | None = build(
+        plan.config.tracking,
+        where="tracking",
+        prefixes=plan.config.plugins,
+        run_name=f"{plan.task.name}-{plan.name}",
+        run_group=f"{plan.task.name}-{plan.group}",
+        run_tags=[f"{axis}:{axes[axis]}" for axis in ("task", "encoder", "embedding", "mixing")],
+        job_type=plan.task.name,
+        config={**axes, "config": plain(plan.config)},
+    )
+    return NoTracker() if tracker is None else tracker
+
+
+def sentences(examples: Mapping[Split, Sequence[Example]]) -> Iterator[Sentence]:
+    """Yield every text of every split."""
+    for split in examples.values():
+        for example in split:
+            yield from example.texts.values()
+
+
+def coverage(plan: Plan) -> Coverage | None:
+    """Return how much of the text the static vectors cover."""
+    if plan.static is None:
+        return None
+    return plan.static.coverage(Counter(word for sentence in sentences(plan.examples) for word in sentence))
+
+
+def fraction_of(examples: Sequence[Example], fraction: float, *, seed: int) -> Sequence[Example]:
+    """Return a seeded random part, in file order; of one seed, smaller parts lie within larger ones."""
+    if fraction == 1:
+        return examples
+    order = torch.randperm(len(examples), generator=torch.Generator().manual_seed(seed)).tolist()
+    return [examples[i] for i in sorted(order[: max(1, round(fraction * len(examples)))])]
+
+
+def _device(wanted: str) -> str:
+    if wanted == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if wanted.startswith("cuda") and not torch.cuda.is_available():
+        raise ConfigError(f"device={wanted}: no CUDA device is at hand; use device=cpu or device=auto")
+    try:
+        return str(torch.device(wanted))
+    except RuntimeError:
+        raise ConfigError(f"device={wanted}: no such device; use auto, cpu, cuda or cuda:N") from None

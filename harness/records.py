@@ -1,0 +1,98 @@
+"""The record of a run: one folder, written to disk before anything else hears of it."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any, Literal
+
+from harness.errors import DataFormatError
+from harness.files import write_json, write_text
+from harness.types import Example, Prediction
+
+SCHEMA_VERSION = 1
+RUN_FILES = ("record.json", "config.yaml", "predictions.jsonl", "history.jsonl", "head.safetensors")
+Status = Literal["ok", "failed", "interrupted"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunRecord:
+    """Everything that is worth knowing of a run; ``record.json``, schema version 1.
+
+    Metrics are fractions in [0, 1]; times are seconds. ``error`` says why a run failed.
+    """
+
+    schema_version: int = SCHEMA_VERSION
+    status: Status
+    error: str | None = None
+    task: str
+    task_version: int = 0
+    name: str
+    seed: int
+    data: Mapping[str, Any] = field(default_factory=dict)
+    encoder: Mapping[str, Any] = field(default_factory=dict)
+    embedding: Mapping[str, Any] = field(default_factory=dict)
+    mixing: Mapping[str, Any] = field(default_factory=dict)
+    primary_metric: str = ""
+    metrics: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    best_epoch: int = 0
+    epochs: int = 0
+    parameters: int = 0
+    timing: Mapping[str, float] = field(default_factory=dict)
+    environment: Mapping[str, Any] = field(default_factory=dict)
+    config: Mapping[str, Any] = field(default_factory=dict)
+
+
+def write_record(folder: Path, record: RunRecord) -> None:
+    """Write ``record.json`` and ``config.yaml``, each whole or not at all; the record comes last."""
+    from omegaconf import OmegaConf
+
+    write_text(folder / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(dict(record.config))))
+    write_json(folder / "record.json", asdict(record))
+
+
+def read_record(path: Path) -> RunRecord:
+    """Read a ``record.json``.
+
+    Raises:
+        DataFormatError: it is not JSON, or of another schema version.
+    """
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise DataFormatError(f"{path}: not a record ({error}); delete the folder and run again") from None
+    version = raw.get("schema_version") if isinstance(raw, dict) else None
+    if version != SCHEMA_VERSION:
+        raise DataFormatError(f"{path}: schema version {version}; this harness reads version {SCHEMA_VERSION}")
+    known = {one.name for one in fields(RunRecord)}
+    return RunRecord(**{key: value for key, value in raw.items() if key in known})
+
+
+def write_predictions(
+    path: Path, splits: Mapping[str, tuple[Sequence[Example], Sequence[Prediction]]]
+) -> None:
+    """Write one JSON line an example: split, id, gold and prediction."""
+    lines = [
+        json.dumps(
+            {"split": split, "id": example.id, "gold": example.target, "prediction": prediction.value},
+            ensure_ascii=False,
+        )
+        for split, (examples, predictions) in splits.items()
+        for example, prediction in zip(examples, predictions, strict=True)
+    ]
+    write_text(path, "".join(line + "\n" for line in lines))
+
+
+def examples_digest(examples: Sequence[Example]) -> str:
+    """Return a SHA-256 over ids, texts and targets: the data itself, not the file it came in."""
+    digest = hashlib.sha256()
+    for example in examples:
+        content = [example.id, {name: list(text) for name, text in example.texts.items()}, example.target]
+        digest.update(json.dumps(content, sort_keys=True).encode() + b"\n")
+    return digest.hexdigest()
+
+
+def identity_digest(values: Mapping[str, Any]) -> str:
+    """Return ten hex digits over everything that determines a result."""
+    return hashlib.sha256(json.dumps(values, sort_keys=True, default=str).encode()).hexdigest()[:10]

@@ -1,0 +1,173 @@
+"""A run, whole: from a typed config to a record on disk."""
+
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+import torch
+
+from harness.cache import FillReport
+from harness.config import HarnessConfig, plain
+from harness.environment import environment
+from harness.evaluation import evaluate
+from harness.files import write_tensors, write_text
+from harness.interrupts import Interrupted, Stop
+from harness.model import Model
+from harness.plan import Plan, build_model, coverage, layer_source, prepare, sentences, start_tracking
+from harness.protocols import Tracker
+from harness.records import RUN_FILES, RunRecord, read_record, write_predictions, write_record
+from harness.training import Progress, fit
+
+log = logging.getLogger(__name__)
+
+
+def run(config: HarnessConfig, *, stop: Stop) -> RunRecord:
+    """Train and score one task on frozen features; write its record and return it.
+
+    A finished run is recognised and not repeated; one that was stopped goes on.
+
+    Raises:
+        HarnessError: the request is wrong, or the run failed; a failure after the parts were built is
+            in the record too.
+    """
+    torch.set_num_threads(config.threads or torch.get_num_threads())
+    plan = prepare(config)
+    done = finished(plan)
+    if done is not None:
+        log.info("%s is finished (overwrite=true runs it anew)", plan.folder)
+        return done
+    track = start_tracking(plan)
+    try:
+        record = execute(plan, track, stop)
+    except Interrupted as reason:
+        record = _record(plan, status="interrupted", error=str(reason))
+    except Exception as error:
+        record = _record(plan, status="failed", error=f"{type(error).__name__}: {error}")
+        write_record(plan.folder, record)
+        track.finish(asdict(record), {})
+        raise
+    write_record(plan.folder, record)
+    track.finish(asdict(record), {path.name: str(path) for path in map(plan.folder.joinpath, RUN_FILES) if path.exists()})
+    return record
+
+
+def finished(plan: Plan) -> RunRecord | None:
+    """Return the record of a finished run, if there is one and it is wanted; clear what is not."""
+    path = plan.folder / "record.json"
+    if plan.config.overwrite:
+        for stale in (path, plan.folder / "checkpoint.pt"):
+            stale.unlink(missing_ok=True)
+    if not path.exists():
+        return None
+    record = read_record(path)
+    return record if record.status == "ok" else None
+
+
+def execute(plan: Plan, track: Tracker, stop: Stop) -> RunRecord:
+    """Encode, train, score, and write everything but the record."""
+    started = time.perf_counter()
+    source = layer_source(plan)
+    _announce(plan)
+    filled = FillReport(0, 0, 0) if source is None else source.fill(sentences(plan.examples), check=stop.check)
+    encode_s = time.perf_counter() - started
+    torch.manual_seed(plan.config.seed)  # nothing in the harness draws from any other global generator
+    model = build_model(plan, source).to(plan.device)
+    checkpoint = plan.folder / "checkpoint.pt"
+    trained = fit(
+        plan.task,
+        model,
+        train=plan.examples["train"],
+        dev=plan.examples["dev"],
+        options=plan.config.trainer,
+        seed=plan.config.seed,
+        device=plan.device,
+        checkpoint=checkpoint,
+        track=track,
+        stop=stop,
+    )
+    scored = {
+        split: evaluate(plan.task, model, plan.examples[split], plan.config.trainer, device=plan.device)
+        for split in ("dev", "test")
+    }
+    write_predictions(
+        plan.folder / "predictions.jsonl",
+        {split: (plan.examples[split], predictions) for split, (_, predictions) in scored.items()},
+    )
+    write_text(plan.folder / "history.jsonl", trained.history_lines())
+    write_tensors(plan.folder / "head.safetensors", model.trained())
+    checkpoint.unlink(missing_ok=True)
+    timing = {
+        "encode_s": encode_s,
+        "train_s": trained.seconds,
+        "total_s": time.perf_counter() - started,
+        "tokens_encoded": filled.tokens_encoded,
+        "cache_hit_rate": filled.hit_rate,
+    }
+    return _record(
+        plan,
+        status="ok",
+        metrics={split: dict(metrics.values) for split, (metrics, _) in scored.items()},
+        trained=trained,
+        model=model,
+        timing=timing,
+    )
+
+
+def _announce(plan: Plan) -> None:
+    sizes = ", ".join(f"{len(examples):,} {split}" for split, examples in plan.examples.items())
+    log.info("%s: %s from %s", plan.name, sizes, plan.task.data_name)
+    covered = coverage(plan)
+    if covered is not None:
+        log.info("static vectors cover %.1f %% of tokens, %.1f %% of types", 100 * covered.tokens, 100 * covered.types)
+
+
+def _record(
+    plan: Plan,
+    *,
+    status: Any,
+    error: str | None = None,
+    metrics: Mapping[str, Mapping[str, float]] | None = None,
+    trained: Progress | None = None,
+    model: Model | None = None,
+    timing: Mapping[str, float] | None = None,
+) -> RunRecord:
+    encoder, static, mixing = plan.encoder, plan.static, plan.mixing
+    state = model.features.mix_state() if model is not None else {"weights": {}, "gamma": {}}
+    covered = coverage(plan)
+    return RunRecord(
+        status=status,
+        error=error,
+        task=plan.task.name,
+        task_version=plan.task.version,
+        name=plan.name,
+        seed=plan.config.seed,
+        data={
+            "name": plan.task.data_name,
+            "sizes": {split: len(examples) for split, examples in plan.examples.items()},
+            "sha256": dict(plan.digests),
+        },
+        encoder={
+            "name": encoder.name if encoder else "none",
+            "fingerprint": encoder.fingerprint if encoder else "",
+            "state": encoder.state if encoder else "none",
+            "num_layers": encoder.num_layers if encoder else 0,
+            "dim": encoder.dim if encoder else 0,
+        },
+        embedding={
+            "name": static.name if static else "none",
+            "dim": static.dim if static else 0,
+            "coverage": covered.tokens if covered else 0.0,
+            "coverage_types": covered.types if covered else 0.0,
+        },
+        mixing={"name": mixing.name, "placement": mixing.placement, **state},
+        primary_metric=plan.task.primary_metric,
+        metrics=metrics or {},
+        best_epoch=trained.best_epoch if trained else 0,
+        epochs=trained.epoch if trained else 0,
+        parameters=sum(tensor.numel() for tensor in model.trained().values()) if model else 0,
+        timing=timing or {},
+        environment=environment(plan.device),
+        config=plain(plan.config),
+    )

@@ -1,0 +1,254 @@
+"""Training a head: epochs, selection on dev, and checkpoints that a killed run goes on from."""
+
+import json
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from harness.batching import bucketed, example_length
+from harness.config import TrainerConfig
+from harness.console import progress
+from harness.errors import ConfigError, HarnessError, nearest
+from harness.evaluation import evaluate
+from harness.files import replacing
+from harness.interrupts import Stop
+from harness.model import Model
+from harness.protocols import Task, Tracker
+from harness.types import Example
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Progress:
+    """Where training stands; all of it is in the checkpoint.
+
+    Attributes:
+        epoch: finished epochs.
+        step: finished batches of the epoch under way.
+        loss_sum: sum of the losses of those batches.
+        best_epoch: 1-based epoch with the best dev score so far, 0 for none.
+        best_score: that score.
+        history: a row of scalars an epoch.
+        seconds: spent in training, over all sessions.
+    """
+
+    epoch: int = 0
+    step: int = 0
+    loss_sum: float = 0.0
+    best_epoch: int = 0
+    best_score: float = float("-inf")
+    history: list[dict[str, Any]] = field(default_factory=list)
+    seconds: float = 0.0
+
+    def history_lines(self) -> str:
+        """Return the history as JSON lines."""
+        return "".join(json.dumps(row) + "\n" for row in self.history)
+
+
+def fit(
+    task: Task,
+    model: Model,
+    *,
+    train: Sequence[Example],
+    dev: Sequence[Example],
+    options: TrainerConfig,
+    seed: int,
+    device: str,
+    checkpoint: Path,
+    track: Tracker,
+    stop: Stop,
+) -> Progress:
+    """Train until dev has not improved for ``patience`` epochs, and leave the best weights in ``model``.
+
+    Args:
+        task: collates and scores.
+        model: trained in place.
+        train, dev: examples; dev selects the epoch.
+        options: hyper-parameters.
+        seed: of the batch order; dropout draws from torch's global generator, which the caller seeds.
+        device: where to train.
+        checkpoint: written after every epoch and when stopped; read if it is there.
+        track: receives each epoch's scalars.
+        stop: asked after every step.
+
+    Returns:
+        what happened.
+
+    Raises:
+        Interrupted: a stop was asked for; the checkpoint holds everything.
+        HarnessError: the loss is not finite.
+    """
+    return _Trainer(task, model, train, dev, options, seed, device, checkpoint, track, stop).fit()
+
+
+class _Trainer:
+    """The state of one call of ``fit``."""
+
+    def __init__(
+        self,
+        task: Task,
+        model: Model,
+        train: Sequence[Example],
+        dev: Sequence[Example],
+        options: TrainerConfig,
+        seed: int,
+        device: str,
+        checkpoint: Path,
+        track: Tracker,
+        stop: Stop,
+    ) -> None:
+        self.task, self.model, self.train, self.dev = task, model, train, dev
+        self.options, self.seed, self.device = options, seed, device
+        self.checkpoint, self.track, self.stop = checkpoint, track, stop
+        self.lengths = [example_length(example) for example in train]
+        self.optimizer = make_optimizer(model, options)
+        self.schedule = _schedule(self.optimizer, options)
+        self.progress = Progress()
+        self.best: dict[str, Tensor] = {}
+
+    def fit(self) -> Progress:
+        if self.checkpoint.exists():
+            self._load()
+        now = self.progress
+        while now.epoch < self.options.max_epochs and now.epoch - now.best_epoch < self.options.patience:
+            started = time.perf_counter()
+            self._train_epoch(started)
+            self._finish_epoch()
+            now.seconds += time.perf_counter() - started
+            self._save()
+            self.stop.check()
+        self.model.load_trained(self.best)
+        return now
+
+    def _train_epoch(self, started: float) -> None:
+        now = self.progress
+        batches = bucketed(
+            self.lengths,
+            batch_size=self.options.batch_size,
+            max_tokens=self.options.max_batch_tokens,
+            generator=torch.Generator().manual_seed(self.seed * 1_000_003 + now.epoch),
+        )
+        self.model.train()
+        left = batches[now.step :]
+        for indices in progress(left, f"epoch {now.epoch + 1}", total=len(left)):
+            now.loss_sum += self._step([self.train[i] for i in indices])
+            now.step += 1
+            if self.stop.requested and now.step < len(batches):
+                now.seconds += time.perf_counter() - started
+                self._save()
+                self.stop.check()
+
+    def _step(self, examples: Sequence[Example]) -> float:
+        batch = self.task.collate(examples)
+        loss = self.model.loss(self.model.read(batch, self.device), batch.to(self.device))
+        if not bool(torch.isfinite(loss)):
+            raise HarnessError(
+                f"the loss is {loss.item()} in epoch {self.progress.epoch + 1}, step {self.progress.step + 1}; "
+                f"lower trainer.lr (now {self.options.lr}) or trainer.grad_norm"
+            )
+        self.optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        if self.options.grad_norm is not None:
+            torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.options.grad_norm)
+        self.optimizer.step()
+        return float(loss.detach())
+
+    def _finish_epoch(self) -> None:
+        """Score dev, keep the best, and write the epoch's row."""
+        now = self.progress
+        metrics, _ = evaluate(self.task, self.model, self.dev, self.options, device=self.device)
+        score = metrics[self.task.primary_metric]
+        now.epoch += 1
+        if score > now.best_score:
+            now.best_epoch, now.best_score = now.epoch, score
+            self.best = {name: tensor.clone() for name, tensor in self.model.trained().items()}
+        mixes = self.model.features.mix_state()
+        loss = now.loss_sum / now.step
+        row = {
+            "epoch": now.epoch,
+            "train/loss": loss,
+            "lr": self.optimizer.param_groups[0]["lr"],
+            **{f"dev/{name}": metrics[name] for name in metrics},
+            **_flat_mixes(mixes),
+        }
+        now.history.append(row)
+        now.step, now.loss_sum = 0, 0.0
+        if self.schedule is not None:
+            self.schedule.step(score)
+        self.track.log({name: value for name, value in row.items() if name != "epoch"}, step=now.epoch)
+        log.info(
+            "epoch %d: loss %.4f, dev %s %.4f%s",
+            now.epoch,
+            loss,
+            self.task.primary_metric,
+            score,
+            " (best)" if now.best_epoch == now.epoch else "",
+        )
+
+    def _save(self) -> None:
+        state = {
+            "progress": asdict(self.progress),
+            "model": self.model.trained(),
+            "best": self.best,
+            "optimizer": self.optimizer.state_dict(),
+            "schedule": self.schedule.state_dict() if self.schedule is not None else {},
+            "rng": torch.get_rng_state(),
+            "cuda_rng": torch.cuda.get_rng_state_all() if self.device.startswith("cuda") else [],
+        }
+        with replacing(self.checkpoint) as temporary:
+            torch.save(state, temporary)
+
+    def _load(self) -> None:
+        state = torch.load(self.checkpoint, weights_only=True, map_location=self.device)
+        self.progress = Progress(**state["progress"])
+        self.model.load_trained(state["model"])
+        self.best = state["best"]
+        self.optimizer.load_state_dict(state["optimizer"])
+        if self.schedule is not None:
+            self.schedule.load_state_dict(state["schedule"])
+        torch.set_rng_state(state["rng"].cpu())
+        if state["cuda_rng"]:
+            torch.cuda.set_rng_state_all([rng.cpu() for rng in state["cuda_rng"]])
+        log.info("going on from %s: epoch %d, step %d", self.checkpoint, self.progress.epoch + 1, self.progress.step)
+
+
+def make_optimizer(model: Model, options: TrainerConfig) -> torch.optim.Optimizer:
+    """Return the optimiser of ``torch.optim`` that is named.
+
+    Raises:
+        ConfigError: there is none of this name.
+    """
+    known = {
+        name
+        for name, value in vars(torch.optim).items()
+        if isinstance(value, type) and issubclass(value, torch.optim.Optimizer) and name != "Optimizer"
+    }
+    if options.optimizer not in known:
+        raise ConfigError(f"trainer.optimizer={options.optimizer}: no such optimiser{nearest(options.optimizer, known)}")
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    make = getattr(torch.optim, options.optimizer)
+    optimizer: torch.optim.Optimizer = make(parameters, lr=options.lr, weight_decay=options.weight_decay)
+    return optimizer
+
+
+def _schedule(
+    optimizer: torch.optim.Optimizer, options: TrainerConfig
+) -> torch.optim.lr_scheduler.ReduceLROnPlateau | None:
+    if options.plateau_patience is None:
+        return None
+    return torch.optim.lr_scheduler.ReduceLROnPlateau(
+        optimizer, mode="max", factor=options.plateau_factor, patience=options.plateau_patience
+    )
+
+
+def _flat_mixes(mixes: dict[str, Any]) -> dict[str, float]:
+    """Name every mix weight for a table: ``mix/input/s0``, ``mix/input/gamma``."""
+    flat = {f"mix/{place}/s{j}": w for place, weights in mixes["weights"].items() for j, w in enumerate(weights)}
+    return flat | {f"mix/{place}/gamma": gamma for place, gamma in mixes["gamma"].items()}

@@ -1,0 +1,153 @@
+"""The reader of column files: the format's corners, and one line for every way of being wrong."""
+
+import gzip
+import tracemalloc
+from pathlib import Path
+
+import pytest
+
+from harness.errors import DataFormatError
+from tasks.column_files import ColumnSentence, read_columns
+from tasks.tag_schemes import detect, file_spans
+
+WNUT17 = Path(__file__).resolve().parents[1].parent / "shared" / "data" / "ner" / "wnut17"
+AB = [ColumnSentence(tokens=("a", "b"), tags=("O", "B-X"), line=1)]
+
+
+def read(folder: Path, content: bytes, name: str = "data.conll") -> list[ColumnSentence]:
+    path = folder / name
+    path.write_bytes(content)
+    return read_columns(path)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"a O\nb B-X\n",
+        b"a O\nb B-X",  # no line feed at the end
+        b"a\tO\nb\tB-X\n\n",
+        b"a\tO\nb\tB-X\n\t\n\t\t\n \t\n",  # a lone tab parts sentences, as in WNUT-17
+        b"a O\r\nb B-X\r\n\r\n",
+        b"\xef\xbb\xbfa O\nb B-X\n",
+        b"a NNP O\nb NNP B-X\n",
+        b"a NNP I-NP O\nb NNP I-NP B-X\n",
+        b"a   NN  O \nb   NNP B-X\n",  # aligned by spaces
+        b"a\t\tO\nb\t\tB-X\n",  # only the first and the last column count
+        b" a\tO\nb \tB-X \n",
+    ],
+)
+def test_one_sentence_in_every_form_of_the_format(tmp_path: Path, content: bytes) -> None:
+    assert read(tmp_path, content) == AB
+
+
+def test_sentences_know_their_lines(tmp_path: Path) -> None:
+    content = (
+        b"\n-DOCSTART- -X- -X- O\n\na X Y O\nb X Y B-X\n"
+        b" \n\nc X Y O\n-DOCSTART- -X- -X- O\nd X Y I-X\ne X Y O\n"
+    )
+    sentences = read(tmp_path, content)
+    assert [sentence.tokens for sentence in sentences] == [("a", "b"), ("c",), ("d", "e")]
+    assert [sentence.tags for sentence in sentences] == [("O", "B-X"), ("O",), ("I-X", "O")]
+    assert [sentence.line for sentence in sentences] == [4, 8, 10]
+    assert sentences[2].line_of(1) == 11
+
+
+def test_docstart_has_no_say_in_the_columns(tmp_path: Path) -> None:
+    assert read(tmp_path, b"-DOCSTART-\n\na\tO\nb\tB-X\n")[0].tokens == ("a", "b")
+
+
+def test_gzip_reads_the_same(tmp_path: Path) -> None:
+    assert read(tmp_path, gzip.compress(b"a O\nb B-X\n"), "data.conll.gz") == AB
+
+
+def test_a_token_of_a_tab_separated_file_may_hold_spaces(tmp_path: Path) -> None:
+    assert read(tmp_path, b"New York\tB-LOC\nis\tO\n")[0].tokens == ("New York", "is")
+
+
+@pytest.mark.parametrize(
+    "odd", ["\u0085", "\u2028", "\u2029", "\x0b", "\x0c", "\x1c", "\r", "\u00a0", "\u3000"]
+)
+@pytest.mark.parametrize("separator", [" ", "\t"])
+def test_only_a_line_feed_ends_a_line(tmp_path: Path, odd: str, separator: str) -> None:
+    content = f"x{odd}y{separator}O\n{odd}{separator}B-X\n".encode()
+    assert read(tmp_path, content)[0].tokens == (f"x{odd}y", odd)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "no sentences"),
+        (b"\n\t\n", "no sentences"),
+        (b"-DOCSTART- -X- O O\n\n", "no sentences"),
+        (b"a O\n\nb\n", r":3: 1 column\(s\) where line 1 has 2"),
+        (b"\na X O\nb O\n", r":3: 2 column\(s\) where line 2 has 3"),
+        (b"a O\nb X O\n", r":2: 3 column\(s\) where line 1 has 2"),
+        (b"a O\nb\tO\n", r":2: 1 column\(s\) where line 1 has 2"),
+        (b"a O\nb \n", r":2: 1 column\(s\) where line 1 has 2"),  # no tag
+        (b"\n\na\nb\n", r":3: 1 column\(s\); give 2 to 4"),
+        (b"a 1 2 3 O\n", r":1: 5 column\(s\); give 2 to 4"),
+        (b"a\tO\n\tO\n", ":2: the token is empty"),
+        (b"a\tO\n \tO\n", ":2: the token is empty"),
+        (b"a\tO\n\nb\t\n", ":3: the tag is empty"),
+        (b"a\tO\nb\t \n", ":2: the tag is empty"),
+        (b"a O\nb O\ncaf\xe9 O\n", ":3: not UTF-8 at byte 4"),
+        ("\ufeffa O\n".encode("utf-16-le"), ":1: not UTF-8"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_line(tmp_path: Path, content: bytes, message: str) -> None:
+    with pytest.raises(DataFormatError, match=message) as caught:
+        read(tmp_path, content)
+    assert str(caught.value).startswith(str(tmp_path / "data.conll"))
+    assert "\n" not in str(caught.value)
+    assert ";" in str(caught.value)  # what; the fix
+
+
+def test_a_missing_file_names_its_neighbour(tmp_path: Path) -> None:
+    (tmp_path / "train.conll").touch()
+    with pytest.raises(DataFormatError, match=r"no such file; did you mean 'train\.conll'\?; data=official"):
+        read_columns(tmp_path / "trian.conll")
+    with pytest.raises(DataFormatError, match="no such file; data=official"):
+        read_columns(tmp_path / "absent" / "train.conll")
+
+
+def test_a_folder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataFormatError, match="is a folder"):
+        read_columns(str(tmp_path))
+
+
+@pytest.mark.parametrize("damage", ["cut", "overwritten", "not gzip"])
+def test_a_damaged_gzip_is_refused(tmp_path: Path, damage: str) -> None:
+    good = gzip.compress(b"a O\nb B-X\n" * 9)
+    content = {"cut": good[:-6], "overwritten": good[:10] + b"\xff" * 30, "not gzip": b"a O\n"}[damage]
+    with pytest.raises(DataFormatError, match="cannot be read") as caught:
+        read(tmp_path, content, "data.conll.gz")
+    assert "\n" not in str(caught.value)
+
+
+def test_memory_is_bounded_by_the_result(tmp_path: Path) -> None:
+    path = tmp_path / "data.conll"
+    path.write_bytes(b"-DOCSTART- -X- O\n\n" * 40_000 + b"a X O\n")  # 720 kB for one token
+    tracemalloc.start()
+    try:
+        assert len(read_columns(path)) == 1
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 300_000
+
+
+@pytest.mark.realdata
+@pytest.mark.skipif(
+    not WNUT17.is_dir(), reason="WNUT-17 is not at shared/data/ner/wnut17 beside the checkout"
+)
+@pytest.mark.parametrize(
+    ("split", "sentences", "tokens", "entities"),
+    [("train", 3394, 62730, 1975), ("dev", 1009, 15733, 836), ("test", 1287, 23394, 1079)],
+)
+def test_wnut17_has_its_published_counts(split: str, sentences: int, tokens: int, entities: int) -> None:
+    path = WNUT17 / f"{split}.conll"
+    read = read_columns(path)
+    scheme = detect(sentence.tags for sentence in read)
+    found = [span for s in read for span in file_spans(s.tags, scheme, path=path, line=s.line)]
+    assert (len(read), sum(len(s.tokens) for s in read)) == (sentences, tokens)
+    assert (scheme, len(found)) == ("bio", entities)

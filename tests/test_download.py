@@ -1,0 +1,252 @@
+"""Downloads, against a small HTTP server in a thread."""
+
+import hashlib
+import json
+import os
+import re
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from harness import download
+from harness.download import fetch, sha256_of
+from harness.errors import ConfigError, DownloadError
+
+BODY = b"".join(number.to_bytes(4) for number in range(80_000))  # five chunks
+
+
+class Server(ThreadingHTTPServer):
+    """Serves ``body`` at every address but /missing; its attributes say how well it does so."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.body = BODY
+        self.knows_ranges = True
+        self.cut = 0  # bytes that are promised but not sent
+        self.wrong_range = False
+        self.requests: list[dict[str, str]] = []
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}/some/vectors.txt"
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Server
+
+    def do_GET(self) -> None:
+        site = self.server
+        site.requests.append(dict(self.headers))
+        if self.path == "/missing":
+            self.send_error(404)
+            return
+        etag = f'"{hashlib.md5(site.body).hexdigest()}"'
+        start = self.wanted_start(etag)
+        if start >= len(site.body):
+            self.send_error(416)
+            return
+        self.send_response(206 if start else 200)
+        if start:
+            shown = start + 1 if site.wrong_range else start
+            self.send_header("Content-Range", f"bytes {shown}-{len(site.body) - 1}/{len(site.body)}")
+        self.send_header("ETag", etag)
+        self.send_header("Content-Length", str(len(site.body) - start))
+        self.end_headers()
+        self.wfile.write(site.body[start : len(site.body) - site.cut])
+
+    def wanted_start(self, etag: str) -> int:
+        asked = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
+        fresh = self.headers.get("If-Range", etag) == etag
+        return int(asked.group(1)) if asked and fresh and self.server.knows_ranges else 0
+
+    def log_message(self, *args: object) -> None:
+        pass
+
+
+@pytest.fixture(autouse=True)
+def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with Server() as site:
+        thread = threading.Thread(target=site.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield site
+        site.shutdown()
+        thread.join()
+
+
+def failure(url: str, folder: Path) -> str:
+    """Return the one line in which ``fetch`` fails."""
+    with pytest.raises(DownloadError) as caught:
+        fetch(url, folder=folder)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_a_file_is_fetched_once_and_its_digest_is_recorded(
+    server: Server, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path = fetch(server.url, folder=tmp_path / "new")
+    assert path == tmp_path / "new" / "vectors.txt"
+    assert path.read_bytes() == BODY
+    record = json.loads(path.with_name("vectors.txt.sha256").read_text())
+    assert record["sha256"] == hashlib.sha256(BODY).hexdigest()
+    assert fetch(server.url, folder=tmp_path / "new") == path
+    assert len(server.requests) == 1
+    assert {file.suffix for file in path.parent.iterdir()} <= {".txt", ".sha256", ".lock"}
+    assert capfd.readouterr() == ("", "")  # no bar, as this is not a terminal
+
+
+def test_a_download_that_broke_off_is_resumed(server: Server, tmp_path: Path) -> None:
+    server.cut = 1000
+    message = failure(server.url, tmp_path)
+    assert server.url in message
+    assert "resume" in message
+    assert not (tmp_path / "vectors.txt").exists()
+    received = (tmp_path / "vectors.txt.part").stat().st_size
+    assert len(BODY) - 1000 - download.CHUNK < received <= len(BODY) - 1000
+    server.cut = 0
+    assert fetch(server.url, folder=tmp_path).read_bytes() == BODY
+    assert server.requests[1]["Range"] == f"bytes={received}-"
+    assert list(tmp_path.glob("*.part*")) == []
+
+
+def test_a_part_of_an_older_version_is_not_joined_to_a_newer_one(server: Server, tmp_path: Path) -> None:
+    server.cut = 1000
+    failure(server.url, tmp_path)
+    server.cut, server.body = 0, BODY[::-1]
+    assert fetch(server.url, folder=tmp_path).read_bytes() == BODY[::-1]
+
+
+def test_a_part_without_a_known_version_is_resumed(server: Server, tmp_path: Path) -> None:
+    (tmp_path / "vectors.txt.part").write_bytes(BODY[:300])
+    assert fetch(server.url, folder=tmp_path).read_bytes() == BODY
+    assert server.requests[0]["Range"] == "bytes=300-"
+
+
+def test_a_server_without_ranges_restarts(server: Server, tmp_path: Path) -> None:
+    server.knows_ranges = False
+    (tmp_path / "vectors.txt.part").write_bytes(BODY[:300])
+    assert fetch(server.url, folder=tmp_path).read_bytes() == BODY
+
+
+@pytest.mark.parametrize("size", [len(BODY), len(BODY) + 5])
+def test_a_part_that_cannot_be_continued_is_dropped(server: Server, tmp_path: Path, size: int) -> None:
+    (tmp_path / "vectors.txt.part").write_bytes(b"x" * size)
+    assert fetch(server.url, folder=tmp_path).read_bytes() == BODY
+
+
+def test_an_answer_with_another_range_is_not_used(server: Server, tmp_path: Path) -> None:
+    server.wrong_range = True
+    (tmp_path / "vectors.txt.part").write_bytes(b"x" * 300)
+    assert fetch(server.url, folder=tmp_path).read_bytes() == BODY
+
+
+def test_a_file_that_changed_after_its_first_use_is_refused(server: Server, tmp_path: Path) -> None:
+    path = fetch(server.url, folder=tmp_path)
+    path.write_bytes(b"other content")
+    message = failure(server.url, tmp_path)
+    assert str(path) in message
+    assert hashlib.sha256(BODY).hexdigest()[:12] in message
+    assert hashlib.sha256(b"other content").hexdigest()[:12] in message
+    assert "delete it" in message
+    failure(server.url, tmp_path)  # the refusal is not itself a first use
+    path.unlink()
+    server.body = b"published anew"
+    assert fetch(server.url, folder=tmp_path).read_bytes() == b"published anew"
+
+
+def test_only_a_new_size_or_time_makes_it_hash_again(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = fetch(server.url, folder=tmp_path)
+    hashed = []
+    digest = hashlib.file_digest
+    monkeypatch.setattr(hashlib, "file_digest", lambda *args: hashed.append(1) or digest(*args))
+    fetch(server.url, folder=tmp_path)
+    assert not hashed
+    os.utime(path, ns=(1, 1))
+    fetch(server.url, folder=tmp_path)
+    fetch(server.url, folder=tmp_path)
+    assert len(hashed) == 1
+
+
+def test_a_file_put_there_by_hand_is_taken(server: Server, tmp_path: Path) -> None:
+    (tmp_path / "vectors.txt").write_bytes(b"by hand")
+    assert fetch(server.url, folder=tmp_path).read_bytes() == b"by hand"
+    assert not server.requests
+
+
+def test_a_name_that_is_taken_by_another_address_is_refused(server: Server, tmp_path: Path) -> None:
+    fetch(server.url, folder=tmp_path)
+    other = server.url.replace("/some/", "/other/")
+    message = failure(other, tmp_path)
+    assert server.url in message
+    assert other in message
+
+
+def test_a_foreign_record_is_refused(server: Server, tmp_path: Path) -> None:
+    fetch(server.url, folder=tmp_path)
+    (tmp_path / "vectors.txt.sha256").write_text("0123abcd  vectors.txt\n")
+    assert "vectors.txt.sha256" in failure(server.url, tmp_path)
+
+
+def test_missing_and_unreachable_addresses_are_named(server: Server, tmp_path: Path) -> None:
+    missing = server.url.replace("/some/vectors.txt", "/missing")
+    assert "404" in (message := failure(missing, tmp_path))
+    assert missing in message
+    assert "by hand" in message
+    with socket.socket() as taken:  # bound, but not listening
+        taken.bind(("127.0.0.1", 0))
+        closed = f"http://127.0.0.1:{taken.getsockname()[1]}/file.txt"
+        assert "refused" in (message := failure(closed, tmp_path))
+    assert closed in message
+    assert "by hand" in message
+    assert "connection adapters" in failure("gopher://127.0.0.1/file.txt", tmp_path)
+
+
+def test_a_silent_server_times_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert download.TIMEOUT[0] <= 10
+    monkeypatch.setattr(download, "TIMEOUT", (0.2, 0.2))
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        start = time.monotonic()
+        message = failure(f"http://127.0.0.1:{silent.getsockname()[1]}/file.txt", tmp_path)
+        assert time.monotonic() - start < 5
+    assert "timed out" in message
+
+
+def test_an_address_without_a_file_and_a_folder_that_is_a_file(server: Server, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="names no file"):
+        fetch("http://127.0.0.1/", folder=tmp_path)
+    (tmp_path / "file").touch()
+    assert "cache_dir" in failure(server.url, tmp_path / "file")
+
+
+def test_two_at_once_fetch_once(server: Server, tmp_path: Path) -> None:
+    threads = [threading.Thread(target=fetch, args=(server.url,), kwargs={"folder": tmp_path}) for _ in "ab"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (tmp_path / "vectors.txt").read_bytes() == BODY
+    assert len(server.requests) == 1
+
+
+def test_sha256_of_remembers_by_size_and_time(tmp_path: Path) -> None:
+    file, record = tmp_path / "file", tmp_path / "records" / "file.json"
+    file.write_bytes(b"one")
+    assert sha256_of(file, record=record) == hashlib.sha256(b"one").hexdigest()
+    written = file.stat().st_mtime_ns
+    file.write_bytes(b"two")
+    os.utime(file, ns=(written, written))
+    assert sha256_of(file, record=record) == hashlib.sha256(b"one").hexdigest()
+    os.utime(file, ns=(written, written + 1))
+    assert sha256_of(file, record=record) == hashlib.sha256(b"two").hexdigest()

@@ -1,0 +1,88 @@
+"""Mixes against numpy, written from equation 1 and the official layer norm."""
+
+import numpy as np
+import pytest
+import torch
+
+from harness.errors import ConfigError
+from harness.mixing import ConcatMix, FixedMix, ScalarMix, normalise
+
+LAYERS = torch.randn(2, 3, 5, 4, generator=torch.Generator().manual_seed(1))  # (batch, layers, tokens, dim)
+MASK = torch.tensor([[True] * 5, [True] * 2 + [False] * 3])
+
+
+def test_a_new_scalar_mix_is_the_mean() -> None:
+    mix = ScalarMix(num_layers=3, dim=4)
+    torch.testing.assert_close(mix(LAYERS, MASK), LAYERS.mean(dim=1))
+    assert mix.layer_weights() == pytest.approx([1 / 3] * 3)
+
+
+def test_a_scalar_mix_is_equation_1() -> None:
+    mix = ScalarMix(num_layers=3, dim=4)
+    with torch.no_grad():
+        mix.weights.copy_(torch.tensor([0.5, -1.0, 2.0]))
+        mix.gamma.fill_(1.7)
+    s = np.exp([0.5, -1.0, 2.0]) / np.exp([0.5, -1.0, 2.0]).sum()
+    expected = 1.7 * sum(s[j] * LAYERS[:, j].numpy() for j in range(3))
+    np.testing.assert_allclose(mix(LAYERS, MASK).detach().numpy(), expected, rtol=1e-5)
+
+
+def test_the_penalty_is_lambda_times_the_sum_of_squared_weights() -> None:
+    mix = ScalarMix(num_layers=3, dim=4, lambda_=0.1)
+    with torch.no_grad():
+        mix.weights.copy_(torch.tensor([1.0, -2.0, 3.0]))
+        mix.gamma.fill_(100.0)
+    assert mix.penalty().item() == pytest.approx(1.4)
+
+
+@pytest.mark.parametrize(("index", "layer"), [(0, 0), (1, 1), (-1, 2)])
+def test_a_single_layer(index: int, layer: int) -> None:
+    mix = FixedMix(num_layers=3, dim=4, index=index)
+    assert torch.equal(mix(LAYERS, MASK), LAYERS[:, layer])
+    assert mix.layer_weights()[layer] == 1.0
+    assert sum(mix.layer_weights()) == 1.0
+
+
+def test_the_mean_with_gamma() -> None:
+    mix = FixedMix(num_layers=3, dim=4, index=None)
+    assert mix.gamma is not None
+    with torch.no_grad():
+        mix.gamma.fill_(0.5)
+    torch.testing.assert_close(mix(LAYERS, MASK), 0.5 * LAYERS.mean(dim=1))
+    assert not list(FixedMix(num_layers=3, dim=4, index=None, gamma=False).parameters())
+
+
+def test_concat_keeps_every_layer_of_a_token_together() -> None:
+    mix = ConcatMix(num_layers=3, dim=4)
+    assert mix.output_dim == 12
+    assert torch.equal(mix(LAYERS, MASK)[1, 1], LAYERS[1, :, 1].flatten())
+
+
+def test_the_papers_layer_norm_is_over_the_whole_batch() -> None:
+    actual = normalise(LAYERS, MASK, "paper")
+    keep = MASK.numpy()
+    for j in range(3):
+        values = LAYERS[:, j].numpy()[keep]  # (tokens, dim)
+        expected = (values - values.mean()) / np.sqrt(values.var() + 1e-12)
+        np.testing.assert_allclose(actual[:, j].numpy()[keep], expected, rtol=1e-4, atol=1e-6)
+
+
+def test_the_token_layer_norm_is_of_each_vector() -> None:
+    actual = normalise(LAYERS, MASK, "token")[0, 1, 3].numpy()
+    value = LAYERS[0, 1, 3].numpy()
+    np.testing.assert_allclose(actual, (value - value.mean()) / value.std(), rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["none", "paper", "token"])
+def test_more_padding_changes_nothing(kind: str) -> None:
+    mix = ScalarMix(num_layers=3, dim=4, layer_norm=kind)
+    padded = torch.nn.functional.pad(LAYERS, (0, 0, 0, 3), value=9.0)
+    mask = torch.nn.functional.pad(MASK, (0, 3))
+    torch.testing.assert_close(mix(padded, mask)[:, :5][MASK], mix(LAYERS, MASK)[MASK])
+
+
+def test_bad_requests_name_the_key() -> None:
+    with pytest.raises(ConfigError, match=r"mixing.index is 3; the encoder has layers 0 to 2"):
+        FixedMix(num_layers=3, dim=4, index=3)
+    with pytest.raises(ConfigError, match=r"mixing.lambda_"):
+        ScalarMix(num_layers=3, dim=4, lambda_=-1.0)

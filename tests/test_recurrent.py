@@ -1,0 +1,99 @@
+"""BiLstm against a loop over cells."""
+
+import pytest
+import torch
+from torch import Tensor
+
+from harness.nn.masking import mask_of_lengths
+from harness.nn.recurrent import BiLstm
+
+LENGTHS = torch.tensor([2, 0, 5, 1, 3])
+MASK = mask_of_lengths(LENGTHS)
+
+
+@pytest.fixture(autouse=True)
+def _seed():
+    torch.manual_seed(0)
+
+
+def make_vectors() -> Tensor:
+    return torch.randn(len(LENGTHS), 5, 3, dtype=torch.double)
+
+
+def run_direction(lstm: torch.nn.LSTM, suffix: str, vectors: list[Tensor]) -> list[Tensor]:
+    """One direction over one sentence, cell by cell."""
+    w_ih, w_hh, b_ih, b_hh = (
+        getattr(lstm, f"{name}_{suffix}") for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+    )
+    hidden = cell = torch.zeros(lstm.hidden_size, dtype=torch.double)
+    outputs = []
+    for vector in vectors:
+        gate_in, forget, candidate, gate_out = (w_ih @ vector + b_ih + w_hh @ hidden + b_hh).chunk(4)
+        cell = forget.sigmoid() * cell + gate_in.sigmoid() * candidate.tanh()
+        hidden = gate_out.sigmoid() * cell.tanh()
+        outputs.append(hidden)
+    return outputs
+
+
+@pytest.mark.parametrize("num_layers", [1, 2])
+def test_equals_a_loop_over_cells_and_is_zero_at_padding(num_layers):
+    layer = BiLstm(input_dim=3, hidden_dim=4, num_layers=num_layers).double()
+    vectors = make_vectors()
+    expected = torch.zeros(len(LENGTHS), 5, layer.output_dim, dtype=torch.double)
+    for row, length in enumerate(LENGTHS.tolist()):
+        states = list(vectors[row, :length])
+        for index in range(num_layers):
+            forward = run_direction(layer.lstm, f"l{index}", states)
+            backward = run_direction(layer.lstm, f"l{index}_reverse", states[::-1])[::-1]
+            states = [torch.cat(pair) for pair in zip(forward, backward, strict=True)]
+        for place, state in enumerate(states):
+            expected[row, place] = state
+    torch.testing.assert_close(layer(vectors, MASK), expected)
+
+
+def test_more_padding_changes_nothing():
+    layer, vectors = BiLstm(input_dim=3, hidden_dim=4, num_layers=2).double(), make_vectors()
+    wider = torch.cat([vectors, torch.full((len(LENGTHS), 4, 3), 1e6)], dim=1)
+    output = layer(wider, mask_of_lengths(LENGTHS, 9))
+    assert torch.equal(output[:, :5], layer(vectors, MASK))
+    assert not output[:, 5:].any()
+
+
+def test_gradient_reaches_every_parameter_and_no_padding():
+    layer, vectors = BiLstm(input_dim=3, hidden_dim=4, num_layers=2).double(), make_vectors().requires_grad_()
+    layer(vectors, MASK).square().sum().backward()
+    assert all(parameter.grad.any() for parameter in layer.parameters())
+    assert torch.equal(vectors.grad.any(dim=2), MASK)
+
+
+def test_initial_values():
+    layer = BiLstm(input_dim=3, hidden_dim=4, num_layers=2)
+    for name, parameter in layer.lstm.named_parameters():
+        if name.startswith("weight_hh"):
+            for gate in parameter.chunk(4):
+                torch.testing.assert_close(gate @ gate.T, torch.eye(4))
+        elif name.startswith("bias"):
+            forget = 1.0 if name.startswith("bias_ih") else 0.0
+            assert parameter.tolist() == [0.0] * 4 + [forget] * 4 + [0.0] * 8
+        else:
+            bound = (6 / sum(parameter.shape)) ** 0.5
+            assert 0.5 * bound < parameter.abs().max() <= bound
+
+
+def test_dropout_acts_between_layers_in_training_only():
+    layer, vectors = BiLstm(input_dim=3, hidden_dim=4, num_layers=2, dropout=0.5).double(), make_vectors()
+    assert not torch.equal(layer(vectors, MASK), layer(vectors, MASK))
+    layer.eval()
+    assert torch.equal(layer(vectors, MASK), layer(vectors, MASK))
+
+
+@pytest.mark.parametrize("shape", [(2, 0), (2, 3), (0, 3)])
+def test_batch_without_any_token(shape):
+    layer = BiLstm(input_dim=3, hidden_dim=4)
+    output = layer(torch.randn(*shape, 3), torch.zeros(shape, dtype=torch.bool))
+    assert torch.equal(output, torch.zeros(*shape, 8))
+
+
+def test_refuses_padding_on_the_left():
+    with pytest.raises(ValueError, match="row 0 has a token after padding"):
+        BiLstm(input_dim=3, hidden_dim=4)(torch.zeros(1, 2, 3), torch.tensor([[False, True]]))
