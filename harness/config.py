@@ -177,7 +177,14 @@ def resolved(config: DictConfig) -> dict[str, Any]:
     return {str(key): value for key, value in plain.items()}
 
 
-def build(node: Any, *, where: str, prefixes: Sequence[str] = (), **extra: Any) -> Any:
+def build(
+    node: Any,
+    *,
+    where: str,
+    prefixes: Sequence[str] = (),
+    offered: Mapping[str, Any] | None = None,
+    **extra: Any,
+) -> Any:
     """Make the object that a ``_target_`` node names.
 
     Args:
@@ -185,6 +192,7 @@ def build(node: Any, *, where: str, prefixes: Sequence[str] = (), **extra: Any) 
             nodes included; a mapping without ``_target_`` makes None (``encoder=none``).
         where: the node's key, named in errors.
         prefixes: modules that may be instantiated beside the harness's own and torch's.
+        offered: keyword arguments that the engine supplies if the target takes them and the node is silent.
         **extra: keyword arguments that the engine supplies.
 
     Raises:
@@ -210,6 +218,8 @@ def build(node: Any, *, where: str, prefixes: Sequence[str] = (), **extra: Any) 
         else:
             arguments[key] = _checked(value, hints.get(key, Any), f"{where}.{key}")
     for name, parameter in signature.parameters.items():
+        if name in (offered or {}):
+            arguments.setdefault(name, (offered or {})[name])
         if parameter.default is inspect.Parameter.empty and name not in arguments:
             raise ConfigError(f"{where}.{name}: {node[_TARGET]} needs a value; add +{where}.{name}=...")
     return target(**arguments)

@@ -56,8 +56,8 @@ class StaticVectors:
 
     Args:
         name: what the vectors are called in tables.
-        path: a local file; or
-        url: where to download it from. Exactly one of the two.
+        path: a local file.
+        url: where to download it from if no path is given.
         member: which file of a ``.zip``; may be None where it holds only one. Other files have none.
         cache_dir: where downloads and converted vectors are kept.
         case: how a word is looked up: as it is written, lower-cased, or first the one, then the other.
@@ -87,11 +87,8 @@ class StaticVectors:
         oov: Oov = "zeros",
         trainable: bool = False,
     ) -> None:
-        if (path is None) == (url is None):
-            raise ConfigError(
-                f"embedding '{name}': give exactly one of path and url "
-                "(embedding.path=FILE embedding.url=null for a local file)"
-            )
+        if path is None and url is None:
+            raise ConfigError(f"embedding '{name}': no vectors given; add embedding.path=FILE")
         for option, value, choices in (("case", case, get_args(Case)), ("oov", oov, get_args(Oov))):
             if value not in choices:
                 raise ConfigError(f"embedding.{option}: no choice '{value}'{nearest(value, choices)}")
@@ -100,7 +97,8 @@ class StaticVectors:
         self._case = case
         self._oov = oov
         cache = Path(cache_dir).expanduser()
-        if url is not None:
+        if path is None:
+            assert url is not None
             source = fetch(url, folder=cache / "downloads")
             record = source.with_name(f"{source.name}.sha256")
         else:

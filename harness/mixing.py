@@ -50,7 +50,7 @@ class ScalarMix(nn.Module):
 
     def scale(self) -> float:
         """Return gamma."""
-        return float(self.gamma)
+        return self.gamma.item()
 
 
 class FixedMix(nn.Module):
@@ -93,7 +93,7 @@ class FixedMix(nn.Module):
 
     def scale(self) -> float:
         """Return gamma."""
-        return 1.0 if self.gamma is None else float(self.gamma)
+        return 1.0 if self.gamma is None else self.gamma.item()
 
 
 class ConcatMix(nn.Module):

@@ -50,8 +50,7 @@ def prepare(config: HarnessConfig) -> Plan:
     device = _device(config.device)
     make = partial(build, prefixes=config.plugins)
     task: Task = make(config.task, where="task")
-    extra = {"device": device} if "device" in str(config.encoder) else {}
-    encoder: Encoder | None = make(config.encoder, where="encoder", **extra)
+    encoder: Encoder | None = make(config.encoder, where="encoder", offered={"device": device})
     static: StaticVectors | None = make(config.embedding, where="embedding")
     mixing = mixing_of(config.mixing)
     examples = {split: task.examples(split) for split in SPLITS}

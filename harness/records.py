@@ -13,6 +13,7 @@ from harness.types import Example, Prediction
 
 SCHEMA_VERSION = 1
 RUN_FILES = ("record.json", "config.yaml", "predictions.jsonl", "history.jsonl", "head.safetensors")
+CHECKPOINT = "checkpoint.pt"  # there only while a run is unfinished
 Status = Literal["ok", "failed", "interrupted"]
 
 

@@ -4,12 +4,14 @@ import logging
 import time
 from collections.abc import Mapping
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import torch
 
 from harness.cache import FillReport
 from harness.config import HarnessConfig, plain
+from harness.console import human_bytes
 from harness.environment import environment
 from harness.evaluation import evaluate
 from harness.files import write_tensors, write_text
@@ -17,14 +19,14 @@ from harness.interrupts import Interrupted, Stop
 from harness.model import Model
 from harness.plan import Plan, build_model, coverage, layer_source, prepare, sentences, start_tracking
 from harness.protocols import Tracker
-from harness.records import RUN_FILES, RunRecord, read_record, write_predictions, write_record
+from harness.records import CHECKPOINT, RUN_FILES, RunRecord, read_record, write_predictions, write_record
 from harness.training import Progress, fit
 
 log = logging.getLogger(__name__)
 
 
-def run(config: HarnessConfig, *, stop: Stop) -> RunRecord:
-    """Train and score one task on frozen features; write its record and return it.
+def run(config: HarnessConfig, *, stop: Stop) -> tuple[RunRecord, Path]:
+    """Train and score one task on frozen features; write its record; return it and its folder.
 
     A finished run is recognised and not repeated; one that was stopped goes on.
 
@@ -37,7 +39,7 @@ def run(config: HarnessConfig, *, stop: Stop) -> RunRecord:
     done = finished(plan)
     if done is not None:
         log.info("%s is finished (overwrite=true runs it anew)", plan.folder)
-        return done
+        return done, plan.folder
     track = start_tracking(plan)
     try:
         record = execute(plan, track, stop)
@@ -49,15 +51,40 @@ def run(config: HarnessConfig, *, stop: Stop) -> RunRecord:
         track.finish(asdict(record), {})
         raise
     write_record(plan.folder, record)
+    if record.status == "ok":
+        (plan.folder / CHECKPOINT).unlink(missing_ok=True)
     track.finish(asdict(record), {path.name: str(path) for path in map(plan.folder.joinpath, RUN_FILES) if path.exists()})
-    return record
+    return record, plan.folder
+
+
+def dry_run(config: HarnessConfig) -> str:
+    """Return what ``run`` would do, having done none of it.
+
+    Raises:
+        HarnessError: the request is wrong.
+    """
+    plan = prepare(config)
+    sizes = ", ".join(f"{len(examples):,} {split}" for split, examples in plan.examples.items())
+    lines = [f"{plan.folder}: {sizes} from {plan.task.data_name}"]
+    if finished(plan) is not None:
+        return f"{lines[0]}; finished, would be skipped (overwrite=true runs it anew)"
+    source = layer_source(plan)
+    if source is not None:
+        todo = source.plan(sentences(plan.examples))
+        tokens = sum(map(len, todo.missing))
+        lines.append(
+            f"would encode {len(todo.missing):,} of {todo.sentences:,} sentences ({tokens:,} tokens) "
+            f"and write {human_bytes(todo.bytes)}"
+        )
+    lines.append(f"would train {plan.config.trainer.max_epochs} epochs at most")
+    return "; ".join(lines)
 
 
 def finished(plan: Plan) -> RunRecord | None:
     """Return the record of a finished run, if there is one and it is wanted; clear what is not."""
     path = plan.folder / "record.json"
-    if plan.config.overwrite:
-        for stale in (path, plan.folder / "checkpoint.pt"):
+    if plan.config.overwrite and not plan.config.dry_run:
+        for stale in (path, plan.folder / CHECKPOINT):
             stale.unlink(missing_ok=True)
     if not path.exists():
         return None
@@ -74,7 +101,6 @@ def execute(plan: Plan, track: Tracker, stop: Stop) -> RunRecord:
     encode_s = time.perf_counter() - started
     torch.manual_seed(plan.config.seed)  # nothing in the harness draws from any other global generator
     model = build_model(plan, source).to(plan.device)
-    checkpoint = plan.folder / "checkpoint.pt"
     trained = fit(
         plan.task,
         model,
@@ -83,7 +109,7 @@ def execute(plan: Plan, track: Tracker, stop: Stop) -> RunRecord:
         options=plan.config.trainer,
         seed=plan.config.seed,
         device=plan.device,
-        checkpoint=checkpoint,
+        checkpoint=plan.folder / CHECKPOINT,
         track=track,
         stop=stop,
     )
@@ -97,7 +123,6 @@ def execute(plan: Plan, track: Tracker, stop: Stop) -> RunRecord:
     )
     write_text(plan.folder / "history.jsonl", trained.history_lines())
     write_tensors(plan.folder / "head.safetensors", model.trained())
-    checkpoint.unlink(missing_ok=True)
     timing = {
         "encode_s": encode_s,
         "train_s": trained.seconds,

@@ -1,0 +1,165 @@
+"""The command line: Hydra composes a config, each job runs it, and the exit status says how it went.
+
+0: every run succeeded; 1: one failed or was stopped; 2: the request was wrong, and nothing ran.
+"""
+
+import logging
+import os
+import re
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+from harness.errors import HarnessError, nearest
+
+CONF = Path(__file__).resolve().parents[1] / "conf"
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How one job went: its overrides, its folder or "", and the reason if it did not succeed."""
+
+    overrides: tuple[str, ...]
+    status: str
+    reason: str = ""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run ``python -m harness`` and exit."""
+    argv = list(sys.argv[1:] if arguments is None else arguments)
+    if "-h" in argv or "--help" in argv:
+        from harness.help import help_text
+
+        print(help_text(CONF))  # noqa: T201
+        sys.exit(0)
+    outcomes = _compose_and_run(argv)
+    bad = [outcome for outcome in outcomes if outcome.status != "ok"]
+    if len(outcomes) > 1 and bad:
+        print(f"{len(bad)} of {len(outcomes)} runs did not succeed:", file=sys.stderr)  # noqa: T201
+        for outcome in bad:
+            print(f"  {' '.join(outcome.overrides)}: {outcome.reason}", file=sys.stderr)  # noqa: T201
+    sys.exit(1 if bad else 0)
+
+
+def _compose_and_run(argv: list[str]) -> list[Outcome]:
+    """Let Hydra compose one config or many, and run each; what is wrong with the request ends the process."""
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises its errors, and they are put into one line here
+    import hydra
+    from hydra.errors import HydraException
+    from omegaconf import DictConfig, OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    from harness.console import configure_logging
+
+    configure_logging()
+    OmegaConf.register_new_resolver("user_cache", _user_cache, replace=True)
+    outcomes: list[Outcome] = []
+
+    def job(config: DictConfig) -> None:
+        outcomes.append(_job(config))
+
+    sys.argv = [sys.argv[0], *argv]
+    try:
+        hydra.main(config_path=str(CONF), config_name="config", version_base="1.3")(job)()
+    except (HydraException, OmegaConfBaseException) as error:
+        _bad_request(explain(error, CONF))
+    except HarnessError as error:
+        _bad_request(str(error))
+    return outcomes
+
+
+def _job(config: Any) -> Outcome:
+    """Run one composed config. In a sweep, every failure becomes an outcome, so that the others go on."""
+    from hydra.core.hydra_config import HydraConfig
+    from hydra.types import RunMode
+
+    from harness.config import typed
+    from harness.interrupts import listening
+    from harness.run import dry_run, run
+    from harness.summary import print_summary
+
+    hydra = HydraConfig.get()
+    sweeping = hydra.mode == RunMode.MULTIRUN
+    overrides = tuple(hydra.overrides.task)
+    try:
+        with listening() as stop:
+            settings = typed(config)
+            if settings.dry_run:
+                print(dry_run(settings))  # noqa: T201
+                return Outcome(overrides, "ok")
+            record, folder = run(settings, stop=stop)
+    except HarnessError as error:
+        if not sweeping:
+            raise
+        log.error("%s: %s", " ".join(overrides), error)
+        return Outcome(overrides, "failed", str(error))
+    except Exception as error:  # whatever went wrong in one run must not take the others with it
+        log.exception("%s", " ".join(overrides))
+        return Outcome(overrides, "failed", f"{type(error).__name__}: {error}")
+    if record.status == "ok":
+        print_summary(record, folder=folder)
+    else:
+        log.warning("%s: %s", record.name, record.error)
+    return Outcome(overrides, record.status, record.error or "")
+
+
+def explain(error: Exception, conf: Path) -> str:
+    """Put an error of Hydra or OmegaConf into one line: what, where, the fix.
+
+    Args:
+        error: what was raised while composing.
+        conf: the folder of config groups.
+    """
+    text = str(error)
+    if match := re.search(r"Could not find '([^']+)/([^']+)'", text):
+        group, choice = match.groups()
+        choices = [path.stem for path in (conf / group).glob("*.yaml")]
+        if choices:
+            return f"{group}={choice}: there is no such choice{nearest(choice, choices)}"
+    if match := re.search(r"Key '([^']+)' is not in struct\s+full_key: (\S+)", text):
+        key = match.group(2)
+        return f"{key}: there is no such option{nearest(key, _known_keys(conf))} (--cfg job shows them all)"
+    if match := re.search(r"Could not override '([^']+)'. No match in the defaults list", text):
+        groups = [path.name for path in conf.iterdir() if path.is_dir()]
+        return f"{match.group(1)}: there is no such group{nearest(match.group(1), groups)}"
+    if match := re.search(r"Could not override '([^']+)'", text):
+        key = match.group(1)
+        return f"{key}: there is no such option{nearest(key, _known_keys(conf))} (--cfg job shows them all)"
+    return " ".join(text.split())
+
+
+def _known_keys(conf: Path) -> set[str]:
+    """Return every dotted key of every config file."""
+    from omegaconf import DictConfig, OmegaConf
+
+    keys: set[str] = set()
+
+    def walk(node: DictConfig, prefix: str) -> None:
+        for key in node:
+            name = f"{prefix}{key}"
+            keys.add(name)
+            child = node._get_node(key)
+            if isinstance(child, DictConfig) and not child._is_none() and not child._is_interpolation():
+                walk(child, f"{name}.")
+
+    for path in conf.glob("**/*.yaml"):
+        node = OmegaConf.load(path)
+        whole = path.parent == conf or "@package _global_" in path.read_text(encoding="utf-8")
+        if isinstance(node, DictConfig):
+            walk(node, "" if whole else f"{path.parent.relative_to(conf).as_posix().replace('/', '.')}.")
+    return {key for key in keys if not key.startswith(("defaults", "hydra"))}
+
+
+def _bad_request(message: str) -> NoReturn:
+    print(f"error: {message}", file=sys.stderr)  # noqa: T201
+    sys.exit(2)
+
+
+def _user_cache() -> str:
+    from platformdirs import user_cache_dir
+
+    return user_cache_dir("elmo-harness", appauthor=False)

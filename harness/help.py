@@ -1,0 +1,46 @@
+"""The text of ``python -m harness --help``, read from the config files' own comments."""
+
+import re
+from pathlib import Path
+
+_USAGE = """\
+usage: python -m harness [GROUP=CHOICE ...] [KEY=VALUE ...]
+       python -m harness -m GROUP=CHOICE,CHOICE ... KEY=VALUE,VALUE ...   (a sweep: every combination)
+
+Train and score a task on frozen word representations; the record goes to results/<task>/<run>/.
+
+examples:
+  python -m harness task=ner
+  python -m harness task=ner data=files data.train=train.conll data.dev=dev.conll data.test=test.conll
+  python -m harness -m mixing=top,mean,scalar_mix seed=1,2,3
+"""
+
+
+def help_text(conf: Path) -> str:
+    """Return the help: every group with its choices, every option of the engine with its default.
+
+    Args:
+        conf: the folder of ``config.yaml`` and the groups.
+    """
+    lines = (conf / "config.yaml").read_text(encoding="utf-8").split("\n")
+    groups = [match.groups() for line in lines if (match := re.match(r"  - (\w+): (\w+) +# (.*)", line))]
+    out = [_USAGE, "groups (GROUP=CHOICE; the default is starred):"]
+    for group, default, meaning in groups:
+        choices = sorted(path.stem for path in (conf / group).glob("*.yaml"))
+        starred = [f"{choice}*" if choice == default else choice for choice in choices]
+        out.append(f"  {group:<11}{meaning}: {', '.join(starred)}")
+    out += ["", "options (KEY=VALUE):"]
+    section = ""
+    for line in lines:
+        if match := re.match(r"(\w+):\s*$", line):
+            section = f"{match.group(1)}."
+        elif match := re.match(r"( *)(\w+): (.*?) +# (.*)", line):
+            indent, key, value, meaning = match.groups()
+            name = f"{section if indent else ''}{key}={value}"
+            out.append(f"  {name:<38}{meaning}")
+    out += ["", "what a choice holds: python -m harness GROUP=CHOICE --cfg job; what each is for:"]
+    for group, _, _ in groups:
+        for path in sorted((conf / group).glob("*.yaml")):
+            comments = re.findall(r"^# (?!@)(.*)", path.read_text(encoding="utf-8"), re.MULTILINE)
+            out.append(f"  {f'{group}={path.stem}':<30}{comments[0] if comments else ''}")
+    return "\n".join(out)

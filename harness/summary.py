@@ -1,0 +1,64 @@
+"""What a person sees at the end of a run: scores, the course of dev, and what the mix has learnt."""
+
+import json
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from harness.records import RunRecord
+
+_BARS = "▁▂▃▄▅▆▇█"
+_WIDTH = 24
+
+
+def print_summary(record: RunRecord, *, folder: Path, console: Console | None = None) -> None:
+    """Print the scores of a finished run.
+
+    Args:
+        record: the run.
+        folder: where its files lie.
+        console: where to print; stdout by default.
+    """
+    console = console or Console()
+    table = Table(title=f"{record.task} on {record.data['name']}: {record.name}", title_justify="left")
+    table.add_column("metric")
+    for split in record.metrics:
+        table.add_column(split, justify="right")
+    names = list(dict.fromkeys(name for values in record.metrics.values() for name in values))
+    for name in names:
+        cells = [f"{100 * values[name]:.2f}" if name in values else "-" for values in record.metrics.values()]
+        table.add_row(name, *cells, style="bold" if name == record.primary_metric else "")
+    console.print(table)
+    scores = _dev_scores(record, folder)
+    if scores:
+        console.print(
+            f"dev {record.primary_metric} by epoch  {sparkline(scores)}  "
+            f"best {100 * max(scores):.2f} in epoch {record.best_epoch} of {record.epochs}"
+        )
+    for place, weights in record.mixing["weights"].items():
+        console.print(f"mix at the {place}, gamma {record.mixing['gamma'][place]:.3f}")
+        for layer, weight in enumerate(weights):
+            console.print(f"  layer {layer}  {'█' * round(_WIDTH * weight):<{_WIDTH}} {weight:.3f}")
+    timing = record.timing
+    console.print(
+        f"encoded {timing['tokens_encoded']:,.0f} tokens in {timing['encode_s']:.1f} s "
+        f"({100 * timing['cache_hit_rate']:.0f} % of sentences were in the store), "
+        f"trained {record.epochs} epochs in {timing['train_s']:.1f} s"
+    )
+    console.print(f"record: {folder / 'record.json'}", soft_wrap=True, highlight=False)
+
+
+def sparkline(values: list[float]) -> str:
+    """Return one bar a value, from the lowest to the highest."""
+    low, high = min(values), max(values)
+    span = (high - low) or 1.0
+    return "".join(_BARS[round((value - low) / span * (len(_BARS) - 1))] for value in values)
+
+
+def _dev_scores(record: RunRecord, folder: Path) -> list[float]:
+    path = folder / "history.jsonl"
+    if not path.exists():
+        return []
+    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    return [row[f"dev/{record.primary_metric}"] for row in rows]
