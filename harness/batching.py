@@ -28,7 +28,9 @@ def bucketed(
     batches = [
         batch
         for start in range(0, len(order), window)
-        for batch in by_length(lengths, batch_size=batch_size, max_tokens=max_tokens, order=order[start : start + window])
+        for batch in by_length(
+            lengths, batch_size=batch_size, max_tokens=max_tokens, order=order[start : start + window]
+        )
     ]
     return [batches[i] for i in torch.randperm(len(batches), generator=generator).tolist()]
 

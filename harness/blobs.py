@@ -16,9 +16,7 @@ import numpy as np
 
 from harness.errors import CacheError
 
-_RECORD = np.dtype(
-    [("key", "V16"), ("offset", "<u8"), ("size", "<u8"), ("data_crc", "<u4"), ("record_crc", "<u4")]
-)
+_RECORD = np.dtype([("key", "V16"), ("offset", "<u8"), ("size", "<u8"), ("data_crc", "<u4"), ("record_crc", "<u4")])
 RECORD_BYTES = _RECORD.itemsize
 _RESIDENT = 2**28  # bytes read through the map before its pages are handed back
 
@@ -120,7 +118,9 @@ class BlobFile:
         blob = memoryview(self._map)[offset : offset + size]
         if not self._verified[row]:
             if zlib.crc32(blob) != record["data_crc"]:
-                raise CacheError(f"{self._data_path}: wrong checksum at byte {offset}; delete the folder {self._folder}")
+                raise CacheError(
+                    f"{self._data_path}: wrong checksum at byte {offset}; delete the folder {self._folder}"
+                )
             self._verified[row] = 1
         return blob
 

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from harness.blobs import RECORD_BYTES, BlobFile
 from harness.console import human_bytes, progress
-from harness.errors import CacheError
+from harness.errors import CacheError, ConfigError
 from harness.files import write_json
 from harness.protocols import Encoder
 from harness.types import Sentence
@@ -78,12 +78,13 @@ class FeatureStore:
         dtype: precision of what is kept.
 
     Raises:
-        CacheError: the encoder's vectors depend on what it encoded before, or the folder cannot be made.
+        ConfigError: the encoder's vectors depend on what it encoded before.
+        CacheError: the folder cannot be made.
     """
 
     def __init__(self, folder: Path, encoder: Encoder, *, dtype: Precision = "float16") -> None:
         if not encoder.cacheable:
-            raise CacheError(f"encoder.state={encoder.state} makes no vectors that can be kept; add cache=none")
+            raise ConfigError(f"encoder.state={encoder.state} makes no vectors that can be kept; add cache=none")
         self.encoder = encoder
         self.folder = folder / f"{encoder.name}-{encoder.fingerprint[:16]}-{dtype}"
         self._dtype = np.dtype(dtype)
@@ -112,9 +113,7 @@ class FeatureStore:
         """Say which sentences would be encoded and how many bytes that would write."""
         unique = list(dict.fromkeys(sentences))
         new_words = self._new_words(unique)
-        missing = tuple(
-            s for s in unique if _sentence_key(s) not in self._sentences or not new_words.isdisjoint(s)
-        )
+        missing = tuple(s for s in unique if _sentence_key(s) not in self._sentences or not new_words.isdisjoint(s))
         row = self.encoder.dim * self._dtype.itemsize
         tokens = sum(map(len, missing))
         size = tokens * (self.encoder.num_layers - self._word_layers) * row + len(missing) * RECORD_BYTES

@@ -21,10 +21,11 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Outcome:
-    """How one job went: its overrides, its folder or "", and the reason if it did not succeed."""
+    """How one job went: its overrides, the record's status, and the reason if it did not succeed."""
 
     overrides: tuple[str, ...]
     status: str
+    exit_status: int
     reason: str = ""
 
 
@@ -36,13 +37,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
         print(help_text(CONF))  # noqa: T201
         sys.exit(0)
-    outcomes = _compose_and_run(argv)
+    sys.exit(_report(_compose_and_run(argv)))
+
+
+def _report(outcomes: Sequence[Outcome]) -> int:
+    """Name what did not succeed; return the exit status."""
     bad = [outcome for outcome in outcomes if outcome.status != "ok"]
-    if len(outcomes) > 1 and bad:
+    if len(outcomes) == 1:
+        for outcome in bad:
+            print(f"error: {outcome.reason}", file=sys.stderr)  # noqa: T201
+        return outcomes[0].exit_status
+    if bad:
         print(f"{len(bad)} of {len(outcomes)} runs did not succeed:", file=sys.stderr)  # noqa: T201
         for outcome in bad:
             print(f"  {' '.join(outcome.overrides)}: {outcome.reason}", file=sys.stderr)  # noqa: T201
-    sys.exit(1 if bad else 0)
+    return 1 if bad else 0
 
 
 def _compose_and_run(argv: list[str]) -> list[Outcome]:
@@ -60,51 +69,53 @@ def _compose_and_run(argv: list[str]) -> list[Outcome]:
     outcomes: list[Outcome] = []
 
     def job(config: DictConfig) -> None:
-        outcomes.append(_job(config))
+        stopped = any(outcome.status == "interrupted" for outcome in outcomes)
+        outcomes.append(_skipped() if stopped else _job(config))
 
     sys.argv = [sys.argv[0], *argv]
     try:
         hydra.main(config_path=str(CONF), config_name="config", version_base="1.3")(job)()
     except (HydraException, OmegaConfBaseException) as error:
         _bad_request(explain(error, CONF))
-    except HarnessError as error:
-        _bad_request(str(error))
     return outcomes
 
 
+def _skipped() -> Outcome:
+    """Return the outcome of a job that comes after the one in which the sweep was stopped."""
+    from hydra.core.hydra_config import HydraConfig
+
+    return Outcome(tuple(HydraConfig.get().overrides.task), "interrupted", 1, "not begun: the sweep was stopped")
+
+
 def _job(config: Any) -> Outcome:
-    """Run one composed config. In a sweep, every failure becomes an outcome, so that the others go on."""
+    """Run one composed config. A failure becomes an outcome, so that the other jobs of a sweep go on."""
     from hydra.core.hydra_config import HydraConfig
     from hydra.types import RunMode
 
     from harness.config import typed
     from harness.interrupts import listening
+    from harness.records import run_folder
     from harness.run import dry_run, run
     from harness.summary import print_summary
 
     hydra = HydraConfig.get()
-    sweeping = hydra.mode == RunMode.MULTIRUN
     overrides = tuple(hydra.overrides.task)
     try:
         with listening() as stop:
             settings = typed(config)
             if settings.dry_run:
                 print(dry_run(settings))  # noqa: T201
-                return Outcome(overrides, "ok")
-            record, folder = run(settings, stop=stop)
+                return Outcome(overrides, "ok", 0)
+            record = run(settings, stop=stop, record_bad_requests=hydra.mode == RunMode.MULTIRUN)
     except HarnessError as error:
-        if not sweeping:
-            raise
-        log.error("%s: %s", " ".join(overrides), error)
-        return Outcome(overrides, "failed", str(error))
+        return Outcome(overrides, "failed", error.exit_status, str(error))
     except Exception as error:  # whatever went wrong in one run must not take the others with it
         log.exception("%s", " ".join(overrides))
-        return Outcome(overrides, "failed", f"{type(error).__name__}: {error}")
+        return Outcome(overrides, "failed", 1, f"{type(error).__name__}: {error}")
     if record.status == "ok":
-        print_summary(record, folder=folder)
-    else:
-        log.warning("%s: %s", record.name, record.error)
-    return Outcome(overrides, record.status, record.error or "")
+        print_summary(record, folder=run_folder(settings.results_dir, record))
+        return Outcome(overrides, "ok", 0)
+    return Outcome(overrides, record.status, 1, record.error or "")
 
 
 def explain(error: Exception, conf: Path) -> str:
@@ -115,21 +126,27 @@ def explain(error: Exception, conf: Path) -> str:
         conf: the folder of config groups.
     """
     text = str(error)
-    if match := re.search(r"Could not find '([^']+)/([^']+)'", text):
+    if match := re.search(r"Could not find '(\w+)/([^']+)'", text):
         group, choice = match.groups()
-        choices = [path.stem for path in (conf / group).glob("*.yaml")]
+        choices = [
+            path.relative_to(conf / group).with_suffix("").as_posix() for path in (conf / group).glob("**/*.yaml")
+        ]
         if choices:
             return f"{group}={choice}: there is no such choice{nearest(choice, choices)}"
     if match := re.search(r"Key '([^']+)' is not in struct\s+full_key: (\S+)", text):
-        key = match.group(2)
-        return f"{key}: there is no such option{nearest(key, _known_keys(conf))} (--cfg job shows them all)"
+        return _no_such_option(match.group(2), conf)
     if match := re.search(r"Could not override '([^']+)'. No match in the defaults list", text):
         groups = [path.name for path in conf.iterdir() if path.is_dir()]
         return f"{match.group(1)}: there is no such group{nearest(match.group(1), groups)}"
     if match := re.search(r"Could not override '([^']+)'", text):
-        key = match.group(1)
-        return f"{key}: there is no such option{nearest(key, _known_keys(conf))} (--cfg job shows them all)"
+        return _no_such_option(match.group(1), conf)
     return " ".join(text.split())
+
+
+def _no_such_option(key: str, conf: Path) -> str:
+    known = _known_keys(conf)
+    hint = "; it belongs to another choice of its group" if key in known else nearest(key, known)
+    return f"{key}: there is no such option{hint} (--cfg job shows all there are)"
 
 
 def _known_keys(conf: Path) -> set[str]:
@@ -140,7 +157,7 @@ def _known_keys(conf: Path) -> set[str]:
 
     def walk(node: DictConfig, prefix: str) -> None:
         for key in node:
-            name = f"{prefix}{key}"
+            name = f"{prefix}{key!s}"
             keys.add(name)
             child = node._get_node(key)
             if isinstance(child, DictConfig) and not child._is_none() and not child._is_interpolation():

@@ -2,10 +2,10 @@
 
 import importlib
 import inspect
+import re
 import typing
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
-from enum import Enum
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,20 +17,6 @@ from harness.errors import ConfigError, nearest
 _TARGET = "_target_"
 _PREFIXES = ("harness.", "tasks.", "torch.")
 _WHEREABOUTS = ("cache_dir", "results_dir", "overwrite", "dry_run", "plugins")
-
-
-class Cache(Enum):
-    """Where features are kept between runs."""
-
-    disk = "disk"
-    none = "none"
-
-
-class CacheDtype(Enum):
-    """Precision of kept features."""
-
-    float16 = "float16"
-    float32 = "float32"
 
 
 @dataclass
@@ -91,8 +77,8 @@ class HarnessConfig:
     trainer: TrainerConfig
     seed: int = 1
     device: str = "auto"
-    cache: Cache = Cache.disk
-    cache_dtype: CacheDtype = CacheDtype.float16
+    cache: Literal["disk", "none"] = "disk"
+    cache_dtype: Literal["float16", "float32"] = "float16"
     cache_dir: str = ""
     results_dir: str = "results"
     overwrite: bool = False
@@ -139,12 +125,7 @@ def mixing_of(node: Any) -> MixingConfig:
 
 def plain(config: HarnessConfig) -> dict[str, Any]:
     """Return a config as JSON-serialisable values."""
-    values: dict[str, Any] = asdict(config, dict_factory=lambda items: {k: _plain(v) for k, v in items})
-    return values
-
-
-def _plain(value: Any) -> Any:
-    return value.value if isinstance(value, Enum) else value
+    return asdict(config)
 
 
 def typed(config: DictConfig) -> HarnessConfig:
@@ -172,6 +153,8 @@ def resolved(config: DictConfig) -> dict[str, Any]:
             raise ConfigError(f"a value is needed; add {keys}")
         plain = OmegaConf.to_container(config, resolve=True)
     except OmegaConfBaseException as error:
+        if match := re.search(r"Missing mandatory value: (\S+)", str(error)):
+            raise ConfigError(f"a value is needed; add {match.group(1)}=...") from None
         raise ConfigError(" ".join(str(error).split())) from None
     assert isinstance(plain, dict)
     return {str(key): value for key, value in plain.items()}
@@ -237,7 +220,7 @@ def _locate(name: str, where: str, prefixes: Sequence[str]) -> Callable[..., Any
         raise ConfigError(f"{where}._target_: no module '{error.name}' (from '{name}')") from None
     target = getattr(module, attribute, None)
     if not callable(target):
-        public = [n for n, value in vars(module).items() if callable(value) and not n.startswith("_")]
+        public = [n for n, value in vars(module).items() if getattr(value, "__module__", "") == module_name]
         raise ConfigError(f"{where}._target_: {module_name} has no '{attribute}'{nearest(attribute, public)}")
     return typing.cast(Callable[..., Any], target)
 
@@ -252,7 +235,7 @@ def _checked(value: Any, hint: Any, where: str) -> Any:
     try:
         return pydantic.TypeAdapter(hint, config=settings).validate_python(_unambiguous(value, hint, where))
     except pydantic.ValidationError as error:
-        reason = error.errors()[0]["msg"].lower()
+        reason = error.errors()[0]["msg"].lower().replace("input should be", "expected")
         raise ConfigError(f"{where} is {value!r}; {reason}") from None
 
 
@@ -293,4 +276,4 @@ def _check_ranges(config: HarnessConfig) -> None:
     ]
     for name, value, least, most in bounds:
         if value is not None and not least <= value <= most:
-            raise ConfigError(f"{name} is {value}; expected a value from {least:g} to {most:g}")
+            raise ConfigError(f"{name} is {value}; expected a value from {least} to {most}")

@@ -68,8 +68,7 @@ def fetch(url: str, *, folder: Path) -> Path:
         ) from error
     except OSError as error:
         raise DownloadError(
-            f"cannot keep {url} in {folder}: {error.strerror or error}; "
-            "make room there or choose another cache_dir"
+            f"cannot keep {url} in {folder}: {error.strerror or error}; make room there or choose another cache_dir"
         ) from error
     return target
 
@@ -113,9 +112,7 @@ def progress(what: str, total: int | None) -> Iterator[Callable[[int], object]]:
 def _download(url: str, target: Path) -> None:
     """Let pooch fetch one file through `_resume`; it moves the file into place when it is complete."""
     pooch.get_logger().setLevel(logging.WARNING)  # it would repeat our own line
-    fetcher = pooch.create(
-        path=target.parent, base_url="", registry={target.name: None}, urls={target.name: url}
-    )
+    fetcher = pooch.create(path=target.parent, base_url="", registry={target.name: None}, urls={target.name: url})
     fetcher.fetch(target.name, downloader=partial(_resume, part=target.with_name(f"{target.name}.part")))
 
 
@@ -174,9 +171,7 @@ def _verify(path: Path, *, url: str, record: Path) -> None:
     """Record the digest of a file at its first use; compare with it at every later one."""
     known = _read_record(record)
     if known.get("url", url) != url:
-        raise DownloadError(
-            f"{path} was downloaded from {known['url']}, not from {url}; delete it to download it anew"
-        )
+        raise DownloadError(f"{path} was downloaded from {known['url']}, not from {url}; delete it to download it anew")
     entry = {"url": url} | _entry(path, known)
     if known and entry["sha256"] != known["sha256"]:
         raise DownloadError(

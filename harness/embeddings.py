@@ -142,9 +142,7 @@ class StaticVectors:
             counts: word -> how often it occurs.
         """
         found = [count for word, count in counts.items() if self._row(word) >= 0]
-        return Coverage(
-            types=len(found) / max(len(counts), 1), tokens=sum(found) / max(sum(counts.values()), 1)
-        )
+        return Coverage(types=len(found) / max(len(counts), 1), tokens=sum(found) / max(sum(counts.values()), 1))
 
     @cached_property
     def _rows(self) -> dict[str, int]:
@@ -210,8 +208,7 @@ def _converted(source: Path, *, member: str | None, root: Path, record: Path) ->
         raise DataFormatError(f"{source} is damaged ({error}); delete it and fetch it again") from error
     except OSError as error:
         raise CacheError(
-            f"cannot convert {source} in {root}: {error.strerror or error}; "
-            "make room there or choose another cache_dir"
+            f"cannot convert {source} in {root}: {error.strerror or error}; make room there or choose another cache_dir"
         ) from error
     return folder
 
@@ -290,9 +287,7 @@ def _member(archive: zipfile.ZipFile, member: str | None) -> str:
     if member is None and len(names) == 1:
         return names[0]
     if member is None:
-        raise ConfigError(
-            f"{archive.filename} holds several files; set embedding.member to one of: {', '.join(names)}"
-        )
+        raise ConfigError(f"{archive.filename} holds several files; set embedding.member to one of: {', '.join(names)}")
     if member not in names:
         raise ConfigError(f"{archive.filename} has no member '{member}'{nearest(member, names)}")
     return member
@@ -341,9 +336,7 @@ def _parse(line: bytes, *, row: Floats, where: str) -> str:
     except UnicodeDecodeError as error:
         raise DataFormatError(f"{where}: the word is not UTF-8; convert the file to UTF-8") from error
     except ValueError as error:
-        raise DataFormatError(
-            f"{expected}, found something else ({error}); mend it or fetch it again"
-        ) from error
+        raise DataFormatError(f"{expected}, found something else ({error}); mend it or fetch it again") from error
     if not np.isfinite(row).all():
         raise DataFormatError(f"{expected}, found one that is not finite; mend it or fetch it again")
     return word

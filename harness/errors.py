@@ -2,22 +2,35 @@
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from typing import ClassVar
 
 
 class HarnessError(Exception):
-    """Base of every error that the harness reports in one line."""
+    """Base of every error that the harness reports in one line.
+
+    Attributes:
+        exit_status: of the command, where this is what ended it: 2 if the request was wrong, else 1.
+    """
+
+    exit_status: ClassVar[int] = 1
 
 
 class ConfigError(HarnessError):
     """The request itself is wrong: an unknown key, a wrong type, options that exclude each other."""
 
+    exit_status = 2
+
 
 class DataFormatError(HarnessError):
     """A data file is missing or not in its published format."""
 
+    exit_status = 2
+
 
 class WeightsError(HarnessError):
     """An encoder's options or weights are missing, damaged or contradict each other."""
+
+    exit_status = 2
 
 
 class CacheError(HarnessError):

@@ -1,7 +1,7 @@
 """Token features: encoder layers -> mix -> concatenation with static vectors -> dropout."""
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Literal
+from typing import Literal, cast
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +13,11 @@ from harness.protocols import Inspectable, LayerMix, Penalised
 from harness.types import Batch, TokenVectors
 
 Placement = Literal["input", "output", "both"]
-_PLACES: dict[Placement, tuple[str, ...]] = {"input": ("input",), "output": ("output",), "both": ("input", "output")}
+_PLACES: dict[Placement, tuple[str, ...]] = {
+    "input": ("input",),
+    "output": ("output",),
+    "both": ("input", "output"),
+}
 
 
 class TokenFeatures(nn.Module):
@@ -64,7 +68,7 @@ class TokenFeatures(nn.Module):
             )
 
     def _mix_dim(self, place: str) -> int:
-        return int(self.mixes[place].output_dim) if place in self.mixes else 0
+        return cast(LayerMix, self.mixes[place]).output_dim if place in self.mixes else 0
 
     def read(self, batch: Batch) -> dict[str, Tensor]:
         """Read each text's layers, float32 (batch, layers, tokens, dim), on the CPU."""

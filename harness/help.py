@@ -26,7 +26,7 @@ def help_text(conf: Path) -> str:
     groups = [match.groups() for line in lines if (match := re.match(r"  - (\w+): (\w+) +# (.*)", line))]
     out = [_USAGE, "groups (GROUP=CHOICE; the default is starred):"]
     for group, default, meaning in groups:
-        choices = sorted(path.stem for path in (conf / group).glob("*.yaml"))
+        choices = list(_choices(conf / group))
         starred = [f"{choice}*" if choice == default else choice for choice in choices]
         out.append(f"  {group:<11}{meaning}: {', '.join(starred)}")
     out += ["", "options (KEY=VALUE):"]
@@ -40,7 +40,12 @@ def help_text(conf: Path) -> str:
             out.append(f"  {name:<38}{meaning}")
     out += ["", "what a choice holds: python -m harness GROUP=CHOICE --cfg job; what each is for:"]
     for group, _, _ in groups:
-        for path in sorted((conf / group).glob("*.yaml")):
+        for choice, path in _choices(conf / group).items():
             comments = re.findall(r"^# (?!@)(.*)", path.read_text(encoding="utf-8"), re.MULTILINE)
-            out.append(f"  {f'{group}={path.stem}':<30}{comments[0] if comments else ''}")
+            out.append(f"  {f'{group}={choice}':<30}{comments[0] if comments else ''}")
     return "\n".join(out)
+
+
+def _choices(folder: Path) -> dict[str, Path]:
+    """Return a group's choices, those in subfolders as ``folder/choice``."""
+    return {path.relative_to(folder).with_suffix("").as_posix(): path for path in sorted(folder.glob("**/*.yaml"))}

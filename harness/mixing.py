@@ -68,7 +68,13 @@ class FixedMix(nn.Module):
     """
 
     def __init__(
-        self, *, num_layers: int, dim: int, index: int | None, gamma: bool = True, layer_norm: LayerNorm = "none"
+        self,
+        *,
+        num_layers: int,
+        dim: int,
+        index: int | None,
+        gamma: bool = True,
+        layer_norm: LayerNorm = "none",
     ) -> None:
         super().__init__()
         if index is not None and not -num_layers <= index < num_layers:

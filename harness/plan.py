@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 from harness.cache import FeatureStore, LayerSource, Uncached
-from harness.config import Cache, HarnessConfig, MixingConfig, build, mixing_of, plain
+from harness.config import HarnessConfig, MixingConfig, build, mixing_of, plain
 from harness.embeddings import Coverage, StaticVectors
 from harness.errors import ConfigError
 from harness.features import TokenFeatures
@@ -17,6 +17,7 @@ from harness.model import Model
 from harness.protocols import Encoder, Task, Tracker
 from harness.records import examples_digest, identity_digest
 from harness.tracking import NoTracker
+from harness.training import optimizer_class
 from harness.types import SPLITS, Example, Sentence, Split
 
 
@@ -33,12 +34,17 @@ class Plan:
     examples: Mapping[Split, Sequence[Example]]
     digests: Mapping[Split, str]
     group: str
-    folder: Path
+    identity: str
 
     @property
     def name(self) -> str:
-        """The run's name within its group: the seed."""
+        """The run's name: what is compared, and the seed."""
         return f"{self.group}-s{self.config.seed}"
+
+    @property
+    def folder(self) -> Path:
+        """Where the run's files lie."""
+        return Path(self.config.results_dir) / self.task.name / f"{self.name}-{self.identity}"
 
 
 def prepare(config: HarnessConfig) -> Plan:
@@ -48,6 +54,7 @@ def prepare(config: HarnessConfig) -> Plan:
         HarnessError: the request is wrong.
     """
     device = _device(config.device)
+    optimizer_class(config.trainer.optimizer)
     make = partial(build, prefixes=config.plugins)
     task: Task = make(config.task, where="task")
     encoder: Encoder | None = make(config.encoder, where="encoder", offered={"device": device})
@@ -67,7 +74,6 @@ def prepare(config: HarnessConfig) -> Plan:
     vectors = "+".join(part.name for part in (encoder, static) if part is not None) or "none"
     mix = f"-{mixing.name}-{mixing.placement}" if encoder is not None else ""
     group = f"{vectors}{mix}"
-    folder = Path(config.results_dir) / task.name / f"{group}-s{config.seed}-{identity_digest(identity)}"
     return Plan(
         config=config,
         task=task,
@@ -78,7 +84,7 @@ def prepare(config: HarnessConfig) -> Plan:
         examples=examples,
         digests=digests,
         group=group,
-        folder=folder,
+        identity=identity_digest(identity),
     )
 
 
@@ -86,8 +92,8 @@ def layer_source(plan: Plan) -> LayerSource | None:
     """Return where layers come from: a store on disk, the encoder itself, or nowhere."""
     if plan.encoder is None:
         return None
-    dtype = plan.config.cache_dtype.value
-    if plan.config.cache is Cache.none:
+    dtype = plan.config.cache_dtype
+    if plan.config.cache == "none":
         return Uncached(plan.encoder, dtype=dtype)
     return FeatureStore(Path(plan.config.cache_dir) / "features", plan.encoder, dtype=dtype)
 

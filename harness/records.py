@@ -30,6 +30,7 @@ class RunRecord:
     task: str
     task_version: int = 0
     name: str
+    identity: str
     seed: int
     data: Mapping[str, Any] = field(default_factory=dict)
     encoder: Mapping[str, Any] = field(default_factory=dict)
@@ -43,6 +44,11 @@ class RunRecord:
     timing: Mapping[str, float] = field(default_factory=dict)
     environment: Mapping[str, Any] = field(default_factory=dict)
     config: Mapping[str, Any] = field(default_factory=dict)
+
+
+def run_folder(results_dir: str, record: RunRecord) -> Path:
+    """Return the folder that holds a run's files."""
+    return Path(results_dir) / record.task / f"{record.name}-{record.identity}"
 
 
 def write_record(folder: Path, record: RunRecord) -> None:
@@ -70,9 +76,7 @@ def read_record(path: Path) -> RunRecord:
     return RunRecord(**{key: value for key, value in raw.items() if key in known})
 
 
-def write_predictions(
-    path: Path, splits: Mapping[str, tuple[Sequence[Example], Sequence[Prediction]]]
-) -> None:
+def write_predictions(path: Path, splits: Mapping[str, tuple[Sequence[Example], Sequence[Prediction]]]) -> None:
     """Write one JSON line an example: split, id, gold and prediction."""
     lines = [
         json.dumps(

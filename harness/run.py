@@ -4,7 +4,6 @@ import logging
 import time
 from collections.abc import Mapping
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -13,33 +12,53 @@ from harness.cache import FillReport
 from harness.config import HarnessConfig, plain
 from harness.console import human_bytes
 from harness.environment import environment
+from harness.errors import HarnessError
 from harness.evaluation import evaluate
 from harness.files import write_tensors, write_text
 from harness.interrupts import Interrupted, Stop
 from harness.model import Model
 from harness.plan import Plan, build_model, coverage, layer_source, prepare, sentences, start_tracking
 from harness.protocols import Tracker
-from harness.records import CHECKPOINT, RUN_FILES, RunRecord, read_record, write_predictions, write_record
+from harness.records import (
+    CHECKPOINT,
+    RUN_FILES,
+    RunRecord,
+    identity_digest,
+    read_record,
+    run_folder,
+    write_predictions,
+    write_record,
+)
 from harness.training import Progress, fit
+from harness.types import SPLITS
 
 log = logging.getLogger(__name__)
 
 
-def run(config: HarnessConfig, *, stop: Stop) -> tuple[RunRecord, Path]:
-    """Train and score one task on frozen features; write its record; return it and its folder.
+def run(config: HarnessConfig, *, stop: Stop, record_bad_requests: bool = False) -> RunRecord:
+    """Train and score one task on frozen features; write its record and return it.
 
     A finished run is recognised and not repeated; one that was stopped goes on.
 
+    Args:
+        config: everything.
+        stop: asked now and then whether to stop.
+        record_bad_requests: write a record even where the parts of the run could not be built.
+
     Raises:
-        HarnessError: the request is wrong, or the run failed; a failure after the parts were built is
-            in the record too.
+        HarnessError: the request is wrong, or the run failed; the latter is in the record too.
     """
     torch.set_num_threads(config.threads or torch.get_num_threads())
-    plan = prepare(config)
+    try:
+        plan = prepare(config)
+    except HarnessError as error:
+        if record_bad_requests:
+            _write_bad_request(config, error)
+        raise
     done = finished(plan)
     if done is not None:
         log.info("%s is finished (overwrite=true runs it anew)", plan.folder)
-        return done, plan.folder
+        return done
     track = start_tracking(plan)
     try:
         record = execute(plan, track, stop)
@@ -53,8 +72,9 @@ def run(config: HarnessConfig, *, stop: Stop) -> tuple[RunRecord, Path]:
     write_record(plan.folder, record)
     if record.status == "ok":
         (plan.folder / CHECKPOINT).unlink(missing_ok=True)
-    track.finish(asdict(record), {path.name: str(path) for path in map(plan.folder.joinpath, RUN_FILES) if path.exists()})
-    return record, plan.folder
+    files = {name: str(plan.folder / name) for name in RUN_FILES if (plan.folder / name).exists()}
+    track.finish(asdict(record), files)
+    return record
 
 
 def dry_run(config: HarnessConfig) -> str:
@@ -96,11 +116,12 @@ def execute(plan: Plan, track: Tracker, stop: Stop) -> RunRecord:
     """Encode, train, score, and write everything but the record."""
     started = time.perf_counter()
     source = layer_source(plan)
+    torch.manual_seed(plan.config.seed)  # of the initial weights
+    model = build_model(plan, source).to(plan.device)
     _announce(plan)
     filled = FillReport(0, 0, 0) if source is None else source.fill(sentences(plan.examples), check=stop.check)
     encode_s = time.perf_counter() - started
-    torch.manual_seed(plan.config.seed)  # nothing in the harness draws from any other global generator
-    model = build_model(plan, source).to(plan.device)
+    torch.manual_seed(plan.config.seed)  # of dropout; nothing else in the harness draws from torch's own generator
     trained = fit(
         plan.task,
         model,
@@ -115,7 +136,7 @@ def execute(plan: Plan, track: Tracker, stop: Stop) -> RunRecord:
     )
     scored = {
         split: evaluate(plan.task, model, plan.examples[split], plan.config.trainer, device=plan.device)
-        for split in ("dev", "test")
+        for split in SPLITS[1:]
     }
     write_predictions(
         plan.folder / "predictions.jsonl",
@@ -140,12 +161,31 @@ def execute(plan: Plan, track: Tracker, stop: Stop) -> RunRecord:
     )
 
 
+def _write_bad_request(config: HarnessConfig, error: HarnessError) -> None:
+    values = plain(config)
+    record = RunRecord(
+        status="failed",
+        error=f"{type(error).__name__}: {error}",
+        task=str(values["task"].get("_target_", "task")).rpartition(".")[2],
+        name="failed",
+        identity=identity_digest(values),
+        seed=config.seed,
+        environment=environment(config.device),
+        config=values,
+    )
+    write_record(run_folder(config.results_dir, record), record)
+
+
 def _announce(plan: Plan) -> None:
     sizes = ", ".join(f"{len(examples):,} {split}" for split, examples in plan.examples.items())
     log.info("%s: %s from %s", plan.name, sizes, plan.task.data_name)
     covered = coverage(plan)
     if covered is not None:
-        log.info("static vectors cover %.1f %% of tokens, %.1f %% of types", 100 * covered.tokens, 100 * covered.types)
+        log.info(
+            "static vectors cover %.1f %% of tokens, %.1f %% of types",
+            100 * covered.tokens,
+            100 * covered.types,
+        )
 
 
 def _record(
@@ -167,6 +207,7 @@ def _record(
         task=plan.task.name,
         task_version=plan.task.version,
         name=plan.name,
+        identity=plan.identity,
         seed=plan.config.seed,
         data={
             "name": plan.task.data_name,

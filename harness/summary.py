@@ -25,8 +25,7 @@ def print_summary(record: RunRecord, *, folder: Path, console: Console | None = 
     table.add_column("metric")
     for split in record.metrics:
         table.add_column(split, justify="right")
-    names = list(dict.fromkeys(name for values in record.metrics.values() for name in values))
-    for name in names:
+    for name in _shown(record):
         cells = [f"{100 * values[name]:.2f}" if name in values else "-" for values in record.metrics.values()]
         table.add_row(name, *cells, style="bold" if name == record.primary_metric else "")
     console.print(table)
@@ -47,6 +46,12 @@ def print_summary(record: RunRecord, *, folder: Path, console: Console | None = 
         f"trained {record.epochs} epochs in {timing['train_s']:.1f} s"
     )
     console.print(f"record: {folder / 'record.json'}", soft_wrap=True, highlight=False)
+
+
+def _shown(record: RunRecord) -> list[str]:
+    """Return the overall metrics, and of each class the primary one."""
+    names = dict.fromkeys(name for values in record.metrics.values() for name in values)
+    return [name for name in names if "/" not in name or name.endswith(f"/{record.primary_metric}")]
 
 
 def sparkline(values: list[float]) -> str:

@@ -3,8 +3,10 @@
 import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
+from netrc import NetrcParseError, netrc
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from harness.protocols import Tracker
 
@@ -122,14 +124,21 @@ class _Guard:
             return None
 
 
-def _mode(mode: str) -> str:
+def _mode(mode: str) -> Any:
     if mode != "auto":
         return mode
-    if os.environ.get("WANDB_MODE"):
-        return os.environ["WANDB_MODE"]
-    import wandb
+    return os.environ.get("WANDB_MODE") or ("online" if _has_key() else "offline")
 
-    return "online" if wandb.api.api_key else "offline"
+
+def _has_key() -> bool:
+    """Whether wandb would find an API key: in the environment, or where ``wandb login`` puts it."""
+    if os.environ.get("WANDB_API_KEY"):
+        return True
+    host = urlsplit(os.environ.get("WANDB_BASE_URL", "https://api.wandb.ai")).hostname or ""
+    try:
+        return netrc(os.environ.get("NETRC")).authenticators(host) is not None
+    except (OSError, NetrcParseError):
+        return False
 
 
 def _table(path: Path) -> Any:
@@ -139,6 +148,6 @@ def _table(path: Path) -> Any:
 
     with path.open(encoding="utf-8") as file:
         rows = [json.loads(line) for line, _ in zip(file, range(_TABLE_ROWS), strict=False)]
-    columns = ["split", "id", "gold", "prediction"]
+    columns: list[str | int] = ["split", "id", "gold", "prediction"]
     data = [[row[name] if name in ("split", "id") else json.dumps(row[name]) for name in columns] for row in rows]
     return wandb.Table(columns=columns, data=data)

@@ -108,7 +108,7 @@ class _Trainer:
         self.options, self.seed, self.device = options, seed, device
         self.checkpoint, self.track, self.stop = checkpoint, track, stop
         self.lengths = [example_length(example) for example in train]
-        self.optimizer = make_optimizer(model, options)
+        self.optimizer = _make_optimizer(model, options)
         self.schedule = _schedule(self.optimizer, options)
         self.progress = Progress()
         self.best: dict[str, Tensor] = {}
@@ -154,7 +154,7 @@ class _Trainer:
                 f"lower trainer.lr (now {self.options.lr}) or trainer.grad_norm"
             )
         self.optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         if self.options.grad_norm is not None:
             torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.options.grad_norm)
         self.optimizer.step()
@@ -216,24 +216,33 @@ class _Trainer:
         torch.set_rng_state(state["rng"].cpu())
         if state["cuda_rng"]:
             torch.cuda.set_rng_state_all([rng.cpu() for rng in state["cuda_rng"]])
-        log.info("going on from %s: epoch %d, step %d", self.checkpoint, self.progress.epoch + 1, self.progress.step)
+        log.info(
+            "going on from %s: epoch %d, step %d",
+            self.checkpoint,
+            self.progress.epoch + 1,
+            self.progress.step,
+        )
 
 
-def make_optimizer(model: Model, options: TrainerConfig) -> torch.optim.Optimizer:
-    """Return the optimiser of ``torch.optim`` that is named.
+def optimizer_class(name: str) -> type[torch.optim.Optimizer]:
+    """Return the optimiser of ``torch.optim`` of this name.
 
     Raises:
-        ConfigError: there is none of this name.
+        ConfigError: there is none.
     """
     known = {
-        name
-        for name, value in vars(torch.optim).items()
-        if isinstance(value, type) and issubclass(value, torch.optim.Optimizer) and name != "Optimizer"
+        key: value
+        for key, value in vars(torch.optim).items()
+        if isinstance(value, type) and issubclass(value, torch.optim.Optimizer) and key != "Optimizer"
     }
-    if options.optimizer not in known:
-        raise ConfigError(f"trainer.optimizer={options.optimizer}: no such optimiser{nearest(options.optimizer, known)}")
+    if name not in known:
+        raise ConfigError(f"trainer.optimizer={name}: torch.optim has no such optimiser{nearest(name, known)}")
+    return known[name]
+
+
+def _make_optimizer(model: Model, options: TrainerConfig) -> torch.optim.Optimizer:
     parameters = [p for p in model.parameters() if p.requires_grad]
-    make = getattr(torch.optim, options.optimizer)
+    make: Any = optimizer_class(options.optimizer)
     optimizer: torch.optim.Optimizer = make(parameters, lr=options.lr, weight_decay=options.weight_decay)
     return optimizer
 

@@ -52,9 +52,7 @@ class Batch:
         def move(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
             return {name: tensor.to(device, non_blocking=True) for name, tensor in tensors.items()}
 
-        return Batch(
-            examples=self.examples, masks=move(self.masks), inputs=move(self.inputs), gold=move(self.gold)
-        )
+        return Batch(examples=self.examples, masks=move(self.masks), inputs=move(self.inputs), gold=move(self.gold))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -119,9 +119,7 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
     except IsADirectoryError as error:
         raise DataFormatError(f"{path}: is a folder; name one file in it") from error
     except (OSError, EOFError, zlib.error) as error:
-        raise DataFormatError(
-            f"{path}: cannot be read ({error}); check its permissions or fetch it again"
-        ) from error
+        raise DataFormatError(f"{path}: cannot be read ({error}); check its permissions or fetch it again") from error
 
 
 def _missing(path: Path) -> str:
@@ -129,4 +127,4 @@ def _missing(path: Path) -> str:
     names = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
     match = get_close_matches(path.name, names, n=1)
     hint = f"; did you mean '{match[0]}'?" if match else ""
-    return f"{path}: no such file{hint}; data=official downloads the data set, data=sample needs no file"
+    return f"{path}: no such file{hint}; data=sample needs no file"

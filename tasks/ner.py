@@ -168,9 +168,7 @@ class BiLstmCrf(nn.Module):
         )
         self.to_tags = nn.Linear(self.encoder.output_dim + output_dim, len(labels))
         allowed, start, end = legal_transitions(labels, scheme)
-        self.crf = ConditionalRandomField(
-            num_tags=len(labels), allowed=allowed, allowed_start=start, allowed_end=end
-        )
+        self.crf = ConditionalRandomField(num_tags=len(labels), allowed=allowed, allowed_start=start, allowed_end=end)
 
     def emissions(self, vectors: Mapping[str, TokenVectors], batch: Batch) -> Tensor:
         """Return (batch, tokens, tags)."""
@@ -216,8 +214,7 @@ def read_tagged(path: Path, scheme: str = "auto") -> list[tuple[tuple[str, ...],
         tagged.append((sentence.tokens, encode(spans, len(sentence.tokens), "bio")))
     if all(tag == "O" for _, tags in tagged for tag in tags):
         raise DataFormatError(
-            f"{path}: no entity in {len(tagged)} sentences, so that F1 is undefined; "
-            "the tag must be the last column"
+            f"{path}: no entity in {len(tagged)} sentences, so that F1 is undefined; the tag must be the last column"
         )
     return tagged
 

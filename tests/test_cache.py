@@ -15,7 +15,7 @@ from torch import Tensor
 
 from harness.blobs import BlobFile
 from harness.cache import FeatureStore, Uncached
-from harness.errors import CacheError
+from harness.errors import CacheError, ConfigError
 from harness.types import Sentence
 from tests.encoders import tiny_elmo
 
@@ -25,7 +25,15 @@ SENTENCES = [tuple(f"w{(i * j) % 17}" for j in range(i % 9)) for i in range(60)]
 class SlowEncoder:
     """Vectors that can be recomputed by eye: layer l of a token is l + its length in characters."""
 
-    name, fingerprint, state, num_layers, dim, word_layer, cacheable = "slow", "f" * 64, "none", 3, 4, True, True
+    name, fingerprint, state, num_layers, dim, word_layer, cacheable = (
+        "slow",
+        "f" * 64,
+        "none",
+        3,
+        4,
+        True,
+        True,
+    )
 
     def __init__(self, *, pause: float = 0.0, log: Path | None = None) -> None:
         self.pause, self.log = pause, log
@@ -136,7 +144,7 @@ def test_too_little_space_is_an_error_before_anything_is_written(
 ) -> None:
     store = FeatureStore(tmp_path, SlowEncoder())
     monkeypatch.setattr("shutil.disk_usage", lambda _: type("usage", (), {"free": 10})())
-    with pytest.raises(CacheError, match="are free; set cache_dir=DIR.*cache=none"):
+    with pytest.raises(CacheError, match=r"are free; set cache_dir=DIR.*cache=none"):
         store.fill(SENTENCES)
     assert not list(store.folder.glob("*.bin"))
 
@@ -164,7 +172,7 @@ def test_a_vector_beyond_half_precision_is_an_error(tmp_path: Path) -> None:
 
 
 def test_carried_state_is_never_kept(tmp_path: Path) -> None:
-    with pytest.raises(CacheError, match="cache=none"):
+    with pytest.raises(ConfigError, match="cache=none"):
         FeatureStore(tmp_path, tiny_elmo(tmp_path, state="carry"))
 
 

@@ -41,10 +41,7 @@ def test_one_sentence_in_every_form_of_the_format(tmp_path: Path, content: bytes
 
 
 def test_sentences_know_their_lines(tmp_path: Path) -> None:
-    content = (
-        b"\n-DOCSTART- -X- -X- O\n\na X Y O\nb X Y B-X\n"
-        b" \n\nc X Y O\n-DOCSTART- -X- -X- O\nd X Y I-X\ne X Y O\n"
-    )
+    content = b"\n-DOCSTART- -X- -X- O\n\na X Y O\nb X Y B-X\n \n\nc X Y O\n-DOCSTART- -X- -X- O\nd X Y I-X\ne X Y O\n"
     sentences = read(tmp_path, content)
     assert [sentence.tokens for sentence in sentences] == [("a", "b"), ("c",), ("d", "e")]
     assert [sentence.tags for sentence in sentences] == [("O", "B-X"), ("O",), ("I-X", "O")]
@@ -64,9 +61,7 @@ def test_a_token_of_a_tab_separated_file_may_hold_spaces(tmp_path: Path) -> None
     assert read(tmp_path, b"New York\tB-LOC\nis\tO\n")[0].tokens == ("New York", "is")
 
 
-@pytest.mark.parametrize(
-    "odd", ["\u0085", "\u2028", "\u2029", "\x0b", "\x0c", "\x1c", "\r", "\u00a0", "\u3000"]
-)
+@pytest.mark.parametrize("odd", ["\u0085", "\u2028", "\u2029", "\x0b", "\x0c", "\x1c", "\r", "\u00a0", "\u3000"])
 @pytest.mark.parametrize("separator", [" ", "\t"])
 def test_only_a_line_feed_ends_a_line(tmp_path: Path, odd: str, separator: str) -> None:
     content = f"x{odd}y{separator}O\n{odd}{separator}B-X\n".encode()
@@ -104,9 +99,9 @@ def test_what_is_wrong_is_said_in_one_line(tmp_path: Path, content: bytes, messa
 
 def test_a_missing_file_names_its_neighbour(tmp_path: Path) -> None:
     (tmp_path / "train.conll").touch()
-    with pytest.raises(DataFormatError, match=r"no such file; did you mean 'train\.conll'\?; data=official"):
+    with pytest.raises(DataFormatError, match=r"no such file; did you mean 'train\.conll'\?; data=sample"):
         read_columns(tmp_path / "trian.conll")
-    with pytest.raises(DataFormatError, match="no such file; data=official"):
+    with pytest.raises(DataFormatError, match="no such file; data=sample"):
         read_columns(tmp_path / "absent" / "train.conll")
 
 
@@ -137,9 +132,7 @@ def test_memory_is_bounded_by_the_result(tmp_path: Path) -> None:
 
 
 @pytest.mark.realdata
-@pytest.mark.skipif(
-    not WNUT17.is_dir(), reason="WNUT-17 is not at shared/data/ner/wnut17 beside the checkout"
-)
+@pytest.mark.skipif(not WNUT17.is_dir(), reason="WNUT-17 is not at shared/data/ner/wnut17 beside the checkout")
 @pytest.mark.parametrize(
     ("split", "sentences", "tokens", "entities"),
     [("train", 3394, 62730, 1975), ("dev", 1009, 15733, 836), ("test", 1287, 23394, 1079)],

@@ -18,9 +18,7 @@ SETTINGS = pytest.mark.parametrize(
 )
 
 
-def make_crf(
-    *, constrained: bool = False, start_end: bool = False, train: bool = False
-) -> ConditionalRandomField:
+def make_crf(*, constrained: bool = False, start_end: bool = False, train: bool = False) -> ConditionalRandomField:
     """A CRF in double precision; where constrained: no 0 -> 2, no start in 2, no end in 1."""
     allowed = torch.tensor([[True, True, False], [True, True, True], [True, True, True]])
     return ConditionalRandomField(
@@ -208,9 +206,7 @@ def test_float32_keeps_its_digits_on_3000_tokens():
         variables = [inputs, *crf.parameters()]
         gradients[dtype] = [g.double() for g in torch.autograd.grad(likelihood[dtype].sum(), variables)]
         paths[dtype] = crf.viterbi(inputs, mask)
-    torch.testing.assert_close(
-        likelihood[torch.float32].double(), likelihood[torch.float64], rtol=1e-6, atol=0
-    )
+    torch.testing.assert_close(likelihood[torch.float32].double(), likelihood[torch.float64], rtol=1e-6, atol=0)
     torch.testing.assert_close(gradients[torch.float32], gradients[torch.float64], rtol=1e-4, atol=1e-5)
     assert paths[torch.float32] == paths[torch.float64]
 

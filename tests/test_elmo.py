@@ -37,9 +37,7 @@ def vectors(encoder: ElmoEncoder, sentences: list[tuple[str, ...]]) -> list[torc
 
 @pytest.mark.realdata
 @pytest.mark.parametrize("fixture", ["elmo", "bilm_no_skip"])
-def test_carry_equals_the_stored_activations_of_the_official_code(
-    fixture: str, shared: Path, tmp_path: Path
-) -> None:
+def test_carry_equals_the_stored_activations_of_the_official_code(fixture: str, shared: Path, tmp_path: Path) -> None:
     folder = shared / "fixtures" / fixture
     listing = folder / ("sentences.json" if fixture == "elmo" else "lm_embeddings_sentences.json")
     streams = json.loads(listing.read_text())

@@ -111,9 +111,7 @@ def test_gz_and_zip_hold_the_same_vectors(make: Make, tmp_path: Path) -> None:
     assert "did you mean 'a.100d.txt'" in message
 
 
-def test_a_url_is_downloaded_into_the_cache(
-    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_url_is_downloaded_into_the_cache(make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
 
     def fetched(url: str, *, folder: Path) -> Path:
@@ -145,9 +143,7 @@ def test_it_is_converted_once_and_again_when_the_file_changes(
 
 def test_the_fingerprint_is_over_content_and_policies(make: Make, tmp_path: Path) -> None:
     options: list[dict[str, Any]] = [{}, {"case": "lower"}, {"oov": "mean"}, {"trainable": True}]
-    prints = [make(**option).fingerprint for option in options] + [
-        make(TEXT.replace("caf", "kaf")).fingerprint
-    ]
+    prints = [make(**option).fingerprint for option in options] + [make(TEXT.replace("caf", "kaf")).fingerprint]
     assert len(set(prints)) == 5
     assert make(name="other", cache_dir=tmp_path / "elsewhere").fingerprint == prints[0]
     assert make(trainable=True).trainable
@@ -225,9 +221,7 @@ def test_a_malformed_line_is_named(make: Make, tmp_path: Path, line: bytes, says
     assert not list((tmp_path / "cache" / "vectors").glob("*.partial"))
 
 
-def test_line_numbers_go_on_across_blocks_and_count_the_header(
-    make: Make, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_line_numbers_go_on_across_blocks_and_count_the_header(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(embeddings, "BLOCK", 2)
     assert "line 7: " in failure(DataFormatError, make, "5 1\na 1\nb 1\na 1\nc 1\nd 1\nwrong\n")
 
@@ -255,9 +249,12 @@ def test_a_missing_or_damaged_source_is_named(make: Make, tmp_path: Path) -> Non
         assert "damaged" in message
 
 
-def test_options_that_exclude_each_other_or_do_not_exist(make: Make) -> None:
-    assert "exactly one of path and url" in failure(ConfigError, make, path=None)
-    assert "embedding.url=null" in failure(ConfigError, make, url="https://x/y.txt")
+def test_a_local_path_goes_before_the_url(make: Make) -> None:
+    assert make(url="https://nowhere.invalid/vectors.txt").fingerprint == make().fingerprint
+
+
+def test_options_that_are_missing_or_do_not_exist(make: Make) -> None:
+    assert "add embedding.path=FILE" in failure(ConfigError, make, path=None)
     assert "did you mean 'lower'" in failure(ConfigError, make, case="lowr")
     assert "did you mean 'normal'" in failure(ConfigError, make, oov="norm")
 
@@ -294,9 +291,7 @@ def test_a_failed_download_is_not_hidden(make: Make) -> None:
     assert "cannot download" in failure(DownloadError, make, path=None, url="gopher://127.0.0.1/file.txt")
 
 
-@pytest.mark.parametrize(
-    "path", sorted((REPOSITORY / "conf" / "embedding").glob("*.yaml")), ids=lambda p: p.stem
-)
+@pytest.mark.parametrize("path", sorted((REPOSITORY / "conf" / "embedding").glob("*.yaml")), ids=lambda p: p.stem)
 def test_configs_fit_the_constructor(path: Path) -> None:
     assert re.match(r"# \S", path.read_text())
     config = OmegaConf.load(path)

@@ -175,9 +175,7 @@ def test_the_written_files_read_back(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert "train.conll: 1500 sentences" in capsys.readouterr().out
 
 
-def test_a_folder_that_cannot_be_is_refused_in_one_line(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_folder_that_cannot_be_is_refused_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(SystemExit, match="2"):
         ner.main([str(tmp_path / "file")])

@@ -98,9 +98,7 @@ def test_seqeval_finds_the_same_spans(scheme: TagScheme) -> None:
 @pytest.mark.parametrize(("scheme", "strict"), [("bio", IOB2), ("iobes", IOBES), ("bioul", BILOU)])
 def test_strict_seqeval_finds_the_same_spans(scheme: TagScheme, strict: type[Token]) -> None:
     for tags in written(scheme):
-        expected = [
-            Span(entity.start, entity.end, entity.tag) for entity in Tokens(list(tags), strict).entities
-        ]
+        expected = [Span(entity.start, entity.end, entity.tag) for entity in Tokens(list(tags), strict).entities]
         assert spans(tags, scheme) == expected, tags
 
 
@@ -169,9 +167,7 @@ def test_detect_looks_at_the_whole_split(split: list[list[str]], scheme: TagSche
         ("bio", "O-X", 0, "'O-X' is not a tag of bio"),
     ],
 )
-def test_ill_formed_tags_are_refused_at_their_place(
-    scheme: TagScheme, tags: str, position: int, message: str
-) -> None:
+def test_ill_formed_tags_are_refused_at_their_place(scheme: TagScheme, tags: str, position: int, message: str) -> None:
     with pytest.raises(ValueError, match=message) as caught:
         spans(tags.split(), scheme)
     assert isinstance(caught.value, TagError)

@@ -44,8 +44,7 @@ def load_or_make_state(path: Path, make: Callable[[], BiLmState], *, device: tor
 
     def states(direction: int) -> tuple[LstmState, ...]:
         return tuple(
-            LstmState(tensors[f"{direction}.{layer}.hidden"], tensors[f"{direction}.{layer}.cell"])
-            for layer in layers
+            LstmState(tensors[f"{direction}.{layer}.hidden"], tensors[f"{direction}.{layer}.cell"]) for layer in layers
         )
 
     return states(0), states(1)

@@ -140,7 +140,13 @@ def _section(raw: Any, key: str, source: str, prefix: str = "") -> Mapping[str, 
 
 
 def _count(
-    raw: Mapping[str, Any], key: str, source: str, prefix: str, *, default: int | None = None, least: int | None = None
+    raw: Mapping[str, Any],
+    key: str,
+    source: str,
+    prefix: str,
+    *,
+    default: int | None = None,
+    least: int | None = None,
 ) -> int:
     value = raw.get(key, default)
     least = least if least is not None else (1 if default is None else default)

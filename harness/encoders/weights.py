@@ -29,9 +29,7 @@ def read_weights(path: Path, options: BiLmOptions) -> dict[str, Tensor]:
         raise WeightsError(f"{path}: no such weights file; set encoder.weights to the biLM's .hdf5")
     try:
         with h5py.File(path, "r") as file:
-            return {
-                name: _read(file, name, shape, path) for name, shape in options.dataset_shapes().items()
-            }
+            return {name: _read(file, name, shape, path) for name, shape in options.dataset_shapes().items()}
     except OSError as error:  # h5py's word for "not HDF5" and for "truncated"
         with path.open("rb") as raw:
             start = raw.read(8)

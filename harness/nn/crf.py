@@ -71,9 +71,7 @@ class ConditionalRandomField(nn.Module):
         constraint = torch.ones(shape, dtype=torch.bool) if given is None else given
         if constraint.dtype != torch.bool or constraint.shape != shape:
             found = f"{constraint.dtype} {tuple(constraint.shape)}"
-            raise ValueError(
-                f"ConditionalRandomField: {name} is {found}; give a bool tensor of shape {shape}"
-            )
+            raise ValueError(f"ConditionalRandomField: {name} is {found}; give a bool tensor of shape {shape}")
         self.register_buffer(name, constraint.clone(), persistent=False)
 
     def log_likelihood(self, emissions: Tensor, tags: Tensor, mask: Tensor) -> Tensor:

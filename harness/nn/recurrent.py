@@ -70,9 +70,7 @@ class BiLstm(nn.Module):
         if batch == 0 or tokens == 0:
             return vectors.new_zeros(batch, tokens, self.output_dim)
         # Packing refuses empty rows: they run for one step, whose output is masked.
-        packed = pack_padded_sequence(
-            vectors, lengths.clamp(min=1).cpu(), batch_first=True, enforce_sorted=False
-        )
+        packed = pack_padded_sequence(vectors, lengths.clamp(min=1).cpu(), batch_first=True, enforce_sorted=False)
         output, _ = pad_packed_sequence(
             self.lstm(packed)[0], batch_first=True, total_length=tokens
         )  # (batch, tokens, output_dim)
