@@ -117,12 +117,13 @@ def parse_options(raw: Any, *, source: str) -> BiLmOptions:
     skip = lstm.get("use_skip_connections", False)
     if not isinstance(skip, bool):
         raise WeightsError(f"{source}: lstm.use_skip_connections is {skip!r}; expected true or false")
+    max_chars = _count(cnn, "max_characters_per_token", source, "char_cnn.", least=3)
     return BiLmOptions(
         char_dim=_count(_section(cnn, "embedding", source, "char_cnn."), "dim", source, "char_cnn.embedding."),
-        filters=_filters(cnn.get("filters"), source),
+        filters=_filters(cnn.get("filters"), source, max_chars),
         activation=activation,
         n_highway=_count(cnn, "n_highway", source, "char_cnn.", default=0),
-        max_chars=_count(cnn, "max_characters_per_token", source, "char_cnn.", least=3),
+        max_chars=max_chars,
         lstm_dim=_count(lstm, "dim", source, "lstm."),
         projection_dim=_count(lstm, "projection_dim", source, "lstm."),
         n_layers=_count(lstm, "n_layers", source, "lstm.", default=1, least=1),
@@ -159,14 +160,19 @@ def _clip(lstm: Mapping[str, Any], key: str, source: str) -> float | None:
     value = lstm.get(key)
     if value is None:
         return None
-    if not isinstance(value, int | float) or isinstance(value, bool) or value <= 0:
+    if not isinstance(value, int | float) or isinstance(value, bool) or not value > 0:
         raise WeightsError(f"{source}: lstm.{key} is {value!r}; expected a positive number or null")
     return float(value)
 
 
-def _filters(raw: Any, source: str) -> tuple[tuple[int, int], ...]:
+def _filters(raw: Any, source: str, max_chars: int) -> tuple[tuple[int, int], ...]:
     pairs = raw if isinstance(raw, list | tuple) else []
     filters = [tuple(pair) if isinstance(pair, list | tuple) else () for pair in pairs]
-    if not filters or not all(len(f) == 2 and all(isinstance(n, int) and n > 0 for n in f) for f in filters):
+    if not filters or not all(len(f) == 2 and all(type(n) is int and n > 0 for n in f) for f in filters):
         raise WeightsError(f"{source}: char_cnn.filters is {raw!r}; expected pairs like [[1, 32], [2, 32]]")
+    if any(width > max_chars for width, _ in filters):
+        raise WeightsError(
+            f"{source}: char_cnn.filters is {raw!r}; expected widths of at most "
+            f"char_cnn.max_characters_per_token, {max_chars}"
+        )
     return tuple((int(width), int(count)) for width, count in filters)

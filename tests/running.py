@@ -1,0 +1,47 @@
+"""Composing and running small configs inside the test process."""
+
+from pathlib import Path
+from typing import Any
+
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+
+from harness.cli import CONF
+from harness.config import HarnessConfig, typed
+from harness.interrupts import Stop
+from harness.records import RunRecord
+from harness.run import run
+
+SMALL = (
+    "tracking=none",
+    "threads=1",
+    "data.fraction=0.1",
+    "task.head.hidden_dim=16",
+    "task.head.num_layers=1",
+    "task.head.char_filters=8",
+    "encoder.options.char_cnn.filters=[[1,8],[2,8]]",
+    "encoder.options.lstm.dim=16",
+    "encoder.options.lstm.projection_dim=8",
+    "trainer.max_epochs=3",
+)
+
+
+def config_of(folder: Path, *overrides: str) -> HarnessConfig:
+    """Compose a config whose results and cache lie below ``folder``."""
+    OmegaConf.register_new_resolver("user_cache", lambda: str(folder / "cache"), replace=True)
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        composed = compose("config", overrides=[*overrides, f"results_dir={folder}/results"])
+    return typed(composed)
+
+
+def small_run(folder: Path, *overrides: str, stop: Stop | None = None) -> RunRecord:
+    """Run a config that takes about a second."""
+    return run(config_of(folder, *SMALL, *overrides), stop=stop or Stop())
+
+
+def without_times(record: RunRecord) -> dict[str, Any]:
+    """Return a record's fields but for times."""
+    values = dict(vars(record))
+    del values["timing"]
+    values["config"] = {key: value for key, value in record.config.items() if key not in ("overwrite", "cache_dir")}
+    return values
