@@ -1,0 +1,82 @@
+"""The house rules that a reader relies on: imports go one way, and the engine knows no task."""
+
+import ast
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+
+# Lower floors first: a module imports from its own floor or a lower one.
+FLOORS = [
+    {"types", "errors", "files", "console", "interrupts", "download"},
+    {"protocols"},
+    {"config"},
+    {"blobs", "nn", "encoders", "embeddings", "mixing", "cache", "batching"},
+    {"features"},
+    {"model", "records", "tracking", "environment"},
+    {"evaluation"},
+    {"training"},
+    {"plan"},
+    {"run", "report"},
+    {"summary", "help"},
+    {"cli"},
+    {"__main__"},
+]
+
+
+def imports_of(path: Path) -> set[str]:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    names = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module)
+        elif isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+    return names
+
+
+def floor_of(module: str) -> int:
+    (floor,) = [i for i, names in enumerate(FLOORS) if module in names]
+    return floor
+
+
+def test_imports_go_one_way() -> None:
+    wrong = []
+    for path in sorted((ROOT / "harness").glob("**/*.py")):
+        module = path.relative_to(ROOT / "harness").parts[0].removesuffix(".py")
+        if module == "__init__":
+            continue
+        for name in imports_of(path):
+            if name.startswith("harness."):
+                imported = name.split(".")[1]
+                if floor_of(imported) > floor_of(module):
+                    wrong.append(f"{path.relative_to(ROOT)} imports {name}")
+    assert wrong == []
+
+
+def test_the_engine_imports_no_task_and_names_none() -> None:
+    for path in (ROOT / "harness").glob("**/*.py"):
+        assert not [name for name in imports_of(path) if name.split(".")[0] == "tasks"], path
+
+
+def test_heavy_packages_are_imported_where_they_are_used() -> None:
+    """So that the help, and what is wrong with a request, come at once."""
+    heavy = {"torch", "numpy", "datasets", "wandb", "seqeval", "sklearn", "scipy", "pydantic"}
+    for name in ("cli", "help", "errors", "__main__", "console"):
+        tree = ast.parse((ROOT / "harness" / f"{name}.py").read_text(encoding="utf-8"))
+        top = {
+            alias.split(".")[0]
+            for node in tree.body
+            if isinstance(node, ast.Import | ast.ImportFrom)
+            for alias in ([node.module or ""] if isinstance(node, ast.ImportFrom) else [a.name for a in node.names])
+        }
+        assert not top & heavy, name
+
+
+def test_files_and_functions_can_be_held_in_the_head() -> None:
+    for folder in ("harness", "tasks"):
+        for path in (ROOT / folder).glob("**/*.py"):
+            source = path.read_text(encoding="utf-8")
+            assert source.count("\n") <= 400, path
+            for node in ast.walk(ast.parse(source)):
+                if isinstance(node, ast.FunctionDef):
+                    assert (node.end_lineno or 0) - node.lineno < 65, f"{path}: {node.name}"
