@@ -27,6 +27,7 @@ class Outcome:
     status: str
     exit_status: int
     reason: str = ""
+    record: Any = None
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -47,6 +48,11 @@ def _report(outcomes: Sequence[Outcome]) -> int:
         for outcome in bad:
             print(f"error: {outcome.reason}", file=sys.stderr)  # noqa: T201
         return outcomes[0].exit_status
+    records = [outcome.record for outcome in outcomes if outcome.record is not None]
+    if records:
+        from harness.report import table
+
+        print(table(records))  # noqa: T201
     if bad:
         print(f"{len(bad)} of {len(outcomes)} runs did not succeed:", file=sys.stderr)  # noqa: T201
         for outcome in bad:
@@ -72,12 +78,18 @@ def _compose_and_run(argv: list[str]) -> list[Outcome]:
         stopped = any(outcome.status == "interrupted" for outcome in outcomes)
         outcomes.append(_skipped() if stopped else _job(config))
 
-    sys.argv = [sys.argv[0], *argv]
+    sys.argv = [sys.argv[0], *_flags_first(argv)]
     try:
         hydra.main(config_path=str(CONF), config_name="config", version_base="1.3")(job)()
     except (HydraException, OmegaConfBaseException) as error:
         _bad_request(explain(error, CONF))
     return outcomes
+
+
+def _flags_first(argv: list[str]) -> list[str]:
+    """Put flags before overrides: Hydra's parser takes overrides in one piece only."""
+    overrides = [a for a in argv if not a.startswith("-") and ("=" in a or a.startswith("~"))]
+    return [a for a in argv if a not in overrides] + overrides
 
 
 def _skipped() -> Outcome:
@@ -114,7 +126,7 @@ def _job(config: Any) -> Outcome:
         return Outcome(overrides, "failed", 1, f"{type(error).__name__}: {error}")
     if record.status == "ok":
         print_summary(record, folder=run_folder(settings.results_dir, record))
-        return Outcome(overrides, "ok", 0)
+        return Outcome(overrides, "ok", 0, record=record)
     return Outcome(overrides, record.status, 1, record.error or "")
 
 

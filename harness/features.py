@@ -6,11 +6,11 @@ from typing import Literal, cast
 import torch
 from torch import Tensor, nn
 
-from harness.cache import LayerSource
+from harness.cache import FillReport, LayerSource
 from harness.embeddings import StaticVectors
 from harness.errors import ConfigError
 from harness.protocols import Inspectable, LayerMix, Penalised
-from harness.types import Batch, TokenVectors
+from harness.types import Batch, Sentence, TokenVectors
 
 Placement = Literal["input", "output", "both"]
 _PLACES: dict[Placement, tuple[str, ...]] = {
@@ -69,6 +69,10 @@ class TokenFeatures(nn.Module):
 
     def _mix_dim(self, place: str) -> int:
         return cast(LayerMix, self.mixes[place]).output_dim if place in self.mixes else 0
+
+    def fill(self, sentences: Iterable[Sentence], *, check: Callable[[], None]) -> FillReport:
+        """Make sure that the layers of the sentences can be read; see ``LayerSource``."""
+        return self.source.fill(sentences, check=check) if self.source is not None else FillReport(0, 0, 0)
 
     def read(self, batch: Batch) -> dict[str, Tensor]:
         """Read each text's layers, float32 (batch, layers, tokens, dim), on the CPU."""

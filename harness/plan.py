@@ -98,8 +98,12 @@ def layer_source(plan: Plan) -> LayerSource | None:
     return FeatureStore(Path(plan.config.cache_dir) / "features", plan.encoder, dtype=dtype)
 
 
-def build_model(plan: Plan, source: LayerSource | None) -> Model:
-    """Return the untrained features and head; the torch seed determines their initial values."""
+def build_model(plan: Plan) -> Model:
+    """Return the untrained features and head; the torch seed determines their initial values.
+
+    Raises:
+        HarnessError: the parts do not go together.
+    """
     encoder, mixing = plan.encoder, plan.mixing
     make_mix = None
     if encoder is not None:
@@ -112,7 +116,7 @@ def build_model(plan: Plan, source: LayerSource | None) -> Model:
             dim=encoder.dim,
         )
     features = TokenFeatures(
-        source=source,
+        source=layer_source(plan),
         make_mix=make_mix,
         placement=mixing.placement,
         mix_dropout=mixing.dropout,
@@ -120,7 +124,7 @@ def build_model(plan: Plan, source: LayerSource | None) -> Model:
         vocabulary={word for sentence in sentences(plan.examples) for word in sentence},
     )
     head = plan.task.build_head(input_dim=features.input_dim, output_dim=features.output_dim)
-    return Model(features=features, head=head)
+    return Model(features=features, head=head).to(plan.device)
 
 
 def start_tracking(plan: Plan) -> Tracker:

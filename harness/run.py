@@ -8,7 +8,6 @@ from typing import Any
 
 import torch
 
-from harness.cache import FillReport
 from harness.config import HarnessConfig, plain
 from harness.console import human_bytes
 from harness.environment import environment
@@ -51,17 +50,19 @@ def run(config: HarnessConfig, *, stop: Stop, record_bad_requests: bool = False)
     torch.set_num_threads(config.threads or torch.get_num_threads())
     try:
         plan = prepare(config)
+        done = finished(plan)
+        if done is not None:
+            log.info("%s is finished (overwrite=true runs it anew)", plan.folder)
+            return done
+        torch.manual_seed(config.seed)  # of the initial weights
+        model = build_model(plan)
     except HarnessError as error:
         if record_bad_requests:
             _write_bad_request(config, error)
         raise
-    done = finished(plan)
-    if done is not None:
-        log.info("%s is finished (overwrite=true runs it anew)", plan.folder)
-        return done
     track = start_tracking(plan)
     try:
-        record = execute(plan, track, stop)
+        record = execute(plan, model, track, stop)
     except Interrupted as reason:
         record = _record(plan, status="interrupted", error=str(reason))
     except Exception as error:
@@ -112,16 +113,13 @@ def finished(plan: Plan) -> RunRecord | None:
     return record if record.status == "ok" else None
 
 
-def execute(plan: Plan, track: Tracker, stop: Stop) -> RunRecord:
+def execute(plan: Plan, model: Model, track: Tracker, stop: Stop) -> RunRecord:
     """Encode, train, score, and write everything but the record."""
     started = time.perf_counter()
-    source = layer_source(plan)
-    torch.manual_seed(plan.config.seed)  # of the initial weights
-    model = build_model(plan, source).to(plan.device)
     _announce(plan)
-    filled = FillReport(0, 0, 0) if source is None else source.fill(sentences(plan.examples), check=stop.check)
+    filled = model.features.fill(sentences(plan.examples), check=stop.check)
     encode_s = time.perf_counter() - started
-    torch.manual_seed(plan.config.seed)  # of dropout; nothing else in the harness draws from torch's own generator
+    torch.manual_seed(plan.config.seed)  # of dropout; nothing else draws from torch's own generator
     trained = fit(
         plan.task,
         model,

@@ -65,7 +65,9 @@ def test_the_same_config_gives_the_same_record(tmp_path: Path) -> None:
         for key in other:
             record.config[key] = None  # type: ignore[index]
     assert without_times(first) == without_times(second)
-    a, b = (load_file(folder_of(tmp_path / x, record) / "head.safetensors") for x, record in (("a", first), ("b", second)))
+    a, b = (
+        load_file(folder_of(tmp_path / x, record) / "head.safetensors") for x, record in (("a", first), ("b", second))
+    )
     assert all(torch.equal(a[name], b[name]) for name in a)
 
 

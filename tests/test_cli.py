@@ -1,0 +1,226 @@
+"""The command line: exit statuses, one-line errors, sweeps that survive their own failures."""
+
+from pathlib import Path
+
+import pytest
+
+from harness import cli
+from harness.records import read_record
+from tests.running import SMALL
+
+QUICK = [*SMALL, "trainer.max_epochs=1", "data.fraction=0.02"]
+
+
+def harness(folder: Path, *arguments: str) -> int:
+    paths = [f"results_dir={folder}/results", f"cache_dir={folder}/cache"]
+    with pytest.raises(SystemExit) as exit_:
+        cli.main([*QUICK, *paths, *arguments])
+    return int(exit_.value.code or 0)
+
+
+def write(path: Path, content: str | bytes) -> str:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return str(path)
+
+
+def test_a_run_succeeds_and_says_what_it_scored(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert harness(tmp_path) == 0
+    shown = capsys.readouterr().out
+    for expected in ("ner on sample", "f1_strict", "PER/f1", "dev f1 by epoch", "mix at the input", "record.json"):
+        assert expected in shown
+
+
+REQUESTS = [
+    (["task=nre"], "task=nre: there is no such choice; did you mean 'ner'?"),
+    (["tsk=ner"], "tsk: there is no such option; did you mean 'task'?"),
+    (["mixing=sclar_mix"], "did you mean 'scalar_mix'?"),
+    (["experiment=paper/nre"], "did you mean 'paper/ner'?"),
+    (["trainer.ptience=3"], "trainer.ptience: there is no such option; did you mean 'trainer.patience'?"),
+    (["+trainer.ptience=3"], "trainer.ptience: there is no such option; did you mean 'patience'?"),
+    (["+sed=3"], "sed: there is no such option; did you mean 'seed'?"),
+    (["+task.schem=bio"], "task.schem: tasks.ner.NamedEntityRecognition has no such option; did you mean 'scheme'?"),
+    (["+task.head.hiden_dim=3"], "task.head.hiden_dim: there is no such option; did you mean 'hidden_dim'?"),
+    (["+mixing.lamda=3"], "mixing.lamda: harness.mixing.ScalarMix has no such option; did you mean 'lambda_'?"),
+    (["trainer.lr=fast"], "trainer.lr is 'fast'; expected float"),
+    (["trainer.max_epochs=1.5"], "trainer.max_epochs is 1.5; expected a valid integer"),
+    (["trainer.max_epochs=0"], "trainer.max_epochs is 0; expected a value from 1"),
+    (["trainer.optimizer=Adma"], "no such optimiser; did you mean"),
+    (["data.fraction=2"], "data.fraction is 2.0; expected a value from"),
+    (["task.scheme=bix"], "task.scheme is 'bix'; expected 'auto', 'iob1'"),
+    (["task.head.dropout=1.5"], "task.head.dropout is 1.5; expected a value from 0 to below 1"),
+    (["mixing=layer"], "a value is needed; add mixing.index=..."),
+    (["mixing=layer", "mixing.index=3"], "mixing.index is 3; the encoder has layers 0 to 2"),
+    (["mixing.placement=inptu"], "mixing.placement is 'inptu'; expected 'input', 'output' or 'both'"),
+    (["encoder=none"], "nothing enters the head at its input"),
+    (["encoder.state=carry"], "add cache=none"),
+    (["embedding=file"], "a value is needed; add embedding.path=..."),
+    (["embedding=file", "embedding.path=nowhere.txt"], "nowhere.txt"),
+    (["data=files"], "a value is needed; add data.dev=... data.test=... data.train=..."),
+    (["task._target_=os.system"], "only harness., tasks., torch. may be used"),
+    (["task._target_=tasks.ner.Nothing"], "tasks.ner has no 'Nothing'"),
+    (["task._target_=tasks.nothing.Task"], "no module 'tasks.nothing'"),
+    (["device=cdua"], "no such device; use auto, cpu, cuda or cuda:N"),
+    (["seed=["], "[' See"),
+    (["results_dir=${nowhere}"], "nowhere"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), REQUESTS, ids=[" ".join(arguments) for arguments, _ in REQUESTS])
+def test_a_bad_request_is_one_line_and_exit_status_2(
+    arguments: list[str],
+    message: str,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    quick = [a for a in QUICK if a.partition("=")[0] not in {b.lstrip("+").partition("=")[0] for b in arguments}]
+    if arguments == ["encoder=none"]:
+        quick = [a for a in quick if not a.startswith("encoder.")]
+    paths = [f"cache_dir={tmp_path}/cache"] + ([] if "results_dir" in arguments[0] else [f"results_dir={tmp_path}/r"])
+    with pytest.raises(SystemExit) as exit_:
+        cli.main([*quick, *paths, *arguments])
+    errors = capfd.readouterr().err
+    assert exit_.value.code == 2, errors
+    assert "Traceback" not in errors
+    lines = [line for line in errors.splitlines() if line.startswith("error: ")]
+    assert len(lines) == 1
+    assert message in lines[0]
+    assert not (tmp_path / "r").exists()
+
+
+GOOD = "Ann B-PER\nruns O\n\n"
+FILES = [
+    (b"Ann B-PER\nruns\n\n", r"dev.conll:2"),
+    (b"", "dev.conll"),
+    (b"Ann O\nruns O\n\n", "no entity"),
+    (b"Ann B-PER\nruns Z-PER\n\n", "dev.conll:2"),
+    (b"Ann B-PER\nr\xff\xfens O\n\n", "dev.conll:2"),
+    (b"Ann\tB-PER\n\tO\n\n", "dev.conll:2"),
+]
+
+
+@pytest.mark.parametrize(("content", "message"), FILES, ids=range(len(FILES)))
+def test_a_bad_data_file_is_one_line_with_its_place(
+    content: bytes, message: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    good = write(tmp_path / "train.conll", GOOD)
+    bad = write(tmp_path / "dev.conll", content)
+    assert harness(tmp_path, "data=files", f"data.train={good}", f"data.dev={bad}", f"data.test={good}") == 2
+    errors = capfd.readouterr().err
+    assert message in errors
+    assert "Traceback" not in errors
+
+
+def test_a_long_sentence_and_a_long_token_run(tmp_path: Path) -> None:
+    long = "x" * 400 + " B-PER\n" + "word O\n" * 5000 + "\n"
+    paths = [f"data.{split}={write(tmp_path / f'{split}.conll', GOOD + long)}" for split in ("train", "dev", "test")]
+    assert harness(tmp_path, "data=files", *paths) == 0
+
+
+def test_in_a_sweep_a_failed_run_is_recorded_and_the_others_go_on(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert harness(tmp_path, "-m", "mixing=layer", "mixing.index=0,7,1", "task.scheme=auto,bix") == 1
+    errors = capfd.readouterr().err
+    assert "4 of 6 runs did not succeed:" in errors
+    assert "mixing.index is 7" in errors
+    assert "task.scheme is 'bix'" in errors
+    records = [read_record(path) for path in (tmp_path / "results").glob("*/*/record.json")]
+    assert sorted(record.status for record in records) == ["failed"] * 4 + ["ok"] * 2
+    assert harness(tmp_path, "-m", "mixing=layer", "mixing.index=0,1") == 0
+
+
+def test_a_sweep_encodes_once(tmp_path: Path) -> None:
+    assert harness(tmp_path, "-m", "mixing=top,mean", "seed=1") == 0
+    records = [read_record(path) for path in (tmp_path / "results").glob("ner/*/record.json")]
+    assert sorted(record.timing["cache_hit_rate"] for record in records) == [0.0, 1.0]
+
+
+def test_a_dry_run_does_nothing_and_says_what_it_would(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert harness(tmp_path, "dry_run=true") == 0
+    shown = capsys.readouterr().out
+    assert "would encode" in shown
+    assert "would train" in shown
+    assert not (tmp_path / "results").exists()
+    assert not list((tmp_path / "cache").glob("**/*.bin"))
+
+
+def test_the_help_has_a_line_for_every_group_choice_and_option(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as exit_:
+        cli.main(["--help"])
+    assert exit_.value.code == 0
+    shown = capsys.readouterr().out
+    for group in (path for path in cli.CONF.iterdir() if path.is_dir()):
+        assert f"\n  {group.name} " in shown
+        for choice in group.glob("**/*.yaml"):
+            name = choice.relative_to(group).with_suffix("").as_posix()
+            (line,) = [one for one in shown.splitlines() if one.startswith(f"  {group.name}={name} ")]
+            assert len(line.split(maxsplit=1)) == 2, line
+    for option in ("seed=1", "trainer.lr=0.001", "cache=disk", "overwrite=false"):
+        assert f"\n  {option} " in shown
+
+
+PLUGIN = '''
+from dataclasses import dataclass
+from typing import ClassVar
+import torch
+from torch import nn
+from harness.config import DataConfig
+from harness.types import Batch, Example, Metrics, Prediction
+
+@dataclass(frozen=True, kw_only=True)
+class Vowels:
+    """Does the first word begin with a vowel?"""
+    name: ClassVar[str] = "vowels"
+    version: ClassVar[int] = 1
+    primary_metric: ClassVar[str] = "accuracy"
+    data: DataConfig
+    size: int = 20
+    @property
+    def data_name(self):
+        return "letters"
+    def examples(self, split):
+        words = [f"{letter}{split}{i}" for i in range(self.size // 4) for letter in "aexy"]
+        words = [word[0] * 5 + word for word in words]
+        return [Example(id=f"{i}", texts={"tokens": (w,)}, target=int(w[0] in "ae")) for i, w in enumerate(words)]
+    def collate(self, examples):
+        gold = torch.tensor([e.target for e in examples])
+        return Batch(examples=tuple(examples), masks={"tokens": torch.ones(len(examples), 1, dtype=torch.bool)},
+                     gold={"label": gold})
+    def build_head(self, *, input_dim, output_dim):
+        return Linear(input_dim)
+    def score(self, gold, predictions):
+        right = [g.target == p.value for g, p in zip(gold, predictions)]
+        return Metrics({"accuracy": sum(right) / len(right)})
+
+class Linear(nn.Module):
+    def __init__(self, dim):
+        super().__init__()
+        self.linear = nn.Linear(dim, 2)
+    def loss(self, vectors, batch):
+        return nn.functional.cross_entropy(self.linear(vectors["tokens"].input[:, 0]), batch.gold["label"])
+    def predict(self, vectors, batch):
+        labels = self.linear(vectors["tokens"].input[:, 0]).argmax(dim=1).tolist()
+        return [Prediction(id=e.id, value=label) for e, label in zip(batch.examples, labels)]
+'''
+
+
+def test_a_task_from_outside_the_tree_is_one_file_and_one_yaml(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(tmp_path / "code" / "vowel_task.py", PLUGIN)
+    write(tmp_path / "conf" / "task" / "vowels.yaml", "_target_: vowel_task.Vowels\ndata: ${data}\nsize: 40\n")
+    monkeypatch.syspath_prepend(tmp_path / "code")
+    small = [a for a in SMALL if not a.startswith("task.")]
+    arguments = ["task=vowels", "--config-dir", str(tmp_path / "conf"), "trainer.max_epochs=30", "trainer.lr=0.1"]
+    paths = [f"results_dir={tmp_path}/results", f"cache_dir={tmp_path}/cache", "data.fraction=1", "trainer.patience=30"]
+    with pytest.raises(SystemExit) as exit_:
+        cli.main([*small, *paths, *arguments])
+    assert exit_.value.code == 2  # whose code may be run has to be said
+    with pytest.raises(SystemExit) as exit_:
+        cli.main([*small, *paths, *arguments, "plugins=[vowel_task]"])
+    assert exit_.value.code == 0
+    (path,) = (tmp_path / "results" / "vowels").glob("*/record.json")
+    assert read_record(path).metrics["test"]["accuracy"] > 0.9

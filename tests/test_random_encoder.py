@@ -1,0 +1,158 @@
+"""A biLM that has learnt nothing: drawn from its seed alone, as the official training code draws it."""
+
+import copy
+import itertools
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from harness.encoders.options import parse_options
+from harness.encoders.random import random_elmo, random_weights
+from harness.errors import WeightsError
+from tests.encoders import TINY, tiny_elmo
+
+SENTENCES = [tuple("The bank by the river was closed .".split()), ("word",), ("", "🙂", "x" * 60)]
+OPTIONS = parse_options(TINY, source="test")
+SMALL = {
+    "char_cnn": {
+        "activation": "relu",
+        "filters": [[1, 32], [2, 32], [3, 64], [4, 128], [5, 256], [6, 512], [7, 1024]],
+        "n_highway": 1,
+        "embedding": {"dim": 16},
+        "n_characters": 262,
+        "max_characters_per_token": 50,
+    },
+    "lstm": {
+        "use_skip_connections": True,
+        "projection_dim": 128,
+        "cell_clip": 3,
+        "proj_clip": 3,
+        "dim": 1024,
+        "n_layers": 2,
+    },
+}
+
+
+def changed(section: str, **values: Any) -> dict[str, Any]:
+    """Return the tiny options with some values replaced."""
+    raw = copy.deepcopy(TINY)
+    raw[section] |= values
+    return raw
+
+
+def test_the_same_seed_gives_the_same_vectors(tmp_path: Path) -> None:
+    torch.manual_seed(1)
+    one = tiny_elmo(tmp_path, seed=5)
+    torch.manual_seed(2)  # the run's seed is another matter
+    other = tiny_elmo(tmp_path, seed=5)
+    assert one.fingerprint == other.fingerprint
+    first, second = dict(one.encode(SENTENCES)), dict(other.encode(SENTENCES))
+    assert all(torch.equal(first[i], second[i]) for i in range(len(SENTENCES)))
+
+
+def test_another_seed_gives_other_vectors(tmp_path: Path) -> None:
+    one, other = tiny_elmo(tmp_path, seed=0), tiny_elmo(tmp_path, seed=1)
+    assert one.fingerprint != other.fingerprint
+    first, second = dict(one.encode(SENTENCES)), dict(other.encode(SENTENCES))
+    for i in range(len(SENTENCES)):
+        for layer in range(3):
+            assert (first[i][layer] - second[i][layer]).abs().max() > 1e-3
+
+
+def test_drawing_weights_leaves_the_runs_generator_alone() -> None:
+    torch.manual_seed(3)
+    expected = torch.rand(4)
+    torch.manual_seed(3)
+    random_weights(OPTIONS, seed=0)
+    assert torch.equal(torch.rand(4), expected)
+
+
+def test_every_dataset_has_a_stream_of_its_own() -> None:
+    weights = random_weights(OPTIONS, seed=0)
+    drawn = [(name, tensor.flatten()) for name, tensor in weights.items() if tensor.ndim > 1]
+    for (name, one), (other_name, other) in itertools.combinations(drawn, 2):
+        shared = min(len(one), len(other), 32)
+        # Not the same numbers at another scale either.
+        cosine = torch.cosine_similarity(one[:shared], other[:shared], dim=0)
+        assert abs(float(cosine)) < 0.9, f"{name} repeats {other_name}"
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        changed("lstm", n_layers=3),
+        changed("char_cnn", n_highway=2),
+        changed("char_cnn", filters=[[1, 4], [2, 8], [3, 12], [4, 6]]),
+        changed("lstm", dim=32),
+    ],
+    ids=["a layer more", "a highway more", "a filter more", "wider"],
+)
+def test_a_larger_model_leaves_the_other_datasets_as_they_were(raw: dict[str, Any]) -> None:
+    small, large = random_weights(OPTIONS, seed=0), random_weights(parse_options(raw, source="test"), seed=0)
+    same = [name for name in small if small[name].shape == large[name].shape]
+    assert len(same) >= 10
+    assert all(torch.equal(small[name], large[name]) for name in same)
+
+
+def test_weights_are_distributed_as_the_official_code_draws_them() -> None:
+    options = parse_options(SMALL, source="test")
+    weights = random_weights(options, seed=0)
+    for name, tensor in weights.items():
+        assert tensor.dtype == torch.float32
+        assert tuple(tensor.shape) == options.dataset_shapes()[name]
+        kind = name.rpartition("/")[2]
+        if tensor.ndim == 1:
+            assert torch.equal(tensor, torch.full_like(tensor, -2.0 if kind == "b_carry" else 0.0))
+            continue
+        if kind in ("W_carry", "W_transform", "W_proj"):
+            assert tensor.std().item() == pytest.approx(1 / math.sqrt(2048), rel=0.01)
+            assert tensor.abs().max() > 3.5 / math.sqrt(2048)  # normal, not uniform
+            continue
+        bound = {"W_0": math.sqrt(6 / (256 + 4096)), "W_P_0": math.sqrt(6 / (1024 + 128)), "char_embed": 1.0}
+        limit = bound.get(kind, 0.05)  # the convolutions
+        assert limit * 0.95 < tensor.abs().max() <= limit
+        assert tensor.std().item() == pytest.approx(limit / math.sqrt(3), rel=0.1)
+        assert abs(tensor.mean().item()) < 0.2 * limit
+
+
+def test_convolutions_before_tanh_are_scaled_by_what_they_read() -> None:
+    raw = copy.deepcopy(SMALL)
+    raw["char_cnn"]["activation"] = "tanh"
+    weights = random_weights(parse_options(raw, source="test"), seed=0)
+    for i, (width, _) in enumerate(SMALL["char_cnn"]["filters"]):
+        assert weights[f"CNN/W_cnn_{i}"].std().item() == pytest.approx(1 / math.sqrt(width * 16), rel=0.1)
+
+
+def test_the_small_public_size_starts_at_a_sensible_scale(tmp_path: Path) -> None:
+    encoder = random_elmo(options=SMALL, cache_dir=str(tmp_path))
+    sentence = tuple("The town council met on Monday evening to talk about the new bridge .".split())
+    layers = dict(encoder.encode([sentence, sentence * 20]))
+    assert encoder.dim == 256
+    for vectors in layers.values():  # (layers, tokens, dim)
+        assert bool(torch.isfinite(vectors).all())
+        assert len(vectors) == 3
+        for layer in vectors:
+            assert 0.01 < layer.std().item() < 1
+            assert layer.std(dim=0).mean() > 0.002  # words differ
+            assert layer.abs().max() < 3  # far from the clips
+    assert layers[1].std(dim=(1, 2)).tolist() == pytest.approx(layers[0].std(dim=(1, 2)).tolist(), rel=0.5)
+
+
+def test_options_may_be_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "options.json"
+    path.write_text(json.dumps(TINY))
+    from_file = random_elmo(options=str(path), cache_dir=str(tmp_path))
+    assert from_file.fingerprint == tiny_elmo(tmp_path).fingerprint
+    wider = changed("lstm", projection_dim=12)
+    assert from_file.fingerprint != random_elmo(options=wider, cache_dir=str(tmp_path)).fingerprint
+
+
+def test_wrong_options_name_the_key(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match=r"^encoder\.options: lstm\.dim is 0; expected a whole number"):
+        random_elmo(options=changed("lstm", dim=0), cache_dir=str(tmp_path))
+    with pytest.raises(WeightsError, match=r"none\.json: no such options file"):
+        random_elmo(options=str(tmp_path / "none.json"), cache_dir=str(tmp_path))
