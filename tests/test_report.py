@@ -33,9 +33,9 @@ def test_mean_and_sample_deviation_over_seeds() -> None:
 
 def test_settings_that_differ_are_apart_and_named_by_what_differs() -> None:
     text = table([record(1, 0.4), record(2, 0.5), record(1, 0.7, lr=0.2), record(1, 0.3, name="none")])
-    assert "| none | f1 | 1 | 50.00 | 30.00 |" in text
-    assert "| random trainer.lr=0.1 | f1 | 2 | 50.00 ± 0.00 | 45.00 ± 7.07 |" in text
-    assert "| random trainer.lr=0.2 | f1 | 1 | 50.00 | 70.00 |" in text
+    assert "| ner | sample | none | f1 | 1 | 50.00 | 30.00 |" in text
+    assert "| ner | sample | random trainer.lr=0.1 | f1 | 2 | 50.00 ± 0.00 | 45.00 ± 7.07 |" in text
+    assert "| ner | sample | random trainer.lr=0.2 | f1 | 1 | 50.00 | 70.00 |" in text
 
 
 def test_failed_runs_are_counted_not_averaged() -> None:
