@@ -182,8 +182,7 @@ class Vowels:
     def data_name(self):
         return "letters"
     def examples(self, split):
-        words = [f"{letter}{split}{i}" for i in range(self.size // 4) for letter in "aexy"]
-        words = [word[0] * 5 + word for word in words]
+        words = [letter * 5 for _ in range(self.size // 4) for letter in "aexy"]
         return [Example(id=f"{i}", texts={"tokens": (w,)}, target=int(w[0] in "ae")) for i, w in enumerate(words)]
     def collate(self, examples):
         gold = torch.tensor([e.target for e in examples])

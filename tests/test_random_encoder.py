@@ -98,33 +98,19 @@ def test_a_larger_model_leaves_the_other_datasets_as_they_were(raw: dict[str, An
     assert all(torch.equal(small[name], large[name]) for name in same)
 
 
-def test_weights_are_distributed_as_the_official_code_draws_them() -> None:
+def test_every_matrix_is_normal_with_variance_one_over_fan_in() -> None:
     options = parse_options(SMALL, source="test")
-    weights = random_weights(options, seed=0)
-    for name, tensor in weights.items():
+    for name, tensor in random_weights(options, seed=0).items():
         assert tensor.dtype == torch.float32
         assert tuple(tensor.shape) == options.dataset_shapes()[name]
         kind = name.rpartition("/")[2]
         if tensor.ndim == 1:
             assert torch.equal(tensor, torch.full_like(tensor, -2.0 if kind == "b_carry" else 0.0))
             continue
-        if kind in ("W_carry", "W_transform", "W_proj"):
-            assert tensor.std().item() == pytest.approx(1 / math.sqrt(2048), rel=0.01)
-            assert tensor.abs().max() > 3.5 / math.sqrt(2048)  # normal, not uniform
-            continue
-        bound = {"W_0": math.sqrt(6 / (256 + 4096)), "W_P_0": math.sqrt(6 / (1024 + 128)), "char_embed": 1.0}
-        limit = bound.get(kind, 0.05)  # the convolutions
-        assert limit * 0.95 < tensor.abs().max() <= limit
-        assert tensor.std().item() == pytest.approx(limit / math.sqrt(3), rel=0.1)
-        assert abs(tensor.mean().item()) < 0.2 * limit
-
-
-def test_convolutions_before_tanh_are_scaled_by_what_they_read() -> None:
-    raw = copy.deepcopy(SMALL)
-    raw["char_cnn"]["activation"] = "tanh"
-    weights = random_weights(parse_options(raw, source="test"), seed=0)
-    for i, (width, _) in enumerate(SMALL["char_cnn"]["filters"]):
-        assert weights[f"CNN/W_cnn_{i}"].std().item() == pytest.approx(1 / math.sqrt(width * 16), rel=0.1)
+        deviation = 1 / math.sqrt(1 if kind == "char_embed" else math.prod(tensor.shape[:-1]))
+        assert tensor.std().item() == pytest.approx(deviation, rel=0.1)
+        assert abs(tensor.mean().item()) < 0.2 * deviation
+        assert tensor.abs().max() > 2.2 * deviation  # normal, not uniform
 
 
 def test_the_small_public_size_starts_at_a_sensible_scale(tmp_path: Path) -> None:
@@ -136,9 +122,9 @@ def test_the_small_public_size_starts_at_a_sensible_scale(tmp_path: Path) -> Non
         assert bool(torch.isfinite(vectors).all())
         assert len(vectors) == 3
         for layer in vectors:
-            assert 0.01 < layer.std().item() < 1
+            assert 0.1 < layer.std().item() < 2
             assert layer.std(dim=0).mean() > 0.002  # words differ
-            assert layer.abs().max() < 3  # far from the clips
+            assert layer.abs().max() < 8  # far from the clips
     assert layers[1].std(dim=(1, 2)).tolist() == pytest.approx(layers[0].std(dim=(1, 2)).tolist(), rel=0.5)
 
 

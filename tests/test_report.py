@@ -22,7 +22,7 @@ def record(seed: int, test: float, *, lr: float = 0.1, status: str = "ok", name:
         metrics={"dev": {"f1": 0.5}, "test": {"f1": test}} if status == "ok" else {},
         epochs=3,
         parameters=1234,
-        config={"seed": seed, "trainer": {"lr": lr}, "results_dir": f"{seed}"},
+        config={"seed": seed, "encoder": {"name": name}, "trainer": {"lr": lr}, "results_dir": f"{seed}"},
     )
 
 
