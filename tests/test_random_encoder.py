@@ -124,7 +124,7 @@ def test_the_small_public_size_starts_at_a_sensible_scale(tmp_path: Path) -> Non
         for layer in vectors:
             assert 0.1 < layer.std().item() < 2
             assert layer.std(dim=0).mean() > 0.002  # words differ
-            assert layer.abs().max() < 8  # far from the clips
+            assert layer.abs().max() < 8
     assert layers[1].std(dim=(1, 2)).tolist() == pytest.approx(layers[0].std(dim=(1, 2)).tolist(), rel=0.5)
 
 
