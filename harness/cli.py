@@ -54,9 +54,11 @@ def _report(outcomes: Sequence[Outcome]) -> int:
 
         print(table(records))  # noqa: T201
     if bad:
+        common = set.intersection(*(set(outcome.overrides) for outcome in outcomes))
         print(f"{len(bad)} of {len(outcomes)} runs did not succeed:", file=sys.stderr)  # noqa: T201
         for outcome in bad:
-            print(f"  {' '.join(outcome.overrides)}: {outcome.reason}", file=sys.stderr)  # noqa: T201
+            own = [override for override in outcome.overrides if override not in common]
+            print(f"  {' '.join(own)}: {outcome.reason}", file=sys.stderr)  # noqa: T201
     return 1 if bad else 0
 
 

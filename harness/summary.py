@@ -21,7 +21,8 @@ def print_summary(record: RunRecord, *, folder: Path, console: Console | None = 
         console: where to print; stdout by default.
     """
     console = console or Console()
-    table = Table(title=f"{record.task} on {record.data['name']}: {record.name}", title_justify="left")
+    console.print(f"{record.task} on {record.data['name']}: {record.name} (scores in percent)", soft_wrap=True)
+    table = Table()
     table.add_column("metric")
     for split in record.metrics:
         table.add_column(split, justify="right")
@@ -33,7 +34,8 @@ def print_summary(record: RunRecord, *, folder: Path, console: Console | None = 
     if scores:
         console.print(
             f"dev {record.primary_metric} by epoch  {sparkline(scores)}  "
-            f"best {100 * max(scores):.2f} in epoch {record.best_epoch} of {record.epochs}"
+            f"best {100 * max(scores):.2f} in epoch {record.best_epoch} of {record.epochs}",
+            soft_wrap=True,
         )
     for place, weights in record.mixing["weights"].items():
         console.print(f"mix at the {place}, gamma {record.mixing['gamma'][place]:.3f}")
@@ -43,7 +45,8 @@ def print_summary(record: RunRecord, *, folder: Path, console: Console | None = 
     console.print(
         f"encoded {timing['tokens_encoded']:,.0f} tokens in {timing['encode_s']:.1f} s "
         f"({100 * timing['cache_hit_rate']:.0f} % of sentences were in the store), "
-        f"trained {record.epochs} epochs in {timing['train_s']:.1f} s"
+        f"trained {record.epochs} epochs in {timing['train_s']:.1f} s",
+        soft_wrap=True,
     )
     console.print(f"record: {folder / 'record.json'}", soft_wrap=True, highlight=False)
 
