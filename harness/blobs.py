@@ -18,7 +18,6 @@ from harness.errors import CacheError
 
 _RECORD = np.dtype([("key", "V16"), ("offset", "<u8"), ("size", "<u8"), ("data_crc", "<u4"), ("record_crc", "<u4")])
 RECORD_BYTES = _RECORD.itemsize
-_RESIDENT = 2**28  # bytes read through the map before its pages are handed back
 
 
 class BlobFile:
@@ -36,7 +35,6 @@ class BlobFile:
         self._index = np.empty(0, _RECORD)
         self._verified = bytearray()
         self._map: mmap.mmap | None = None
-        self._read_since_drop = 0
         self.refresh()
 
     def __contains__(self, key: bytes) -> bool:
@@ -97,7 +95,7 @@ class BlobFile:
         self._take(records)
 
     def read(self, key: bytes) -> memoryview:
-        """Return the bytes of a key; valid until the next ``read``.
+        """Return the bytes of a key, as a view of the map.
 
         Raises:
             KeyError: there is no such key.
@@ -108,13 +106,9 @@ class BlobFile:
         offset, size = int(record["offset"]), int(record["size"])
         if size == 0:
             return memoryview(b"")
-        self._read_since_drop += size
         if self._map is None or len(self._map) < offset + size:
             with self._data_path.open("rb") as file:
                 self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        elif self._read_since_drop > _RESIDENT and hasattr(mmap, "MADV_DONTNEED"):
-            self._map.madvise(mmap.MADV_DONTNEED)
-            self._read_since_drop = size
         blob = memoryview(self._map)[offset : offset + size]
         if not self._verified[row]:
             if zlib.crc32(blob) != record["data_crc"]:
@@ -123,6 +117,14 @@ class BlobFile:
                 )
             self._verified[row] = 1
         return blob
+
+    def release(self) -> None:
+        """Hand the map's pages back, so that what has been read does not add up in memory.
+
+        They stay in the system's page cache; the next ``read`` finds them there.
+        """
+        if self._map is not None and hasattr(mmap, "MADV_DONTNEED"):
+            self._map.madvise(mmap.MADV_DONTNEED)
 
     def _take(self, records: np.ndarray) -> None:
         first = len(self._index)

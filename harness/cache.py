@@ -155,6 +155,7 @@ class FeatureStore:
                     if word not in words:
                         words[word] = np.frombuffer(self._words.read(_word_key(word)), self._dtype)
                     row[0, t] = words[word]
+        self._sentences.release()
         return torch.from_numpy(layers)
 
     def _new_words(self, sentences: Iterable[Sentence]) -> set[str]:

@@ -3,6 +3,7 @@ sentences."""
 
 import codecs
 import gzip
+import sys
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -56,8 +57,8 @@ def read_columns(path: Path | str) -> list[ColumnSentence]:
     for is_sentence, group in groupby(_rows(path), key=lambda row: bool(row[1])):
         if is_sentence:
             rows = list(group)
-            tokens = tuple(columns[0] for _, columns in rows)
-            tags = tuple(columns[-1] for _, columns in rows)
+            tokens = tuple(sys.intern(columns[0]) for _, columns in rows)  # each word is held once
+            tags = tuple(sys.intern(columns[-1]) for _, columns in rows)
             sentences.append(ColumnSentence(tokens=tokens, tags=tags, line=rows[0][0]))
     if not sentences:
         raise DataFormatError(f"{path}: no sentences in it; give a file with one token and its tag a line")

@@ -1,0 +1,55 @@
+"""What a run holds in memory is a matter of its batches, not of its data."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tasks.samples.ner import sentences
+
+FAST = (
+    "tracking=none",
+    "threads=1",
+    "data=files",
+    "trainer.max_epochs=2",
+    "task.head.hidden_dim=8",
+    "task.head.num_layers=1",
+    "encoder.options.lstm.dim=32",
+    "encoder.options.lstm.projection_dim=512",
+)
+
+
+def write_column_file(path: Path, copies: int) -> None:
+    """Write the sample's training sentences, each ``copies`` times, no two alike."""
+    with path.open("w", encoding="utf-8") as file:
+        for copy in range(copies):
+            for tokens, tags in sentences("train"):
+                rows = [(f"copy{copy}", "O"), *zip(tokens, tags, strict=True)]
+                file.write("".join(f"{token} {tag}\n" for token, tag in rows) + "\n")
+
+
+def peak_and_stored(folder: Path, copies: int) -> tuple[int, int]:
+    """Run on ``copies`` times the sample's training data; return peak resident and stored size, in bytes."""
+    folder.mkdir()
+    write_column_file(folder / "train.conll", copies)
+    write_column_file(folder / "dev.conll", 1)
+    files = [f"data.train={folder}/train.conll", f"data.dev={folder}/dev.conll", f"data.test={folder}/dev.conll"]
+    command = [sys.executable, "-m", "harness", *FAST, *files, f"cache_dir={folder}/cache", f"results_dir={folder}/r"]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    assert status == 0
+    stored = sum(path.stat().st_size for path in (folder / "cache").glob("features/*/*.bin"))
+    return usage.ru_maxrss * 1024, stored
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="peak memory is read as Linux counts it")
+def test_peak_memory_does_not_grow_with_the_data(tmp_path: Path) -> None:
+    (peak_1, stored_1), (peak_4, stored_4) = (peak_and_stored(tmp_path / str(n), n) for n in (1, 4))
+    print(
+        f"peak {peak_1 / 1e6:.0f} MB with {stored_1 / 1e6:.0f} MB stored, {peak_4 / 1e6:.0f} MB with {stored_4 / 1e6:.0f}"
+    )
+    assert stored_4 - stored_1 > 2e8  # holding the features would show
+    assert peak_4 - peak_1 < 0.25 * (stored_4 - stored_1)  # what remains is the allocator's: 8x peaks no higher than 4x
