@@ -1,6 +1,9 @@
 """The encoder against the official code's stored activations, and against itself in other company."""
 
+import functools
+import http.server
 import json
+import threading
 from pathlib import Path
 
 import h5py
@@ -9,7 +12,13 @@ import pytest
 import torch
 
 from harness.encoders.elmo import ElmoEncoder, load_elmo
-from tests.encoders import tiny_elmo
+from harness.encoders.options import parse_options
+from harness.encoders.random import random_weights
+from harness.errors import DownloadError
+from harness.interrupts import Stop
+from harness.run import run
+from tests.encoders import TINY, tiny_elmo
+from tests.running import SMALL, config_of
 
 SENTENCES = [
     tuple("A short one .".split()),
@@ -130,3 +139,42 @@ def test_word_vectors_survive_a_full_memo(tmp_path: Path, monkeypatch: pytest.Mo
     actual = vectors(tiny_elmo(tmp_path, max_tokens=12), SENTENCES)
     for a, b in zip(actual, expected, strict=True):
         torch.testing.assert_close(a, b, atol=1e-5, rtol=0)
+
+
+def write_official(folder: Path) -> tuple[Path, Path]:
+    """Write a small biLM in the official layout; return options and weights."""
+    architecture = parse_options(TINY, source="test")
+    with h5py.File(folder / "weights.hdf5", "w") as file:
+        for name, tensor in random_weights(architecture, seed=0).items():
+            file[name] = tensor.numpy()
+    (folder / "options.json").write_text(json.dumps(TINY))
+    return folder / "options.json", folder / "weights.hdf5"
+
+
+def test_a_model_is_downloaded_once_and_verified_afterwards(tmp_path: Path) -> None:
+    site = tmp_path / "site"
+    site.mkdir()
+    write_official(site)
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(site))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        base = f"http://127.0.0.1:{server.server_port}"
+        urls = {"options": f"{base}/options.json", "weights": f"{base}/weights.hdf5"}
+        fetched = load_elmo(name="small", cache_dir=str(tmp_path / "cache"), **urls)
+        server.shutdown()
+    again = load_elmo(name="small", cache_dir=str(tmp_path / "cache"), **urls)  # the server is gone
+    assert again.fingerprint == fetched.fingerprint
+    assert torch.equal(vectors(again, SENTENCES)[0], vectors(tiny_elmo(tmp_path), SENTENCES)[0])
+    with (tmp_path / "cache" / "encoders" / "small" / "weights.hdf5").open("ab") as file:
+        file.write(b"x")
+    with pytest.raises(DownloadError, match="has changed since its first use"):
+        load_elmo(name="small", cache_dir=str(tmp_path / "cache"), **urls)
+
+
+def test_a_whole_run_on_official_files_with_carried_state(tmp_path: Path) -> None:
+    options, weights = write_official(tmp_path)
+    small = [option for option in SMALL if not option.startswith("encoder.")]
+    files = [f"encoder.options={options}", f"encoder.weights={weights}", "encoder.state=carry", "cache=none"]
+    record = run(config_of(tmp_path, *small, "encoder=elmo", *files, "trainer.max_epochs=1"), stop=Stop())
+    assert record.status == "ok"
+    assert (record.encoder["name"], record.encoder["state"], record.encoder["dim"]) == ("elmo", "carry", 16)
