@@ -1,0 +1,46 @@
+"""What batching and the store save, each as a ratio to the plain way in the same process.
+
+Run with: pytest tests/benchmarks --benchmark-only --benchmark-group-by=group
+"""
+
+from pathlib import Path
+
+import pytest
+
+from harness.cache import FeatureStore, Uncached
+from harness.config import build
+from harness.encoders.elmo import ElmoEncoder
+from tasks.samples.ner import sentences
+from tests.running import config_of
+
+SENTENCES = [tokens for tokens, _ in sentences("dev")][:128]
+BATCH = SENTENCES[:32]
+
+
+@pytest.fixture
+def encoder(tmp_path: Path) -> ElmoEncoder:
+    made: ElmoEncoder = build(config_of(tmp_path).encoder, where="encoder")
+    return made
+
+
+@pytest.mark.benchmark(group="encode 128 sentences")
+def test_batched(benchmark, encoder: ElmoEncoder) -> None:  # type: ignore[no-untyped-def]
+    benchmark(lambda: list(encoder.encode(SENTENCES)))
+
+
+@pytest.mark.benchmark(group="encode 128 sentences")
+def test_one_by_one(benchmark, encoder: ElmoEncoder) -> None:  # type: ignore[no-untyped-def]
+    benchmark(lambda: [list(encoder.encode([sentence])) for sentence in SENTENCES])
+
+
+@pytest.mark.benchmark(group="features of a batch of 32")
+def test_read_from_the_store(benchmark, encoder: ElmoEncoder, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    store = FeatureStore(tmp_path, encoder)
+    store.fill(SENTENCES)
+    benchmark(lambda: store.read(BATCH))
+
+
+@pytest.mark.benchmark(group="features of a batch of 32")
+def test_encode_anew(benchmark, encoder: ElmoEncoder) -> None:  # type: ignore[no-untyped-def]
+    source = Uncached(encoder)
+    benchmark(lambda: source.read(BATCH))
