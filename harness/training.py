@@ -3,7 +3,7 @@
 import json
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -182,7 +182,7 @@ class _Trainer:
         now.step, now.loss_sum = 0, 0.0
         if self.schedule is not None:
             self.schedule.step(score)
-        self.track.log({name: value for name, value in row.items() if name != "epoch"}, step=now.epoch)
+        self._tell(row)
         log.info(
             "epoch %d: loss %.4f, dev %s %.4f%s",
             now.epoch,
@@ -191,6 +191,9 @@ class _Trainer:
             score,
             " (best)" if now.best_epoch == now.epoch else "",
         )
+
+    def _tell(self, row: Mapping[str, Any]) -> None:
+        self.track.log({name: value for name, value in row.items() if name != "epoch"}, step=row["epoch"])
 
     def _save(self) -> None:
         state = {
@@ -216,6 +219,8 @@ class _Trainer:
         torch.set_rng_state(state["rng"].cpu())
         if state["cuda_rng"]:
             torch.cuda.set_rng_state_all([rng.cpu() for rng in state["cuda_rng"]])
+        for row in self.progress.history:
+            self._tell(row)
         log.info(
             "going on from %s: epoch %d, step %d",
             self.checkpoint,

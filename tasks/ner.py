@@ -3,9 +3,10 @@
 Source: Peters et al. 2018, section 4 and supplement A.7; sizes of AllenNLP's ``ner_elmo`` configuration.
 """
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -229,19 +230,22 @@ def score_tags(gold: list[list[str]], predicted: list[list[str]]) -> dict[str, f
         gold, predicted: tags of each sentence.
 
     Returns:
-        ``precision``, ``recall``, ``f1``, ``f1_strict``, and the first three as ``TYPE/...``.
+        ``precision``, ``recall``, ``f1`` and ``f1_strict``, overall and as ``TYPE/...``.
 
     Source: Tjong Kim Sang & De Meulder 2003; computed by seqeval.
     """
-    from seqeval.metrics.sequence_labeling import precision_recall_fscore_support
-    from seqeval.metrics.v1 import precision_recall_fscore_support as strict_scores
+    from seqeval.metrics import classification_report
     from seqeval.scheme import IOB2
 
-    precision, recall, f1, _ = precision_recall_fscore_support(gold, predicted, average="micro", zero_division=0)
-    _, _, f1_strict, _ = strict_scores(gold, predicted, average="micro", scheme=IOB2, zero_division=0)
-    scores = {"precision": precision, "recall": recall, "f1": f1, "f1_strict": f1_strict}
-    types = sorted({tag[2:] for tags in (*gold, *predicted) for tag in tags if tag != "O"})
-    by_type = precision_recall_fscore_support(gold, predicted, average=None, zero_division=0)
-    for name, values in zip(("precision", "recall", "f1"), by_type[:3], strict=True):
-        scores |= {f"{kind}/{name}": value for kind, value in zip(types, values, strict=True)}
-    return {name: float(value) for name, value in scores.items()}
+    report = partial(classification_report, gold, predicted, output_dict=True, zero_division=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # where there is no entity, it averages over no type
+        lenient, strict = report(), report(mode="strict", scheme=IOB2)
+    scores = {}
+    for name in ["micro avg", *(name for name in lenient if not name.endswith(" avg"))]:
+        prefix = "" if name == "micro avg" else f"{name}/"
+        for metric, key in (("precision", "precision"), ("recall", "recall"), ("f1", "f1-score")):
+            scores[prefix + metric] = float(lenient[name][key])
+        # A type may have no well-formed entity at all.
+        scores[f"{prefix}f1_strict"] = float(strict[name]["f1-score"]) if name in strict else 0.0
+    return scores

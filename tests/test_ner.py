@@ -58,6 +58,7 @@ def test_scores_by_type() -> None:
     assert scores["Y/precision"] == 1.0
     assert scores["Y/recall"] == pytest.approx(0.5)
     assert scores["f1"] == pytest.approx(2 / 3)
+    assert scores["Y/f1_strict"] == scores["Y/f1"] == pytest.approx(2 / 3)
 
 
 @pytest.mark.realdata
