@@ -33,6 +33,7 @@ class Plan:
     device: str
     examples: Mapping[Split, Sequence[Example]]
     digests: Mapping[Split, str]
+    coverage: Coverage | None
     group: str
     identity: str
 
@@ -63,8 +64,11 @@ def prepare(config: HarnessConfig) -> Plan:
     examples = {split: task.examples(split) for split in SPLITS}
     examples["train"] = fraction_of(examples["train"], config.data.fraction, seed=config.seed)
     digests = {split: examples_digest(examples[split]) for split in SPLITS}
+    determining = config.determining()
+    if encoder is None:
+        del determining["mixing"]  # there is nothing to mix
     identity = {
-        "config": config.determining(),
+        "config": determining,
         "data": digests,
         "encoder": encoder.fingerprint if encoder is not None else None,
         "embedding": static.fingerprint if static is not None else None,
@@ -83,6 +87,7 @@ def prepare(config: HarnessConfig) -> Plan:
         device=device,
         examples=examples,
         digests=digests,
+        coverage=_coverage(static, examples),
         group=group,
         identity=identity_digest(identity),
     )
@@ -158,11 +163,11 @@ def sentences(examples: Mapping[Split, Sequence[Example]]) -> Iterator[Sentence]
             yield from example.texts.values()
 
 
-def coverage(plan: Plan) -> Coverage | None:
+def _coverage(static: StaticVectors | None, examples: Mapping[Split, Sequence[Example]]) -> Coverage | None:
     """Return how much of the text the static vectors cover."""
-    if plan.static is None:
+    if static is None:
         return None
-    return plan.static.coverage(Counter(word for sentence in sentences(plan.examples) for word in sentence))
+    return static.coverage(Counter(word for sentence in sentences(examples) for word in sentence))
 
 
 def fraction_of(examples: Sequence[Example], fraction: float, *, seed: int) -> Sequence[Example]:

@@ -16,7 +16,7 @@ from harness.evaluation import evaluate
 from harness.files import write_tensors, write_text
 from harness.interrupts import Interrupted, Stop
 from harness.model import Model
-from harness.plan import Plan, build_model, coverage, layer_source, prepare, sentences, start_tracking
+from harness.plan import Plan, build_model, layer_source, prepare, sentences, start_tracking
 from harness.protocols import Tracker
 from harness.records import (
     CHECKPOINT,
@@ -33,6 +33,8 @@ from harness.types import SPLITS
 
 log = logging.getLogger(__name__)
 
+_DEFAULT_THREADS = torch.get_num_threads()
+
 
 def run(config: HarnessConfig, *, stop: Stop, record_bad_requests: bool = False) -> RunRecord:
     """Train and score one task on frozen features; write its record and return it.
@@ -47,7 +49,7 @@ def run(config: HarnessConfig, *, stop: Stop, record_bad_requests: bool = False)
     Raises:
         HarnessError: the request is wrong, or the run failed; the latter is in the record too.
     """
-    torch.set_num_threads(config.threads or torch.get_num_threads())
+    torch.set_num_threads(config.threads or _DEFAULT_THREADS)
     try:
         plan = prepare(config)
         done = finished(plan)
@@ -177,12 +179,11 @@ def _write_bad_request(config: HarnessConfig, error: HarnessError) -> None:
 def _announce(plan: Plan) -> None:
     sizes = ", ".join(f"{len(examples):,} {split}" for split, examples in plan.examples.items())
     log.info("%s: %s from %s", plan.name, sizes, plan.task.data_name)
-    covered = coverage(plan)
-    if covered is not None:
+    if plan.coverage is not None:
         log.info(
             "static vectors cover %.1f %% of tokens, %.1f %% of types",
-            100 * covered.tokens,
-            100 * covered.types,
+            100 * plan.coverage.tokens,
+            100 * plan.coverage.types,
         )
 
 
@@ -198,7 +199,6 @@ def _record(
 ) -> RunRecord:
     encoder, static, mixing = plan.encoder, plan.static, plan.mixing
     state = model.features.mix_state() if model is not None else {"weights": {}, "gamma": {}}
-    covered = coverage(plan)
     return RunRecord(
         status=status,
         error=error,
@@ -222,8 +222,8 @@ def _record(
         embedding={
             "name": static.name if static else "none",
             "dim": static.dim if static else 0,
-            "coverage": covered.tokens if covered else 0.0,
-            "coverage_types": covered.types if covered else 0.0,
+            "coverage": plan.coverage.tokens if plan.coverage else 0.0,
+            "coverage_types": plan.coverage.types if plan.coverage else 0.0,
         },
         mixing={"name": mixing.name, "placement": mixing.placement, **state},
         primary_metric=plan.task.primary_metric,

@@ -5,7 +5,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -105,9 +105,8 @@ class ElmoEncoder:
         self.bilm = build_bilm(options, weights).to(device)
         self._max_tokens, self._carry_rows, self._device = max_tokens, carry_rows, torch.device(device)
         self._words = _WordVectors(self)
-        identity = {"weights": weights_digest, "options": asdict(options), "state": state}
-        if state == "warm":
-            identity["burn_in"] = BURN_IN
+        identity: dict[str, Any] = {"weights": weights_digest, "options": asdict(options), "state": state}
+        identity |= {"warm": {"burn_in": BURN_IN}, "carry": {"rows": carry_rows}}.get(state, {})
         self.fingerprint = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
         self._start = self.bilm.zero_state(1)
         if state == "warm":
