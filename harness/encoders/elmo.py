@@ -106,7 +106,10 @@ class ElmoEncoder:
         self._max_tokens, self._carry_rows, self._device = max_tokens, carry_rows, torch.device(device)
         self._words = _WordVectors(self)
         identity: dict[str, Any] = {"weights": weights_digest, "options": asdict(options), "state": state}
-        identity |= {"warm": {"burn_in": BURN_IN}, "carry": {"rows": carry_rows}}.get(state, {})
+        if state == "warm":
+            identity["burn_in"] = BURN_IN
+        if state == "carry":
+            identity["rows"] = carry_rows
         self.fingerprint = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
         self._start = self.bilm.zero_state(1)
         if state == "warm":
