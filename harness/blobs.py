@@ -40,9 +40,6 @@ class BlobFile:
     def __contains__(self, key: bytes) -> bool:
         return key in self._rows
 
-    def __len__(self) -> int:
-        return len(self._rows)
-
     def refresh(self) -> None:
         """Take in what other processes have appended."""
         if not self._index_path.exists():

@@ -33,16 +33,15 @@ _FLUSH = 2**24  # bytes gathered before they are written
 
 @dataclass(frozen=True)
 class FillReport:
-    """What ``fill`` found and did: unique sentences, how many were there already, tokens encoded."""
+    """What ``fill`` found: unique sentences, and how many of them were there already."""
 
-    sentences: int
-    found: int
-    tokens_encoded: int
+    sentences: int = 0
+    found: int = 0
 
     @property
     def hit_rate(self) -> float:
         """Fraction of the unique sentences that did not have to be encoded."""
-        return self.found / self.sentences if self.sentences else 1.0
+        return self.found / self.sentences if self.sentences else 0.0
 
 
 @dataclass(frozen=True)
@@ -58,6 +57,7 @@ class LayerSource(Protocol):
     """Where the layers of a sentence come from."""
 
     encoder: Encoder
+    tokens_encoded: int  # so far
 
     def plan(self, sentences: Iterable[Sentence]) -> FillPlan:
         """Say what ``fill`` would do."""
@@ -79,33 +79,15 @@ class FeatureStore:
 
     Raises:
         ConfigError: the encoder's vectors depend on what it encoded before.
-        CacheError: the folder cannot be made.
     """
 
     def __init__(self, folder: Path, encoder: Encoder, *, dtype: Precision = "float16") -> None:
         if not encoder.cacheable:
             raise ConfigError(f"encoder.state={encoder.state} makes no vectors that can be kept; add cache=none")
-        self.encoder = encoder
+        self.encoder, self.tokens_encoded = encoder, 0
         self.folder = folder / f"{encoder.name}-{encoder.fingerprint[:16]}-{dtype}"
         self._dtype = np.dtype(dtype)
         self._word_layers = 1 if encoder.word_layer else 0
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise CacheError(f"{self.folder}: cannot be made ({error.strerror}); set cache_dir=DIR") from None
-        self._lock = FileLock(self.folder / "lock")
-        write_json(
-            self.folder / "meta.json",
-            {
-                "format": _FORMAT,
-                "encoder": encoder.name,
-                "fingerprint": encoder.fingerprint,
-                "state": encoder.state,
-                "num_layers": encoder.num_layers,
-                "dim": encoder.dim,
-                "dtype": dtype,
-            },
-        )
         self._words = BlobFile(self.folder / f"words-{_FORMAT}")
         self._sentences = BlobFile(self.folder / f"sentences-{_FORMAT}")
 
@@ -124,21 +106,22 @@ class FeatureStore:
         """Encode and keep what is not there yet; one process at a time writes.
 
         Raises:
-            CacheError: too little space is left, or what is kept is damaged.
+            CacheError: the folder cannot be made, too little space is left, or what is kept is damaged.
         """
         sentences = list(dict.fromkeys(sentences))
         plan = self.plan(sentences)
         if not plan.missing:
             log.info("features: all %s sentences are in %s", f"{plan.sentences:,}", self.folder)
-            return FillReport(plan.sentences, plan.sentences, 0)
-        with self._lock:  # the holder may have written what we miss
+            return FillReport(plan.sentences, plan.sentences)
+        self._make_folder()
+        with FileLock(self.folder / "lock"):  # the holder may have written what we miss
             self._words.recover()
             self._sentences.recover()
             plan = self.plan(sentences)
             if plan.missing:
                 self._check_space(plan)
                 self._encode(plan.missing, check)
-        return FillReport(plan.sentences, plan.sentences - len(plan.missing), sum(map(len, plan.missing)))
+        return FillReport(plan.sentences, plan.sentences - len(plan.missing))
 
     def read(self, sentences: Sequence[Sentence]) -> Tensor:
         """Return float32 (batch, layers, tokens, dim), zero at padded places."""
@@ -157,6 +140,23 @@ class FeatureStore:
                     row[0, t] = words[word]
         self._sentences.release()
         return torch.from_numpy(layers)
+
+    def _make_folder(self) -> None:
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise CacheError(f"{self.folder}: cannot be made ({error.strerror}); set cache_dir=DIR") from None
+        about = {
+            "format": _FORMAT,
+            "encoder": self.encoder.name,
+            "fingerprint": self.encoder.fingerprint,
+            "state": self.encoder.state,
+            "num_layers": self.encoder.num_layers,
+            "dim": self.encoder.dim,
+            "dtype": self._dtype.name,
+        }
+        if not (self.folder / "meta.json").exists():
+            write_json(self.folder / "meta.json", about)  # for people; nothing reads it
 
     def _new_words(self, sentences: Iterable[Sentence]) -> set[str]:
         if not self._word_layers:
@@ -186,6 +186,7 @@ class FeatureStore:
         waiting = 0
         for index, layers in progress(self.encoder.encode(missing), "encoding", total=len(missing)):
             sentence = missing[index]
+            self.tokens_encoded += len(sentence)
             kept = _rounded(layers, self._dtype)  # (layers, tokens, dim)
             if (key := _sentence_key(sentence)) not in self._sentences:
                 sentences[key] = kept[self._word_layers :].tobytes()
@@ -211,7 +212,7 @@ class Uncached:
     """Layers computed whenever they are asked for: no disk, and the price of an encoding every epoch."""
 
     def __init__(self, encoder: Encoder, *, dtype: Precision = "float16") -> None:
-        self.encoder = encoder
+        self.encoder, self.tokens_encoded = encoder, 0
         self._dtype = np.dtype(dtype)
 
     def plan(self, sentences: Iterable[Sentence]) -> FillPlan:
@@ -223,13 +224,14 @@ class Uncached:
         """Do nothing."""
         check()
         log.info("features: cache=none, sentences are encoded anew in every epoch")
-        return FillReport(len(set(sentences)), 0, 0)
+        return FillReport(len(set(sentences)), 0)
 
     def read(self, sentences: Sequence[Sentence]) -> Tensor:
         """Return float32 (batch, layers, tokens, dim), rounded as a store would."""
         longest = max(map(len, sentences), default=0)
         layers = torch.zeros(len(sentences), self.encoder.num_layers, longest, self.encoder.dim)
         for row, encoded in self.encoder.encode(sentences):  # (layers, tokens, dim)
+            self.tokens_encoded += encoded.shape[1]
             layers[row, :, : encoded.shape[1]] = torch.from_numpy(_rounded(encoded, self._dtype).astype(np.float32))
         return layers  # (batch, layers, tokens, dim)
 

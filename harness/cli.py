@@ -8,7 +8,8 @@ import os
 import re
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -21,18 +22,25 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Outcome:
-    """How one job went: its overrides, the record's status, and the reason if it did not succeed."""
+    """How one job went: its overrides, the record's status, and the reason if it did not succeed.
+
+    ``stop`` is True where a signal asked to stop, which the jobs that follow must heed.
+    """
 
     overrides: tuple[str, ...]
     status: str
     exit_status: int
     reason: str = ""
     record: Any = None
+    stop: bool = False
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run ``python -m harness`` and exit."""
     argv = list(sys.argv[1:] if arguments is None else arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")  # bars and dashes, where a terminal has none
     if "-h" in argv or "--help" in argv:
         from harness.help import help_text
 
@@ -48,11 +56,9 @@ def _report(outcomes: Sequence[Outcome]) -> int:
         for outcome in bad:
             print(f"error: {outcome.reason}", file=sys.stderr)  # noqa: T201
         return outcomes[0].exit_status
-    records = [outcome.record for outcome in outcomes if outcome.record is not None]
-    if records:
-        from harness.report import table
-
-        print(table(records))  # noqa: T201
+    table = _sweep_table(outcomes)
+    if table:
+        print(table)  # noqa: T201
     if bad:
         common = set.intersection(*(set(outcome.overrides) for outcome in outcomes))
         print(f"{len(bad)} of {len(outcomes)} runs did not succeed:", file=sys.stderr)  # noqa: T201
@@ -62,6 +68,14 @@ def _report(outcomes: Sequence[Outcome]) -> int:
     return 1 if bad else 0
 
 
+def _sweep_table(outcomes: Sequence[Outcome]) -> str:
+    """Return the table of what has succeeded so far, or nothing."""
+    from harness.report import table
+
+    records = [outcome.record for outcome in outcomes if outcome.record is not None]
+    return table(records) if records else ""
+
+
 def _compose_and_run(argv: list[str]) -> list[Outcome]:
     """Let Hydra compose one config or many, and run each; what is wrong with the request ends the process."""
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises its errors, and they are put into one line here
@@ -69,6 +83,7 @@ def _compose_and_run(argv: list[str]) -> list[Outcome]:
     from hydra.errors import HydraException
     from omegaconf import DictConfig, OmegaConf
     from omegaconf.errors import OmegaConfBaseException
+    from yaml import YAMLError
 
     from harness.console import configure_logging
 
@@ -77,14 +92,17 @@ def _compose_and_run(argv: list[str]) -> list[Outcome]:
     outcomes: list[Outcome] = []
 
     def job(config: DictConfig) -> None:
-        stopped = any(outcome.status == "interrupted" for outcome in outcomes)
+        stopped = any(outcome.stop for outcome in outcomes)
         outcomes.append(_skipped() if stopped else _job(config))
+        _write_sweep_table(outcomes)
 
     sys.argv = [sys.argv[0], *_flags_first(argv)]
     try:
         hydra.main(config_path=str(CONF), config_name="config", version_base="1.3")(job)()
-    except (HydraException, OmegaConfBaseException) as error:
+    except (HydraException, OmegaConfBaseException, YAMLError) as error:
         _bad_request(explain(error, CONF))
+    except OSError as error:
+        _bad_request(_one_line(error))
     return outcomes
 
 
@@ -98,38 +116,83 @@ def _skipped() -> Outcome:
     """Return the outcome of a job that comes after the one in which the sweep was stopped."""
     from hydra.core.hydra_config import HydraConfig
 
-    return Outcome(tuple(HydraConfig.get().overrides.task), "interrupted", 1, "not begun: the sweep was stopped")
+    return Outcome(
+        tuple(HydraConfig.get().overrides.task), "interrupted", 1, "not begun: the sweep was stopped", stop=True
+    )
 
 
 def _job(config: Any) -> Outcome:
     """Run one composed config. A failure becomes an outcome, so that the other jobs of a sweep go on."""
+    from harness.interrupts import listening
+
+    with listening() as stop:
+        outcome = _run_one(config, stop)
+    return replace(outcome, stop=stop.requested)
+
+
+def _run_one(config: Any, stop: Any) -> Outcome:
     from hydra.core.hydra_config import HydraConfig
-    from hydra.types import RunMode
 
     from harness.config import typed
-    from harness.interrupts import listening
-    from harness.records import run_folder
+    from harness.records import folder_of
     from harness.run import dry_run, run
     from harness.summary import print_summary
 
-    hydra = HydraConfig.get()
-    overrides = tuple(hydra.overrides.task)
+    overrides = tuple(HydraConfig.get().overrides.task)
     try:
-        with listening() as stop:
-            settings = typed(config)
-            if settings.dry_run:
-                print(dry_run(settings))  # noqa: T201
-                return Outcome(overrides, "ok", 0)
-            record = run(settings, stop=stop, record_bad_requests=hydra.mode == RunMode.MULTIRUN)
+        settings = typed(config)
+        if settings.dry_run:
+            print(dry_run(settings))  # noqa: T201
+            return Outcome(overrides, "ok", 0)
+        record = run(settings, stop=stop)
+        if record.status == "ok":
+            print_summary(record, folder=folder_of(record, settings.results_dir))
+            return Outcome(overrides, "ok", 0, record=record)
+        return Outcome(overrides, record.status, 1, record.error or "")
     except HarnessError as error:
+        if not error.recorded:
+            _record_in_sweep(config, error)
         return Outcome(overrides, "failed", error.exit_status, str(error))
+    except OSError as error:
+        return Outcome(overrides, "failed", 1, _one_line(error))
     except Exception as error:  # whatever went wrong in one run must not take the others with it
         log.exception("%s", " ".join(overrides))
         return Outcome(overrides, "failed", 1, f"{type(error).__name__}: {error}")
-    if record.status == "ok":
-        print_summary(record, folder=run_folder(settings.results_dir, record))
-        return Outcome(overrides, "ok", 0, record=record)
-    return Outcome(overrides, record.status, 1, record.error or "")
+
+
+def _record_in_sweep(config: Any, error: HarnessError) -> None:
+    """Record a bad request, if it is one job of many."""
+    from hydra.core.hydra_config import HydraConfig
+    from hydra.types import RunMode
+    from omegaconf import OmegaConf
+
+    from harness.records import write_bad_request
+
+    hydra = HydraConfig.get()
+    if hydra.mode == RunMode.MULTIRUN:
+        values = OmegaConf.to_container(config)
+        assert isinstance(values, dict)
+        task = str(hydra.runtime.choices.get("task"))
+        write_bad_request(
+            {str(key): value for key, value in values.items()}, task=task, error=f"{type(error).__name__}: {error}"
+        )
+
+
+def _write_sweep_table(outcomes: Sequence[Outcome]) -> None:
+    """Keep the table of a sweep on disk, so that a killed one still has it."""
+    from hydra.core.hydra_config import HydraConfig
+    from hydra.types import RunMode
+
+    from harness.files import write_text
+
+    hydra = HydraConfig.get()
+    table = _sweep_table(outcomes)
+    if hydra.mode == RunMode.MULTIRUN and table:
+        write_text(Path(hydra.sweep.dir) / "table.md", table + "\n")
+
+
+def _one_line(error: OSError) -> str:
+    return f"{error.filename}: {error.strerror}" if error.filename else " ".join(str(error).split())
 
 
 def explain(error: Exception, conf: Path) -> str:

@@ -5,7 +5,7 @@ import inspect
 import re
 import typing
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
+from dataclasses import MISSING, asdict, dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -29,7 +29,7 @@ class DataConfig:
         fraction: part of the training examples that is used; smaller parts lie within larger ones.
     """
 
-    source: str = "sample"
+    source: Literal["sample", "files"] = "sample"
     train: str | None = None
     dev: str | None = None
     test: str | None = None
@@ -172,7 +172,7 @@ def build(
 
     Args:
         node: plain mapping with ``_target_`` and the keyword arguments of that class or function, nested
-            nodes included; a mapping without ``_target_`` makes None (``encoder=none``).
+            nodes included; ``{name: none}`` makes None.
         where: the node's key, named in errors.
         prefixes: modules that may be instantiated beside the harness's own and torch's.
         offered: keyword arguments that the engine supplies if the target takes them and the node is silent.
@@ -182,11 +182,9 @@ def build(
         ConfigError: the target is not allowed or does not exist, a key is unknown, missing, or of the
             wrong type.
     """
-    if not isinstance(node, Mapping):
-        raise ConfigError(f"{where} is {node!r}; expected a group choice such as {where}=NAME")
-    if not node.get(_TARGET):
+    target = _target_of(node, where, prefixes)
+    if target is None:
         return None
-    target = _locate(str(node[_TARGET]), where, (*_PREFIXES, *(f"{p.rstrip('.')}." for p in prefixes)))
     signature = inspect.signature(target)
     hints = typing.get_type_hints(target.__init__ if inspect.isclass(target) else target)
     arguments: dict[str, Any] = dict(extra)
@@ -206,6 +204,17 @@ def build(
         if parameter.default is inspect.Parameter.empty and name not in arguments:
             raise ConfigError(f"{where}.{name}: {node[_TARGET]} needs a value; add +{where}.{name}=...")
     return target(**arguments)
+
+
+def _target_of(node: Any, where: str, prefixes: Sequence[str]) -> Callable[..., Any] | None:
+    """Return what a node's ``_target_`` names; None for ``{name: none}``."""
+    if not isinstance(node, Mapping):
+        raise ConfigError(f"{where} is {node!r}; expected a group choice such as {where}=NAME")
+    if node.get(_TARGET):
+        return _locate(str(node[_TARGET]), where, (*_PREFIXES, *(f"{p.rstrip('.')}." for p in prefixes)))
+    if node.get("name") == "none":
+        return None
+    raise ConfigError(f"{where}._target_ is missing: it names the class to make, as in conf/{where}/*.yaml")
 
 
 def _locate(name: str, where: str, prefixes: Sequence[str]) -> Callable[..., Any]:
@@ -257,14 +266,23 @@ def _instance(schema: Any, values: Any, where: str) -> Any:
     for key in values:
         if key not in known:
             raise ConfigError(f"{where}{key}: there is no such option{nearest(str(key), known)}")
+    required = {one.name for one in fields(schema) if one.default is MISSING and one.default_factory is MISSING}
+    for key in sorted(required - set(values)):
+        raise ConfigError(f"{where}{key} is missing; add {where}{key}=...")
     return schema(**{key: _checked(value, hints[key], f"{where}{key}") for key, value in values.items()})
 
 
 def _check_ranges(config: HarnessConfig) -> None:
-    trainer = config.trainer
+    trainer, data = config.trainer, config.data
+    given = [split for split in ("train", "dev", "test") if getattr(data, split) is not None]
+    if given and data.source == "sample":
+        raise ConfigError(f"data.{given[0]} is given, but data=sample reads no file; add data=files")
     bounds: list[tuple[str, float | None, float, float]] = [
         ("data.fraction", config.data.fraction, 1e-9, 1.0),
         ("trainer.lr", trainer.lr, 0.0, float("inf")),
+        ("trainer.weight_decay", trainer.weight_decay, 0.0, float("inf")),
+        ("trainer.plateau_factor", trainer.plateau_factor, 1e-9, 1 - 1e-9),
+        ("trainer.plateau_patience", trainer.plateau_patience, 0, float("inf")),
         ("trainer.batch_size", trainer.batch_size, 1, float("inf")),
         ("trainer.eval_batch_size", trainer.eval_batch_size, 1, float("inf")),
         ("trainer.max_batch_tokens", trainer.max_batch_tokens, 1, float("inf")),

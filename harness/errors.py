@@ -10,9 +10,11 @@ class HarnessError(Exception):
 
     Attributes:
         exit_status: of the command, where this is what ended it: 2 if the request was wrong, else 1.
+        recorded: whether the run's record on disk tells of it already.
     """
 
     exit_status: ClassVar[int] = 1
+    recorded: bool = False
 
 
 class ConfigError(HarnessError):

@@ -72,7 +72,12 @@ class TokenFeatures(nn.Module):
 
     def fill(self, sentences: Iterable[Sentence], *, check: Callable[[], None]) -> FillReport:
         """Make sure that the layers of the sentences can be read; see ``LayerSource``."""
-        return self.source.fill(sentences, check=check) if self.source is not None else FillReport(0, 0, 0)
+        return self.source.fill(sentences, check=check) if self.source is not None else FillReport()
+
+    @property
+    def tokens_encoded(self) -> int:
+        """Tokens that the encoder has encoded so far."""
+        return self.source.tokens_encoded if self.source is not None else 0
 
     def read(self, batch: Batch) -> dict[str, Tensor]:
         """Read each text's layers, float32 (batch, layers, tokens, dim), on the CPU."""

@@ -1,10 +1,13 @@
 """Stopping politely: the first SIGINT or SIGTERM asks, the second one kills."""
 
+import logging
 import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+
+log = logging.getLogger(__name__)
 
 
 class Interrupted(Exception):
@@ -34,6 +37,7 @@ def listening() -> Iterator[Stop]:
 
     def ask(number: int, _: FrameType | None) -> None:
         stop.requested = True
+        log.warning("stopping as soon as nothing is lost by it; a second signal stops at once")
         signal.signal(number, before[signal.Signals(number)])
 
     for number in before:

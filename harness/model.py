@@ -38,11 +38,16 @@ class Model(nn.Module):
         return predictions
 
     def trained(self) -> dict[str, Tensor]:
-        """Return every parameter that training changes, by name."""
-        return {name: p.detach() for name, p in self.named_parameters() if p.requires_grad}
+        """Return everything that training changes, by name: trained parameters, and buffers such as running means."""
+        frozen = {name for name, parameter in self.named_parameters() if not parameter.requires_grad}
+        return {name: tensor.detach() for name, tensor in self.state_dict().items() if name not in frozen}
+
+    def num_parameters(self) -> int:
+        """Return how many numbers are trained."""
+        return sum(p.numel() for p in self.parameters() if p.requires_grad)
 
     def load_trained(self, tensors: Mapping[str, Tensor]) -> None:
-        """Set every parameter that training changes.
+        """Set everything that training changes.
 
         Raises:
             KeyError: the names are not this model's.

@@ -1,21 +1,24 @@
 """From a config to the parts of a run: what is built, and the folder that its identity names."""
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from harness.cache import FeatureStore, LayerSource, Uncached
 from harness.config import HarnessConfig, MixingConfig, build, mixing_of, plain
 from harness.embeddings import Coverage, StaticVectors
+from harness.environment import environment
 from harness.errors import ConfigError
 from harness.features import TokenFeatures
 from harness.model import Model
 from harness.protocols import Encoder, Task, Tracker
-from harness.records import examples_digest, identity_digest
+from harness.records import examples_digest, identity_digest, run_folder
 from harness.tracking import NoTracker
 from harness.training import optimizer_class
 from harness.types import SPLITS, Example, Sentence, Split
@@ -34,8 +37,10 @@ class Plan:
     examples: Mapping[Split, Sequence[Example]]
     digests: Mapping[Split, str]
     coverage: Coverage | None
+    environment: Mapping[str, Any]
     group: str
     identity: str
+    setting: str
 
     @property
     def name(self) -> str:
@@ -45,7 +50,13 @@ class Plan:
     @property
     def folder(self) -> Path:
         """Where the run's files lie."""
-        return Path(self.config.results_dir) / self.task.name / f"{self.name}-{self.identity}"
+        return run_folder(self.config.results_dir, self.task.name, self.name, self.identity)
+
+    @property
+    def sizes(self) -> str:
+        """The sizes of the splits, in words."""
+        counts = ", ".join(f"{len(examples):,} {split}" for split, examples in self.examples.items())
+        return f"{counts} from {self.task.data_name}"
 
 
 def prepare(config: HarnessConfig) -> Plan:
@@ -56,17 +67,22 @@ def prepare(config: HarnessConfig) -> Plan:
     """
     device = _device(config.device)
     optimizer_class(config.trainer.optimizer)
+    mixing = mixing_of(config.mixing)
     make = partial(build, prefixes=config.plugins)
-    task: Task = make(config.task, where="task")
+    task: Task | None = make(config.task, where="task")
+    if task is None:
+        raise ConfigError("task is none: there is nothing to train; choose one with task=NAME")
+    examples = {split: task.examples(split) for split in SPLITS}
+    whole = {split: examples_digest(examples[split]) for split in SPLITS}
+    examples["train"] = fraction_of(examples["train"], config.data.fraction, seed=config.seed)
+    digests = {**whole, "train": examples_digest(examples["train"])}
+    # Only now what may take a download.
     encoder: Encoder | None = make(config.encoder, where="encoder", offered={"device": device})
     static: StaticVectors | None = make(config.embedding, where="embedding")
-    mixing = mixing_of(config.mixing)
-    examples = {split: task.examples(split) for split in SPLITS}
-    examples["train"] = fraction_of(examples["train"], config.data.fraction, seed=config.seed)
-    digests = {split: examples_digest(examples[split]) for split in SPLITS}
     determining = config.determining()
     if encoder is None:
-        del determining["mixing"]  # there is nothing to mix
+        mixing = MixingConfig(name="none")  # there is nothing to mix
+        del determining["mixing"]
     identity = {
         "config": determining,
         "data": digests,
@@ -75,9 +91,9 @@ def prepare(config: HarnessConfig) -> Plan:
         "task_version": task.version,
         "device": device.partition(":")[0],
     }
+    setting = {**identity, "data": whole, "config": {k: v for k, v in determining.items() if k != "seed"}}
     vectors = "+".join(part.name for part in (encoder, static) if part is not None) or "none"
     mix = f"-{mixing.name}-{mixing.placement}" if encoder is not None else ""
-    group = f"{vectors}{mix}"
     return Plan(
         config=config,
         task=task,
@@ -88,8 +104,10 @@ def prepare(config: HarnessConfig) -> Plan:
         examples=examples,
         digests=digests,
         coverage=_coverage(static, examples),
-        group=group,
+        environment=environment(device),
+        group=re.sub(r"[^\w.+-]", "_", f"{vectors}{mix}"),
         identity=identity_digest(identity),
+        setting=identity_digest(setting),
     )
 
 
@@ -181,9 +199,8 @@ def fraction_of(examples: Sequence[Example], fraction: float, *, seed: int) -> S
 def _device(wanted: str) -> str:
     if wanted == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
-    if wanted.startswith("cuda") and not torch.cuda.is_available():
-        raise ConfigError(f"device={wanted}: no CUDA device is at hand; use device=cpu or device=auto")
-    try:
-        return str(torch.device(wanted))
-    except RuntimeError:
-        raise ConfigError(f"device={wanted}: no such device; use auto, cpu, cuda or cuda:N") from None
+    if not re.fullmatch(r"cpu|cuda(:\d+)?", wanted):
+        raise ConfigError(f"device={wanted}: no such device; use auto, cpu, cuda or cuda:N")
+    if wanted != "cpu" and int(wanted.partition(":")[2] or 0) >= torch.cuda.device_count():
+        raise ConfigError(f"device={wanted}: no such CUDA device is at hand; use device=cpu or device=auto")
+    return wanted

@@ -21,7 +21,9 @@ Status = Literal["ok", "failed", "interrupted"]
 class RunRecord:
     """Everything that is worth knowing of a run; ``record.json``, schema version 1.
 
-    Metrics are fractions in [0, 1]; times are seconds. ``error`` says why a run failed.
+    Metrics are fractions in [0, 1]; times are seconds. ``error`` says why a run failed. ``identity`` is a digest
+    over everything that determines the result, ``setting`` the same but for the seed. Of ``timing``, what concerns
+    encoding is of the session that ended the run; ``train_s`` is of all of them.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -31,6 +33,7 @@ class RunRecord:
     task_version: int = 0
     name: str
     identity: str
+    setting: str = ""
     seed: int
     data: Mapping[str, Any] = field(default_factory=dict)
     encoder: Mapping[str, Any] = field(default_factory=dict)
@@ -46,9 +49,29 @@ class RunRecord:
     config: Mapping[str, Any] = field(default_factory=dict)
 
 
-def run_folder(results_dir: str, record: RunRecord) -> Path:
+def run_folder(results_dir: str, task: str, name: str, identity: str) -> Path:
     """Return the folder that holds a run's files."""
-    return Path(results_dir) / record.task / f"{record.name}-{record.identity}"
+    return Path(results_dir) / task / f"{name}-{identity}"
+
+
+def folder_of(record: RunRecord, results_dir: str) -> Path:
+    """Return the folder of a recorded run."""
+    return run_folder(results_dir, record.task, record.name, record.identity)
+
+
+def write_bad_request(config: Mapping[str, Any], *, task: str, error: str) -> None:
+    """Record a run of a sweep that could not even begin, under the digest of what was asked for."""
+    seed = config.get("seed")
+    record = RunRecord(
+        status="failed",
+        error=error,
+        task=task,
+        name="bad-request",
+        identity=identity_digest(config),
+        seed=seed if isinstance(seed, int) else 0,
+        config=config,
+    )
+    write_record(folder_of(record, str(config["results_dir"])), record)
 
 
 def write_record(folder: Path, record: RunRecord) -> None:
@@ -68,19 +91,28 @@ def read_record(path: Path) -> RunRecord:
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise DataFormatError(f"{path}: not a record ({error}); delete the folder and run again") from None
+        raise DataFormatError(f"{path}: not a record ({error}); delete it and run again") from None
     version = raw.get("schema_version") if isinstance(raw, dict) else None
     if version != SCHEMA_VERSION:
         raise DataFormatError(f"{path}: schema version {version}; this harness reads version {SCHEMA_VERSION}")
     known = {one.name for one in fields(RunRecord)}
-    return RunRecord(**{key: value for key, value in raw.items() if key in known})
+    try:
+        return RunRecord(**{key: value for key, value in raw.items() if key in known})
+    except TypeError as error:
+        raise DataFormatError(f"{path}: not a whole record ({error}); delete it and run again") from None
 
 
 def write_predictions(path: Path, splits: Mapping[str, tuple[Sequence[Example], Sequence[Prediction]]]) -> None:
-    """Write one JSON line an example: split, id, gold and prediction."""
+    """Write one JSON line an example: split, id, texts, gold and prediction."""
     lines = [
         json.dumps(
-            {"split": split, "id": example.id, "gold": example.target, "prediction": prediction.value},
+            {
+                "split": split,
+                "id": example.id,
+                "texts": dict(example.texts),
+                "gold": example.target,
+                "prediction": prediction.value,
+            },
             ensure_ascii=False,
         )
         for split, (examples, predictions) in splits.items()

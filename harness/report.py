@@ -1,6 +1,6 @@
 """``python -m harness.report DIR``: mean and standard deviation over seeds, one line a setting."""
 
-import json
+import re
 import statistics
 import sys
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,9 @@ from typing import Any
 from harness.errors import DataFormatError, HarnessError
 from harness.records import RunRecord, read_record
 
-_NOT_A_SETTING = ("seed", "results_dir", "cache_dir", "overwrite", "dry_run", "tracking", "plugins")
+_UNTOLD = re.compile(
+    r"(^|\.)(seed|results_dir|cache_dir|overwrite|dry_run|train|dev|test|path|dir)$|^tracking\.|^plugins"
+)
 
 
 def read_records(folder: Path) -> list[RunRecord]:
@@ -34,7 +36,7 @@ def table(records: Sequence[RunRecord]) -> str:
     finished = [record for record in records if record.status == "ok"]
     settings: dict[str, list[RunRecord]] = {}
     for record in finished:
-        settings.setdefault(_setting(record), []).append(record)
+        settings.setdefault(record.setting, []).append(record)
     labels = _labels(settings)
     lines = [
         "| task | data | setting | metric | n | dev | test | epochs | parameters |",
@@ -58,21 +60,16 @@ def _spread(scores: Sequence[float]) -> str:
     return f"{mean:.2f} ± {100 * statistics.stdev(scores):.2f}" if len(scores) > 1 else f"{mean:.2f}"
 
 
-def _setting(record: RunRecord) -> str:
-    """Return what tells a setting from others, as one comparable string."""
-    config = {key: value for key, value in record.config.items() if key not in _NOT_A_SETTING}
-    return json.dumps([record.task, record.data["name"], config], sort_keys=True)
-
-
 def _labels(settings: Mapping[str, Sequence[RunRecord]]) -> dict[str, str]:
     """Name each setting by its runs; where two would have one name, by what they differ in too."""
     names = {key: runs[0].name.removesuffix(f"-s{runs[0].seed}") for key, runs in settings.items()}
+    told = {key: _flat(runs[0].config) for key, runs in settings.items()}
     labels = {}
     for key, name in names.items():
-        twins = [_flat(json.loads(other)[2]) for other, theirs in names.items() if theirs == name]
-        own = _flat(json.loads(key)[2])
+        twins = [told[other] for other, theirs in names.items() if theirs == name]
+        own = told[key]
         differing = [item for item in own if any(twin.get(item) != own[item] for twin in twins)]
-        labels[key] = " ".join([name, *(f"{item}={own[item]}" for item in differing)])
+        labels[key] = " ".join([name, *(f"{item}={own[item]}" for item in differing if not _UNTOLD.search(item))])
     return labels
 
 

@@ -1,16 +1,15 @@
 """A run, whole: from a typed config to a record on disk."""
 
+import json
 import logging
 import time
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any
 
 import torch
 
 from harness.config import HarnessConfig, plain
 from harness.console import human_bytes
-from harness.environment import environment
 from harness.errors import HarnessError
 from harness.evaluation import evaluate
 from harness.files import write_tensors, write_text
@@ -22,13 +21,12 @@ from harness.records import (
     CHECKPOINT,
     RUN_FILES,
     RunRecord,
-    identity_digest,
+    Status,
     read_record,
-    run_folder,
     write_predictions,
     write_record,
 )
-from harness.training import Progress, fit
+from harness.training import Progress, Trainer
 from harness.types import SPLITS
 
 log = logging.getLogger(__name__)
@@ -36,48 +34,37 @@ log = logging.getLogger(__name__)
 _DEFAULT_THREADS = torch.get_num_threads()
 
 
-def run(config: HarnessConfig, *, stop: Stop, record_bad_requests: bool = False) -> RunRecord:
+def run(config: HarnessConfig, *, stop: Stop) -> RunRecord:
     """Train and score one task on frozen features; write its record and return it.
 
     A finished run is recognised and not repeated; one that was stopped goes on.
-
-    Args:
-        config: everything.
-        stop: asked now and then whether to stop.
-        record_bad_requests: write a record even where the parts of the run could not be built.
 
     Raises:
         HarnessError: the request is wrong, or the run failed; the latter is in the record too.
     """
     torch.set_num_threads(config.threads or _DEFAULT_THREADS)
-    try:
-        plan = prepare(config)
-        done = finished(plan)
-        if done is not None:
-            log.info("%s is finished (overwrite=true runs it anew)", plan.folder)
-            return done
-        torch.manual_seed(config.seed)  # of the initial weights
-        model = build_model(plan)
-    except HarnessError as error:
-        if record_bad_requests:
-            _write_bad_request(config, error)
-        raise
+    plan = prepare(config)
+    if config.overwrite:
+        clear(plan)
+    done = finished(plan)
+    if done is not None:
+        log.info("%s is finished (overwrite=true runs it anew)", plan.folder)
+        return done
+    torch.manual_seed(config.seed)  # of the initial weights
+    model = build_model(plan)
     track = start_tracking(plan)
+    progress = Progress()
     try:
-        record = execute(plan, model, track, stop)
+        record = execute(plan, model, track, stop, progress)
     except Interrupted as reason:
-        record = _record(plan, status="interrupted", error=str(reason))
+        record = record_of(plan, model, progress, status="interrupted", error=str(reason))
     except Exception as error:
-        record = _record(plan, status="failed", error=f"{type(error).__name__}: {error}")
-        write_record(plan.folder, record)
-        track.finish(asdict(record), {})
+        record = record_of(plan, model, progress, status="failed", error=f"{type(error).__name__}: {error}")
+        conclude(plan, record, progress, track)
+        if isinstance(error, HarnessError):
+            error.recorded = True
         raise
-    write_record(plan.folder, record)
-    if record.status == "ok":
-        (plan.folder / CHECKPOINT).unlink(missing_ok=True)
-    files = {name: str(plan.folder / name) for name in RUN_FILES if (plan.folder / name).exists()}
-    track.finish(asdict(record), files)
-    return record
+    return conclude(plan, record, progress, track)
 
 
 def dry_run(config: HarnessConfig) -> str:
@@ -87,44 +74,45 @@ def dry_run(config: HarnessConfig) -> str:
         HarnessError: the request is wrong.
     """
     plan = prepare(config)
-    sizes = ", ".join(f"{len(examples):,} {split}" for split, examples in plan.examples.items())
-    lines = [f"{plan.folder}: {sizes} from {plan.task.data_name}"]
-    if finished(plan) is not None:
-        return f"{lines[0]}; finished, would be skipped (overwrite=true runs it anew)"
+    todo = [f"{plan.folder}: {plan.sizes}"]
+    if finished(plan) is not None and not config.overwrite:
+        return f"{todo[0]}; finished, would be skipped (overwrite=true runs it anew)"
     source = layer_source(plan)
     if source is not None:
-        todo = source.plan(sentences(plan.examples))
-        tokens = sum(map(len, todo.missing))
-        lines.append(
-            f"would encode {len(todo.missing):,} of {todo.sentences:,} sentences ({tokens:,} tokens) "
-            f"and write {human_bytes(todo.bytes)}"
+        filling = source.plan(sentences(plan.examples))
+        todo.append(
+            f"would encode {len(filling.missing):,} of {filling.sentences:,} sentences "
+            f"({sum(map(len, filling.missing)):,} tokens) and write {human_bytes(filling.bytes)}"
         )
-    lines.append(f"would train {plan.config.trainer.max_epochs} epochs at most")
-    return "; ".join(lines)
+    return "; ".join([*todo, f"would train {config.trainer.max_epochs} epochs at most"])
 
 
 def finished(plan: Plan) -> RunRecord | None:
-    """Return the record of a finished run, if there is one and it is wanted; clear what is not."""
+    """Return the record of the run if it has ended well."""
     path = plan.folder / "record.json"
-    if plan.config.overwrite and not plan.config.dry_run:
-        for stale in (path, plan.folder / CHECKPOINT):
-            stale.unlink(missing_ok=True)
-    if not path.exists():
-        return None
-    record = read_record(path)
-    return record if record.status == "ok" else None
+    record = read_record(path) if path.exists() else None
+    return record if record is not None and record.status == "ok" else None
 
 
-def execute(plan: Plan, model: Model, track: Tracker, stop: Stop) -> RunRecord:
+def clear(plan: Plan) -> None:
+    """Forget what the run has left so far."""
+    for name in ("record.json", CHECKPOINT):
+        (plan.folder / name).unlink(missing_ok=True)
+
+
+def execute(plan: Plan, model: Model, track: Tracker, stop: Stop, progress: Progress) -> RunRecord:
     """Encode, train, score, and write everything but the record."""
     started = time.perf_counter()
-    _announce(plan)
+    announce(plan)
+    plan.folder.mkdir(parents=True, exist_ok=True)
     filled = model.features.fill(sentences(plan.examples), check=stop.check)
     encode_s = time.perf_counter() - started
+    if plan.encoder is not None and not plan.encoder.cacheable:
+        (plan.folder / CHECKPOINT).unlink(missing_ok=True)  # the encoder's own state is not in it: begin anew
     torch.manual_seed(plan.config.seed)  # of dropout; nothing else draws from torch's own generator
-    trained = fit(
-        plan.task,
-        model,
+    Trainer(
+        task=plan.task,
+        model=model,
         train=plan.examples["train"],
         dev=plan.examples["dev"],
         options=plan.config.trainer,
@@ -133,7 +121,9 @@ def execute(plan: Plan, model: Model, track: Tracker, stop: Stop) -> RunRecord:
         checkpoint=plan.folder / CHECKPOINT,
         track=track,
         stop=stop,
-    )
+        progress=progress,
+    ).fit()
+    score_start = time.perf_counter()
     scored = {
         split: evaluate(plan.task, model, plan.examples[split], plan.config.trainer, device=plan.device)
         for split in SPLITS[1:]
@@ -142,63 +132,52 @@ def execute(plan: Plan, model: Model, track: Tracker, stop: Stop) -> RunRecord:
         plan.folder / "predictions.jsonl",
         {split: (plan.examples[split], predictions) for split, (_, predictions) in scored.items()},
     )
-    write_text(plan.folder / "history.jsonl", trained.history_lines())
     write_tensors(plan.folder / "head.safetensors", model.trained())
     timing = {
         "encode_s": encode_s,
-        "train_s": trained.seconds,
-        "total_s": time.perf_counter() - started,
-        "tokens_encoded": filled.tokens_encoded,
+        "train_s": progress.seconds,
+        "total_s": encode_s + progress.seconds + time.perf_counter() - score_start,
+        "tokens_encoded": model.features.tokens_encoded,
         "cache_hit_rate": filled.hit_rate,
     }
-    return _record(
-        plan,
-        status="ok",
-        metrics={split: dict(metrics.values) for split, (metrics, _) in scored.items()},
-        trained=trained,
-        model=model,
-        timing=timing,
-    )
+    metrics = {str(split): dict(metrics.values) for split, (metrics, _) in scored.items()}
+    return record_of(plan, model, progress, status="ok", metrics=metrics, timing=timing)
 
 
-def _write_bad_request(config: HarnessConfig, error: HarnessError) -> None:
-    values = plain(config)
-    record = RunRecord(
-        status="failed",
-        error=f"{type(error).__name__}: {error}",
-        task=str(values["task"].get("_target_", "task")).rpartition(".")[2],
-        name="failed",
-        identity=identity_digest(values),
-        seed=config.seed,
-        environment=environment(config.device),
-        config=values,
-    )
-    write_record(run_folder(config.results_dir, record), record)
+def conclude(plan: Plan, record: RunRecord, progress: Progress, track: Tracker) -> RunRecord:
+    """Write the record, unless another process has finished the same run meanwhile; tell the tracker."""
+    done = finished(plan)
+    if done is None:
+        write_text(plan.folder / "history.jsonl", "".join(json.dumps(row) + "\n" for row in progress.history))
+        write_record(plan.folder, record)
+    record = done or record
+    if record.status == "ok":
+        (plan.folder / CHECKPOINT).unlink(missing_ok=True)
+    files = {name: str(plan.folder / name) for name in RUN_FILES if (plan.folder / name).exists()}
+    track.finish(asdict(record), files)
+    return record
 
 
-def _announce(plan: Plan) -> None:
-    sizes = ", ".join(f"{len(examples):,} {split}" for split, examples in plan.examples.items())
-    log.info("%s: %s from %s", plan.name, sizes, plan.task.data_name)
+def announce(plan: Plan) -> None:
+    """Say what is about to run."""
+    log.info("%s: %s", plan.name, plan.sizes)
     if plan.coverage is not None:
-        log.info(
-            "static vectors cover %.1f %% of tokens, %.1f %% of types",
-            100 * plan.coverage.tokens,
-            100 * plan.coverage.types,
-        )
+        tokens, types = 100 * plan.coverage.tokens, 100 * plan.coverage.types
+        log.info("static vectors cover %.1f %% of tokens, %.1f %% of types", tokens, types)
 
 
-def _record(
+def record_of(
     plan: Plan,
+    model: Model,
+    progress: Progress,
     *,
-    status: Any,
+    status: Status,
     error: str | None = None,
     metrics: Mapping[str, Mapping[str, float]] | None = None,
-    trained: Progress | None = None,
-    model: Model | None = None,
     timing: Mapping[str, float] | None = None,
 ) -> RunRecord:
+    """Gather the record of a run, however it ended."""
     encoder, static, mixing = plan.encoder, plan.static, plan.mixing
-    state = model.features.mix_state() if model is not None else {"weights": {}, "gamma": {}}
     return RunRecord(
         status=status,
         error=error,
@@ -206,6 +185,7 @@ def _record(
         task_version=plan.task.version,
         name=plan.name,
         identity=plan.identity,
+        setting=plan.setting,
         seed=plan.config.seed,
         data={
             "name": plan.task.data_name,
@@ -225,13 +205,13 @@ def _record(
             "coverage": plan.coverage.tokens if plan.coverage else 0.0,
             "coverage_types": plan.coverage.types if plan.coverage else 0.0,
         },
-        mixing={"name": mixing.name, "placement": mixing.placement, **state},
+        mixing={"name": mixing.name, "placement": mixing.placement, **model.features.mix_state()},
         primary_metric=plan.task.primary_metric,
         metrics=metrics or {},
-        best_epoch=trained.best_epoch if trained else 0,
-        epochs=trained.epoch if trained else 0,
-        parameters=sum(tensor.numel() for tensor in model.trained().values()) if model else 0,
-        timing=timing or {},
-        environment=environment(plan.device),
+        best_epoch=progress.best_epoch,
+        epochs=progress.epoch,
+        parameters=model.num_parameters(),
+        timing=timing or {"train_s": progress.seconds},
+        environment=plan.environment,
         config=plain(plan.config),
     )

@@ -42,12 +42,13 @@ def print_summary(record: RunRecord, *, folder: Path, console: Console | None = 
         for layer, weight in enumerate(weights):
             console.print(f"  layer {layer}  {'█' * round(_WIDTH * weight):<{_WIDTH}} {weight:.3f}")
     timing = record.timing
-    console.print(
-        f"encoded {timing['tokens_encoded']:,.0f} tokens in {timing['encode_s']:.1f} s "
-        f"({100 * timing['cache_hit_rate']:.0f} % of sentences were in the store), "
-        f"trained {record.epochs} epochs in {timing['train_s']:.1f} s",
-        soft_wrap=True,
-    )
+    if record.encoder["name"] != "none":
+        console.print(
+            f"encoded {timing['tokens_encoded']:,.0f} tokens in {timing['encode_s']:.1f} s "
+            f"({100 * timing['cache_hit_rate']:.0f} % of sentences were in the store)",
+            soft_wrap=True,
+        )
+    console.print(f"trained {record.epochs} epochs in {timing['train_s']:.1f} s", soft_wrap=True)
     console.print(f"record: {folder / 'record.json'}", soft_wrap=True, highlight=False)
 
 

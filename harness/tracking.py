@@ -89,7 +89,7 @@ class WandbTracker:
     def finish(self, record: Mapping[str, Any], files: Mapping[str, str]) -> None:
         """Hand over the summary, the table of predictions and the record's files, and close the run."""
         self._guard(lambda: self._hand_over(record, files))
-        self._guard(lambda: self._run.finish(exit_code=0 if record["status"] == "ok" else 1))
+        self._guard(lambda: self._run.finish(exit_code=0 if record["status"] == "ok" else 1), even_so=True)
 
     def _hand_over(self, record: Mapping[str, Any], files: Mapping[str, str]) -> None:
         import wandb
@@ -108,19 +108,20 @@ class WandbTracker:
 
 
 class _Guard:
-    """Runs what may fail; the first failure is one warning and ends all that follows."""
+    """Runs what may fail; the first failure is one warning and ends all that follows, unless ``even_so``."""
 
     def __init__(self) -> None:
         self._failed = False
 
-    def __call__(self, action: Callable[[], Any]) -> Any:
-        if self._failed:
+    def __call__(self, action: Callable[[], Any], *, even_so: bool = False) -> Any:
+        if self._failed and not even_so:
             return None
         try:
             return action()
         except Exception as error:  # whatever wandb raises, the run goes on: the record is on disk
+            if not self._failed:
+                log.warning("wandb failed and is left out from here on: %s", " ".join(str(error).split())[:300])
             self._failed = True
-            log.warning("wandb failed and is left out from here on: %s", " ".join(str(error).split())[:300])
             return None
 
 
@@ -148,6 +149,6 @@ def _table(path: Path) -> Any:
 
     with path.open(encoding="utf-8") as file:
         rows = [json.loads(line) for line, _ in zip(file, range(_TABLE_ROWS), strict=False)]
-    columns: list[str | int] = ["split", "id", "gold", "prediction"]
+    columns: list[str | int] = ["split", "id", "texts", "gold", "prediction"]
     data = [[row[name] if name in ("split", "id") else json.dumps(row[name]) for name in columns] for row in rows]
     return wandb.Table(columns=columns, data=data)

@@ -1,11 +1,12 @@
 """Training a head: epochs, selection on dev, and checkpoints that a killed run goes on from."""
 
-import json
 import logging
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from inspect import signature
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -47,27 +48,12 @@ class Progress:
     history: list[dict[str, Any]] = field(default_factory=list)
     seconds: float = 0.0
 
-    def history_lines(self) -> str:
-        """Return the history as JSON lines."""
-        return "".join(json.dumps(row) + "\n" for row in self.history)
 
+@dataclass(kw_only=True)
+class Trainer:
+    """Trains a model until dev has not improved for ``patience`` epochs.
 
-def fit(
-    task: Task,
-    model: Model,
-    *,
-    train: Sequence[Example],
-    dev: Sequence[Example],
-    options: TrainerConfig,
-    seed: int,
-    device: str,
-    checkpoint: Path,
-    track: Tracker,
-    stop: Stop,
-) -> Progress:
-    """Train until dev has not improved for ``patience`` epochs, and leave the best weights in ``model``.
-
-    Args:
+    Attributes:
         task: collates and scores.
         model: trained in place.
         train, dev: examples; dev selects the epoch.
@@ -77,43 +63,34 @@ def fit(
         checkpoint: written after every epoch and when stopped; read if it is there.
         track: receives each epoch's scalars.
         stop: asked after every step.
-
-    Returns:
-        what happened.
-
-    Raises:
-        Interrupted: a stop was asked for; the checkpoint holds everything.
-        HarnessError: the loss is not finite.
+        progress: where training stands, kept up to date.
     """
-    return _Trainer(task, model, train, dev, options, seed, device, checkpoint, track, stop).fit()
 
+    task: Task
+    model: Model
+    train: Sequence[Example]
+    dev: Sequence[Example]
+    options: TrainerConfig
+    seed: int
+    device: str
+    checkpoint: Path
+    track: Tracker
+    stop: Stop
+    progress: Progress
 
-class _Trainer:
-    """The state of one call of ``fit``."""
-
-    def __init__(
-        self,
-        task: Task,
-        model: Model,
-        train: Sequence[Example],
-        dev: Sequence[Example],
-        options: TrainerConfig,
-        seed: int,
-        device: str,
-        checkpoint: Path,
-        track: Tracker,
-        stop: Stop,
-    ) -> None:
-        self.task, self.model, self.train, self.dev = task, model, train, dev
-        self.options, self.seed, self.device = options, seed, device
-        self.checkpoint, self.track, self.stop = checkpoint, track, stop
-        self.lengths = [example_length(example) for example in train]
-        self.optimizer = _make_optimizer(model, options)
-        self.schedule = _schedule(self.optimizer, options)
-        self.progress = Progress()
+    def __post_init__(self) -> None:
+        self.lengths = [example_length(example) for example in self.train]
+        self.optimizer = _make_optimizer(self.model, self.options)
+        self.schedule = _schedule(self.optimizer, self.options)
         self.best: dict[str, Tensor] = {}
 
-    def fit(self) -> Progress:
+    def fit(self) -> None:
+        """Train, and leave the best weights in ``model``.
+
+        Raises:
+            Interrupted: a stop was asked for; the checkpoint holds everything.
+            HarnessError: the loss is not finite, or the checkpoint cannot be read.
+        """
         if self.checkpoint.exists():
             self._load()
         now = self.progress
@@ -125,7 +102,6 @@ class _Trainer:
             self._save()
             self.stop.check()
         self.model.load_trained(self.best)
-        return now
 
     def _train_epoch(self, started: float) -> None:
         now = self.progress
@@ -209,8 +185,15 @@ class _Trainer:
             torch.save(state, temporary)
 
     def _load(self) -> None:
-        state = torch.load(self.checkpoint, weights_only=True, map_location=self.device)
-        self.progress = Progress(**state["progress"])
+        try:
+            state = torch.load(self.checkpoint, weights_only=True, map_location=self.device)
+        except (OSError, RuntimeError, EOFError, UnpicklingError, ValueError) as error:
+            reason = str(error).strip().partition("\n")[0]
+            raise HarnessError(
+                f"{self.checkpoint}: not a readable checkpoint ({reason}); delete it, and the run starts anew"
+            ) from None
+        for name, value in state["progress"].items():
+            setattr(self.progress, name, value)
         self.model.load_trained(state["model"])
         self.best = state["best"]
         self.optimizer.load_state_dict(state["optimizer"])
@@ -230,7 +213,7 @@ class _Trainer:
 
 
 def optimizer_class(name: str) -> type[torch.optim.Optimizer]:
-    """Return the optimiser of ``torch.optim`` of this name.
+    """Return the optimiser of ``torch.optim`` of this name; it must take a learning rate and a weight decay.
 
     Raises:
         ConfigError: there is none.
@@ -238,7 +221,9 @@ def optimizer_class(name: str) -> type[torch.optim.Optimizer]:
     known = {
         key: value
         for key, value in vars(torch.optim).items()
-        if isinstance(value, type) and issubclass(value, torch.optim.Optimizer) and key != "Optimizer"
+        if isinstance(value, type)
+        and issubclass(value, torch.optim.Optimizer)
+        and {"lr", "weight_decay"} <= signature(value).parameters.keys()
     }
     if name not in known:
         raise ConfigError(f"trainer.optimizer={name}: torch.optim has no such optimiser{nearest(name, known)}")
@@ -248,7 +233,10 @@ def optimizer_class(name: str) -> type[torch.optim.Optimizer]:
 def _make_optimizer(model: Model, options: TrainerConfig) -> torch.optim.Optimizer:
     parameters = [p for p in model.parameters() if p.requires_grad]
     make: Any = optimizer_class(options.optimizer)
-    optimizer: torch.optim.Optimizer = make(parameters, lr=options.lr, weight_decay=options.weight_decay)
+    try:
+        optimizer: torch.optim.Optimizer = make(parameters, lr=options.lr, weight_decay=options.weight_decay)
+    except ValueError as error:
+        raise ConfigError(f"trainer.optimizer={options.optimizer} cannot train this model: {error}") from None
     return optimizer
 
 

@@ -3,6 +3,7 @@
 Source: Peters et al. 2018, section 4 and supplement A.7; sizes of AllenNLP's ``ner_elmo`` configuration.
 """
 
+import logging
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ from harness.types import SPLITS, Batch, Example, Metrics, Prediction, Split, To
 from tasks.column_files import read_columns
 from tasks.samples import ner as sample
 from tasks.tag_schemes import TagScheme, all_tags, convert, detect, encode, file_spans, legal_transitions
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +63,7 @@ class NamedEntityRecognition:
     @property
     def data_name(self) -> str:
         """``sample``, or the folder that the training file lies in."""
-        return "sample" if self.data.train is None else Path(self.data.train).resolve().parent.name
+        return "sample" if self.data.source == "sample" else self.data.path("train").resolve().parent.name
 
     def examples(self, split: Split) -> Sequence[Example]:
         """Return a split; an example's target is its tags, in BIO."""
@@ -159,6 +162,8 @@ class BiLstmCrf(nn.Module):
         super().__init__()
         if not 0 <= dropout < 1:
             raise ConfigError(f"task.head.dropout is {dropout}; expected a value from 0 to below 1")
+        if min(hidden_dim, num_layers, char_dim, char_width) < 1 or char_filters < 0:
+            raise ConfigError("task.head: hidden_dim, num_layers, char_dim and char_width must be 1 or more")
         self.labels, self.scheme = tuple(labels), scheme
         self.char_cnn = (
             CharCnnWords(char_dim=char_dim, filters=char_filters, width=char_width) if char_filters else None
@@ -209,6 +214,7 @@ def read_tagged(path: Path, scheme: str = "auto") -> list[tuple[tuple[str, ...],
     """
     sentences = read_columns(path)
     found: TagScheme = detect(s.tags for s in sentences) if scheme == "auto" else scheme  # type: ignore[assignment]
+    log.info("%s: %s sentences, tags in %s", path.name, f"{len(sentences):,}", found)
     tagged = []
     for sentence in sentences:
         spans = file_spans(sentence.tags, found, path=path, line=sentence.line)

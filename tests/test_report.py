@@ -16,6 +16,7 @@ def record(seed: int, test: float, *, lr: float = 0.1, status: str = "ok", name:
         task="ner",
         name=f"{name}-s{seed}",
         identity=f"{seed}",
+        setting=f"{name} {lr}",
         seed=seed,
         data={"name": "sample"},
         primary_metric="f1",

@@ -14,8 +14,8 @@ from safetensors.torch import load_file
 
 from harness.errors import CacheError, ConfigError, HarnessError
 from harness.interrupts import Stop
-from harness.records import RUN_FILES, read_record, run_folder
-from harness.training import _Trainer
+from harness.records import RUN_FILES, RunRecord, folder_of, read_record
+from harness.training import Trainer
 from tests.running import SMALL, small_run, without_times
 
 
@@ -31,13 +31,13 @@ class StopAfter(Stop):
         return self._looks < 0
 
 
-def folder_of(tmp_path: Path, record: object) -> Path:
-    return run_folder(str(tmp_path / "results"), record)  # type: ignore[arg-type]
+def folder_in(tmp_path: Path, record: RunRecord) -> Path:
+    return folder_of(record, str(tmp_path / "results"))
 
 
 def test_a_run_writes_its_record_and_files(tmp_path: Path) -> None:
     record = small_run(tmp_path)
-    folder = folder_of(tmp_path, record)
+    folder = folder_in(tmp_path, record)
     assert sorted(path.name for path in folder.iterdir()) == sorted(RUN_FILES)
     assert read_record(folder / "record.json") == record
     assert record.status == "ok"
@@ -66,7 +66,7 @@ def test_the_same_config_gives_the_same_record(tmp_path: Path) -> None:
             record.config[key] = None  # type: ignore[index]
     assert without_times(first) == without_times(second)
     a, b = (
-        load_file(folder_of(tmp_path / x, record) / "head.safetensors") for x, record in (("a", first), ("b", second))
+        load_file(folder_in(tmp_path / x, record) / "head.safetensors") for x, record in (("a", first), ("b", second))
     )
     assert all(torch.equal(a[name], b[name]) for name in a)
 
@@ -79,7 +79,7 @@ def test_another_seed_gives_another_result(tmp_path: Path) -> None:
 
 
 def test_a_finished_run_is_skipped_and_overwritten_on_demand(tmp_path: Path) -> None:
-    path = folder_of(tmp_path, first := small_run(tmp_path)) / "record.json"
+    path = folder_in(tmp_path, first := small_run(tmp_path)) / "record.json"
     stamp = path.stat().st_mtime_ns
     assert small_run(tmp_path) == first
     assert path.stat().st_mtime_ns == stamp
@@ -102,27 +102,27 @@ def test_a_stopped_run_goes_on_to_the_metrics_of_an_unbroken_one(looks: int, tmp
     unbroken = small_run(tmp_path / "a")
     stopped = small_run(tmp_path / "b", stop=StopAfter(looks))
     assert stopped.status == "interrupted"
-    assert read_record(folder_of(tmp_path / "b", stopped) / "record.json").status == "interrupted"
+    assert read_record(folder_in(tmp_path / "b", stopped) / "record.json").status == "interrupted"
     resumed = small_run(tmp_path / "b")
     assert resumed.status == "ok"
     assert resumed.metrics == unbroken.metrics
     assert resumed.mixing == unbroken.mixing
     for name in ("history.jsonl", "predictions.jsonl"):
-        ours, theirs = folder_of(tmp_path / "b", resumed) / name, folder_of(tmp_path / "a", unbroken) / name
+        ours, theirs = folder_in(tmp_path / "b", resumed) / name, folder_in(tmp_path / "a", unbroken) / name
         assert ours.read_text() == theirs.read_text()
 
 
 def test_resuming_does_not_begin_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     small_run(tmp_path, stop=StopAfter(9))
     steps = 0
-    step = _Trainer._step
+    step = Trainer._step
 
-    def counted(self: _Trainer, examples: object) -> float:
+    def counted(self: Trainer, examples: object) -> float:
         nonlocal steps
         steps += 1
         return step(self, examples)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(_Trainer, "_step", counted)
+    monkeypatch.setattr(Trainer, "_step", counted)
     small_run(tmp_path)
     assert 0 < steps < 15  # 3 epochs of 5 batches
 

@@ -16,9 +16,11 @@ from harness.encoders.burn_in import BURN_IN, load_or_make_state
 from harness.encoders.char_ids import BOS, EOS, char_ids
 from harness.encoders.options import BiLmOptions, read_options
 from harness.encoders.weights import file_digest, read_weights
+from harness.errors import ConfigError
 from harness.types import Sentence
 
 StatePolicy = Literal["zeros", "warm", "carry"]
+_VERSION = 1  # raised whenever the same weights would give other vectors
 _CHARS_AT_ONCE = 256  # words whose characters are convolved at once
 _WORDS_KEPT = 2**15  # word vectors kept between batches
 
@@ -105,7 +107,14 @@ class ElmoEncoder:
         self.bilm = build_bilm(options, weights).to(device)
         self._max_tokens, self._carry_rows, self._device = max_tokens, carry_rows, torch.device(device)
         self._words = _WordVectors(self)
-        identity: dict[str, Any] = {"weights": weights_digest, "options": asdict(options), "state": state}
+        if max_tokens < 1 or carry_rows < 1:
+            raise ConfigError(f"encoder.max_tokens={max_tokens}, encoder.carry_rows={carry_rows}: expected 1 or more")
+        identity: dict[str, Any] = {
+            "version": _VERSION,
+            "weights": weights_digest,
+            "options": asdict(options),
+            "state": state,
+        }
         if state == "warm":
             identity["burn_in"] = BURN_IN
         if state == "carry":

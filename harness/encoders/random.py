@@ -19,6 +19,7 @@ from torch import Tensor
 from harness.download import local_file
 from harness.encoders.elmo import ElmoEncoder, StatePolicy
 from harness.encoders.options import BiLmOptions, parse_options, read_options
+from harness.errors import ConfigError
 
 _VERSION = 1  # raised whenever the same seed would draw other weights
 
@@ -49,6 +50,8 @@ def random_elmo(
         architecture = read_options(local_file(options, folder=Path(cache_dir) / "encoders" / name))
     else:
         architecture = parse_options(options, source="encoder.options")
+    if weights_seed < 0:
+        raise ConfigError(f"encoder.weights_seed is {weights_seed}; expected 0 or more")
     identity = json.dumps(["random", _VERSION, weights_seed])
     return ElmoEncoder(
         name=name,

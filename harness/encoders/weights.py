@@ -30,7 +30,7 @@ def read_weights(path: Path, options: BiLmOptions) -> dict[str, Tensor]:
     try:
         with h5py.File(path, "r") as file:
             return {name: _read(file, name, shape, path) for name, shape in options.dataset_shapes().items()}
-    except OSError as error:  # h5py's word for "not HDF5" and for "truncated"
+    except (OSError, ValueError, RuntimeError) as error:  # h5py's words for "not HDF5", "truncated" and "damaged"
         with path.open("rb") as raw:
             start = raw.read(8)
         raise WeightsError(
