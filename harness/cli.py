@@ -99,7 +99,7 @@ def _compose_and_run(argv: list[str]) -> list[Outcome]:
     sys.argv = [sys.argv[0], *_flags_first(argv)]
     try:
         hydra.main(config_path=str(CONF), config_name="config", version_base="1.3")(job)()
-    except (HydraException, OmegaConfBaseException, YAMLError) as error:
+    except (HydraException, OmegaConfBaseException, YAMLError, ValueError) as error:
         _bad_request(explain(error, CONF))
     except OSError as error:
         _bad_request(_one_line(error))

@@ -1,6 +1,8 @@
 """The command line: exit statuses, one-line errors, sweeps that survive their own failures."""
 
+import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -61,6 +63,20 @@ REQUESTS = [
     (["task._target_=tasks.ner.Nothing"], "tasks.ner has no 'Nothing'"),
     (["task._target_=tasks.nothing.Task"], "no module 'tasks.nothing'"),
     (["device=cdua"], "no such device; use auto, cpu, cuda or cuda:N"),
+    (["device=meta"], "no such device; use auto, cpu, cuda or cuda:N"),
+    (["data.train=x.conll"], "data.train is given, but data=sample reads no file; add data=files"),
+    (["data.source=sampel"], "data.source is 'sampel'; expected 'sample' or 'files'"),
+    (["~encoder._target_"], "encoder._target_ is missing"),
+    (["task=null"], "override must be a string"),
+    (["data=null"], "override must be a string"),
+    (["~tracking"], "tracking is missing"),
+    (["task._target_=null"], "task._target_ is missing"),
+    (["trainer.weight_decay=-1"], "trainer.weight_decay is -1.0; expected a value from 0"),
+    (["trainer.plateau_factor=2"], "trainer.plateau_factor is 2.0"),
+    (["task.head.hidden_dim=0"], "task.head: hidden_dim"),
+    (["trainer.optimizer=LBFGS"], "no such optimiser"),
+    (["encoder.max_tokens=0"], "encoder.max_tokens=0"),
+    (["encoder.weights_seed=-1"], "encoder.weights_seed is -1"),
     (["seed=["], "[' See"),
     (["results_dir=${nowhere}"], "nowhere"),
 ]
@@ -130,6 +146,61 @@ def test_in_a_sweep_a_failed_run_is_recorded_and_the_others_go_on(
     records = [read_record(path) for path in (tmp_path / "results").glob("*/*/record.json")]
     assert sorted(record.status for record in records) == ["failed"] * 4 + ["ok"] * 2
     assert harness(tmp_path, "-m", "mixing=layer", "mixing.index=0,1") == 0
+
+
+def test_the_table_of_a_sweep_is_on_disk(tmp_path: Path) -> None:
+    assert harness(tmp_path, "-m", "mixing=layer", "mixing.index=0,7,1") == 1
+    (path,) = (tmp_path / "results" / "sweeps").glob("*/table.md")
+    assert "random-layer0-input" in path.read_text()
+    assert "random-layer1-input" in path.read_text()
+    failed = [r for r in map(read_record, (tmp_path / "results").glob("ner/*/record.json")) if r.status == "failed"]
+    assert [record.error for record in failed] == ["ConfigError: mixing.index is 7; the encoder has layers 0 to 2"]
+
+
+def test_a_signal_ends_a_sweep_whenever_it_comes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Even where the job under way has nothing left to stop."""
+    from harness import run as run_module
+
+    execute = run_module.execute
+
+    def signalled(*arguments: Any) -> Any:
+        record = execute(*arguments)
+        signal.raise_signal(signal.SIGTERM)
+        return record
+
+    monkeypatch.setattr(run_module, "execute", signalled)
+    assert harness(tmp_path, "-m", "seed=1,2,3") == 1
+    assert "2 of 3 runs did not succeed" in capfd.readouterr().err
+    records = [read_record(path) for path in (tmp_path / "results").glob("ner/*/record.json")]
+    assert [record.status for record in records] == ["ok"]
+
+
+def test_what_is_damaged_is_one_line_that_says_what_to_delete(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert harness(tmp_path) == 0
+    (folder,) = (tmp_path / "results" / "ner").iterdir()
+    for name, content, status in (("record.json", '{"schema_version": 1}', 2), ("checkpoint.pt", "garbage", 1)):
+        write(folder / name, content)
+        capfd.readouterr()
+        assert harness(tmp_path) == status
+        errors = capfd.readouterr().err
+        assert "Traceback" not in errors
+        (line,) = [line for line in errors.splitlines() if line.startswith("error: ")]
+        assert f"{name}: not a" in line
+        assert "delete it" in line
+        (folder / "record.json").unlink(missing_ok=True)
+        (folder / "checkpoint.pt").unlink(missing_ok=True)
+
+
+def test_a_results_folder_that_is_a_file_is_one_line(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    write(tmp_path / "results", "a file")
+    assert harness(tmp_path) == 1
+    errors = capfd.readouterr().err
+    assert "Traceback" not in errors
+    assert "results" in errors.splitlines()[-1]
 
 
 def test_a_sweep_encodes_once(tmp_path: Path) -> None:

@@ -56,8 +56,13 @@ def test_a_run_that_breaks_in_the_middle_is_one_warning(
     class Broken:
         id = "x"
 
+        closed = False
+
         def log(self, *_: object, **__: object) -> None:
             raise RuntimeError("broken pipe")
+
+        def finish(self, **_: object) -> None:
+            Broken.closed = True
 
     monkeypatch.setattr(wandb, "init", lambda **_: Broken())
     with caplog.at_level(logging.WARNING):
@@ -67,6 +72,7 @@ def test_a_run_that_breaks_in_the_middle_is_one_warning(
         tracker.log({"dev/f1": 0.5}, step=1)
         tracker.log({"dev/f1": 0.6}, step=2)
         tracker.finish({"status": "ok"}, {})
+    assert Broken.closed
     assert [r.message for r in caplog.records] == ["wandb failed and is left out from here on: broken pipe"]
 
 
