@@ -2,7 +2,8 @@
 
 import logging
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -25,6 +26,27 @@ def progress(items: Iterable[T], what: str, *, total: int | None = None) -> Iter
     from rich.progress import track
 
     yield from track(items, what, total=total, console=Console(stderr=True), transient=True)
+
+
+@contextmanager
+def progress_of_bytes(what: str, total: int | None) -> Iterator[Callable[[int], object]]:
+    """Show a progress bar on a terminal, and nothing elsewhere.
+
+    Args:
+        what: the bar's label.
+        total: bytes to come in all, or None where that is unknown.
+
+    Yields:
+        A function that takes the number of bytes done so far.
+    """
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not sys.stderr.isatty()) as bar:
+        task = bar.add_task(what, total=total)
+        yield lambda done: bar.update(task, completed=done)
 
 
 def human_bytes(size: float) -> str:

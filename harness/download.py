@@ -1,12 +1,8 @@
 """Fetch a public file once: resumed when it broke off, checked against its first digest ever after."""
 
-import hashlib
 import json
 import logging
-import os
-import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -15,10 +11,10 @@ from urllib.parse import unquote, urlsplit
 import pooch
 import requests
 from filelock import FileLock
-from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
+from harness.console import progress_of_bytes
 from harness.errors import ConfigError, DownloadError
+from harness.files import file_digest, write_json
 
 log = logging.getLogger(__name__)
 
@@ -87,26 +83,8 @@ def sha256_of(path: Path, *, record: Path) -> str:
     known = _read_record(record)
     entry = _entry(path, known)
     if entry != known:
-        _write_record(record, entry)
+        write_json(record, entry)
     return str(entry["sha256"])
-
-
-@contextmanager
-def progress(what: str, total: int | None) -> Iterator[Callable[[int], object]]:
-    """Show a progress bar on a terminal, and nothing elsewhere.
-
-    Args:
-        what: the bar's label.
-        total: bytes to come in all, or None where that is unknown.
-
-    Yields:
-        A function that takes the number of bytes done so far.
-    """
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, disable=not sys.stderr.isatty()) as bar:
-        task = bar.add_task(what, total=total)
-        yield lambda done: bar.update(task, completed=done)
 
 
 def _download(url: str, target: Path) -> None:
@@ -146,7 +124,7 @@ def _resume(url: str, output: str, _pooch: object, *, part: Path) -> None:
             _keep_version(response, version)
         length = response.headers.get("Content-Length")
         total = done + int(length) if length else None
-        with part.open("ab") as file, progress(part.stem, total) as show:
+        with part.open("ab") as file, progress_of_bytes(part.stem, total) as show:
             for chunk in response.iter_content(CHUNK):
                 file.write(chunk)
                 show(file.tell())
@@ -179,7 +157,7 @@ def _verify(path: Path, *, url: str, record: Path) -> None:
             f"recorded was {known['sha256'][:12]}...; delete it to download it anew"
         )
     if entry != known:
-        _write_record(record, entry)
+        write_json(record, entry)
 
 
 def _entry(path: Path, known: Mapping[str, Any]) -> dict[str, Any]:
@@ -188,8 +166,7 @@ def _entry(path: Path, known: Mapping[str, Any]) -> dict[str, Any]:
     stamp = {"size": status.st_size, "mtime_ns": status.st_mtime_ns}
     if stamp.items() <= known.items():
         return dict(known)
-    with path.open("rb") as file:
-        return stamp | {"sha256": hashlib.file_digest(file, "sha256").hexdigest()}
+    return stamp | {"sha256": file_digest(path)}
 
 
 def _read_record(record: Path) -> dict[str, Any]:
@@ -201,14 +178,6 @@ def _read_record(record: Path) -> dict[str, Any]:
         return {"sha256": known["sha256"]} | known
     except (ValueError, TypeError, KeyError) as error:
         raise DownloadError(f"{record} is not a record of this program; delete it") from error
-
-
-def _write_record(record: Path, entry: Mapping[str, Any]) -> None:
-    """Write a record to a temporary name, then rename it."""
-    record.parent.mkdir(parents=True, exist_ok=True)
-    temporary = record.with_name(f"{record.name}.{os.getpid()}")
-    temporary.write_text(json.dumps(entry))
-    temporary.replace(record)
 
 
 def _reason(error: requests.RequestException) -> str:

@@ -21,7 +21,8 @@ from filelock import FileLock
 from numpy.typing import NDArray
 from torch import Tensor
 
-from harness.download import fetch, progress, sha256_of
+from harness.console import progress_of_bytes
+from harness.download import fetch, sha256_of
 from harness.errors import CacheError, ConfigError, DataFormatError, nearest
 
 log = logging.getLogger(__name__)
@@ -222,7 +223,7 @@ def _convert(source: Path, *, member: str | None, folder: Path) -> None:
         _open(source, member) as (name, size, lines),
         (folder / "words.txt").open("wb") as words_file,
         (folder / "vectors.npy").open("wb") as rows_file,
-        progress(f"converting {name}", size) as show,
+        progress_of_bytes(f"converting {name}", size) as show,
     ):
         for words, rows in _blocks(lines, name):  # rows: (block, dim)
             if not count:

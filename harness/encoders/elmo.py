@@ -15,8 +15,9 @@ from harness.encoders.bilm import BiLmState, LstmState, Packing, build_bilm
 from harness.encoders.burn_in import BURN_IN, load_or_make_state
 from harness.encoders.char_ids import BOS, EOS, char_ids
 from harness.encoders.options import BiLmOptions, read_options
-from harness.encoders.weights import file_digest, read_weights
+from harness.encoders.weights import read_weights
 from harness.errors import ConfigError
+from harness.files import file_digest
 from harness.types import Sentence
 
 StatePolicy = Literal["zeros", "warm", "carry"]

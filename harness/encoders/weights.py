@@ -1,6 +1,5 @@
 """Weights of a biLM by their official names: the HDF5 layout that bilm-tf and AllenNLP read."""
 
-import hashlib
 from pathlib import Path
 
 import h5py
@@ -54,9 +53,3 @@ def _read(file: h5py.File, name: str, shape: tuple[int, ...], path: Path) -> Ten
     if not bool(torch.isfinite(tensor).all()):
         raise WeightsError(f"{path}: dataset '{name}' holds NaN or infinity; the file is damaged, fetch it again")
     return tensor
-
-
-def file_digest(path: Path) -> str:
-    """Return the SHA-256 of a file, in hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
