@@ -273,13 +273,13 @@ def _open(source: Path, member: str | None) -> Iterator[tuple[str, int | None, I
         with zipfile.ZipFile(source) as archive:
             name = _member(archive, member)
             with archive.open(name) as lines:
-                yield f"{source.name}/{name}", archive.getinfo(name).file_size, lines
+                yield f"{source}/{name}", archive.getinfo(name).file_size, lines
     elif suffix == ".gz":
         with gzip.open(source) as lines:
-            yield source.name, None, lines
+            yield str(source), None, lines
     else:
         with source.open("rb") as lines:
-            yield source.name, source.stat().st_size, lines
+            yield str(source), source.stat().st_size, lines
 
 
 def _member(archive: zipfile.ZipFile, member: str | None) -> str:
