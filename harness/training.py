@@ -1,6 +1,7 @@
 """Training a head: epochs, selection on dev, and checkpoints that a killed run goes on from."""
 
 import logging
+import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -141,6 +142,10 @@ class Trainer:
         now = self.progress
         metrics, _ = evaluate(self.task, self.model, self.dev, self.options, device=self.device)
         score = metrics[self.task.primary_metric]
+        if math.isnan(score):
+            raise HarnessError(
+                f"dev {self.task.primary_metric} is NaN in epoch {now.epoch + 1}: the task cannot select"
+            )
         now.epoch += 1
         if score > now.best_score:
             now.best_epoch, now.best_score = now.epoch, score

@@ -1,11 +1,21 @@
 """Small encoders for tests, made on the spot."""
 
+import copy
+import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
+
+import h5py
+from numpy.typing import NDArray
 
 from harness.encoders.elmo import ElmoEncoder, StatePolicy
 from harness.encoders.random import random_elmo
 
-TINY = {
+Array = NDArray[Any]
+Raw = dict[str, dict[str, Any]]  # the contents of an options.json
+
+TINY: Raw = {
     "char_cnn": {
         "embedding": {"dim": 4},
         "filters": [[1, 4], [2, 8], [3, 12]],
@@ -28,3 +38,21 @@ TINY = {
 def tiny_elmo(cache_dir: Path, *, state: StatePolicy = "zeros", seed: int = 0, **changes: int) -> ElmoEncoder:
     """A random biLM of 3 layers, 16 wide."""
     return random_elmo(options=TINY, weights_seed=seed, state=state, cache_dir=str(cache_dir), **changes)
+
+
+def changed(changes: Mapping[str, Mapping[str, Any]], base: Raw = TINY) -> Raw:
+    """Return options with some values replaced."""
+    raw = copy.deepcopy(base)
+    for section, values in changes.items():
+        raw[section] |= values
+    return raw
+
+
+def write_official(folder: Path, raw: Raw, weights: Mapping[str, Array]) -> tuple[Path, Path]:
+    """Write options and weights in the official layout, and return where."""
+    options_path, weights_path = folder / "options.json", folder / "weights.hdf5"
+    options_path.write_text(json.dumps(raw))
+    with h5py.File(weights_path, "w") as file:
+        for name, value in weights.items():
+            file[name] = value
+    return options_path, weights_path

@@ -10,7 +10,6 @@ from harness.errors import DataFormatError
 from tasks.column_files import ColumnSentence, read_columns
 from tasks.tag_schemes import detect, file_spans
 
-WNUT17 = Path(__file__).resolve().parents[1].parent / "shared" / "data" / "ner" / "wnut17"
 AB = [ColumnSentence(tokens=("a", "b"), tags=("O", "B-X"), line=1)]
 
 
@@ -132,13 +131,12 @@ def test_memory_is_bounded_by_the_result(tmp_path: Path) -> None:
 
 
 @pytest.mark.realdata
-@pytest.mark.skipif(not WNUT17.is_dir(), reason="WNUT-17 is not at shared/data/ner/wnut17 beside the checkout")
 @pytest.mark.parametrize(
     ("split", "sentences", "tokens", "entities"),
     [("train", 3394, 62730, 1975), ("dev", 1009, 15733, 836), ("test", 1287, 23394, 1079)],
 )
-def test_wnut17_has_its_published_counts(split: str, sentences: int, tokens: int, entities: int) -> None:
-    path = WNUT17 / f"{split}.conll"
+def test_wnut17_has_its_published_counts(split: str, sentences: int, tokens: int, entities: int, shared: Path) -> None:
+    path = shared / "data" / "ner" / "wnut17" / f"{split}.conll"
     read = read_columns(path)
     scheme = detect(sentence.tags for sentence in read)
     found = [span for s in read for span in file_spans(s.tags, scheme, path=path, line=s.line)]

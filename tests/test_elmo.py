@@ -17,7 +17,7 @@ from harness.encoders.random import random_weights
 from harness.errors import DownloadError
 from harness.interrupts import Stop
 from harness.run import run
-from tests.encoders import TINY, tiny_elmo
+from tests.encoders import TINY, Array, tiny_elmo, write_official
 from tests.running import SMALL, config_of
 
 SENTENCES = [
@@ -141,20 +141,15 @@ def test_word_vectors_survive_a_full_memo(tmp_path: Path, monkeypatch: pytest.Mo
         torch.testing.assert_close(a, b, atol=1e-5, rtol=0)
 
 
-def write_official(folder: Path) -> tuple[Path, Path]:
-    """Write a small biLM in the official layout; return options and weights."""
+def tiny_weights() -> dict[str, Array]:
     architecture = parse_options(TINY, source="test")
-    with h5py.File(folder / "weights.hdf5", "w") as file:
-        for name, tensor in random_weights(architecture, seed=0).items():
-            file[name] = tensor.numpy()
-    (folder / "options.json").write_text(json.dumps(TINY))
-    return folder / "options.json", folder / "weights.hdf5"
+    return {name: tensor.numpy() for name, tensor in random_weights(architecture, seed=0).items()}
 
 
 def test_a_model_is_downloaded_once_and_verified_afterwards(tmp_path: Path) -> None:
     site = tmp_path / "site"
     site.mkdir()
-    write_official(site)
+    write_official(site, TINY, tiny_weights())
     handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(site))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -172,7 +167,7 @@ def test_a_model_is_downloaded_once_and_verified_afterwards(tmp_path: Path) -> N
 
 
 def test_a_whole_run_on_official_files_with_carried_state(tmp_path: Path) -> None:
-    options, weights = write_official(tmp_path)
+    options, weights = write_official(tmp_path, TINY, tiny_weights())
     small = [option for option in SMALL if not option.startswith("encoder.")]
     files = [f"encoder.options={options}", f"encoder.weights={weights}", "encoder.state=carry", "cache=none"]
     record = run(config_of(tmp_path, *small, "encoder=elmo", *files, "trainer.max_epochs=1"), stop=Stop())

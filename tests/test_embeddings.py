@@ -20,7 +20,6 @@ from harness.embeddings import Coverage, StaticVectors
 from harness.errors import CacheError, ConfigError, DataFormatError, DownloadError
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-GLOVE = REPOSITORY.parent / "shared" / "data" / "glove" / "glove.6B.50d.16k.txt"
 
 TEXT = """\
 the 1 2 -0.5
@@ -305,11 +304,10 @@ def test_configs_fit_the_constructor(path: Path) -> None:
 
 
 @pytest.mark.realdata
-def test_official_glove(make: Make) -> None:
-    if not GLOVE.exists():
-        pytest.skip(f"no {GLOVE.name} beside the checkout")
-    static = make(path=GLOVE, case="lower", oov="mean")
-    text = [line.split(" ") for line in GLOVE.read_text(encoding="utf-8").removesuffix("\n").split("\n")]
+def test_official_glove(make: Make, shared: Path) -> None:
+    path = shared / "data" / "glove" / "glove.6B.50d.16k.txt"
+    static = make(path=path, case="lower", oov="mean")
+    text = [line.split(" ") for line in path.read_text(encoding="utf-8").removesuffix("\n").split("\n")]
     expected = torch.tensor([[float(number) for number in numbers] for _, *numbers in text])
     vectors, found = static.lookup([word for word, *_ in text])
     assert static.dim == 50
