@@ -10,7 +10,7 @@ import shutil
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -18,6 +18,7 @@ from filelock import FileLock
 from torch import Tensor
 
 from harness.blobs import RECORD_BYTES, BlobFile
+from harness.config import Precision
 from harness.console import human_bytes, progress
 from harness.errors import CacheError, ConfigError
 from harness.files import write_json
@@ -26,7 +27,6 @@ from harness.types import Sentence
 
 log = logging.getLogger(__name__)
 
-Precision = Literal["float16", "float32"]
 _FORMAT = 1
 _FLUSH = 2**24  # bytes gathered before they are written
 

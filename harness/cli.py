@@ -186,8 +186,7 @@ def _write_sweep_table(outcomes: Sequence[Outcome]) -> None:
     from harness.files import write_text
 
     hydra = HydraConfig.get()
-    table = _sweep_table(outcomes)
-    if hydra.mode == RunMode.MULTIRUN and table:
+    if hydra.mode == RunMode.MULTIRUN and (table := _sweep_table(outcomes)):
         write_text(Path(hydra.sweep.dir) / "table.md", table + "\n")
 
 

@@ -16,7 +16,21 @@ from harness.errors import ConfigError, nearest
 
 _TARGET = "_target_"
 _PREFIXES = ("harness.", "tasks.", "torch.")
-_WHEREABOUTS = ("cache_dir", "results_dir", "overwrite", "dry_run", "plugins")
+# Where things lie, what is only said or asked, and the nodes whose objects have a fingerprint of their own.
+_NOT_DETERMINING = (
+    "encoder",
+    "embedding",
+    "tracking",
+    "device",
+    "cache_dir",
+    "results_dir",
+    "overwrite",
+    "dry_run",
+    "plugins",
+)
+
+Placement = Literal["input", "output", "both"]
+Precision = Literal["float16", "float32"]
 
 
 @dataclass
@@ -78,7 +92,7 @@ class HarnessConfig:
     seed: int = 1
     device: str = "auto"
     cache: Literal["disk", "none"] = "disk"
-    cache_dtype: Literal["float16", "float32"] = "float16"
+    cache_dtype: Precision = "float16"
     cache_dir: str = ""
     results_dir: str = "results"
     overwrite: bool = False
@@ -87,12 +101,9 @@ class HarnessConfig:
     plugins: list[str] = field(default_factory=list)
 
     def determining(self) -> dict[str, Any]:
-        """Return what, beside the data, the encoder and the static vectors, determines a run's result.
-
-        Paths, logging and the nodes whose objects have a fingerprint of their own are left out.
-        """
+        """Return what, beside the data, the encoder, the static vectors and the device, determines a run's result."""
         values = plain(self)
-        for key in ("encoder", "embedding", "tracking", "device", *_WHEREABOUTS):
+        for key in _NOT_DETERMINING:
             del values[key]
         values["data"] = {"fraction": self.data.fraction}
         values["task"] = {key: value for key, value in values["task"].items() if key != "data"}
@@ -104,7 +115,7 @@ class MixingConfig:
     """The group ``mixing``: where the mix enters, and the node that makes it."""
 
     name: str
-    placement: Literal["input", "output", "both"] = "input"
+    placement: Placement = "input"
     dropout: float = 0.0
     mix: Mapping[str, Any] = field(default_factory=dict)
 
@@ -134,8 +145,7 @@ def typed(config: DictConfig) -> HarnessConfig:
     Raises:
         ConfigError: a key is unknown, a value is missing or of the wrong type or out of range.
     """
-    plain = resolved(config)
-    result: HarnessConfig = _instance(HarnessConfig, plain, "")
+    result: HarnessConfig = _instance(HarnessConfig, resolved(config), "")
     _check_ranges(result)
     return result
 
@@ -151,13 +161,13 @@ def resolved(config: DictConfig) -> dict[str, Any]:
         if missing:
             keys = " ".join(f"{key}=..." for key in sorted(missing))
             raise ConfigError(f"a value is needed; add {keys}")
-        plain = OmegaConf.to_container(config, resolve=True)
+        values = OmegaConf.to_container(config, resolve=True)
     except OmegaConfBaseException as error:
         if match := re.search(r"Missing mandatory value: (\S+)", str(error)):
             raise ConfigError(f"a value is needed; add {match.group(1)}=...") from None
         raise ConfigError(" ".join(str(error).split())) from None
-    assert isinstance(plain, dict)
-    return {str(key): value for key, value in plain.items()}
+    assert isinstance(values, dict)
+    return {str(key): value for key, value in values.items()}
 
 
 def build(

@@ -1,18 +1,18 @@
 """Token features: encoder layers -> mix -> concatenation with static vectors -> dropout."""
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Literal, cast
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 
 from harness.cache import FillReport, LayerSource
+from harness.config import Placement
 from harness.embeddings import StaticVectors
 from harness.errors import ConfigError
 from harness.protocols import Inspectable, LayerMix, Penalised
 from harness.types import Batch, Sentence, TokenVectors
 
-Placement = Literal["input", "output", "both"]
 _PLACES: dict[Placement, tuple[str, ...]] = {
     "input": ("input",),
     "output": ("output",),

@@ -75,7 +75,7 @@ def prepare(config: HarnessConfig) -> Plan:
     examples = {split: task.examples(split) for split in SPLITS}
     whole = {split: examples_digest(examples[split]) for split in SPLITS}
     examples["train"] = fraction_of(examples["train"], config.data.fraction, seed=config.seed)
-    digests = {**whole, "train": examples_digest(examples["train"])}
+    digests = whole if config.data.fraction == 1 else {**whole, "train": examples_digest(examples["train"])}
     # Only now what may take a download.
     encoder: Encoder | None = make(config.encoder, where="encoder", offered={"device": device})
     static: StaticVectors | None = make(config.embedding, where="embedding")

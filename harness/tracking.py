@@ -1,5 +1,6 @@
 """A copy of the run for wandb. The record on disk is the result; nothing here can fail a run."""
 
+import json
 import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -143,8 +144,6 @@ def _has_key() -> bool:
 
 
 def _table(path: Path) -> Any:
-    import json
-
     import wandb
 
     with path.open(encoding="utf-8") as file:

@@ -33,7 +33,7 @@ def load_or_make_state(path: Path, make: Callable[[], BiLmState], *, device: tor
         write_tensors(
             path,
             {
-                f"{direction}.{layer}.{part}": getattr(state, part).contiguous().cpu()
+                f"{direction}.{layer}.{part}": getattr(state, part)
                 for direction, states in enumerate(made)
                 for layer, state in enumerate(states)
                 for part in ("hidden", "cell")
