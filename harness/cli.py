@@ -88,7 +88,7 @@ def _compose_and_run(argv: list[str]) -> list[Outcome]:
     from harness.console import configure_logging
 
     configure_logging()
-    OmegaConf.register_new_resolver("user_cache", _user_cache, replace=True)
+    OmegaConf.register_new_resolver("user_cache", user_cache, replace=True)
     outcomes: list[Outcome] = []
 
     def job(config: DictConfig) -> None:
@@ -96,17 +96,17 @@ def _compose_and_run(argv: list[str]) -> list[Outcome]:
         outcomes.append(_skipped() if stopped else _job(config))
         _write_sweep_table(outcomes)
 
-    sys.argv = [sys.argv[0], *_flags_first(argv)]
+    sys.argv = [sys.argv[0], *flags_first(argv)]
     try:
         hydra.main(config_path=str(CONF), config_name="config", version_base="1.3")(job)()
     except (HydraException, OmegaConfBaseException, YAMLError, ValueError) as error:
-        _bad_request(explain(error, CONF))
+        bad_request(explain(error, CONF))
     except OSError as error:
-        _bad_request(_one_line(error))
+        bad_request(_one_line(error))
     return outcomes
 
 
-def _flags_first(argv: list[str]) -> list[str]:
+def flags_first(argv: list[str]) -> list[str]:
     """Put flags before overrides: Hydra's parser takes overrides in one piece only."""
     overrides = [a for a in argv if not a.startswith("-") and ("=" in a or a.startswith("~"))]
     return [a for a in argv if a not in overrides] + overrides
@@ -247,12 +247,14 @@ def _known_keys(conf: Path) -> set[str]:
     return {key for key in keys if not key.startswith(("defaults", "hydra"))}
 
 
-def _bad_request(message: str) -> NoReturn:
+def bad_request(message: str) -> NoReturn:
+    """Say what is wrong with the request, and exit."""
     print(f"error: {message}", file=sys.stderr)  # noqa: T201
     sys.exit(2)
 
 
-def _user_cache() -> str:
+def user_cache() -> str:
+    """Return the user's cache folder for this project."""
     from platformdirs import user_cache_dir
 
     return user_cache_dir("elmo-harness", appauthor=False)

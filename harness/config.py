@@ -7,13 +7,14 @@ import typing
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, asdict, dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from harness.errors import ConfigError, nearest
 
+T = TypeVar("T")
 _TARGET = "_target_"
 _PREFIXES = ("harness.", "tasks.", "torch.")
 # Where things lie, what is only said or asked, and the nodes whose objects have a fingerprint of their own.
@@ -145,8 +146,18 @@ def typed(config: DictConfig) -> HarnessConfig:
     Raises:
         ConfigError: a key is unknown, a value is missing or of the wrong type or out of range.
     """
-    result: HarnessConfig = _instance(HarnessConfig, resolved(config), "")
+    result = typed_as(HarnessConfig, resolved(config))
     _check_ranges(result)
+    return result
+
+
+def typed_as(schema: type[T], values: Mapping[str, Any]) -> T:
+    """Turn plain values into a dataclass, names and types checked.
+
+    Raises:
+        ConfigError: a key is unknown or missing, or a value is of the wrong type.
+    """
+    result: T = _instance(schema, values, "")
     return result
 
 

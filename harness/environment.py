@@ -2,6 +2,7 @@
 
 import os
 import platform
+import re
 import subprocess
 import sys
 from importlib.metadata import PackageNotFoundError, version
@@ -9,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
+
+from harness.errors import ConfigError
 
 _PACKAGES = ("torch", "numpy", "hydra-core", "seqeval", "scikit-learn", "datasets", "wandb")
 
@@ -29,6 +32,21 @@ def environment(device: str) -> dict[str, Any]:
         "gpu": torch.cuda.get_device_name() if device.startswith("cuda") else None,
         "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
     }
+
+
+def device_of(wanted: str) -> str:
+    """Return the torch device that ``auto``, ``cpu``, ``cuda`` or ``cuda:N`` means here.
+
+    Raises:
+        ConfigError: there is no such device.
+    """
+    if wanted == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if not re.fullmatch(r"cpu|cuda(:\d+)?", wanted):
+        raise ConfigError(f"device={wanted}: no such device; use auto, cpu, cuda or cuda:N")
+    if wanted != "cpu" and int(wanted.partition(":")[2] or 0) >= torch.cuda.device_count():
+        raise ConfigError(f"device={wanted}: no such CUDA device is at hand; use device=cpu or device=auto")
+    return wanted
 
 
 def _version(package: str) -> str | None:

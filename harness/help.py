@@ -16,15 +16,20 @@ examples:
 """
 
 
-def help_text(conf: Path) -> str:
+def help_text(
+    conf: Path, *, root: str = "config", usage: str = _USAGE, command: str = "python -m harness"
+) -> str:
     """Return the help: every group with its choices, every option of the engine with its default.
 
     Args:
-        conf: the folder of ``config.yaml`` and the groups.
+        conf: the folder of the root config and the groups.
+        root: the root config's name.
+        usage: the first lines.
+        command: what is typed before the options.
     """
-    lines = (conf / "config.yaml").read_text(encoding="utf-8").split("\n")
+    lines = (conf / f"{root}.yaml").read_text(encoding="utf-8").split("\n")
     groups = [match.groups() for line in lines if (match := re.match(r"  - (\w+): (\w+) +# (.*)", line))]
-    out = [_USAGE, "groups (GROUP=CHOICE; the default is starred):"]
+    out = [usage, "groups (GROUP=CHOICE; the default is starred):"]
     for group, default, meaning in groups:
         choices = list(_choices(conf / group))
         starred = [f"{choice}*" if choice == default else choice for choice in choices]
@@ -38,7 +43,7 @@ def help_text(conf: Path) -> str:
             indent, key, value, meaning = match.groups()
             name = f"{section if indent else ''}{key}={value}"
             out.append(f"  {name:<38}{meaning}")
-    out += ["", "what a choice holds: python -m harness GROUP=CHOICE --cfg job; what each is for:"]
+    out += ["", f"what a choice holds: {command} GROUP=CHOICE --cfg job; what each is for:"]
     for group, _, _ in groups:
         for choice, path in _choices(conf / group).items():
             comments = re.findall(r"^# (?!@)(.*)", path.read_text(encoding="utf-8"), re.MULTILINE)

@@ -13,7 +13,7 @@ import torch
 from harness.cache import FeatureStore, LayerSource, Uncached
 from harness.config import HarnessConfig, MixingConfig, build, mixing_of, plain
 from harness.embeddings import Coverage, StaticVectors
-from harness.environment import environment
+from harness.environment import device_of, environment
 from harness.errors import ConfigError
 from harness.features import TokenFeatures
 from harness.model import Model
@@ -65,7 +65,7 @@ def prepare(config: HarnessConfig) -> Plan:
     Raises:
         HarnessError: the request is wrong.
     """
-    device = _device(config.device)
+    device = device_of(config.device)
     optimizer_class(config.trainer.optimizer)
     mixing = mixing_of(config.mixing)
     make = partial(build, prefixes=config.plugins)
@@ -194,13 +194,3 @@ def fraction_of(examples: Sequence[Example], fraction: float, *, seed: int) -> S
         return examples
     order = torch.randperm(len(examples), generator=torch.Generator().manual_seed(seed)).tolist()
     return [examples[i] for i in sorted(order[: max(1, round(fraction * len(examples)))])]
-
-
-def _device(wanted: str) -> str:
-    if wanted == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    if not re.fullmatch(r"cpu|cuda(:\d+)?", wanted):
-        raise ConfigError(f"device={wanted}: no such device; use auto, cpu, cuda or cuda:N")
-    if wanted != "cpu" and int(wanted.partition(":")[2] or 0) >= torch.cuda.device_count():
-        raise ConfigError(f"device={wanted}: no such CUDA device is at hand; use device=cpu or device=auto")
-    return wanted

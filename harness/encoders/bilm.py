@@ -4,13 +4,14 @@ Source: Peters et al. 2018 (arXiv 1802.05365), section 3; exact operations as in
 Parameters keep the layout of the official file, so that loading and exporting copy them unchanged.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from harness.encoders.char_ids import PADDING_ID
 from harness.encoders.options import NUM_CHARACTERS, BiLmOptions, lstm_cell_name
 
 _BLOCK = 1024  # positions whose input products are computed at once: bounds memory on long sentences
@@ -79,13 +80,14 @@ class CharCnn(nn.Module):
 
         In-word padding is an ordinary character here: it takes part in the convolutions.
         """
+        char_ids = self._cut(char_ids)  # (words, chars), fewer of them
         table = F.pad(self.char_embed, (0, 0, 1, 0))  # (262, char_dim): row 0, the mask id, is zero
         chars = F.embedding(char_ids, table).transpose(1, 2)  # (words, char_dim, chars)
         activation = torch.relu if self.options.activation == "relu" else torch.tanh
         convolved = []
         for weight, bias in zip(self.conv_weight, self.conv_bias, strict=True):
             windows = F.conv1d(chars, weight[0].permute(2, 1, 0), bias)  # (words, filters, windows)
-            convolved.append(activation(windows.amax(dim=2)))  # (words, filters)
+            convolved.append(activation(windows.max(dim=2).values))  # (words, filters)
         words = torch.cat(convolved, dim=1)  # (words, n_filters)
         for k in range(self.options.n_highway):
             # The file's "carry" gate weights the transformed part, not what is carried.
@@ -95,6 +97,15 @@ class CharCnn(nn.Module):
         if self.options.projects_words:
             words = words @ self.proj_weight + self.proj_bias  # (words, projection_dim)
         return words
+
+    def _cut(self, char_ids: Tensor) -> Tensor:
+        """Leave out slots that are padding in every word, but for the width of the widest filter.
+
+        Windows that lie in padding are all alike, so that the maximum over them needs only one.
+        """
+        used = (char_ids != PADDING_ID).any(dim=0).nonzero()  # (slots, 1)
+        longest = int(used[-1]) + 1 if len(used) else 0
+        return char_ids[:, : longest + max(width for width, _ in self.options.filters)]
 
 
 class ProjectedLstm(nn.Module):
@@ -211,6 +222,15 @@ class BiLm(nn.Module):
             after.append(last)
             inputs = output
         return outputs, tuple(after)
+
+
+def map_state(state: BiLmState, function: Callable[[Tensor], Tensor]) -> BiLmState:
+    """Apply a function to every tensor of a state."""
+
+    def each(states: tuple[LstmState, ...]) -> tuple[LstmState, ...]:
+        return tuple(LstmState(function(one.hidden), function(one.cell)) for one in states)
+
+    return each(state[0]), each(state[1])
 
 
 def official_names(options: BiLmOptions) -> dict[str, str]:

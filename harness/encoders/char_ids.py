@@ -13,6 +13,7 @@ BOS, EOS = "<S>", "</S>"  # these two strings stand for the sentence boundaries
 
 # Raw ids: 0-255 are UTF-8 bytes. Every id is stored plus one, so that 0 is left for a masked token.
 _BEGIN_SENTENCE, _END_SENTENCE, _BEGIN_WORD, _END_WORD, _PADDING = 256, 257, 258, 259, 260
+PADDING_ID = _PADDING + 1  # as it is returned
 
 
 def char_ids(words: Sequence[str], *, max_chars: int = 50) -> Tensor:

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from harness.download import local_file
-from harness.encoders.bilm import BiLmState, LstmState, Packing, build_bilm
+from harness.encoders.bilm import BiLmState, Packing, build_bilm, map_state
 from harness.encoders.burn_in import BURN_IN, load_or_make_state
 from harness.encoders.char_ids import BOS, EOS, char_ids
 from harness.encoders.options import BiLmOptions, read_options
@@ -125,7 +125,7 @@ class ElmoEncoder:
         if state == "warm":
             path = cache_dir / "states" / f"{self.fingerprint}.safetensors"
             self._start = load_or_make_state(path, self._burn_in, device=self._device)
-        self._carried = _map_state(self.bilm.zero_state(carry_rows), torch.clone)  # no two share memory
+        self._carried = map_state(self.bilm.zero_state(carry_rows), torch.clone)  # no two share memory
 
     word_layer = True
 
@@ -185,11 +185,11 @@ class ElmoEncoder:
         return vectors
 
     def _repeat(self, rows: int) -> BiLmState:
-        return _map_state(self._start, lambda tensor: tensor.expand(rows, -1))
+        return map_state(self._start, lambda tensor: tensor.expand(rows, -1))
 
     @staticmethod
     def _select(state: BiLmState, rows: list[int]) -> BiLmState:
-        return _map_state(state, lambda tensor: tensor[rows])
+        return map_state(state, lambda tensor: tensor[rows])
 
     def _store(self, after: BiLmState, rows: list[int]) -> None:
         for old_layers, new_layers in zip(self._carried, after, strict=True):
@@ -233,10 +233,3 @@ class _WordVectors:
             parts.append(encoder.bilm.char_cnn(ids.to(device)))  # (words, projection_dim)
         self._rows |= {word: len(self._rows) + i for i, word in enumerate(new)}
         self._vectors = torch.cat(parts)
-
-
-def _map_state(state: BiLmState, function: Callable[[Tensor], Tensor]) -> BiLmState:
-    def each(states: tuple[LstmState, ...]) -> tuple[LstmState, ...]:
-        return tuple(LstmState(function(one.hidden), function(one.cell)) for one in states)
-
-    return each(state[0]), each(state[1])

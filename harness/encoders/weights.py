@@ -1,6 +1,8 @@
 """Weights of a biLM by their official names: the HDF5 layout that bilm-tf and AllenNLP read."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
 import h5py
 import numpy as np
@@ -9,6 +11,9 @@ from torch import Tensor
 
 from harness.encoders.options import BiLmOptions
 from harness.errors import WeightsError
+from harness.files import replacing
+
+Precision = Literal["float16", "float32"]
 
 
 def read_weights(path: Path, options: BiLmOptions) -> dict[str, Tensor]:
@@ -36,6 +41,26 @@ def read_weights(path: Path, options: BiLmOptions) -> dict[str, Tensor]:
             f"{path}: not a readable HDF5 file ({' '.join(str(error).split())}; it starts with {start!r}); "
             "fetch it again"
         ) from None
+
+
+def write_weights(path: Path, weights: Mapping[str, Tensor], *, dtype: Precision = "float32") -> None:
+    """Write weights by their official names, whole or not at all.
+
+    Args:
+        path: the ``weights.hdf5``.
+        weights: dataset name -> tensor, in the layout of the file.
+        dtype: of the datasets. The official models are float32, which every reader takes; float16 halves
+            the file.
+
+    Raises:
+        WeightsError: a weight is too large for float16.
+    """
+    with replacing(path) as temporary, h5py.File(temporary, "w", libver="earliest") as file:
+        for name, tensor in weights.items():
+            values = tensor.detach().cpu().numpy().astype(dtype)
+            if not np.isfinite(values).all():
+                raise WeightsError(f"{path}: dataset '{name}' does not fit {dtype}; write float32")
+            file.create_dataset(name, data=values, track_times=False)
 
 
 def _read(file: h5py.File, name: str, shape: tuple[int, ...], path: Path) -> Tensor:

@@ -1,0 +1,3 @@
+from harness.pretrain.cli import main
+
+main()

@@ -1,0 +1,90 @@
+"""The command line of pre-training: Hydra composes ``conf/pretrain.yaml``, and one training runs.
+
+Exit status: 0 trained; 1 failed or stopped; 2 the request was wrong.
+"""
+
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from harness.cli import CONF, bad_request, explain, flags_first, user_cache
+from harness.errors import HarnessError
+
+log = logging.getLogger(__name__)
+
+_USAGE = """\
+usage: python -m harness.pretrain model=mini 'data.train=[FILE,...]' 'data.dev=[FILE]' out=DIR [KEY=VALUE ...]
+
+Train a biLM on plain text (one tokenised sentence a line, or raw paragraphs with text.tokenize=true), and export
+it to DIR in the official layout: options.json and weights.hdf5, for encoder=elmo and every other ELMo reader.
+The same command goes on after a kill. init=DIR fine-tunes what an earlier training exported.
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run ``python -m harness.pretrain`` and exit."""
+    argv = list(sys.argv[1:] if arguments is None else arguments)
+    if "-h" in argv or "--help" in argv:
+        from harness.help import help_text
+
+        print(help_text(CONF, root="pretrain", usage=_USAGE, command="python -m harness.pretrain"))  # noqa: T201
+        sys.exit(0)
+    sys.exit(_compose_and_run(argv))
+
+
+def _compose_and_run(argv: list[str]) -> int:
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    import hydra
+    from hydra.errors import HydraException
+    from omegaconf import DictConfig, OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+    from yaml import YAMLError
+
+    from harness.console import configure_logging
+
+    configure_logging()
+    OmegaConf.register_new_resolver("user_cache", user_cache, replace=True)
+    statuses: list[int] = []
+
+    def job(config: DictConfig) -> None:
+        statuses.append(_job(config))
+
+    sys.argv = [sys.argv[0], *flags_first(argv)]
+    try:
+        hydra.main(config_path=str(CONF), config_name="pretrain", version_base="1.3")(job)()
+    except (HydraException, OmegaConfBaseException, YAMLError, ValueError) as error:
+        bad_request(explain(error, CONF))
+    return max(statuses, default=0)
+
+
+def _job(config: Any) -> int:
+    from harness.config import resolved, typed_as
+    from harness.interrupts import Interrupted, listening
+    from harness.pretrain.config import PretrainConfig, check_ranges
+    from harness.pretrain.run import pretrain
+
+    try:
+        settings: PretrainConfig = typed_as(PretrainConfig, resolved(config))
+        check_ranges(settings)
+        with listening() as stop:
+            record = pretrain(settings, stop=stop)
+    except (HarnessError, Interrupted) as error:
+        print(f"error: {error}", file=sys.stderr)  # noqa: T201
+        return getattr(error, "exit_status", 1)
+    print(_summary(record, settings.out))  # noqa: T201
+    return 0
+
+
+def _summary(record: dict[str, Any], out: str) -> str:
+    before, after = record["perplexity"]["before"], record["perplexity"]["after"]
+    lines = [f"{record['parameters']:,} parameters, {record['tokens_seen']:,} tokens in {record['steps']:,} updates"]
+    for name, values in (("before", before), ("after", after)):
+        if values:
+            lines.append(
+                f"held-out perplexity {name}: {values['forward']:.1f} forward, {values['backward']:.1f} backward, "
+                f"{(values['forward'] + values['backward']) / 2:.1f} on average"
+            )
+    lines.append(f"use it: encoder=elmo encoder.options={out}/options.json encoder.weights={out}/weights.hdf5")
+    return "\n".join(lines)

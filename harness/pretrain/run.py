@@ -1,0 +1,275 @@
+"""A pre-training, whole: from a typed config to an encoder in the official layout."""
+
+import hashlib
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+
+from harness.config import build
+from harness.console import human_bytes
+from harness.encoders.options import NUM_CHARACTERS, parse_options, read_options
+from harness.encoders.random import random_weights
+from harness.encoders.weights import read_weights, write_weights
+from harness.environment import device_of, environment
+from harness.errors import ConfigError, WeightsError
+from harness.files import file_digest, write_json, write_tensors
+from harness.interrupts import Interrupted, Stop
+from harness.pretrain.config import PretrainConfig
+from harness.pretrain.corpus import Corpus, open_corpus
+from harness.pretrain.loop import CHECKPOINT, HISTORY, Pretraining
+from harness.pretrain.network import PretrainingNetwork
+from harness.pretrain.perplexity import Perplexity, perplexity
+from harness.pretrain.text import files_of
+from harness.pretrain.vocabulary import Vocabulary
+from harness.protocols import Tracker
+from harness.tracking import NoTracker
+from harness.types import Sentence
+
+log = logging.getLogger(__name__)
+
+OPTIONS, WEIGHTS, SOFTMAX, VOCABULARY, RECORD = (
+    "options.json",
+    "weights.hdf5",
+    "softmax.safetensors",
+    "vocabulary.txt",
+    "pretraining.json",
+)
+_CARRIED = "carry"  # training carries state, and so does the held-out text
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    """What a pre-training is made of, before anything is trained."""
+
+    network: PretrainingNetwork
+    options: dict[str, Any]
+    train: Corpus
+    dev: list[Sentence]
+    vocabulary: Vocabulary
+    total_steps: int
+    identity: str
+
+
+def pretrain(config: PretrainConfig, *, stop: Stop) -> dict[str, Any]:
+    """Train a biLM and export it to ``config.out``; return the record that lies beside it.
+
+    A finished training is recognised and not repeated; one that was stopped goes on.
+
+    Raises:
+        HarnessError: the request is wrong, or training failed.
+        Interrupted: a stop was asked for; the same command goes on.
+    """
+    if config.threads:
+        torch.set_num_threads(config.threads)
+    device, folder = device_of(config.device), Path(config.out).expanduser()
+    parts = prepare(config)
+    if config.overwrite:
+        for name in (RECORD, CHECKPOINT):
+            (folder / name).unlink(missing_ok=True)
+    done = _finished(folder, parts.identity)
+    if done is not None:
+        log.info("%s is finished (overwrite=true trains it anew)", folder)
+        return done
+    network, vocabulary = parts.network.to(device), parts.vocabulary
+    log.info(
+        "%s: %s parameters and a softmax over %s words; %s tokens of text, %s updates",
+        config.model.name,
+        f"{sum(p.numel() for p in network.bilm.parameters()):,}",
+        f"{len(vocabulary):,}",
+        f"{parts.train.num_tokens:,}",
+        f"{parts.total_steps:,}",
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+
+    def held_out() -> Perplexity:
+        return perplexity(network, parts.dev, vocabulary, state=_CARRIED)
+
+    torch.manual_seed(config.seed)  # of dropout
+    track = _tracker(config, folder)
+    training = Pretraining(
+        network=network,
+        corpus=parts.train,
+        vocabulary=vocabulary,
+        config=config,
+        total_steps=parts.total_steps,
+        folder=folder,
+        identity=parts.identity,
+        device=device,
+        held_out=held_out if parts.dev else None,
+        track=track,
+        stop=stop,
+    )
+    try:
+        training.fit()
+    except Interrupted as reason:
+        track.finish(_for_tracker(status="interrupted", error=str(reason)), {})
+        raise
+    return export(config, parts, training, folder, device=device, track=track)
+
+
+def prepare(config: PretrainConfig) -> Parts:
+    """Read the text, choose the vocabulary, and make the network with its initial weights.
+
+    Raises:
+        HarnessError: the request is wrong.
+    """
+    init = Path(config.init).expanduser() if config.init else None
+    paths = files_of(config.data.train, option="data.train")
+    dev_paths = files_of(config.data.dev, option="data.dev") if config.data.dev else []
+    cache_dir, tokenize = Path(config.cache_dir).expanduser(), config.text.tokenize
+    train = open_corpus(paths, tokenize=tokenize, cache_dir=cache_dir)
+    dev = open_corpus(dev_paths, tokenize=tokenize, cache_dir=cache_dir) if dev_paths else None
+    if init is not None:
+        options = json.loads((init / OPTIONS).read_text()) if (init / OPTIONS).exists() else {}
+        architecture = read_options(init / OPTIONS)
+        weights = read_weights(init / WEIGHTS, architecture)
+    else:
+        options = as_official(config.model.options)
+        architecture = parse_options(options, source="model.options")
+        weights = random_weights(architecture, seed=config.seed)
+    softmax = init is not None and (init / SOFTMAX).exists()
+    if softmax:
+        assert init is not None
+        vocabulary = Vocabulary.read(init / VOCABULARY)
+    else:
+        vocabulary = Vocabulary.most_frequent(train.words, train.counts.tolist(), size=config.model.vocabulary)
+    torch.manual_seed(config.seed)  # of the softmax
+    network = PretrainingNetwork(architecture, vocabulary_size=len(vocabulary), dropout=config.model.dropout)
+    network.load_official(weights)
+    if softmax:
+        assert init is not None
+        load_softmax(network, init / SOFTMAX)
+    elif init is not None:
+        log.warning("%s has no %s: a new softmax learns from the start", init, SOFTMAX)
+    trainer = config.trainer
+    a_step = trainer.streams * trainer.window * trainer.accumulate
+    total = max(1, round(trainer.epochs * (train.num_tokens + len(train)) / a_step))
+    identity = {
+        "config": config.determining(),
+        "train": train.digest,
+        "init": {name: file_digest(init / name) for name in (WEIGHTS, SOFTMAX) if (init / name).exists()} if init else None,
+        "tokenize": tokenize,
+    }
+    return Parts(
+        network=network,
+        options=options,
+        train=train,
+        dev=_first(dev, config.dev_tokens) if dev is not None else [],
+        vocabulary=vocabulary,
+        total_steps=min(total, trainer.max_steps or total),
+        identity=hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest(),
+    )
+
+
+def export(
+    config: PretrainConfig, parts: Parts, training: Pretraining, folder: Path, *, device: str, track: Tracker
+) -> dict[str, Any]:
+    """Write the encoder in the official layout, the softmax, the vocabulary and, last, the record."""
+    network, progress = training.network, training.progress
+    write_json(folder / OPTIONS, parts.options)
+    write_weights(folder / WEIGHTS, network.official(), dtype=config.dtype)
+    write_tensors(folder / SOFTMAX, network.softmax.state_dict())
+    parts.vocabulary.write(folder / VOCABULARY)
+    last = progress.history[-1] if progress.history else {}
+    after = {name.removeprefix("dev/"): value for name, value in last.items() if name.startswith("dev/")}
+    record = {
+        "identity": parts.identity,
+        "text": {
+            "train": config.data.train,
+            "dev": config.data.dev,
+            "sha256": parts.train.digest,
+            "sentences": len(parts.train),
+            "tokens": parts.train.num_tokens,
+            "types": len(parts.train.words),
+        },
+        "parameters": sum(p.numel() for p in network.bilm.parameters()),
+        "vocabulary": len(parts.vocabulary),
+        "steps": progress.step,
+        "tokens_seen": progress.step * training.tokens_a_step,
+        "perplexity": {"state": _CARRIED, "before": progress.before, "after": after or None},
+        "timing": {"train_s": progress.seconds, "tokens_per_s": progress.step * training.tokens_a_step / progress.seconds},
+        "environment": environment(device),
+        "config": asdict(config),
+        "sha256": {name: file_digest(folder / name) for name in (OPTIONS, WEIGHTS, SOFTMAX, VOCABULARY)},
+    }
+    write_json(folder / RECORD, record)
+    (folder / CHECKPOINT).unlink(missing_ok=True)
+    files = {name: str(folder / name) for name in (RECORD, HISTORY, OPTIONS, WEIGHTS)}
+    track.finish(_for_tracker(status="ok", metrics={"dev": after}, timing=record["timing"]), files)
+    log.info("%s: %s", folder / WEIGHTS, human_bytes((folder / WEIGHTS).stat().st_size))
+    return record
+
+
+def as_official(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the contents of an ``options.json`` that bilm-tf and AllenNLP read.
+
+    Both look for clips by name; ``null`` is no clipping to both. They want 262 characters at prediction.
+    """
+    lstm = {"cell_clip": None, "proj_clip": None, **options.get("lstm", {})}
+    return {"lstm": lstm, "char_cnn": {**options.get("char_cnn", {}), "n_characters": NUM_CHARACTERS + 1}}
+
+
+def load_softmax(network: PretrainingNetwork, path: Path) -> None:
+    """Take over a softmax that an earlier training exported.
+
+    Raises:
+        WeightsError: the file is damaged or does not fit.
+    """
+    try:
+        network.softmax.load_state_dict(load_file(path))
+    except (SafetensorError, RuntimeError) as error:
+        raise WeightsError(f"{path}: not this model's softmax ({' '.join(str(error).split())})") from None
+
+
+def _finished(folder: Path, identity: str) -> dict[str, Any] | None:
+    """Return the record of this training if it has ended.
+
+    Raises:
+        ConfigError: the folder holds another one.
+    """
+    if not (folder / RECORD).exists():
+        return None
+    record: dict[str, Any] = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+    if record["identity"] != identity:
+        raise ConfigError(
+            f"out={folder} holds an encoder trained with other options or text; choose another folder, or overwrite=true"
+        )
+    return record
+
+
+def _first(corpus: Corpus, tokens: int) -> list[Sentence]:
+    """Return the first sentences of a corpus, about so many tokens."""
+    kept: list[Sentence] = []
+    size = 0
+    for index in range(len(corpus)):
+        if size >= tokens:
+            break
+        kept.append(tuple(corpus.words[row] for row in corpus.sentence(index)))
+        size += len(kept[-1])
+    return kept
+
+
+def _tracker(config: PretrainConfig, folder: Path) -> Tracker:
+    tracker: Tracker | None = build(
+        config.tracking,
+        where="tracking",
+        prefixes=config.plugins,
+        run_name=f"pretrain-{config.model.name}-{folder.name}",
+        run_group=f"pretrain-{config.model.name}",
+        run_tags=["task:pretrain", f"model:{config.model.name}"],
+        job_type="pretrain",
+        config=asdict(config),
+    )
+    return NoTracker() if tracker is None else tracker
+
+
+def _for_tracker(**values: Any) -> dict[str, Any]:
+    """Return the fields of a record that a tracker reads."""
+    return {"task": "pretrain", "metrics": {}, "timing": {}, "best_epoch": 0, **values}

@@ -1,0 +1,96 @@
+"""Windows of text for truncated backpropagation: streams of sentences, cut into equal steps.
+
+Source: bilm-tf (``bilm/data.py``): sentences are packed without padding, each stream takes the next sentence
+when its own ends, and LSTM state goes on from window to window. The forward LM reads ``<S> w1 .. wn`` and
+predicts ``w1 .. wn </S>``; the backward LM reads ``</S> wn .. w1`` and predicts ``wn .. w1 <S>``.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.pretrain.corpus import BOS_TYPE, EOS_TYPE, Corpus
+
+Ids = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Window:
+    """Rows of a corpus's words: ``inputs`` and ``targets``, int64 (directions, steps, streams)."""
+
+    inputs: Ids
+    targets: Ids
+
+
+class Windows:
+    """An endless sequence of windows, epoch after epoch, each in a random order of its own.
+
+    Args:
+        corpus: the text.
+        streams: how many sentences are read side by side.
+        steps: length of a window.
+        seed: of the order of sentences.
+    """
+
+    def __init__(self, corpus: Corpus, *, streams: int, steps: int, seed: int) -> None:
+        self._corpus, self._streams, self._steps, self._seed = corpus, streams, steps, seed
+        self._epoch, self._taken = 0, 0
+        self._order = self._shuffled()
+        self._current = [self._take() for _ in range(streams)]  # the sentence that each stream is in
+        self._offset = [0] * streams  # and how much of it has been read
+        self._loaded: dict[int, Ids] = {}
+
+    def next(self) -> Window:
+        """Return the window that follows."""
+        inputs = np.empty((2, self._steps, self._streams), dtype=np.int64)
+        targets = np.empty_like(inputs)
+        for stream in range(self._streams):
+            filled = 0
+            while filled < self._steps:
+                sentence = self._sentence(stream)  # (words + 2,)
+                offset = self._offset[stream]
+                if offset == len(sentence) - 1:
+                    self._loaded.pop(stream)
+                    self._current[stream], self._offset[stream] = self._take(), 0
+                    continue
+                end = min(filled + len(sentence) - 1 - offset, self._steps)
+                size = end - filled
+                for direction, words in enumerate((sentence, sentence[::-1])):
+                    inputs[direction, filled:end, stream] = words[offset : offset + size]
+                    targets[direction, filled:end, stream] = words[offset + 1 : offset + size + 1]
+                self._offset[stream] += size
+                filled = end
+        return Window(inputs, targets)
+
+    def state(self) -> dict[str, Any]:
+        """Return where the streams are."""
+        return {
+            "epoch": self._epoch,
+            "taken": self._taken,
+            "current": list(self._current),
+            "offset": list(self._offset),
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from where ``state`` was taken."""
+        self._epoch, self._taken = state["epoch"], state["taken"]
+        self._current, self._offset = list(state["current"]), list(state["offset"])
+        self._order, self._loaded = self._shuffled(), {}
+
+    def _shuffled(self) -> Ids:
+        return np.random.default_rng([self._seed, self._epoch]).permutation(len(self._corpus))  # (sentences,)
+
+    def _take(self) -> int:
+        if self._taken == len(self._order):
+            self._epoch, self._taken = self._epoch + 1, 0
+            self._order = self._shuffled()
+        self._taken += 1
+        return int(self._order[self._taken - 1])
+
+    def _sentence(self, stream: int) -> Ids:
+        if stream not in self._loaded:
+            words = self._corpus.sentence(self._current[stream])  # (words,)
+            self._loaded[stream] = np.concatenate([[BOS_TYPE], words, [EOS_TYPE]])  # (words + 2,)
+        return self._loaded[stream]

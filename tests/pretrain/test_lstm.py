@@ -1,0 +1,106 @@
+"""The written-out LSTM against the encoder's own, differentiated by autograd."""
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from harness.encoders.bilm import LstmState, ProjectedLstm
+from harness.encoders.options import BiLmOptions, parse_options
+from harness.pretrain.lstm import run_window
+from tests.encoders import changed
+
+STEPS, STREAMS = 5, 3
+FORMS = {
+    "no clip": {"cell_clip": None, "proj_clip": None},
+    "clips that bite": {"cell_clip": 0.4, "proj_clip": 0.2},
+    "no projection": {"dim": 8, "cell_clip": 0.4, "proj_clip": 0.1},
+}
+
+
+def options_of(form: str) -> BiLmOptions:
+    return parse_options(changed({"lstm": FORMS[form]}), source="test")
+
+
+def two_directions(options: BiLmOptions) -> list[ProjectedLstm]:
+    torch.manual_seed(0)
+    lstms = [ProjectedLstm(options).double() for _ in range(2)]
+    for lstm in lstms:
+        for parameter in lstm.parameters():
+            nn.init.normal_(parameter, std=0.5)
+    return lstms
+
+
+def start(options: BiLmOptions) -> tuple[Tensor, LstmState]:
+    width, dim = options.projection_dim, options.lstm_dim
+    generator = torch.Generator().manual_seed(1)
+    inputs = torch.randn(2, STEPS, STREAMS, width, generator=generator, dtype=torch.float64)
+    hidden = 0.1 * torch.randn(2, STREAMS, width, generator=generator, dtype=torch.float64)
+    cell = 0.1 * torch.randn(2, STREAMS, dim, generator=generator, dtype=torch.float64)
+    return inputs, LstmState(hidden, cell)
+
+
+def plainly(lstms: list[ProjectedLstm], inputs: Tensor, state: LstmState) -> tuple[Tensor, LstmState]:
+    """Run each direction by the encoder's module."""
+    outputs, hidden, cell = [], [], []
+    for d, lstm in enumerate(lstms):
+        output, last = lstm(inputs[d].flatten(0, 1), [STREAMS] * STEPS, LstmState(state.hidden[d], state.cell[d]))
+        outputs.append(output.view(STEPS, STREAMS, -1))
+        hidden.append(last.hidden)
+        cell.append(last.cell)
+    return torch.stack(outputs), LstmState(torch.stack(hidden), torch.stack(cell))
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_outputs_state_and_gradients_equal_autograds(form: str) -> None:
+    options = options_of(form)
+    lstms = two_directions(options)
+    parameters = [p for lstm in lstms for p in lstm.parameters()]
+    inputs, state = start(options)
+    inputs.requires_grad_()
+    results = {}
+    for name, run in (("written out", run_window), ("autograd", plainly)):
+        outputs, last = run(lstms, inputs, state)
+        weights = torch.randn(outputs.shape, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+        gradients = torch.autograd.grad((outputs * weights).sum(), [inputs, *parameters])
+        results[name] = [outputs, last.hidden, last.cell, *gradients]
+    for ours, theirs in zip(results["written out"], results["autograd"], strict=True):
+        torch.testing.assert_close(ours, theirs, atol=1e-12, rtol=0)
+    if form != "no clip":  # or the test would not see a clip that is wrong
+        assert (results["autograd"][2].abs() == options.cell_clip).any()
+
+
+def test_the_state_that_is_handed_on_carries_no_gradient() -> None:
+    options = options_of("no clip")
+    lstms = two_directions(options)
+    inputs, state = start(options)
+    _, last = run_window(lstms, inputs.requires_grad_(), state)
+    assert not last.hidden.requires_grad
+    assert not last.cell.requires_grad
+
+
+def test_a_second_window_goes_on_where_the_first_ended() -> None:
+    options = options_of("clips that bite")
+    lstms = two_directions(options)
+    inputs, state = start(options)
+    whole, _ = run_window(lstms, inputs, state)
+    first, between = run_window(lstms, inputs[:, :2], state)
+    second, _ = run_window(lstms, inputs[:, 2:], between)
+    torch.testing.assert_close(torch.cat([first, second], dim=1), whole, atol=1e-12, rtol=0)
+
+
+def test_bfloat16_products_are_near_float32() -> None:
+    options = options_of("no clip")
+    lstms = [lstm.float() for lstm in two_directions(options)]
+    parameters = [p for lstm in lstms for p in lstm.parameters()]
+    inputs, state = start(options)
+    inputs, state = inputs.float(), LstmState(state.hidden.float(), state.cell.float())
+    gradients = {}
+    for enabled in (False, True):
+        with torch.autocast("cpu", torch.bfloat16, enabled=enabled):
+            outputs, last = run_window(lstms, inputs, state)
+        assert outputs.dtype == last.cell.dtype == torch.float32
+        gradients[enabled] = torch.autograd.grad(outputs.square().sum(), parameters)
+    for rough, exact in zip(gradients[True], gradients[False], strict=True):
+        assert rough.dtype == torch.float32
+        assert not torch.equal(rough, exact)
+        assert (rough - exact).norm() < 0.05 * exact.norm()
