@@ -8,6 +8,7 @@ writes one paragraph of raw text a line, for ``python -m harness.pretrain text.t
 import argparse
 import gzip
 import json
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -47,11 +48,20 @@ def books(lines: Iterable[str]) -> Iterator[str]:
         yield from text.split("\n\n") if "\n\n" in text else text.split("\n")
 
 
+def wikitext(lines: Iterable[str]) -> Iterator[str]:
+    """Yield the paragraphs of WikiText without headings, its tokenisation undone where spaCy's differs."""
+    for line in lines:
+        if line.strip() and not line.startswith(" = "):
+            text = re.sub(r" @([-,.])@ ", r"\1", line)
+            yield re.sub(r" (['’](?:s|t|re|ve|ll|d|m)\b)", r"\1", text)
+
+
 FORMATS: dict[str, Callable[[Iterable[str]], Iterator[str]]] = {
     "squad": squad,
     "snli": snli,
     "conllu": conllu,
     "books": books,
+    "wikitext": wikitext,
 }
 
 

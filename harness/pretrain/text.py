@@ -4,7 +4,6 @@ import glob
 import gzip
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -46,15 +45,16 @@ def sentences(path: Path, *, tokenize: bool) -> Iterator[list[str]]:
         DataFormatError: the file is not UTF-8, or a damaged ``.gz``.
         ConfigError: tokenising needs the extra ``text``.
     """
-    with _lines(path) as lines:
-        yield from tokenized(lines) if tokenize else filter(None, map(str.split, lines))
+    lines = _lines(path)
+    yield from tokenized(lines) if tokenize else filter(None, map(str.split, lines))
 
 
 def tokenized(paragraphs: Iterable[str]) -> Iterator[list[str]]:
     """Cut raw English text into sentences and tokens, by spaCy's rules for English.
 
     A sentence ends at ``.``, ``!``, ``?`` or ``…``, with the quotes and brackets that close behind it, or
-    with its paragraph. Contractions are split as in the Penn Treebank; quotes stay as they are written.
+    with its paragraph; a straight quote behind an end counts as closing, even where it opens the next sentence.
+    Contractions are split as in the Penn Treebank; quotes stay as they are written.
     """
     tokenizer = english()
     pieces = (piece for paragraph in paragraphs for piece in _pieces(" ".join(paragraph.split())))
@@ -78,6 +78,7 @@ def english() -> Any:
         raise ConfigError("text.tokenize=true needs spaCy; pip install 'elmo-harness[text]'") from None
     tokenizer = spacy.blank("en")
     tokenizer.add_pipe("sentencizer")
+    tokenizer.tokenizer.add_special_case("<unk>", [{"ORTH": "<unk>"}])  # as some corpora mark rare words
     tokenizer.max_length = 2 * _PARAGRAPH_CHARS
     return tokenizer
 
@@ -93,13 +94,14 @@ def _pieces(paragraph: str) -> Iterator[str]:
         yield paragraph
 
 
-@contextmanager
-def _lines(path: Path) -> Iterator[Iterable[str]]:
-    opened = gzip.open if path.suffix == ".gz" else open
+def _lines(path: Path) -> Iterator[str]:
+    opened: Any = gzip.open if path.suffix == ".gz" else open
+    number = 0
     try:
-        with opened(path, "rt", encoding="utf-8", newline="\n") as file:  # a line ends at \n, nowhere else
-            yield file
-    except UnicodeDecodeError as error:
-        raise DataFormatError(f"{path}: byte {error.start} is not UTF-8; convert the file to UTF-8") from None
+        with opened(path, "rb") as file:
+            for number, line in enumerate(file, start=1):
+                yield line.decode()
+    except UnicodeDecodeError:
+        raise DataFormatError(f"{path}, line {number}: not UTF-8; convert the file to UTF-8") from None
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise DataFormatError(f"{path}: damaged ({error}); fetch it again") from None
+        raise DataFormatError(f"{path}: damaged after line {number} ({error}); fetch it again") from None

@@ -1,0 +1,162 @@
+"""``python -m harness.pretrain.evaluate DIR``: a biLM's perplexity beside that of count-based models.
+
+Every model predicts the same words of the same vocabulary, ``<UNK>`` and sentence ends included.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from harness.encoders.options import read_options
+from harness.encoders.weights import read_weights
+from harness.errors import HarnessError
+from harness.pretrain.corpus import BOS_TYPE, EOS_TYPE, Corpus, open_corpus
+from harness.pretrain.network import PretrainingNetwork
+from harness.pretrain.ngram import Ints, KneserNeyTrigram, Unigram, bounded
+from harness.pretrain.perplexity import Perplexity, perplexity
+from harness.pretrain.run import OPTIONS, SOFTMAX, VOCABULARY, WEIGHTS, load_softmax
+from harness.pretrain.text import files_of
+from harness.pretrain.vocabulary import Vocabulary
+from harness.types import Sentence
+
+_BOS, _EOS = 0, 1  # rows of the boundaries in a vocabulary
+_STATES = ("zeros", "warm", "carry")
+
+
+@dataclass(frozen=True)
+class Row:
+    """Perplexities of one model on one text."""
+
+    text: str
+    model: str
+    forward: float
+    backward: float
+    tokens: int
+    unknown: float
+
+
+def read_network(folder: Path) -> tuple[PretrainingNetwork, Vocabulary]:
+    """Read what ``harness.pretrain`` has exported, softmax included.
+
+    Raises:
+        HarnessError: a file is missing or does not fit the others.
+    """
+    options = read_options(folder / OPTIONS)
+    vocabulary = Vocabulary.read(folder / VOCABULARY)
+    network = PretrainingNetwork(options, vocabulary_size=len(vocabulary), dropout=0.0)
+    network.load_official(read_weights(folder / WEIGHTS, options))
+    load_softmax(network, folder / SOFTMAX)
+    return network.eval(), vocabulary
+
+
+def rows_of_counts(train: Corpus, tests: dict[str, Corpus], vocabulary: Vocabulary) -> Iterator[Row]:
+    """Yield the perplexities of a unigram and a Kneser-Ney trigram."""
+    unknown = {name: _unknown(test, vocabulary) for name, test in tests.items()}
+    for model in (Unigram, KneserNeyTrigram):
+        means: dict[str, list[float]] = {name: [] for name in tests}
+        for backward in (False, True):
+            begin = _EOS if backward else _BOS
+            trained = model(_tokens(train, vocabulary, backward=backward), size=len(vocabulary), begin=begin)
+            for name, test in tests.items():
+                logs = trained.log_probabilities(_tokens(test, vocabulary, backward=backward))
+                means[name].append(float(np.exp(-logs.mean())))
+        label = "unigram" if model is Unigram else "Kneser-Ney trigram"
+        for name, test in tests.items():
+            yield Row(name, label, *means[name], tokens=test.num_tokens + len(test), unknown=unknown[name])
+
+
+def rows_of_bilm(network: PretrainingNetwork, tests: dict[str, Corpus], vocabulary: Vocabulary) -> Iterator[Row]:
+    """Yield the perplexities of a biLM under each state policy."""
+    for state in _STATES:
+        for name, test in tests.items():
+            measured = perplexity(network, _sentences(test), vocabulary, state=state)
+            yield _row(name, f"biLM, state={state}", measured)
+
+
+def _row(text: str, model: str, measured: Perplexity) -> Row:
+    return Row(text, model, measured.forward, measured.backward, measured.tokens, measured.unknown)
+
+
+def _sentences(corpus: Corpus) -> Iterator[Sentence]:
+    for index in range(len(corpus)):
+        yield tuple(corpus.words[row] for row in corpus.sentence(index))
+
+
+def _tokens(corpus: Corpus, vocabulary: Vocabulary, *, backward: bool) -> Ints:
+    """Return a corpus as rows of the vocabulary, each sentence between its boundaries."""
+    rows = vocabulary.rows_of(corpus.words)
+    begin, end = (_EOS, _BOS) if backward else (_BOS, _EOS)
+    step = -1 if backward else 1
+    return bounded((rows[corpus.sentence(i)][::step] for i in range(len(corpus))), begin=begin, end=end)
+
+
+def _unknown(corpus: Corpus, vocabulary: Vocabulary) -> float:
+    """Return the fraction of predictions that is ``<UNK>``."""
+    counts = corpus.counts.copy()
+    counts[[BOS_TYPE, EOS_TYPE]] = 0
+    known = vocabulary.rows_of(corpus.words) != vocabulary.unk
+    return float(counts[~known].sum() / (corpus.num_tokens + len(corpus)))
+
+
+def table(rows: Sequence[Row]) -> str:
+    """Return a Markdown table, a line a model and text."""
+    lines = [
+        "| text | model | forward | backward | average | predictions | unknown |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for row in sorted(rows, key=lambda row: row.text):
+        average = (row.forward + row.backward) / 2
+        lines.append(
+            f"| {row.text} | {row.model} | {row.forward:.1f} | {row.backward:.1f} | {average:.1f} | {row.tokens:,} | "
+            f"{100 * row.unknown:.1f} % |"
+        )
+    return "\n".join(lines)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; return its exit status."""
+    parser = argparse.ArgumentParser(prog="python -m harness.pretrain.evaluate", description=__doc__.split("\n")[0])
+    parser.add_argument("folder", type=Path, help="what python -m harness.pretrain has exported")
+    parser.add_argument("--test", nargs="+", required=True, metavar="NAME=FILE", help="held-out text")
+    parser.add_argument("--train", nargs="+", metavar="FILE", help="text for the count-based models; without it, none")
+    parser.add_argument("--tokenize", action="store_true", help="FILEs of --train are raw text, a paragraph a line")
+    parser.add_argument("--raw", nargs="*", default=[], metavar="NAME", help="tests that are raw text")
+    parser.add_argument("--cache-dir", type=Path, default=None, help="where tokenised text is kept")
+    parser.add_argument("--json", type=Path, help="write the rows here too")
+    chosen = parser.parse_args(arguments)
+    try:
+        rows = _measure(chosen)
+    except HarnessError as error:
+        print(f"error: {error}", file=sys.stderr)  # noqa: T201
+        return error.exit_status
+    print(table(rows))  # noqa: T201
+    if chosen.json:
+        chosen.json.write_text(json.dumps([asdict(row) for row in rows], indent=2) + "\n", encoding="utf-8")
+    return 0
+
+
+def _measure(chosen: argparse.Namespace) -> list[Row]:
+    from harness.cli import user_cache
+
+    cache_dir = chosen.cache_dir or Path(user_cache())
+    network, vocabulary = read_network(chosen.folder)
+    tests = {}
+    for item in chosen.test:
+        name, _, path = item.rpartition("=")
+        name = name or Path(path).name
+        tests[name] = open_corpus(files_of([path], option="--test"), tokenize=name in chosen.raw, cache_dir=cache_dir)
+    rows = list(rows_of_bilm(network, tests, vocabulary))
+    if chosen.train:
+        paths = files_of(chosen.train, option="--train")
+        train = open_corpus(paths, tokenize=chosen.tokenize, cache_dir=cache_dir)
+        rows += rows_of_counts(train, tests, vocabulary)
+    return rows
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,173 @@
+"""Shards on disk, the corpus over them, its vocabulary, and the windows that are cut from it."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from harness.encoders.char_ids import BOS, EOS
+from harness.errors import CacheError, DataFormatError
+from harness.pretrain import corpus as module
+from harness.pretrain.corpus import Corpus, open_corpus
+from harness.pretrain.vocabulary import UNK, Vocabulary
+from harness.pretrain.windows import Window, Windows
+
+FIRST = ["the bank was closed .", "a bank"]
+SECOND = ["the river .", "closed closed closed", "é <S> \u2028"]
+
+
+def write(folder: Path, name: str, lines: list[str]) -> Path:
+    path = folder / name
+    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def paths(tmp_path: Path) -> list[Path]:
+    return [write(tmp_path, "first.txt", FIRST), write(tmp_path, "second.txt", SECOND)]
+
+
+def opened(paths: list[Path], tmp_path: Path) -> Corpus:
+    return open_corpus(paths, tokenize=False, cache_dir=tmp_path / "cache")
+
+
+def words_of(corpus: Corpus, index: int) -> list[str]:
+    return [corpus.words[row] for row in corpus.sentence(index)]
+
+
+def test_a_corpus_is_the_sentences_of_its_files(paths: list[Path], tmp_path: Path) -> None:
+    corpus = opened(paths, tmp_path)
+    assert [words_of(corpus, i) for i in range(len(corpus))] == [line.split() for line in FIRST + SECOND]
+    assert corpus.num_tokens == 15
+    assert corpus.words[:2] == [BOS, EOS]
+    counts = dict(zip(corpus.words, corpus.counts.tolist(), strict=True))
+    assert counts["closed"] == 4
+    assert counts["the"] == counts["bank"] == counts["."] == 2
+    assert counts[BOS] == len(corpus) + 1  # one is in the text itself
+
+
+def test_blocks_change_nothing(paths: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = opened(paths, tmp_path)
+    monkeypatch.setattr(module, "_BLOCK", 1)
+    parts = open_corpus(paths, tokenize=False, cache_dir=tmp_path / "other")
+    assert [words_of(whole, i) for i in range(5)] == [words_of(parts, i) for i in range(5)]
+
+
+def test_a_file_is_read_once(paths: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = opened(paths, tmp_path)
+
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr(module, "sentences", refuse)
+    again = opened([*paths, paths[0]], tmp_path)
+    assert len(again) == 7
+    assert words_of(again, 5) == FIRST[0].split()
+    assert again.num_tokens == before.num_tokens + 7
+    assert again.digest != before.digest
+
+
+def test_a_changed_file_is_another_one(paths: list[Path], tmp_path: Path) -> None:
+    before = opened(paths, tmp_path).digest
+    write(tmp_path, "first.txt", ["something else"])
+    after = opened(paths, tmp_path)
+    assert after.digest != before
+    assert words_of(after, 0) == ["something", "else"]
+
+
+def test_what_a_killed_process_left_is_no_obstacle(paths: list[Path], tmp_path: Path) -> None:
+    opened(paths[:1], tmp_path)
+    (shard,) = [path for path in (tmp_path / "cache" / "corpora").iterdir() if path.is_dir()]
+    shard.rename(shard.with_suffix(".partial"))
+    (shard.with_suffix(".partial") / "ids.bin").write_bytes(b"half")
+    assert words_of(opened(paths[:1], tmp_path), 0) == FIRST[0].split()
+
+
+def test_a_damaged_shard_is_named(paths: list[Path], tmp_path: Path) -> None:
+    opened(paths[:1], tmp_path)
+    (ids,) = (tmp_path / "cache" / "corpora").glob("*/ids.bin")
+    ids.write_bytes(ids.read_bytes()[:-4])
+    with pytest.raises(CacheError, match="is damaged .* delete it"):
+        opened(paths[:1], tmp_path)
+
+
+def test_no_sentence_at_all_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataFormatError, match=r"empty.txt: no sentence"):
+        opened([write(tmp_path, "empty.txt", ["", " "])], tmp_path)
+
+
+def test_a_vocabulary_is_by_frequency(tmp_path: Path) -> None:
+    vocabulary = Vocabulary.most_frequent(["b", "a", BOS, "c", UNK], [5, 5, 99, 7, 3], size=5)
+    assert vocabulary.words == (BOS, EOS, UNK, "c", "a")
+    assert vocabulary.rows_of(["a", "b", BOS, "never"]).tolist() == [4, 2, 0, 2]
+    vocabulary.write(tmp_path / "v.txt")
+    assert Vocabulary.read(tmp_path / "v.txt").words == vocabulary.words
+
+
+@pytest.mark.parametrize("lines", [["a", "b"], [BOS, EOS, UNK, "a", "a"], []])
+def test_a_file_that_is_no_vocabulary_is_refused(lines: list[str], tmp_path: Path) -> None:
+    with pytest.raises(DataFormatError, match="the first three"):
+        Vocabulary.read(write(tmp_path, "v.txt", lines))
+
+
+def read(corpus: Corpus, windows: list[Window], direction: int, stream: int) -> list[tuple[str, str]]:
+    """Return what a stream reads and predicts, word by word."""
+    pairs = []
+    for window in windows:
+        inputs, targets = window.inputs[direction, :, stream], window.targets[direction, :, stream]
+        pairs += [(corpus.words[i], corpus.words[t]) for i, t in zip(inputs, targets, strict=True)]
+    return pairs
+
+
+def as_pairs(words: list[str]) -> list[tuple[str, str]]:
+    return list(zip(words, words[1:], strict=False))
+
+
+def test_streams_read_whole_sentences_in_both_directions(paths: list[Path], tmp_path: Path) -> None:
+    corpus = opened(paths, tmp_path)
+    cut = Windows(corpus, streams=1, steps=4, seed=0)
+    windows = [cut.next() for _ in range(10)]  # two epochs of 15 words and 5 sentence ends
+    bounded = [[BOS, *words_of(corpus, i), EOS] for i in range(5)]
+    for direction, sentences in enumerate((bounded, [words[::-1] for words in bounded])):
+        pairs = read(corpus, windows, direction, 0)
+        for epoch in (pairs[:20], pairs[20:]):
+            for words in sentences:
+                expected = as_pairs(words)
+                places = [i for i in range(20) if epoch[i : i + len(expected)] == expected]
+                assert len(places) >= 1
+            assert sorted(epoch) == sorted(pair for words in sentences for pair in as_pairs(words))
+
+
+def test_streams_share_the_text_between_them(tmp_path: Path) -> None:
+    corpus = opened([write(tmp_path, "many.txt", [f"w{i} x" for i in range(12)])], tmp_path)
+    cut = Windows(corpus, streams=4, steps=3, seed=0)
+    seen = [corpus.words[row] for _ in range(3) for row in cut.next().inputs[0, 1]]
+    assert sorted(seen) == sorted(f"w{i}" for i in range(12))
+
+
+def test_the_order_is_seeded_and_differs_from_epoch_to_epoch(tmp_path: Path) -> None:
+    corpus = opened([write(tmp_path, "many.txt", [f"w{i}" for i in range(50)])], tmp_path)
+
+    def first_words(seed: int) -> list[int]:
+        cut = Windows(corpus, streams=1, steps=2, seed=seed)
+        return [int(cut.next().inputs[0, 1, 0]) for _ in range(100)]
+
+    order = first_words(0)
+    assert order == first_words(0)
+    assert order != first_words(1)
+    assert sorted(order[:50]) == sorted(order[50:])
+    assert order[:50] != order[50:]
+
+
+@pytest.mark.parametrize("before", [0, 1, 7, 23])
+def test_windows_go_on_from_a_state(paths: list[Path], tmp_path: Path, before: int) -> None:
+    corpus = opened(paths, tmp_path)
+    whole = Windows(corpus, streams=2, steps=3, seed=4)
+    for _ in range(before):
+        whole.next()
+    resumed = Windows(corpus, streams=2, steps=3, seed=4)
+    resumed.restore(whole.state())
+    for _ in range(12):
+        one, other = whole.next(), resumed.next()
+        assert np.array_equal(one.inputs, other.inputs)
+        assert np.array_equal(one.targets, other.targets)

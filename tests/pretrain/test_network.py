@@ -1,0 +1,169 @@
+"""The network that is trained against the encoder that is exported from it."""
+
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+import torch
+
+from harness.encoders.char_ids import BOS, EOS
+from harness.encoders.elmo import ElmoEncoder, load_elmo
+from harness.encoders.options import parse_options
+from harness.encoders.random import random_weights
+from harness.encoders.weights import read_weights, write_weights
+from harness.errors import WeightsError
+from harness.files import write_json
+from harness.pretrain.network import Batch, PretrainingNetwork
+from harness.pretrain.perplexity import perplexity
+from harness.pretrain.run import as_official
+from harness.pretrain.softmax import log_uniform
+from harness.pretrain.vocabulary import UNK, Vocabulary
+from tests.encoders import changed
+
+SENTENCES = [tuple("the bank was closed .".split()), tuple("a river".split()), tuple("extraordinarily so".split())]
+VOCABULARY = Vocabulary([BOS, EOS, UNK, "the", "bank", ".", "a", "river"])
+FORMS = {"clipped": {}, "not clipped": {"lstm": {"cell_clip": None, "proj_clip": None}}, "tanh": {"char_cnn": {"activation": "tanh"}}}
+
+
+def network_of(form: str = "clipped", dropout: float = 0.0) -> tuple[PretrainingNetwork, dict]:
+    raw = changed(FORMS[form])
+    options = parse_options(raw, source="test")
+    torch.manual_seed(0)
+    network = PretrainingNetwork(options, vocabulary_size=len(VOCABULARY), dropout=dropout)
+    network.load_official(random_weights(options, seed=0))
+    return network, as_official(raw)
+
+
+def batch_of(sentence: tuple[str, ...]) -> Batch:
+    """One stream that reads one sentence, both ways."""
+    words = [BOS, *sentence, EOS]
+    types = sorted(set(words), key=lambda word: len(word.encode()))
+    rows = torch.tensor([types.index(word) for word in words])
+    targets = torch.from_numpy(VOCABULARY.rows_of(words))
+    inputs = torch.stack([rows[:-1], rows.flip(0)[:-1]])[..., None]  # (directions, steps, streams)
+    ahead = torch.stack([targets[1:], targets.flip(0)[1:]])[..., None]
+    return Batch.of(types, inputs, ahead, max_chars=50, device="cpu")
+
+
+def export(network: PretrainingNetwork, official: dict, folder: Path) -> ElmoEncoder:
+    write_json(folder / "options.json", official)
+    write_weights(folder / "weights.hdf5", network.official())
+    paths = str(folder / "options.json"), str(folder / "weights.hdf5")
+    return load_elmo(name="exported", options=paths[0], weights=paths[1], cache_dir=str(folder))
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_what_is_exported_is_what_was_trained(form: str, tmp_path: Path) -> None:
+    network, official = network_of(form)
+    encoder = export(network, official, tmp_path)
+    assert encoder.options == network.options
+    for sentence, (_, layers) in zip(SENTENCES, sorted(encoder.encode(SENTENCES)), strict=True):
+        with torch.no_grad():
+            top, _ = network.contextual(batch_of(sentence), network.zero_state(1))  # (directions, steps, 1, width)
+        forward, backward = top[0, 1:, 0], top[1, 1:, 0].flip(0)  # what was read at each word
+        torch.testing.assert_close(layers[-1], torch.cat([forward, backward], dim=1), atol=1e-6, rtol=0)
+
+
+def test_the_loss_of_a_window_is_the_sampled_loss_of_its_words() -> None:
+    network, _ = network_of()
+    negatives = log_uniform(len(VOCABULARY), len(VOCABULARY), np.random.default_rng(0))
+    negatives.__dict__["tries"] = 10**9  # every word is certain to be drawn: no correction is left
+    losses, _ = network(batch_of(SENTENCES[0]), network.zero_state(1), negatives)
+    measured = perplexity(network, SENTENCES[:1], VOCABULARY, state="zeros")
+    assert losses.exp().tolist() == pytest.approx([measured.forward, measured.backward], rel=1e-4)
+
+
+def test_dropout_acts_in_training_alone() -> None:
+    network, _ = network_of(dropout=0.5)
+    batch, state = batch_of(SENTENCES[0]), network.zero_state(1)
+    one, other = (network.contextual(batch, state)[0] for _ in range(2))
+    assert not torch.equal(one, other)
+    network.eval()
+    one, other = (network.contextual(batch, state)[0] for _ in range(2))
+    assert torch.equal(one, other)
+
+
+def test_gradients_reach_every_parameter() -> None:
+    network, _ = network_of()
+    negatives = log_uniform(len(VOCABULARY), 4, np.random.default_rng(0))
+    losses, _ = network(batch_of(SENTENCES[0]), network.zero_state(1), negatives)
+    losses.sum().backward()
+    for name, parameter in network.named_parameters():
+        assert parameter.grad is not None, name
+        assert float(parameter.grad.to_dense().abs().sum()) > 0, name
+
+
+@pytest.mark.parametrize("state", ["zeros", "warm", "carry"])
+def test_perplexity_equals_a_loop_over_words(state: str) -> None:
+    network, _ = network_of()
+    repeated = SENTENCES * 12 if state == "carry" else SENTENCES  # more than one batch of rows
+    measured = perplexity(network, repeated, VOCABULARY, state=state)  # type: ignore[arg-type]
+    encoder = ElmoEncoder(
+        name="x", options=network.options, weights=network.official(), weights_digest="", cache_dir=Path("unused")
+    )
+    expected = [0.0, 0.0]
+    states = {}
+    for index, sentence in enumerate(repeated):
+        bounded = [BOS, *sentence, EOS]
+        words = encoder._words.of(bounded)
+        for d, (order, reading) in enumerate(((range(len(bounded)), 1), (range(len(bounded) - 1, -1, -1), -1))):
+            start = [(torch.zeros(1, 8), torch.zeros(1, 16))] * 2
+            if state == "warm":
+                start = burn_in(network, encoder, d)
+            current = states.get((index % 32, d), start) if state == "carry" else start
+            for position in order:
+                top, current = step(network, d, words[position : position + 1], current)
+                ahead = position + reading
+                if 0 <= ahead < len(bounded):
+                    target = torch.from_numpy(VOCABULARY.rows_of([bounded[ahead]]))
+                    expected[d] += float(network.softmax.nll(top, target))
+            states[index % 32, d] = current
+    count = sum(len(sentence) + 1 for sentence in repeated)
+    assert measured.tokens == count
+    assert measured.unknown == pytest.approx(4 / 12)
+    wanted = [float(np.exp(total / count)) for total in expected]
+    assert [measured.forward, measured.backward] == pytest.approx(wanted, rel=1e-5)
+
+
+def step(network: PretrainingNetwork, d: int, word: torch.Tensor, state: list) -> tuple[torch.Tensor, list]:
+    """Run one word through both layers of one direction, from the formulas."""
+    after, value = [], word
+    for layer, (hidden, cell) in enumerate(state):
+        lstm = network.bilm.directions[d][layer]  # type: ignore[index]
+        gates = torch.cat([value, hidden], dim=1) @ lstm.weight + lstm.bias
+        i, j, f, o = gates.chunk(4, dim=1)
+        cell = (torch.sigmoid(f + 1) * cell + torch.sigmoid(i) * torch.tanh(j)).clamp(-3, 3)
+        hidden = ((torch.sigmoid(o) * torch.tanh(cell)) @ lstm.projection).clamp(-3, 3)
+        after.append((hidden.detach(), cell.detach()))
+        value = hidden + value if layer else hidden
+    return value.detach(), after
+
+
+def burn_in(network: PretrainingNetwork, encoder: ElmoEncoder, d: int) -> list:
+    from harness.encoders.burn_in import BURN_IN
+
+    state = [(torch.zeros(1, 8), torch.zeros(1, 16))] * 2
+    for sentence in BURN_IN:
+        words = encoder._words.of([BOS, *sentence.split(), EOS])
+        for position in range(len(words))[:: -1 if d else 1]:
+            _, state = step(network, d, words[position : position + 1], state)
+    return state
+
+
+def test_half_precision_halves_the_file_and_is_read_back(tmp_path: Path) -> None:
+    network, official = network_of()
+    export(network, official, tmp_path)
+    write_weights(tmp_path / "half.hdf5", network.official(), dtype="float16")
+    with h5py.File(tmp_path / "half.hdf5") as file:
+        assert file["char_embed"].dtype == np.float16
+    halves, wholes = (read_weights(tmp_path / name, network.options) for name in ("half.hdf5", "weights.hdf5"))
+    for name, whole in wholes.items():
+        assert halves[name].dtype == torch.float32
+        torch.testing.assert_close(halves[name], whole.half().float(), atol=0, rtol=0)
+
+
+def test_a_weight_that_half_precision_cannot_hold_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match="'char_embed' does not fit float16"):
+        write_weights(tmp_path / "w.hdf5", {"char_embed": torch.tensor([1e6])}, dtype="float16")
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,270 @@
+"""Pre-training as a whole: it learns, it goes on after a kill, and it says what is wrong with a request."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+from safetensors.torch import load_file
+
+from harness.cli import CONF
+from harness.config import resolved, typed_as
+from harness.encoders.weights import read_weights
+from harness.errors import ConfigError, HarnessError, WeightsError
+from harness.interrupts import Interrupted, Stop
+from harness.pretrain.config import PretrainConfig, check_ranges
+from harness.pretrain.loop import CHECKPOINT, HISTORY, Pretraining
+from harness.pretrain.run import RECORD, SOFTMAX, VOCABULARY, WEIGHTS, pretrain
+from tests.test_run import StopAfter
+
+SMALL = (
+    "tracking=none",
+    "model.vocabulary=30",
+    "model.options.char_cnn.filters=[[1,8],[2,8]]",
+    "model.options.lstm.dim=16",
+    "model.options.lstm.projection_dim=8",
+    "trainer.streams=8",
+    "trainer.window=5",
+    "trainer.negatives=12",
+    "trainer.lr=0.01",
+    "trainer.warmup_steps=2",
+    "trainer.max_steps=24",
+    "log_every=4",
+    "dev_every=8",
+    "checkpoint_every=5",
+    "threads=1",
+)
+
+
+@pytest.fixture
+def text(tmp_path: Path) -> Path:
+    """Write text in which each word decides the next two."""
+    generator = np.random.default_rng(0)
+    for name, count in (("train", 400), ("dev", 40)):
+        lines = []
+        for _ in range(count):
+            words = [int(generator.integers(20))]
+            while len(words) < 8:
+                words.append((words[-1] * 3 + 1 + int(generator.random() < 0.1)) % 20)
+            lines.append(" ".join(f"w{word}" for word in words) + "\n")
+        (tmp_path / f"{name}.txt").write_text("".join(lines))
+    return tmp_path
+
+
+def overrides(folder: Path, *more: str, out: str = "out") -> list[str]:
+    files = [f"data.train=[{folder}/train.txt]", f"data.dev=[{folder}/dev.txt]"]
+    return [*SMALL, *files, f"out={folder}/{out}", f"cache_dir={folder}/cache", *more]
+
+
+def config_of(folder: Path, *more: str, out: str = "out") -> PretrainConfig:
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        composed = compose("pretrain", overrides=overrides(folder, *more, out=out))
+    config = typed_as(PretrainConfig, resolved(composed))
+    check_ranges(config)
+    return config
+
+
+def train(folder: Path, *more: str, out: str = "out", stop: Stop | None = None) -> dict:
+    return pretrain(config_of(folder, *more, out=out), stop=stop or Stop())
+
+
+def history(folder: Path, out: str = "out") -> list[dict]:
+    return [json.loads(line) for line in (folder / out / HISTORY).read_text().splitlines()]
+
+
+def weights(folder: Path, out: str = "out") -> dict[str, torch.Tensor]:
+    from harness.encoders.options import read_options
+
+    return read_weights(folder / out / WEIGHTS, read_options(folder / out / "options.json"))
+
+
+def equal(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
+    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_it_learns_and_leaves_an_encoder(text: Path) -> None:
+    record = train(text, "trainer.max_steps=150", "dev_every=50", "trainer.warmup_steps=10")
+    names = {"history.jsonl", "options.json", RECORD, SOFTMAX, VOCABULARY, WEIGHTS}
+    assert {path.name for path in (text / "out").iterdir()} == names
+    rows = history(text)
+    assert rows[-1]["loss/forward"] < rows[0]["loss/forward"]
+    held_out = [row["dev/forward"] for row in rows if "dev/forward" in row]
+    assert held_out == sorted(held_out, reverse=True)
+    assert held_out[-1] < 10 < 21  # of 20 words and a sentence end
+    assert record["perplexity"]["after"]["forward"] == held_out[-1]
+    assert record["steps"] == 150
+    assert record["tokens_seen"] == 150 * 8 * 5
+    assert record["text"]["tokens"] == 400 * 8
+    options = json.loads((text / "out" / "options.json").read_text())
+    assert options["lstm"]["cell_clip"] is None
+    assert options["char_cnn"]["n_characters"] == 262
+
+
+def test_the_same_command_gives_the_same_weights_and_another_seed_others(text: Path) -> None:
+    for out, more in (("a", []), ("b", []), ("c", ["seed=2"])):
+        train(text, *more, out=out)
+    assert equal(weights(text, "a"), weights(text, "b"))
+    assert not equal(weights(text, "a"), weights(text, "c"))
+
+
+@pytest.mark.parametrize("more", [[], ["trainer.optimizer=adagrad", "model.dropout=0.1", "trainer.accumulate=2"]])
+def test_stopping_anywhere_changes_nothing(text: Path, more: list[str]) -> None:
+    train(text, *more, out="whole")
+    for looks in (1, 7, 17):
+        out = f"stopped-{looks}"
+        with pytest.raises(Interrupted):
+            train(text, *more, out=out, stop=StopAfter(looks))
+        assert (text / out / CHECKPOINT).exists()
+        train(text, *more, out=out)
+        assert history(text, out) == history(text, "whole")
+        assert equal(weights(text, out), weights(text, "whole"))
+        assert equal(load_file(text / out / SOFTMAX), load_file(text / "whole" / SOFTMAX))
+
+
+def test_a_training_that_crashes_between_checkpoints_goes_on_as_if_nothing_happened(
+    text: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train(text, out="whole")
+    update = Pretraining._update
+
+    def crash(self: Pretraining) -> list[float]:
+        if self.progress.step == 13:
+            raise KeyboardInterrupt
+        return update(self)
+
+    monkeypatch.setattr(Pretraining, "_update", crash)
+    with pytest.raises(KeyboardInterrupt):
+        train(text, out="crashed")
+    assert history(text, "crashed")[-1]["step"] == 12  # later than the checkpoint
+    monkeypatch.setattr(Pretraining, "_update", update)
+    train(text, out="crashed")
+    assert history(text, "crashed") == history(text, "whole")
+    assert equal(weights(text, "crashed"), weights(text, "whole"))
+
+
+@pytest.mark.slow
+def test_sigkill_in_mid_epoch_then_the_same_command(text: Path) -> None:
+    more = ["trainer.max_steps=400", "log_every=20", "dev_every=100", "checkpoint_every=7"]
+    train(text, *more, out="whole")
+    command = [sys.executable, "-m", "harness.pretrain", *overrides(text, *more, out="killed")]
+    kills = 0
+    while kills < 3:
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        checkpoint = text / "killed" / CHECKPOINT
+        stamp = checkpoint.stat().st_mtime_ns if checkpoint.exists() else 0
+        deadline = time.monotonic() + 60
+        while process.poll() is None and time.monotonic() < deadline:
+            if checkpoint.exists() and checkpoint.stat().st_mtime_ns > stamp:
+                break
+            time.sleep(0.005)
+        assert process.poll() is None, "it ended before it could be killed"
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        kills += 1
+    assert not (text / "killed" / RECORD).exists()
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    assert history(text, "killed") == history(text, "whole")
+    assert equal(weights(text, "killed"), weights(text, "whole"))
+
+
+def test_what_is_finished_is_not_trained_again(text: Path) -> None:
+    first = train(text)
+    stamp = (text / "out" / WEIGHTS).stat().st_mtime_ns
+    assert train(text) == first
+    assert (text / "out" / WEIGHTS).stat().st_mtime_ns == stamp
+    with pytest.raises(ConfigError, match="trained with other options or text"):
+        train(text, "seed=2")
+    assert train(text, "seed=2", "overwrite=true")["identity"] != first["identity"]
+
+
+def test_a_checkpoint_of_other_options_is_refused(text: Path) -> None:
+    with pytest.raises(Interrupted):
+        train(text, stop=StopAfter(3))
+    with pytest.raises(HarnessError, match="other options or other text"):
+        train(text, "trainer.lr=0.02")
+
+
+def test_fine_tuning_starts_from_what_was_exported(text: Path) -> None:
+    train(text, "trainer.max_steps=60", out="base")
+    record = train(text, f"init={text}/base", "trainer.max_steps=60", "trainer.schedule=constant", out="tuned")
+    before, after = record["perplexity"]["before"], record["perplexity"]["after"]
+    rows = [row for row in history(text, "base") if "dev/forward" in row]
+    assert before["forward"] == pytest.approx(rows[-1]["dev/forward"], rel=1e-6)
+    assert after["forward"] < before["forward"]
+    assert (text / "tuned" / VOCABULARY).read_text() == (text / "base" / VOCABULARY).read_text()
+
+
+def test_fine_tuning_without_a_softmax_learns_a_new_one(text: Path) -> None:
+    train(text, out="base")
+    for name in (SOFTMAX, VOCABULARY):
+        (text / "base" / name).unlink()
+    record = train(text, f"init={text}/base", out="tuned")
+    assert record["perplexity"]["after"]["forward"] < record["perplexity"]["before"]["forward"]
+
+
+def test_fine_tuning_says_what_is_missing(text: Path) -> None:
+    with pytest.raises(WeightsError, match="no such options file"):
+        train(text, f"init={text}/nowhere")
+    train(text, out="base")
+    (text / "base" / SOFTMAX).write_bytes(b"not this")
+    with pytest.raises(WeightsError, match="not this model's softmax"):
+        train(text, f"init={text}/base", out="tuned")
+
+
+def test_bfloat16_products_train(text: Path) -> None:
+    record = train(text, "trainer.precision=bfloat16", "trainer.max_steps=60")
+    assert record["perplexity"]["after"]["forward"] < 20
+
+
+def test_a_loss_that_is_no_number_ends_the_training(text: Path) -> None:
+    with pytest.raises(HarnessError, match=r"in step \d+; lower trainer.lr"):
+        train(text, "trainer.lr=1e30", "trainer.grad_norm=null", "trainer.warmup_steps=0", "trainer.max_steps=100")
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("trainer.streams=0", "trainer.streams is 0; expected a value from 1"),
+        ("trainer.optimizer=sgd", "trainer.optimizer is 'sgd'"),
+        ("model.dropout=1", "model.dropout is 1"),
+        ("model.options.lstm.dim=-1", "model.options: lstm.dim is -1"),
+        ("data.train=[]", "data.train is not given"),
+    ],
+)
+def test_a_bad_request_is_one_line(override: str, message: str, text: Path) -> None:
+    with pytest.raises(HarnessError, match=message.replace(".", r"\.")) as caught:
+        train(text, override)
+    assert "\n" not in str(caught.value)
+    assert caught.value.exit_status == 2
+
+
+@pytest.mark.slow
+def test_the_command_line(text: Path) -> None:
+    def command(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run([sys.executable, "-m", "harness.pretrain", *arguments], capture_output=True, text=True)
+
+    helped = command("--help")
+    assert helped.returncode == 0
+    assert "trainer.negatives=4096" in helped.stdout
+    assert "model=mini" in helped.stdout
+    done = command(*overrides(text, "tracking=wandb"))
+    assert done.returncode == 0, done.stderr
+    assert "held-out perplexity after" in done.stdout
+    assert f"encoder.weights={text}/out/weights.hdf5" in done.stdout
+    assert list((text / "out" / "wandb").glob("offline-run-*"))
+    for arguments, message in (
+        (["out=x", "trainer.lrr=1"], "trainer.lrr: there is no such option; did you mean 'trainer.lr'"),
+        ([], "out=..."),
+        (["model=tiny", "out=x"], "model=tiny: there is no such choice"),
+    ):
+        refused = command(*arguments)
+        assert refused.returncode == 2
+        (line,) = [line for line in refused.stderr.splitlines() if line.startswith("error:")]
+        assert message in line
