@@ -136,6 +136,20 @@ class StaticVectors:
                 vectors[position] = self._unknown(word)
         return torch.from_numpy(vectors), torch.from_numpy(found)
 
+    def neighbours(self, word: str, count: int) -> list[tuple[str, float]]:
+        """Return the words whose vectors are nearest to a word's, with their cosines, nearest first.
+
+        Empty where the word has no vector.
+        """
+        row = self._row(word)
+        if row < 0:
+            return []
+        norms = np.linalg.norm(self._vectors, axis=1)  # (words,)
+        cosines = self._vectors @ self._vectors[row] / np.maximum(norms * norms[row], 1e-12)  # (words,)
+        words = list(self._rows)
+        nearest_rows = [other for other in np.argsort(-cosines)[: count + 1].tolist() if other != row]
+        return [(words[other], float(cosines[other])) for other in nearest_rows[:count]]
+
     def coverage(self, counts: Mapping[str, int]) -> Coverage:
         """Return which part of a text has vectors; zero for an empty text.
 

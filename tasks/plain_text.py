@@ -2,7 +2,8 @@
 
     python -m tasks.plain_text squad train-v1.1.json.gz squad.txt.gz
 
-writes one paragraph of raw text a line, for ``python -m harness.pretrain text.tokenize=true``.
+writes one paragraph of raw text a line, for ``python -m harness.pretrain text.tokenize=true`` (``semcor``: one
+tokenised sentence a line).
 """
 
 import argparse
@@ -56,12 +57,20 @@ def wikitext(lines: Iterable[str]) -> Iterator[str]:
             yield re.sub(r" (['’](?:s|t|re|ve|ll|d|m)\b)", r"\1", text)
 
 
+def semcor(lines: Iterable[str]) -> Iterator[str]:
+    """Yield the sentences of SemCor's jsonl, tokenised; multiword tokens are taken apart."""
+    for line in lines:
+        words = " ".join(token[0] for token in json.loads(line)["tokens"])
+        yield words.replace("_", " ").replace("``", '"').replace("''", '"')
+
+
 FORMATS: dict[str, Callable[[Iterable[str]], Iterator[str]]] = {
     "squad": squad,
     "snli": snli,
     "conllu": conllu,
     "books": books,
     "wikitext": wikitext,
+    "semcor": semcor,
 }
 
 

@@ -75,7 +75,7 @@ def english() -> Any:
     try:
         import spacy
     except ModuleNotFoundError:
-        raise ConfigError("text.tokenize=true needs spaCy; pip install 'elmo-harness[text]'") from None
+        raise ConfigError("text.tokenize=true needs spaCy; pip install 'elmo-harness[pretrain]'") from None
     tokenizer = spacy.blank("en")
     tokenizer.add_pipe("sentencizer")
     tokenizer.tokenizer.add_special_case("<unk>", [{"ORTH": "<unk>"}])  # as some corpora mark rare words

@@ -72,5 +72,5 @@ def test_an_endless_paragraph_is_cut(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_tokenising_without_spacy_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "spacy", None)
     (tmp_path / "raw.txt").write_text("One.\n")
-    with pytest.raises(ConfigError, match=r"pip install 'elmo-harness\[text\]'"):
+    with pytest.raises(ConfigError, match=r"pip install 'elmo-harness\[pretrain\]'"):
         list(sentences(tmp_path / "raw.txt", tokenize=True))

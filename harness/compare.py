@@ -1,0 +1,161 @@
+"""``python -m harness.compare A B``: are two settings different, on the same examples and seeds?
+
+A and B are folders of runs, one a seed. The test is paired approximate randomisation: in each round, every
+example's predictions are swapped between the two with probability one half, in all seeds at once, and the
+difference of the mean scores is taken anew. The p-value is the share of rounds whose difference is at least as
+large as the one observed, that one counted in.
+
+Source: Noreen 1989, "Computer-Intensive Methods for Testing Hypotheses"; Yeh 2000 (COLING), section 3.
+"""
+
+import argparse
+import json
+import statistics
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from harness.config import build
+from harness.errors import DataFormatError, HarnessError
+from harness.protocols import Task
+from harness.records import RunRecord, read_record
+from harness.types import Example, Prediction
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run and its predictions on one split."""
+
+    record: RunRecord
+    gold: list[Example]
+    predictions: list[Prediction]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two settings over the seeds they share.
+
+    Attributes:
+        seeds: shared.
+        a, b: the score of each seed, as fractions.
+        p: two-sided, of paired approximate randomisation.
+    """
+
+    seeds: tuple[int, ...]
+    a: tuple[float, ...]
+    b: tuple[float, ...]
+    p: float
+
+    @property
+    def difference(self) -> float:
+        """Mean score of B less that of A."""
+        return statistics.mean(self.b) - statistics.mean(self.a)
+
+
+def read_run(folder: Path, split: str) -> Run:
+    """Read a finished run.
+
+    Raises:
+        DataFormatError: it is not finished, or holds no predictions on the split.
+    """
+    record = read_record(folder / "record.json")
+    if record.status != "ok":
+        raise DataFormatError(f"{folder}: the run is {record.status}; run it to its end")
+    rows = [json.loads(line) for line in (folder / "predictions.jsonl").read_text(encoding="utf-8").splitlines()]
+    rows = [row for row in rows if row["split"] == split]
+    if not rows:
+        raise DataFormatError(f"{folder}: no predictions on '{split}'")
+    gold = [
+        Example(id=row["id"], texts={name: tuple(text) for name, text in row["texts"].items()}, target=row["gold"])
+        for row in rows
+    ]
+    return Run(record, gold, [Prediction(id=row["id"], value=row["prediction"]) for row in rows])
+
+
+def compare(task: Task, a: Sequence[Run], b: Sequence[Run], *, rounds: int, seed: int) -> Comparison:
+    """Compare two settings on the seeds they share.
+
+    Args:
+        task: scores.
+        a, b: runs, one a seed.
+        rounds: of randomisation.
+        seed: of randomisation.
+
+    Raises:
+        DataFormatError: they share no seed, or their examples differ.
+    """
+    ours, theirs = ({run.record.seed: run for run in runs} for runs in (a, b))
+    seeds = sorted(ours.keys() & theirs.keys())
+    if not seeds:
+        raise DataFormatError("the two settings share no seed; run both with the same seeds")
+    gold = ours[seeds[0]].gold
+    for run in (*(ours[s] for s in seeds), *(theirs[s] for s in seeds)):
+        if [(e.id, e.target) for e in run.gold] != [(e.id, e.target) for e in gold]:
+            raise DataFormatError(f"{run.record.name}: other examples than those of {ours[seeds[0]].record.name}")
+
+    def scores(swapped: np.ndarray) -> tuple[list[float], list[float]]:
+        """Score each seed of both settings with some examples' predictions exchanged."""
+        columns: tuple[list[float], list[float]] = ([], [])
+        for s in seeds:
+            pairs = zip(ours[s].predictions, theirs[s].predictions, swapped, strict=True)
+            one, other = zip(*((y, x) if swap else (x, y) for x, y, swap in pairs), strict=True)
+            for column, predictions in zip(columns, (one, other), strict=True):
+                column.append(task.score(gold, predictions)[task.primary_metric])
+        return columns
+
+    as_they_are = scores(np.zeros(len(gold), dtype=bool))
+    observed = abs(np.mean(as_they_are[1]) - np.mean(as_they_are[0]))
+    generator = np.random.default_rng(seed)
+    extreme = 0
+    for _ in range(rounds):
+        one, other = scores(generator.random(len(gold)) < 0.5)
+        extreme += bool(abs(np.mean(other) - np.mean(one)) >= observed - 1e-12)
+    return Comparison(tuple(seeds), tuple(as_they_are[0]), tuple(as_they_are[1]), (extreme + 1) / (rounds + 1))
+
+
+def runs_of(patterns: Sequence[str], split: str) -> list[Run]:
+    """Read the runs whose folders match any of the patterns.
+
+    Raises:
+        DataFormatError: none does.
+    """
+    import glob
+
+    folders = sorted({Path(match).parent for p in patterns for match in glob.glob(f"{p}/record.json")})  # noqa: PTH207
+    if not folders:
+        raise DataFormatError(f"{' '.join(patterns)}: no run's folder; give folders (or globs in quotes)")
+    return [read_run(folder, split) for folder in folders]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; return its exit status."""
+    parser = argparse.ArgumentParser(prog="python -m harness.compare", description=__doc__.split("\n")[0].split(": ")[1])
+    parser.add_argument("a", help="folders of the runs of one setting: a glob, in quotes")
+    parser.add_argument("b", help="and of the other")
+    parser.add_argument("--split", default="test", choices=("dev", "test"))
+    parser.add_argument("--rounds", type=int, default=1000, help="of randomisation; default: 1000")
+    parser.add_argument("--seed", type=int, default=0, help="of randomisation; default: 0")
+    chosen = parser.parse_args(arguments)
+    try:
+        a, b = (runs_of([pattern], chosen.split) for pattern in (chosen.a, chosen.b))
+        config = a[0].record.config
+        task = build(config["task"], where="task", prefixes=config.get("plugins", ()))
+        result = compare(task, a, b, rounds=chosen.rounds, seed=chosen.seed)
+    except HarnessError as error:
+        print(f"error: {error}", file=sys.stderr)  # noqa: T201
+        return error.exit_status
+    for label, scores in (("A", result.a), ("B", result.b)):
+        told = " ".join(f"{100 * score:.2f}" for score in scores)
+        print(f"{label}: mean {100 * statistics.mean(scores):.2f}; seeds {told}")  # noqa: T201
+    print(  # noqa: T201
+        f"B - A: {100 * result.difference:+.2f} {task.primary_metric} on {chosen.split}, {len(result.seeds)} seeds, "
+        f"p = {result.p:.4f} (paired approximate randomisation over examples, {chosen.rounds} rounds)"
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

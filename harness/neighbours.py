@@ -1,0 +1,152 @@
+"""``python -m harness.neighbours WORD``: what is near a word, with and without its context.
+
+Static vectors have one neighbourhood a word. A contextual encoder has one an occurrence: for each given context,
+the sentences of a text are listed in which the same word is nearest to it.
+
+Source: Peters et al. 2018, section 5.3 and Table 4.
+"""
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from harness.config import HarnessConfig, build, typed
+from harness.embeddings import StaticVectors
+from harness.environment import device_of
+from harness.errors import ConfigError, DataFormatError, HarnessError
+from harness.protocols import Encoder
+from harness.types import Sentence
+
+
+def read_occurrences(path: Path, word: str) -> list[Sentence]:
+    """Return the different sentences of a text, one tokenised sentence a line, that hold a word.
+
+    Raises:
+        DataFormatError: the file cannot be read, or the word is not in it.
+    """
+    from harness.pretrain.text import sentences
+
+    if not path.is_file():
+        raise DataFormatError(f"{path}: no such file; give --text a file of tokenised sentences, one a line")
+    found = list(dict.fromkeys(tuple(words) for words in sentences(path, tokenize=False) if word in words))
+    if not found:
+        raise DataFormatError(f"{path}: no sentence holds '{word}'; choose another word or text")
+    return found
+
+
+def vectors_of(encoder: Encoder, sentences: Sequence[Sentence], word: str, *, layer: int) -> Tensor:
+    """Return one layer's vector of a word at its first place in each sentence, (sentences, dim)."""
+    vectors = torch.empty(len(sentences), encoder.dim)
+    for index, layers in encoder.encode(sentences):
+        vectors[index] = layers[layer, sentences[index].index(word)]
+    return vectors
+
+
+def nearest_sentences(query: Tensor, vectors: Tensor, count: int) -> list[tuple[int, float]]:
+    """Return the rows nearest to a query by cosine, (dim,) against (sentences, dim), nearest first."""
+    cosines = F.cosine_similarity(vectors, query[None], dim=1)  # (sentences,)
+    best = cosines.topk(min(count, len(vectors)))
+    return list(zip(best.indices.tolist(), best.values.tolist(), strict=True))
+
+
+def lines_of(
+    word: str,
+    *,
+    contexts: Sequence[Sentence],
+    sentences: Sequence[Sentence],
+    encoder: Encoder,
+    static: StaticVectors | None,
+    layer: int,
+    count: int,
+) -> Iterator[str]:
+    """Yield what the command prints.
+
+    Raises:
+        ConfigError: a context does not hold the word, or there is no such layer.
+    """
+    for context in contexts:
+        if word not in context:
+            raise ConfigError(f"--context '{' '.join(context)}' does not hold '{word}' as a token of its own")
+    if not -encoder.num_layers <= layer < encoder.num_layers:
+        raise ConfigError(f"--layer is {layer}; {encoder.name} has layers 0 to {encoder.num_layers - 1}")
+    if static is not None:
+        near = ", ".join(other for other, _ in static.neighbours(word, count)) or "(it has no vector)"
+        yield f"{static.name}: {word}\n  {near}"
+    vectors = vectors_of(encoder, sentences, word, layer=layer)
+    queries = vectors_of(encoder, contexts, word, layer=layer)
+    for context, query in zip(contexts, queries, strict=True):
+        yield f"\n{encoder.name}, layer {layer % encoder.num_layers}: {_marked(context, word)}"
+        others = [row for row in nearest_sentences(query, vectors, count + 1) if sentences[row[0]] != context]
+        for row, cosine in others[:count]:
+            yield f"  {cosine:.3f}  {_marked(sentences[row], word)}"
+
+
+def _marked(sentence: Sentence, word: str) -> str:
+    """Return a sentence with the word's first place marked."""
+    place = sentence.index(word)
+    return " ".join(f"[{token}]" if i == place else token for i, token in enumerate(sentence))
+
+
+def compose_config(overrides: Sequence[str]) -> HarnessConfig:
+    """Compose the harness's config outside a run.
+
+    Raises:
+        ConfigError: an override is wrong.
+    """
+    from hydra import compose, initialize_config_dir
+    from hydra.errors import HydraException
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    from harness.cli import CONF, explain, user_cache
+
+    OmegaConf.register_new_resolver("user_cache", user_cache, replace=True)
+    try:
+        with initialize_config_dir(str(CONF), version_base="1.3"):
+            return typed(compose("config", overrides=list(overrides)))
+    except (HydraException, OmegaConfBaseException) as error:
+        raise ConfigError(explain(error, CONF)) from None
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; return its exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m harness.neighbours",
+        description="What is near a word: by static vectors, and in a context by a frozen encoder.",
+        epilog="Further arguments choose vectors and encoder, as in python -m harness: encoder=elmo_small embedding=none",
+    )
+    parser.add_argument("word", help="as it is written in text and contexts")
+    parser.add_argument("--text", type=Path, required=True, help="tokenised sentences, one a line, plain or .gz")
+    parser.add_argument("--context", action="append", required=True, help="a tokenised sentence that holds the word")
+    parser.add_argument("--layer", type=int, default=-1, help="of the encoder, 0 being context-free; default: the top")
+    parser.add_argument("--count", type=int, default=5, help="neighbours to show; default: 5")
+    chosen, overrides = parser.parse_known_args(arguments)
+    try:
+        config = compose_config(overrides)
+        encoder = build(config.encoder, where="encoder", offered={"device": device_of(config.device)})
+        if encoder is None:
+            raise ConfigError("encoder is none: there is no context to look at; choose one with encoder=NAME")
+        static = build(config.embedding, where="embedding")
+        for line in lines_of(
+            chosen.word,
+            contexts=[tuple(context.split()) for context in chosen.context],
+            sentences=read_occurrences(chosen.text, chosen.word),
+            encoder=encoder,
+            static=static,
+            layer=chosen.layer,
+            count=chosen.count,
+        ):
+            print(line)  # noqa: T201
+    except HarnessError as error:
+        print(f"error: {error}", file=sys.stderr)  # noqa: T201
+        return error.exit_status
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
