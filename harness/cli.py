@@ -5,17 +5,15 @@
 
 import logging
 import os
-import re
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from io import TextIOWrapper
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
-from harness.errors import HarnessError, nearest
-
-CONF = Path(__file__).resolve().parents[1] / "conf"
+from harness.composing import CONF, bad_request, explain, flags_first, register_resolvers
+from harness.errors import HarnessError
 
 log = logging.getLogger(__name__)
 
@@ -81,14 +79,14 @@ def _compose_and_run(argv: list[str]) -> list[Outcome]:
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises its errors, and they are put into one line here
     import hydra
     from hydra.errors import HydraException
-    from omegaconf import DictConfig, OmegaConf
+    from omegaconf import DictConfig
     from omegaconf.errors import OmegaConfBaseException
     from yaml import YAMLError
 
     from harness.console import configure_logging
 
     configure_logging()
-    OmegaConf.register_new_resolver("user_cache", user_cache, replace=True)
+    register_resolvers()
     outcomes: list[Outcome] = []
 
     def job(config: DictConfig) -> None:
@@ -104,12 +102,6 @@ def _compose_and_run(argv: list[str]) -> list[Outcome]:
     except OSError as error:
         bad_request(_one_line(error))
     return outcomes
-
-
-def flags_first(argv: list[str]) -> list[str]:
-    """Put flags before overrides: Hydra's parser takes overrides in one piece only."""
-    overrides = [a for a in argv if not a.startswith("-") and ("=" in a or a.startswith("~"))]
-    return [a for a in argv if a not in overrides] + overrides
 
 
 def _skipped() -> Outcome:
@@ -192,69 +184,3 @@ def _write_sweep_table(outcomes: Sequence[Outcome]) -> None:
 
 def _one_line(error: OSError) -> str:
     return f"{error.filename}: {error.strerror}" if error.filename else " ".join(str(error).split())
-
-
-def explain(error: Exception, conf: Path) -> str:
-    """Put an error of Hydra or OmegaConf into one line: what, where, the fix.
-
-    Args:
-        error: what was raised while composing.
-        conf: the folder of config groups.
-    """
-    text = str(error)
-    if match := re.search(r"Could not find '(\w+)/([^']+)'", text):
-        group, choice = match.groups()
-        choices = [
-            path.relative_to(conf / group).with_suffix("").as_posix() for path in (conf / group).glob("**/*.yaml")
-        ]
-        if choices:
-            return f"{group}={choice}: there is no such choice{nearest(choice, choices)}"
-    if match := re.search(r"Key '([^']+)' is not in struct\s+full_key: (\S+)", text):
-        return _no_such_option(match.group(2), conf)
-    if match := re.search(r"Could not override '([^']+)'. No match in the defaults list", text):
-        groups = [path.name for path in conf.iterdir() if path.is_dir()]
-        return f"{match.group(1)}: there is no such group{nearest(match.group(1), groups)}"
-    if match := re.search(r"Could not override '([^']+)'", text):
-        return _no_such_option(match.group(1), conf)
-    return " ".join(text.split())
-
-
-def _no_such_option(key: str, conf: Path) -> str:
-    known = _known_keys(conf)
-    hint = "; it belongs to another choice of its group" if key in known else nearest(key, known)
-    return f"{key}: there is no such option{hint} (--cfg job shows all there are)"
-
-
-def _known_keys(conf: Path) -> set[str]:
-    """Return every dotted key of every config file."""
-    from omegaconf import DictConfig, OmegaConf
-
-    keys: set[str] = set()
-
-    def walk(node: DictConfig, prefix: str) -> None:
-        for key in node:
-            name = f"{prefix}{key!s}"
-            keys.add(name)
-            child = node._get_node(key)
-            if isinstance(child, DictConfig) and not child._is_none() and not child._is_interpolation():
-                walk(child, f"{name}.")
-
-    for path in conf.glob("**/*.yaml"):
-        node = OmegaConf.load(path)
-        whole = path.parent == conf or "@package _global_" in path.read_text(encoding="utf-8")
-        if isinstance(node, DictConfig):
-            walk(node, "" if whole else f"{path.parent.relative_to(conf).as_posix().replace('/', '.')}.")
-    return {key for key in keys if not key.startswith(("defaults", "hydra"))}
-
-
-def bad_request(message: str) -> NoReturn:
-    """Say what is wrong with the request, and exit."""
-    print(f"error: {message}", file=sys.stderr)  # noqa: T201
-    sys.exit(2)
-
-
-def user_cache() -> str:
-    """Return the user's cache folder for this project."""
-    from platformdirs import user_cache_dir
-
-    return user_cache_dir("elmo-harness", appauthor=False)

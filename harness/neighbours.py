@@ -15,7 +15,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from harness.config import HarnessConfig, build, typed
+from harness.composing import compose_values
+from harness.config import build, typed
 from harness.embeddings import StaticVectors
 from harness.environment import device_of
 from harness.errors import ConfigError, DataFormatError, HarnessError
@@ -92,27 +93,6 @@ def _marked(sentence: Sentence, word: str) -> str:
     return " ".join(f"[{token}]" if i == place else token for i, token in enumerate(sentence))
 
 
-def compose_config(overrides: Sequence[str]) -> HarnessConfig:
-    """Compose the harness's config outside a run.
-
-    Raises:
-        ConfigError: an override is wrong.
-    """
-    from hydra import compose, initialize_config_dir
-    from hydra.errors import HydraException
-    from omegaconf import OmegaConf
-    from omegaconf.errors import OmegaConfBaseException
-
-    from harness.cli import CONF, explain, user_cache
-
-    OmegaConf.register_new_resolver("user_cache", user_cache, replace=True)
-    try:
-        with initialize_config_dir(str(CONF), version_base="1.3"):
-            return typed(compose("config", overrides=list(overrides)))
-    except (HydraException, OmegaConfBaseException) as error:
-        raise ConfigError(explain(error, CONF)) from None
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit status."""
     parser = argparse.ArgumentParser(
@@ -127,7 +107,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--count", type=int, default=5, help="neighbours to show; default: 5")
     chosen, overrides = parser.parse_known_args(arguments)
     try:
-        config = compose_config(overrides)
+        config = typed(compose_values("config", overrides))
         encoder = build(config.encoder, where="encoder", offered={"device": device_of(config.device)})
         if encoder is None:
             raise ConfigError("encoder is none: there is no context to look at; choose one with encoder=NAME")

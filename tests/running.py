@@ -6,7 +6,7 @@ from typing import Any
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from harness.cli import CONF
+from harness.composing import CONF, register_resolvers
 from harness.config import HarnessConfig, typed
 from harness.interrupts import Stop
 from harness.records import RunRecord
@@ -15,6 +15,8 @@ from harness.run import run
 SMALL = (
     "tracking=none",
     "threads=1",
+    "encoder=random",
+    "embedding=none",
     "data.fraction=0.1",
     "task.head.hidden_dim=16",
     "task.head.num_layers=1",
@@ -28,6 +30,7 @@ SMALL = (
 
 def config_of(folder: Path, *overrides: str) -> HarnessConfig:
     """Compose a config whose results and cache lie below ``folder``."""
+    register_resolvers()
     OmegaConf.register_new_resolver("user_cache", lambda: str(folder / "cache"), replace=True)
     with initialize_config_dir(str(CONF), version_base="1.3"):
         composed = compose("config", overrides=[*overrides, f"results_dir={folder}/results"])

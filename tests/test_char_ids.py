@@ -2,8 +2,9 @@
 
 import pytest
 import torch
+from torch.nn import functional as F
 
-from harness.encoders.char_ids import char_ids
+from harness.encoders.char_ids import char_ids, without_padding
 
 BEGIN, END, PAD = 259, 260, 261  # of a word; raw ids 258, 259, 260
 
@@ -102,3 +103,20 @@ def test_a_word_has_the_same_ids_among_others() -> None:
 
 def test_no_words_are_no_rows() -> None:
     assert char_ids([]).shape == (0, 50)
+
+
+@pytest.mark.parametrize("widest", [1, 3, 7])
+def test_leaving_out_padding_changes_no_maximum(widest: int) -> None:
+    words = ["a", "word", "x" * 9, "", "é"]
+    whole = char_ids(words)
+    cut = without_padding(whole, widest=widest)
+    assert cut.shape[1] == 11 + widest  # nine letters, the two marks of a word, and one window of padding
+    table = torch.randn(262, 4, generator=torch.Generator().manual_seed(0))
+    weight = torch.randn(5, 4, widest, generator=torch.Generator().manual_seed(1))
+    pooled = [F.conv1d(table[ids].transpose(1, 2), weight).amax(dim=2) for ids in (whole, cut)]
+    torch.testing.assert_close(pooled[0], pooled[1])
+
+
+def test_words_that_fill_every_slot_are_left_as_they_are() -> None:
+    whole = char_ids(["x" * 60, "a"])
+    assert torch.equal(without_padding(whole, widest=7), whole)

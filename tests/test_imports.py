@@ -9,7 +9,7 @@ ROOT = Path(__file__).resolve().parents[1]
 FLOORS = [
     {"types", "errors", "files", "console", "interrupts", "download"},
     {"protocols"},
-    {"config"},
+    {"config", "composing"},
     {"blobs", "nn", "encoders", "embeddings", "mixing", "cache", "batching"},
     {"features"},
     {"model", "records", "tracking", "environment"},
@@ -18,7 +18,7 @@ FLOORS = [
     {"plan"},
     {"run", "report"},
     {"summary", "help"},
-    {"cli"},
+    {"cli", "compare", "neighbours", "pretrain"},
     {"__main__"},
 ]
 
@@ -61,7 +61,7 @@ def test_the_engine_imports_no_task_and_names_none() -> None:
 def test_heavy_packages_are_imported_where_they_are_used() -> None:
     """So that the help, and what is wrong with a request, come at once."""
     heavy = {"torch", "numpy", "datasets", "wandb", "seqeval", "sklearn", "scipy", "pydantic"}
-    for name in ("cli", "help", "errors", "__main__", "console"):
+    for name in ("cli", "help", "errors", "__main__", "console", "composing"):
         tree = ast.parse((ROOT / "harness" / f"{name}.py").read_text(encoding="utf-8"))
         top = {
             alias.split(".")[0]

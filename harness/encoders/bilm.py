@@ -11,7 +11,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from harness.encoders.char_ids import PADDING_ID
 from harness.encoders.options import NUM_CHARACTERS, BiLmOptions, lstm_cell_name
 
 _BLOCK = 1024  # positions whose input products are computed at once: bounds memory on long sentences
@@ -80,7 +79,6 @@ class CharCnn(nn.Module):
 
         In-word padding is an ordinary character here: it takes part in the convolutions.
         """
-        char_ids = self._cut(char_ids)  # (words, chars), fewer of them
         table = F.pad(self.char_embed, (0, 0, 1, 0))  # (262, char_dim): row 0, the mask id, is zero
         chars = F.embedding(char_ids, table).transpose(1, 2)  # (words, char_dim, chars)
         activation = torch.relu if self.options.activation == "relu" else torch.tanh
@@ -97,15 +95,6 @@ class CharCnn(nn.Module):
         if self.options.projects_words:
             words = words @ self.proj_weight + self.proj_bias  # (words, projection_dim)
         return words
-
-    def _cut(self, char_ids: Tensor) -> Tensor:
-        """Leave out slots that are padding in every word, but for the width of the widest filter.
-
-        Windows that lie in padding are all alike, so that the maximum over them needs only one.
-        """
-        used = (char_ids != PADDING_ID).any(dim=0).nonzero()  # (slots, 1)
-        longest = int(used[-1]) + 1 if len(used) else 0
-        return char_ids[:, : longest + max(width for width, _ in self.options.filters)]
 
 
 class ProjectedLstm(nn.Module):

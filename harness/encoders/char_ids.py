@@ -13,7 +13,6 @@ BOS, EOS = "<S>", "</S>"  # these two strings stand for the sentence boundaries
 
 # Raw ids: 0-255 are UTF-8 bytes. Every id is stored plus one, so that 0 is left for a masked token.
 _BEGIN_SENTENCE, _END_SENTENCE, _BEGIN_WORD, _END_WORD, _PADDING = 256, 257, 258, 259, 260
-PADDING_ID = _PADDING + 1  # as it is returned
 
 
 def char_ids(words: Sequence[str], *, max_chars: int = 50) -> Tensor:
@@ -36,6 +35,20 @@ def char_ids(words: Sequence[str], *, max_chars: int = 50) -> Tensor:
         row[1 : len(content) + 1] = content
         row[len(content) + 1] = _END_WORD
     return torch.from_numpy(ids + 1)
+
+
+def without_padding(ids: Tensor, *, widest: int) -> Tensor:
+    """Leave out slots that are padding in every word, but for the width of the widest filter.
+
+    Windows that lie in padding are all alike, so that a maximum over windows needs only one of them.
+
+    Args:
+        ids: int64 (words, chars).
+        widest: of the filters that will be moved over them.
+    """
+    used = (ids != _PADDING + 1).any(dim=0).nonzero()  # (slots, 1)
+    longest = int(used[-1]) + 1 if len(used) else 0
+    return ids[:, : longest + widest]
 
 
 def _content(word: str) -> list[int]:

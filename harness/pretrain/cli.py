@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from harness.cli import CONF, bad_request, explain, flags_first, user_cache
+from harness.composing import CONF, bad_request, explain, flags_first, register_resolvers
 from harness.errors import HarnessError
 
 log = logging.getLogger(__name__)
@@ -38,14 +38,14 @@ def _compose_and_run(argv: list[str]) -> int:
     os.environ["HYDRA_FULL_ERROR"] = "1"
     import hydra
     from hydra.errors import HydraException
-    from omegaconf import DictConfig, OmegaConf
+    from omegaconf import DictConfig
     from omegaconf.errors import OmegaConfBaseException
     from yaml import YAMLError
 
     from harness.console import configure_logging
 
     configure_logging()
-    OmegaConf.register_new_resolver("user_cache", user_cache, replace=True)
+    register_resolvers()
     statuses: list[int] = []
 
     def job(config: DictConfig) -> None:

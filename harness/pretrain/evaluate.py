@@ -14,6 +14,7 @@ import numpy as np
 
 from harness.encoders.options import read_options
 from harness.encoders.weights import read_weights
+from harness.composing import user_cache
 from harness.errors import HarnessError
 from harness.pretrain.corpus import BOS_TYPE, EOS_TYPE, Corpus, open_corpus
 from harness.pretrain.network import PretrainingNetwork
@@ -141,8 +142,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _measure(chosen: argparse.Namespace) -> list[Row]:
-    from harness.cli import user_cache
-
     cache_dir = chosen.cache_dir or Path(user_cache())
     network, vocabulary = read_network(chosen.folder)
     tests = {}

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from harness.encoders.bilm import BiLm, LstmState, ProjectedLstm, official_names
-from harness.encoders.char_ids import char_ids
+from harness.encoders.char_ids import char_ids, without_padding
 from harness.encoders.options import BiLmOptions
 from harness.pretrain.lstm import run_window
 from harness.pretrain.softmax import Negatives, WordSoftmax
@@ -74,7 +74,10 @@ class PretrainingNetwork(nn.Module):
 
     def contextual(self, batch: Batch, state: WindowState) -> tuple[Tensor, WindowState]:
         """Return the top layer, (directions, steps, streams, projection_dim), and the state after the window."""
-        parts = [self.bilm.char_cnn(part) for part in batch.char_ids.split(_TYPES_AT_ONCE)]
+        widest = max(width for width, _ in self.options.filters)
+        parts = [
+            self.bilm.char_cnn(without_padding(part, widest=widest)) for part in batch.char_ids.split(_TYPES_AT_ONCE)
+        ]
         words = torch.cat(parts).to(self.softmax.weight.dtype)  # (types, projection_dim)
         vectors = F.embedding(batch.inputs, words)  # (directions, steps, streams, projection_dim)
         after: list[LstmState] = []

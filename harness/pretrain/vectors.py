@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.console import configure_logging, human_bytes
+from harness.composing import user_cache
 from harness.errors import ConfigError, HarnessError
 from harness.files import replacing
 from harness.pretrain.corpus import Corpus, open_corpus
@@ -84,6 +85,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--cache-dir", type=Path, default=None, help="where tokenised text is kept")
     chosen = parser.parse_args(arguments)
     configure_logging()
+    logging.getLogger("gensim").setLevel(logging.WARNING)
     try:
         _run(chosen)
     except HarnessError as error:
@@ -93,8 +95,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(chosen: Any) -> None:
-    from harness.cli import user_cache
-
     paths = files_of(chosen.train, option="train")
     corpus = open_corpus(paths, tokenize=chosen.tokenize, cache_dir=chosen.cache_dir or Path(user_cache()))
     words, vectors = train(corpus, dim=chosen.dim, words=chosen.words, epochs=chosen.epochs, seed=chosen.seed)

@@ -11,10 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hydra import compose, initialize_config_dir
 from safetensors.torch import load_file
 
-from harness.cli import CONF
+from harness.composing import compose_values
 from harness.config import resolved, typed_as
 from harness.encoders.weights import read_weights
 from harness.errors import ConfigError, HarnessError, WeightsError
@@ -64,9 +63,7 @@ def overrides(folder: Path, *more: str, out: str = "out") -> list[str]:
 
 
 def config_of(folder: Path, *more: str, out: str = "out") -> PretrainConfig:
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        composed = compose("pretrain", overrides=overrides(folder, *more, out=out))
-    config = typed_as(PretrainConfig, resolved(composed))
+    config = typed_as(PretrainConfig, resolved(compose_values("pretrain", overrides(folder, *more, out=out))))
     check_ranges(config)
     return config
 

@@ -1,0 +1,110 @@
+"""Composing a config: where the files are, what their interpolations mean, and Hydra's errors in one line."""
+
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from harness.errors import ConfigError, nearest
+
+CONF = Path(__file__).resolve().parents[1] / "conf"
+ASSETS = Path(__file__).resolve().parent / "assets"
+
+
+def register_resolvers() -> None:
+    """Give ``${user_cache:}`` and ``${asset:NAME}`` their meaning; idempotent."""
+    from omegaconf import OmegaConf
+
+    OmegaConf.register_new_resolver("user_cache", user_cache, replace=True)
+    OmegaConf.register_new_resolver("asset", lambda name: str(ASSETS / name), replace=True)
+
+
+def compose_values(root: str, overrides: Sequence[str]) -> Any:
+    """Compose a config outside a run, from its root file and overrides.
+
+    Raises:
+        ConfigError: an override is wrong.
+    """
+    from hydra import compose, initialize_config_dir
+    from hydra.errors import HydraException
+    from omegaconf.errors import OmegaConfBaseException
+
+    register_resolvers()
+    try:
+        with initialize_config_dir(str(CONF), version_base="1.3"):
+            return compose(root, overrides=list(overrides))
+    except (HydraException, OmegaConfBaseException) as error:
+        raise ConfigError(explain(error, CONF)) from None
+
+
+def flags_first(argv: list[str]) -> list[str]:
+    """Put flags before overrides: Hydra's parser takes overrides in one piece only."""
+    overrides = [a for a in argv if not a.startswith("-") and ("=" in a or a.startswith("~"))]
+    return [a for a in argv if a not in overrides] + overrides
+
+
+def explain(error: Exception, conf: Path) -> str:
+    """Put an error of Hydra or OmegaConf into one line: what, where, the fix.
+
+    Args:
+        error: what was raised while composing.
+        conf: the folder of config groups.
+    """
+    text = str(error)
+    if match := re.search(r"Could not find '(\w+)/([^']+)'", text):
+        group, choice = match.groups()
+        choices = [
+            path.relative_to(conf / group).with_suffix("").as_posix() for path in (conf / group).glob("**/*.yaml")
+        ]
+        if choices:
+            return f"{group}={choice}: there is no such choice{nearest(choice, choices)}"
+    if match := re.search(r"Key '([^']+)' is not in struct\s+full_key: (\S+)", text):
+        return _no_such_option(match.group(2), conf)
+    if match := re.search(r"Could not override '([^']+)'. No match in the defaults list", text):
+        groups = [path.name for path in conf.iterdir() if path.is_dir()]
+        return f"{match.group(1)}: there is no such group{nearest(match.group(1), groups)}"
+    if match := re.search(r"Could not override '([^']+)'", text):
+        return _no_such_option(match.group(1), conf)
+    return " ".join(text.split())
+
+
+def _no_such_option(key: str, conf: Path) -> str:
+    known = _known_keys(conf)
+    hint = "; it belongs to another choice of its group" if key in known else nearest(key, known)
+    return f"{key}: there is no such option{hint} (--cfg job shows all there are)"
+
+
+def _known_keys(conf: Path) -> set[str]:
+    """Return every dotted key of every config file."""
+    from omegaconf import DictConfig, OmegaConf
+
+    keys: set[str] = set()
+
+    def walk(node: DictConfig, prefix: str) -> None:
+        for key in node:
+            name = f"{prefix}{key!s}"
+            keys.add(name)
+            child = node._get_node(key)
+            if isinstance(child, DictConfig) and not child._is_none() and not child._is_interpolation():
+                walk(child, f"{name}.")
+
+    for path in conf.glob("**/*.yaml"):
+        node = OmegaConf.load(path)
+        whole = path.parent == conf or "@package _global_" in path.read_text(encoding="utf-8")
+        if isinstance(node, DictConfig):
+            walk(node, "" if whole else f"{path.parent.relative_to(conf).as_posix().replace('/', '.')}.")
+    return {key for key in keys if not key.startswith(("defaults", "hydra"))}
+
+
+def bad_request(message: str) -> NoReturn:
+    """Say what is wrong with the request, and exit."""
+    print(f"error: {message}", file=sys.stderr)  # noqa: T201
+    sys.exit(2)
+
+
+def user_cache() -> str:
+    """Return the user's cache folder for this project."""
+    from platformdirs import user_cache_dir
+
+    return user_cache_dir("elmo-harness", appauthor=False)
