@@ -132,7 +132,9 @@ def runs_of(patterns: Sequence[str], split: str) -> list[Run]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit status."""
-    parser = argparse.ArgumentParser(prog="python -m harness.compare", description=__doc__.split("\n")[0].split(": ")[1])
+    parser = argparse.ArgumentParser(
+        prog="python -m harness.compare", description=__doc__.split("\n")[0].split(": ")[1]
+    )
     parser.add_argument("a", help="folders of the runs of one setting: a glob, in quotes")
     parser.add_argument("b", help="and of the other")
     parser.add_argument("--split", default="test", choices=("dev", "test"))

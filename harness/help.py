@@ -16,9 +16,7 @@ examples:
 """
 
 
-def help_text(
-    conf: Path, *, root: str = "config", usage: str = _USAGE, command: str = "python -m harness"
-) -> str:
+def help_text(conf: Path, *, root: str = "config", usage: str = _USAGE, command: str = "python -m harness") -> str:
     """Return the help: every group with its choices, every option of the engine with its default.
 
     Args:

@@ -98,7 +98,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m harness.neighbours",
         description="What is near a word: by static vectors, and in a context by a frozen encoder.",
-        epilog="Further arguments choose vectors and encoder, as in python -m harness: encoder=elmo_small embedding=none",
+        epilog="Further arguments are those of python -m harness: encoder=elmo_small embedding=none",
     )
     parser.add_argument("word", help="as it is written in text and contexts")
     parser.add_argument("--text", type=Path, required=True, help="tokenised sentences, one a line, plain or .gz")

@@ -92,7 +92,11 @@ def write_plain_text(source: Path, target: Path, *, form: str, keep: Callable[[s
     count = 0
     opened = gzip.open if source.suffix == ".gz" else open
     try:
-        with replacing(target) as temporary, opened(source, "rt", encoding="utf-8") as lines, temporary.open("wb") as raw:
+        with (
+            replacing(target) as temporary,
+            opened(source, "rt", encoding="utf-8") as lines,
+            temporary.open("wb") as raw,
+        ):
             out: Any = gzip.GzipFile("", "wb", fileobj=raw, mtime=0) if target.suffix == ".gz" else raw
             for paragraph in FORMATS[form](line for line in lines if keep(line)):
                 words = paragraph.split()

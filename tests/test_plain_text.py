@@ -48,7 +48,10 @@ def test_each_form_gives_its_text(form: str, suffix: str, tmp_path: Path) -> Non
 
 def test_a_book_can_be_held_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "books").write_text(CASES["books"][0])
-    for option, expected in (("--without", ["One line.", "Another line."]), ("--only", ["Hard wrapped line.", "Next paragraph."])):
+    for option, expected in (
+        ("--without", ["One line.", "Another line."]),
+        ("--only", ["Hard wrapped line.", "Next paragraph."]),
+    ):
         assert main(["books", str(tmp_path / "books"), str(tmp_path / "out"), option, "a"]) == 0
         assert (tmp_path / "out").read_text().splitlines() == expected
     assert "2 paragraphs" in capsys.readouterr().out

@@ -12,9 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
+from harness.composing import user_cache
+from harness.encoders.elmo import StatePolicy
 from harness.encoders.options import read_options
 from harness.encoders.weights import read_weights
-from harness.composing import user_cache
 from harness.errors import HarnessError
 from harness.pretrain.corpus import BOS_TYPE, EOS_TYPE, Corpus, open_corpus
 from harness.pretrain.network import PretrainingNetwork
@@ -26,7 +27,7 @@ from harness.pretrain.vocabulary import Vocabulary
 from harness.types import Sentence
 
 _BOS, _EOS = 0, 1  # rows of the boundaries in a vocabulary
-_STATES = ("zeros", "warm", "carry")
+_STATES: tuple[StatePolicy, ...] = ("zeros", "warm", "carry")
 
 
 @dataclass(frozen=True)
@@ -60,15 +61,16 @@ def rows_of_counts(train: Corpus, tests: dict[str, Corpus], vocabulary: Vocabula
     unknown = {name: _unknown(test, vocabulary) for name, test in tests.items()}
     for model in (Unigram, KneserNeyTrigram):
         means: dict[str, list[float]] = {name: [] for name in tests}
-        for backward in (False, True):
-            begin = _EOS if backward else _BOS
-            trained = model(_tokens(train, vocabulary, backward=backward), size=len(vocabulary), begin=begin)
+        for reverse in (False, True):
+            begin = _EOS if reverse else _BOS
+            trained = model(_tokens(train, vocabulary, backward=reverse), size=len(vocabulary), begin=begin)
             for name, test in tests.items():
-                logs = trained.log_probabilities(_tokens(test, vocabulary, backward=backward))
+                logs = trained.log_probabilities(_tokens(test, vocabulary, backward=reverse))
                 means[name].append(float(np.exp(-logs.mean())))
         label = "unigram" if model is Unigram else "Kneser-Ney trigram"
         for name, test in tests.items():
-            yield Row(name, label, *means[name], tokens=test.num_tokens + len(test), unknown=unknown[name])
+            forward, backward = means[name]
+            yield Row(name, label, forward, backward, test.num_tokens + len(test), unknown[name])
 
 
 def rows_of_bilm(network: PretrainingNetwork, tests: dict[str, Corpus], vocabulary: Vocabulary) -> Iterator[Row]:

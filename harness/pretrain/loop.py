@@ -148,8 +148,8 @@ class Pretraining:
         norm = self.optimizers.step(step)
         if not math.isfinite(norm) or not bool(torch.isfinite(sums).all()):
             raise HarnessError(
-                f"loss {sums.tolist()}, gradient norm {norm} in step {step + 1}; lower trainer.lr (now {trainer.lr}) or "
-                "trainer.grad_norm"
+                f"loss {sums.tolist()}, gradient norm {norm} in step {step + 1}; "
+                f"lower trainer.lr (now {trainer.lr}) or trainer.grad_norm"
             )
         return [float(loss) for loss in sums]
 
@@ -191,7 +191,9 @@ class Pretraining:
             self.total_steps,
             row["loss/forward"],
             row["loss/backward"],
-            f"; held-out perplexity {row['dev/forward']:.1f}, {row['dev/backward']:.1f}" if "dev/forward" in row else "",
+            f"; held-out perplexity {row['dev/forward']:.1f}, {row['dev/backward']:.1f}"
+            if "dev/forward" in row
+            else "",
             speed,
             left / 60,
         )
@@ -240,5 +242,3 @@ class Pretraining:
         for row in self.progress.history:
             self._tell(row)
         log.info("going on from %s, step %d", path, self.progress.step)
-
-

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from operator import itemgetter
 
 import torch
 from torch import Tensor
@@ -67,7 +68,7 @@ def perplexity(
         bounded = [(BOS, *batch[row], EOS) for row in rows]
         packing = Packing.of([len(words) for words in bounded], device)
         words = [word for sentence in bounded for word in sentence]
-        before = map_state(start, lambda tensor: tensor[rows])
+        before = map_state(start, itemgetter(rows))
         layers, after = network.bilm(_vectors(network.bilm, words), packing, before)
         if state == "carry":
             for old, new in zip(_tensors(start), _tensors(after), strict=True):

@@ -14,6 +14,7 @@ from safetensors.torch import load_file
 
 from harness.config import build
 from harness.console import human_bytes
+from harness.encoders.elmo import StatePolicy
 from harness.encoders.options import NUM_CHARACTERS, parse_options, read_options
 from harness.encoders.random import random_weights
 from harness.encoders.weights import read_weights, write_weights
@@ -41,7 +42,7 @@ OPTIONS, WEIGHTS, SOFTMAX, VOCABULARY, RECORD = (
     "vocabulary.txt",
     "pretraining.json",
 )
-_CARRIED = "carry"  # training carries state, and so does the held-out text
+_CARRIED: StatePolicy = "carry"  # training carries state, and so does the held-out text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,7 +155,9 @@ def prepare(config: PretrainConfig) -> Parts:
     identity = {
         "config": config.determining(),
         "train": train.digest,
-        "init": {name: file_digest(init / name) for name in (WEIGHTS, SOFTMAX) if (init / name).exists()} if init else None,
+        "init": {name: file_digest(init / name) for name in (WEIGHTS, SOFTMAX) if (init / name).exists()}
+        if init
+        else None,
         "tokenize": tokenize,
     }
     return Parts(
@@ -194,7 +197,10 @@ def export(
         "steps": progress.step,
         "tokens_seen": progress.step * training.tokens_a_step,
         "perplexity": {"state": _CARRIED, "before": progress.before, "after": after or None},
-        "timing": {"train_s": progress.seconds, "tokens_per_s": progress.step * training.tokens_a_step / progress.seconds},
+        "timing": {
+            "train_s": progress.seconds,
+            "tokens_per_s": progress.step * training.tokens_a_step / progress.seconds,
+        },
         "environment": environment(device),
         "config": asdict(config),
         "sha256": {name: file_digest(folder / name) for name in (OPTIONS, WEIGHTS, SOFTMAX, VOCABULARY)},
@@ -239,7 +245,8 @@ def _finished(folder: Path, identity: str) -> dict[str, Any] | None:
     record: dict[str, Any] = json.loads((folder / RECORD).read_text(encoding="utf-8"))
     if record["identity"] != identity:
         raise ConfigError(
-            f"out={folder} holds an encoder trained with other options or text; choose another folder, or overwrite=true"
+            f"out={folder} holds an encoder trained with other options or text; "
+            "choose another folder, or overwrite=true"
         )
     return record
 

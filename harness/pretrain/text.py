@@ -76,7 +76,7 @@ def english() -> Any:
         import spacy
     except ModuleNotFoundError:
         raise ConfigError("text.tokenize=true needs spaCy; pip install 'elmo-harness[pretrain]'") from None
-    tokenizer = spacy.blank("en")
+    tokenizer: Any = spacy.blank("en")
     tokenizer.add_pipe("sentencizer")
     tokenizer.tokenizer.add_special_case("<unk>", [{"ORTH": "<unk>"}])  # as some corpora mark rare words
     tokenizer.max_length = 2 * _PARAGRAPH_CHARS
@@ -96,12 +96,13 @@ def _pieces(paragraph: str) -> Iterator[str]:
 
 def _lines(path: Path) -> Iterator[str]:
     opened: Any = gzip.open if path.suffix == ".gz" else open
-    number = 0
+    done = 0
     try:
         with opened(path, "rb") as file:
-            for number, line in enumerate(file, start=1):
+            for line in file:
                 yield line.decode()
+                done += 1
     except UnicodeDecodeError:
-        raise DataFormatError(f"{path}, line {number}: not UTF-8; convert the file to UTF-8") from None
+        raise DataFormatError(f"{path}, line {done + 1}: not UTF-8; convert the file to UTF-8") from None
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise DataFormatError(f"{path}: damaged after line {number} ({error}); fetch it again") from None
+        raise DataFormatError(f"{path}: damaged after line {done} ({error}); fetch it again") from None

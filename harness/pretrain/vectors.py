@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.console import configure_logging, human_bytes
 from harness.composing import user_cache
+from harness.console import configure_logging, human_bytes
 from harness.errors import ConfigError, HarnessError
 from harness.files import replacing
 from harness.pretrain.corpus import Corpus, open_corpus
@@ -66,7 +66,11 @@ def train(corpus: Corpus, *, dim: int, words: int, epochs: int, seed: int) -> tu
 
 def write(path: Path, words: Sequence[str], vectors: NDArray[np.float32]) -> None:
     """Write GloVe's text format, three decimals, gzipped; the same vectors give the same bytes."""
-    with replacing(path) as temporary, temporary.open("wb") as raw, gzip.GzipFile("", "wb", fileobj=raw, mtime=0) as out:
+    with (
+        replacing(path) as temporary,
+        temporary.open("wb") as raw,
+        gzip.GzipFile("", "wb", fileobj=raw, mtime=0) as out,
+    ):
         for word, vector in zip(words, vectors, strict=True):
             numbers = " ".join(f"{value:.3f}" for value in vector)
             out.write(f"{word} {numbers}\n".encode())

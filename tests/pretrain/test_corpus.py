@@ -1,5 +1,6 @@
 """Shards on disk, the corpus over them, its vocabulary, and the windows that are cut from it."""
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -87,7 +88,7 @@ def test_a_damaged_shard_is_named(paths: list[Path], tmp_path: Path) -> None:
     opened(paths[:1], tmp_path)
     (ids,) = (tmp_path / "cache" / "corpora").glob("*/ids.bin")
     ids.write_bytes(ids.read_bytes()[:-4])
-    with pytest.raises(CacheError, match="is damaged .* delete it"):
+    with pytest.raises(CacheError, match=r"is damaged .* delete it"):
         opened(paths[:1], tmp_path)
 
 
@@ -120,7 +121,7 @@ def read(corpus: Corpus, windows: list[Window], direction: int, stream: int) -> 
 
 
 def as_pairs(words: list[str]) -> list[tuple[str, str]]:
-    return list(zip(words, words[1:], strict=False))
+    return list(itertools.pairwise(words))
 
 
 def test_streams_read_whole_sentences_in_both_directions(paths: list[Path], tmp_path: Path) -> None:

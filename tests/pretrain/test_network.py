@@ -23,7 +23,11 @@ from tests.encoders import changed
 
 SENTENCES = [tuple("the bank was closed .".split()), tuple("a river".split()), tuple("extraordinarily so".split())]
 VOCABULARY = Vocabulary([BOS, EOS, UNK, "the", "bank", ".", "a", "river"])
-FORMS = {"clipped": {}, "not clipped": {"lstm": {"cell_clip": None, "proj_clip": None}}, "tanh": {"char_cnn": {"activation": "tanh"}}}
+FORMS = {
+    "clipped": {},
+    "not clipped": {"lstm": {"cell_clip": None, "proj_clip": None}},
+    "tanh": {"char_cnn": {"activation": "tanh"}},
+}
 
 
 def network_of(form: str = "clipped", dropout: float = 0.0) -> tuple[PretrainingNetwork, dict]:

@@ -17,8 +17,11 @@ from harness.composing import compose_values
 from harness.config import resolved, typed_as
 from harness.encoders.weights import read_weights
 from harness.errors import ConfigError, HarnessError, WeightsError
+from harness.files import file_digest
 from harness.interrupts import Interrupted, Stop
+from harness.pretrain.bundle import main as bundle_main
 from harness.pretrain.config import PretrainConfig, check_ranges
+from harness.pretrain.evaluate import main as evaluate_main
 from harness.pretrain.loop import CHECKPOINT, HISTORY, Pretraining
 from harness.pretrain.run import RECORD, SOFTMAX, VOCABULARY, WEIGHTS, pretrain
 from tests.test_run import StopAfter
@@ -265,3 +268,28 @@ def test_the_command_line(text: Path) -> None:
         assert refused.returncode == 2
         (line,) = [line for line in refused.stderr.splitlines() if line.startswith("error:")]
         assert message in line
+
+
+def test_a_bundle_is_the_encoder_in_half_precision(text: Path) -> None:
+    train(text)
+    assert bundle_main([str(text / "out"), str(text / "half")]) == 0
+    assert {path.name for path in (text / "half").iterdir()} == {"options.json", WEIGHTS, RECORD, HISTORY}
+    whole, half = weights(text), weights(text, "half")
+    assert equal(half, {name: tensor.half().float() for name, tensor in whole.items()})
+    record = json.loads((text / "half" / RECORD).read_text())
+    assert record["bundled"]["sha256"][WEIGHTS] == file_digest(text / "half" / WEIGHTS)
+    assert bundle_main([str(text / "nowhere"), str(text / "half")]) == 2
+
+
+def test_perplexities_stand_beside_those_of_counts(text: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    train(text, "trainer.max_steps=150", "trainer.warmup_steps=10")
+    files = ["--test", f"held-out={text}/dev.txt", "--train", f"{text}/train.txt", "--cache-dir", f"{text}/cache"]
+    assert evaluate_main([str(text / "out"), *files, "--json", str(text / "rows.json")]) == 0
+    rows = {row["model"]: row for row in json.loads((text / "rows.json").read_text())}
+    assert list(rows) == ["biLM, state=zeros", "biLM, state=warm", "biLM, state=carry", "unigram", "Kneser-Ney trigram"]
+    assert len({(row["tokens"], row["unknown"]) for row in rows.values()}) == 1
+    assert rows["Kneser-Ney trigram"]["forward"] < 4 < rows["unigram"]["forward"]
+    assert rows["biLM, state=carry"]["forward"] < rows["unigram"]["forward"]
+    assert "| held-out | unigram |" in capsys.readouterr().out
+    (text / "out" / VOCABULARY).unlink()
+    assert evaluate_main([str(text / "out"), *files]) == 2

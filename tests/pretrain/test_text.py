@@ -43,7 +43,7 @@ def test_bytes_that_are_not_utf8_are_named(tmp_path: Path) -> None:
 def test_a_damaged_archive_is_named(tmp_path: Path) -> None:
     path = tmp_path / "text.gz"
     path.write_bytes(gzip.compress(b"one two\n" * 1000)[:-20])
-    with pytest.raises(DataFormatError, match="text.gz: damaged after line"):
+    with pytest.raises(DataFormatError, match=r"text.gz: damaged after line"):
         list(sentences(path, tokenize=False))
 
 

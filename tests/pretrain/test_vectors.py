@@ -29,7 +29,9 @@ def test_the_same_text_and_seed_give_the_same_vectors(tmp_path: Path) -> None:
     assert a == b != c
 
 
-def test_without_gensim_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_gensim_it_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setitem(__import__("sys").modules, "gensim.models", None)
     (tmp_path / "text.txt").write_text("a b\n")
     assert main([str(tmp_path / "text.txt"), "--out", str(tmp_path / "v.gz"), "--cache-dir", str(tmp_path)]) == 2

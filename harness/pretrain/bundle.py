@@ -1,0 +1,61 @@
+"""``python -m harness.pretrain.bundle DIR OUT``: what others need of a trained biLM, in half precision.
+
+OUT gets ``options.json``, ``weights.hdf5``, ``pretraining.json`` and ``history.jsonl``; with ``--softmax`` also what
+perplexity and fine-tuning need. ``python -m harness.pretrain.evaluate`` on both folders tells what the half costs.
+"""
+
+import argparse
+import json
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from harness.encoders.options import read_options
+from harness.encoders.weights import Precision, read_weights, write_weights
+from harness.errors import DataFormatError, HarnessError
+from harness.files import file_digest, replacing, write_json
+from harness.pretrain.loop import HISTORY
+from harness.pretrain.run import OPTIONS, RECORD, SOFTMAX, VOCABULARY, WEIGHTS
+
+
+def bundle(source: Path, target: Path, *, dtype: Precision, softmax: bool = False) -> None:
+    """Copy a trained biLM, its weights in another precision; its record names the digests of what was written.
+
+    Raises:
+        WeightsError: the weights are missing, damaged, or too large for the precision.
+        DataFormatError: another file is missing.
+    """
+    options = read_options(source / OPTIONS)
+    write_weights(target / WEIGHTS, read_weights(source / WEIGHTS, options), dtype=dtype)
+    for name in (OPTIONS, HISTORY, *((SOFTMAX, VOCABULARY) if softmax else ())):
+        try:
+            with replacing(target / name) as temporary:
+                shutil.copyfile(source / name, temporary)
+        except FileNotFoundError:
+            raise DataFormatError(f"{source / name}: no such file; expected what harness.pretrain exports") from None
+    record = json.loads((source / RECORD).read_text(encoding="utf-8"))
+    record["bundled"] = {"dtype": dtype, "sha256": {name: file_digest(target / name) for name in (OPTIONS, WEIGHTS)}}
+    write_json(target / RECORD, record)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; return its exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m harness.pretrain.bundle", description="Copy a trained biLM, its weights in half precision."
+    )
+    parser.add_argument("source", type=Path, help="what python -m harness.pretrain has exported")
+    parser.add_argument("target", type=Path, help="the folder to write")
+    parser.add_argument("--dtype", choices=("float16", "float32"), default="float16", help="default: float16")
+    parser.add_argument("--softmax", action="store_true", help="copy softmax and vocabulary too")
+    chosen = parser.parse_args(arguments)
+    try:
+        bundle(chosen.source, chosen.target, dtype=chosen.dtype, softmax=chosen.softmax)
+    except HarnessError as error:
+        print(f"error: {error}", file=sys.stderr)  # noqa: T201
+        return error.exit_status
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,94 @@
+"""Throughput of pre-training at the size of elmo_mini: tokens a second, and the share of the matrix-product peak.
+
+Run with: pytest tests/benchmarks/test_pretraining.py --benchmark-only -s
+The baseline in the same run leaves each step of each LSTM to autograd, as the encoder's own module does.
+"""
+
+import time
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
+
+from harness.composing import compose_values
+from harness.config import resolved, typed_as
+from harness.encoders.bilm import LstmState, ProjectedLstm
+from harness.encoders.options import parse_options
+from harness.encoders.random import random_weights
+from harness.pretrain import network as module
+from harness.pretrain.config import PretrainConfig
+from harness.pretrain.network import Batch, PretrainingNetwork
+from harness.pretrain.optimize import Optimizers
+from harness.pretrain.softmax import log_uniform
+
+TYPES = 1300  # different words in the two windows of running text
+
+
+def peak() -> float:
+    """Return the floating-point operations a second of a large matrix product."""
+    size = 2048
+    a, b = torch.randn(size, size), torch.randn(size, size)
+    times = []
+    for _ in range(6):
+        start = time.perf_counter()
+        a @ b
+        times.append(time.perf_counter() - start)
+    return 2 * size**3 / float(np.median(times))
+
+
+def step_by_step(lstms: list[ProjectedLstm], inputs: Tensor, state: LstmState) -> tuple[Tensor, LstmState]:
+    """Do what ``run_window`` does by the encoder's module and autograd."""
+    _, steps, streams, _ = inputs.shape
+    outputs, hidden, cell = [], [], []
+    for d, lstm in enumerate(lstms):
+        output, last = lstm(inputs[d].flatten(0, 1), [streams] * steps, LstmState(state.hidden[d], state.cell[d]))
+        outputs.append(output.view(steps, streams, -1))
+        hidden.append(last.hidden.detach())
+        cell.append(last.cell.detach())
+    return torch.stack(outputs), LstmState(torch.stack(hidden), torch.stack(cell))
+
+
+def update() -> tuple[Callable[[], None], int]:
+    """Return a function that does one update of ``model=mini``, and the tokens of it."""
+    values = resolved(compose_values("pretrain", ["out=unused", "data.train=[]", "trainer.negatives=2048"]))
+    config = typed_as(PretrainConfig, values)
+    options = parse_options(config.model.options, source="model.options")
+    network = PretrainingNetwork(options, vocabulary_size=config.model.vocabulary, dropout=0.0)
+    network.load_official(random_weights(options, seed=0))
+    optimizers = Optimizers(network, config.trainer, total_steps=1000)
+    generator = np.random.default_rng(0)
+    lengths = np.sort(generator.poisson(5, TYPES) + 1)
+    words = [f"{i:x}".ljust(int(length), "e")[: max(int(length), 3)] for i, length in enumerate(lengths)]
+    shape = (2, config.trainer.window, config.trainer.streams)
+    inputs = torch.from_numpy(generator.integers(TYPES, size=shape))
+    targets = torch.from_numpy(
+        log_uniform(config.model.vocabulary, 5000, generator).rows[generator.integers(5000, size=shape)]
+    )
+    batch = Batch.of(words, inputs, targets, max_chars=50, device="cpu")
+    state = network.zero_state(config.trainer.streams)
+
+    def one() -> None:
+        losses, _ = network(batch, state, log_uniform(config.model.vocabulary, 2048, generator))
+        losses.sum().backward()
+        optimizers.step(0)
+
+    return one, config.trainer.window * config.trainer.streams
+
+
+@pytest.mark.benchmark(group="one update of the mini model")
+@pytest.mark.parametrize("lstm", ["written out", "step by step"])
+def test_update(benchmark, lstm: str, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+    if lstm == "step by step":
+        monkeypatch.setattr(module, "run_window", step_by_step)
+    torch.manual_seed(0)
+    one, tokens = update()
+    with FlopCounterMode(display=False) as counter:
+        one()
+    benchmark.pedantic(one, rounds=10, warmup_rounds=3)
+    seconds = benchmark.stats.stats.median
+    share = counter.get_total_flops() / seconds / peak()
+    benchmark.extra_info |= {"tokens_per_s": tokens / seconds, "share_of_peak": share}
+    print(f"\n{lstm}: {tokens / seconds:.0f} tokens/s, {100 * share:.0f} % of the matrix-product peak")
