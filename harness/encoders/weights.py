@@ -43,24 +43,27 @@ def read_weights(path: Path, options: BiLmOptions) -> dict[str, Tensor]:
         ) from None
 
 
-def write_weights(path: Path, weights: Mapping[str, Tensor], *, dtype: Precision = "float32") -> None:
+def write_weights(path: Path, weights: Mapping[str, Tensor], *, precision: Precision = "float32") -> None:
     """Write weights by their official names, whole or not at all.
 
     Args:
         path: the ``weights.hdf5``.
         weights: dataset name -> tensor, in the layout of the file.
-        dtype: of the datasets. The official models are float32, which every reader takes; float16 halves
-            the file.
+        precision: float16 rounds the values and compresses the file to less than half. The datasets stay
+            float32, since other readers compute in the type they find: AllenNLP adds the forget bias in it.
 
     Raises:
         WeightsError: a weight is too large for float16.
     """
     with replacing(path) as temporary, h5py.File(temporary, "w", libver="earliest") as file:
         for name, tensor in weights.items():
-            values = tensor.detach().cpu().numpy().astype(dtype)
-            if not np.isfinite(values).all():
-                raise WeightsError(f"{path}: dataset '{name}' does not fit {dtype}; write float32")
-            file.create_dataset(name, data=values, track_times=False)
+            values = tensor.detach().cpu().float()
+            if precision == "float16":
+                values = values.half().float()
+            if not bool(torch.isfinite(values).all()):
+                raise WeightsError(f"{path}: dataset '{name}' does not fit {precision}; write float32")
+            packed = {"compression": "gzip", "compression_opts": 9, "shuffle": True} if precision == "float16" else {}
+            file.create_dataset(name, data=values.numpy(), track_times=False, **packed)
 
 
 def _read(file: h5py.File, name: str, shape: tuple[int, ...], path: Path) -> Tensor:

@@ -19,7 +19,7 @@ from harness.pretrain.loop import HISTORY
 from harness.pretrain.run import OPTIONS, RECORD, SOFTMAX, VOCABULARY, WEIGHTS
 
 
-def bundle(source: Path, target: Path, *, dtype: Precision, softmax: bool = False) -> None:
+def bundle(source: Path, target: Path, *, precision: Precision, softmax: bool = False) -> None:
     """Copy a trained biLM, its weights in another precision; its record names the digests of what was written.
 
     Raises:
@@ -27,7 +27,7 @@ def bundle(source: Path, target: Path, *, dtype: Precision, softmax: bool = Fals
         DataFormatError: another file is missing.
     """
     options = read_options(source / OPTIONS)
-    write_weights(target / WEIGHTS, read_weights(source / WEIGHTS, options), dtype=dtype)
+    write_weights(target / WEIGHTS, read_weights(source / WEIGHTS, options), precision=precision)
     for name in (OPTIONS, HISTORY, *((SOFTMAX, VOCABULARY) if softmax else ())):
         try:
             with replacing(target / name) as temporary:
@@ -35,7 +35,7 @@ def bundle(source: Path, target: Path, *, dtype: Precision, softmax: bool = Fals
         except FileNotFoundError:
             raise DataFormatError(f"{source / name}: no such file; expected what harness.pretrain exports") from None
     record = json.loads((source / RECORD).read_text(encoding="utf-8"))
-    record["bundled"] = {"dtype": dtype, "sha256": {name: file_digest(target / name) for name in (OPTIONS, WEIGHTS)}}
+    record["bundled"] = {"precision": precision, "sha256": {name: file_digest(target / name) for name in (OPTIONS, WEIGHTS)}}
     write_json(target / RECORD, record)
 
 
@@ -46,11 +46,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("source", type=Path, help="what python -m harness.pretrain has exported")
     parser.add_argument("target", type=Path, help="the folder to write")
-    parser.add_argument("--dtype", choices=("float16", "float32"), default="float16", help="default: float16")
+    parser.add_argument("--precision", choices=("float16", "float32"), default="float16", help="default: float16")
     parser.add_argument("--softmax", action="store_true", help="copy softmax and vocabulary too")
     chosen = parser.parse_args(arguments)
     try:
-        bundle(chosen.source, chosen.target, dtype=chosen.dtype, softmax=chosen.softmax)
+        bundle(chosen.source, chosen.target, precision=chosen.precision, softmax=chosen.softmax)
     except HarnessError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201
         return error.exit_status

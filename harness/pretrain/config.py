@@ -66,7 +66,7 @@ class PretrainConfig:
     threads: int | None = None
     cache_dir: str = ""
     results_dir: str = ""
-    dtype: Literal["float32", "float16"] = "float32"
+    weights_precision: Literal["float32", "float16"] = "float32"
     log_every: int = 50
     dev_every: int = 1000
     dev_tokens: int = 20_000

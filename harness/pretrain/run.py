@@ -177,7 +177,7 @@ def export(
     """Write the encoder in the official layout, the softmax, the vocabulary and, last, the record."""
     network, progress = training.network, training.progress
     write_json(folder / OPTIONS, parts.options)
-    write_weights(folder / WEIGHTS, network.official(), dtype=config.dtype)
+    write_weights(folder / WEIGHTS, network.official(), precision=config.weights_precision)
     write_tensors(folder / SOFTMAX, network.softmax.state_dict())
     parts.vocabulary.write(folder / VOCABULARY)
     last = progress.history[-1] if progress.history else {}

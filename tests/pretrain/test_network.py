@@ -155,19 +155,26 @@ def burn_in(network: PretrainingNetwork, encoder: ElmoEncoder, d: int) -> list:
     return state
 
 
-def test_half_precision_halves_the_file_and_is_read_back(tmp_path: Path) -> None:
+def test_half_precision_rounds_and_is_read_back(tmp_path: Path) -> None:
     network, official = network_of()
     export(network, official, tmp_path)
-    write_weights(tmp_path / "half.hdf5", network.official(), dtype="float16")
+    write_weights(tmp_path / "half.hdf5", network.official(), precision="float16")
     with h5py.File(tmp_path / "half.hdf5") as file:
-        assert file["char_embed"].dtype == np.float16
+        assert file["char_embed"].dtype == np.float32  # so that every reader computes with it as with any other
     halves, wholes = (read_weights(tmp_path / name, network.options) for name in ("half.hdf5", "weights.hdf5"))
     for name, whole in wholes.items():
         assert halves[name].dtype == torch.float32
         torch.testing.assert_close(halves[name], whole.half().float(), atol=0, rtol=0)
 
 
+def test_half_precision_halves_the_file(tmp_path: Path) -> None:
+    weights = {"w": torch.randn(512, 512, generator=torch.Generator().manual_seed(0))}
+    for precision in ("float16", "float32"):
+        write_weights(tmp_path / precision, weights, precision=precision)  # type: ignore[arg-type]
+    assert (tmp_path / "float16").stat().st_size < 0.5 * (tmp_path / "float32").stat().st_size
+
+
 def test_a_weight_that_half_precision_cannot_hold_is_refused(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match="'char_embed' does not fit float16"):
-        write_weights(tmp_path / "w.hdf5", {"char_embed": torch.tensor([1e6])}, dtype="float16")
+        write_weights(tmp_path / "w.hdf5", {"char_embed": torch.tensor([1e6])}, precision="float16")
     assert not list(tmp_path.iterdir())
