@@ -2,8 +2,8 @@
 
     python -m tasks.plain_text squad train-v1.1.json.gz squad.txt.gz
 
-writes one paragraph of raw text a line, for ``python -m harness.pretrain text.tokenize=true`` (``semcor``: one
-tokenised sentence a line).
+writes one paragraph of raw text a line, for ``python -m harness.pretrain text.tokenize=true`` (``semcor``,
+``columns``: one tokenised sentence a line).
 """
 
 import argparse
@@ -64,6 +64,17 @@ def semcor(lines: Iterable[str]) -> Iterator[str]:
         yield words.replace("_", " ").replace("``", '"').replace("''", '"')
 
 
+def columns(lines: Iterable[str]) -> Iterator[str]:
+    """Yield the sentences of a column file, tokenised: the first column of the lines between blank ones."""
+    words: list[str] = []
+    for line in (*lines, ""):
+        if line.strip():
+            words.append(line.split()[0])
+        elif words:
+            yield " ".join(words)
+            words = []
+
+
 FORMATS: dict[str, Callable[[Iterable[str]], Iterator[str]]] = {
     "squad": squad,
     "snli": snli,
@@ -71,6 +82,7 @@ FORMATS: dict[str, Callable[[Iterable[str]], Iterator[str]]] = {
     "books": books,
     "wikitext": wikitext,
     "semcor": semcor,
+    "columns": columns,
 }
 
 

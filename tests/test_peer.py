@@ -1,7 +1,7 @@
 """What this project exports, read by AllenNLP's own code, which needs a Python of its own.
 
-    python3.10 -m venv peer && peer/bin/pip install allennlp==2.10.1
-    ALLENNLP_PYTHON=peer/bin/python pytest tests/test_peer.py -m slow
+python3.10 -m venv peer && peer/bin/pip install allennlp==2.10.1
+ALLENNLP_PYTHON=peer/bin/python pytest tests/test_peer.py -m slow
 """
 
 import json
@@ -18,7 +18,7 @@ from harness.encoders.options import parse_options
 from harness.encoders.random import random_weights
 from harness.encoders.weights import write_weights
 from harness.files import write_json
-from harness.pretrain.run import as_official
+from harness.pretrain.export import as_official
 from tests.encoders import changed
 
 CALLS = [  # two batches, so that the second is read with the state of the first

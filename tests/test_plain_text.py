@@ -28,6 +28,7 @@ CASES = {
         ["Hard wrapped line.", "Next paragraph.", "One line.", "Another line."],
     ),
     "wikitext": (WIKITEXT, ["He didn't pay 1,000 well-known dollars's ."]),
+    "columns": ("The\tO\nbank\tB-ORG\n\n\nIt O\n", ["The bank", "It"]),
     "semcor": (json.dumps(SEMCOR), ['The Grand Jury " play']),
 }
 

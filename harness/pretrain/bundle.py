@@ -15,8 +15,8 @@ from harness.encoders.options import read_options
 from harness.encoders.weights import Precision, read_weights, write_weights
 from harness.errors import DataFormatError, HarnessError
 from harness.files import file_digest, replacing, write_json
+from harness.pretrain.export import OPTIONS, RECORD, SOFTMAX, VOCABULARY, WEIGHTS
 from harness.pretrain.loop import HISTORY
-from harness.pretrain.run import OPTIONS, RECORD, SOFTMAX, VOCABULARY, WEIGHTS
 
 
 def bundle(source: Path, target: Path, *, precision: Precision, softmax: bool = False) -> None:
@@ -35,7 +35,10 @@ def bundle(source: Path, target: Path, *, precision: Precision, softmax: bool = 
         except FileNotFoundError:
             raise DataFormatError(f"{source / name}: no such file; expected what harness.pretrain exports") from None
     record = json.loads((source / RECORD).read_text(encoding="utf-8"))
-    record["bundled"] = {"precision": precision, "sha256": {name: file_digest(target / name) for name in (OPTIONS, WEIGHTS)}}
+    record["bundled"] = {
+        "precision": precision,
+        "sha256": {name: file_digest(target / name) for name in (OPTIONS, WEIGHTS)},
+    }
     write_json(target / RECORD, record)
 
 

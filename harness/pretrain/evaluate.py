@@ -14,14 +14,12 @@ import numpy as np
 
 from harness.composing import user_cache
 from harness.encoders.elmo import StatePolicy
-from harness.encoders.options import read_options
-from harness.encoders.weights import read_weights
 from harness.errors import HarnessError
 from harness.pretrain.corpus import BOS_TYPE, EOS_TYPE, Corpus, open_corpus
+from harness.pretrain.export import read_network
 from harness.pretrain.network import PretrainingNetwork
 from harness.pretrain.ngram import Ints, KneserNeyTrigram, Unigram, bounded
 from harness.pretrain.perplexity import Perplexity, perplexity
-from harness.pretrain.run import OPTIONS, SOFTMAX, VOCABULARY, WEIGHTS, load_softmax
 from harness.pretrain.text import files_of
 from harness.pretrain.vocabulary import Vocabulary
 from harness.types import Sentence
@@ -40,20 +38,6 @@ class Row:
     backward: float
     tokens: int
     unknown: float
-
-
-def read_network(folder: Path) -> tuple[PretrainingNetwork, Vocabulary]:
-    """Read what ``harness.pretrain`` has exported, softmax included.
-
-    Raises:
-        HarnessError: a file is missing or does not fit the others.
-    """
-    options = read_options(folder / OPTIONS)
-    vocabulary = Vocabulary.read(folder / VOCABULARY)
-    network = PretrainingNetwork(options, vocabulary_size=len(vocabulary), dropout=0.0)
-    network.load_official(read_weights(folder / WEIGHTS, options))
-    load_softmax(network, folder / SOFTMAX)
-    return network.eval(), vocabulary
 
 
 def rows_of_counts(train: Corpus, tests: dict[str, Corpus], vocabulary: Vocabulary) -> Iterator[Row]:

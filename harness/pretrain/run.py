@@ -3,27 +3,34 @@
 import hashlib
 import json
 import logging
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 
 from harness.config import build
 from harness.console import human_bytes
 from harness.encoders.elmo import StatePolicy
-from harness.encoders.options import NUM_CHARACTERS, parse_options, read_options
+from harness.encoders.options import parse_options, read_options
 from harness.encoders.random import random_weights
-from harness.encoders.weights import read_weights, write_weights
+from harness.encoders.weights import read_weights
 from harness.environment import device_of, environment
-from harness.errors import ConfigError, WeightsError
-from harness.files import file_digest, write_json, write_tensors
+from harness.errors import ConfigError
+from harness.files import file_digest, write_json
 from harness.interrupts import Interrupted, Stop
 from harness.pretrain.config import PretrainConfig
 from harness.pretrain.corpus import Corpus, open_corpus
+from harness.pretrain.export import (
+    OPTIONS,
+    RECORD,
+    SOFTMAX,
+    VOCABULARY,
+    WEIGHTS,
+    as_official,
+    load_softmax,
+    write_network,
+)
 from harness.pretrain.loop import CHECKPOINT, HISTORY, Pretraining
 from harness.pretrain.network import PretrainingNetwork
 from harness.pretrain.perplexity import Perplexity, perplexity
@@ -35,13 +42,6 @@ from harness.types import Sentence
 
 log = logging.getLogger(__name__)
 
-OPTIONS, WEIGHTS, SOFTMAX, VOCABULARY, RECORD = (
-    "options.json",
-    "weights.hdf5",
-    "softmax.safetensors",
-    "vocabulary.txt",
-    "pretraining.json",
-)
 _CARRIED: StatePolicy = "carry"  # training carries state, and so does the held-out text
 
 
@@ -127,37 +127,14 @@ def prepare(config: PretrainConfig) -> Parts:
     cache_dir, tokenize = Path(config.cache_dir).expanduser(), config.text.tokenize
     train = open_corpus(paths, tokenize=tokenize, cache_dir=cache_dir)
     dev = open_corpus(dev_paths, tokenize=tokenize, cache_dir=cache_dir) if dev_paths else None
-    if init is not None:
-        options = json.loads((init / OPTIONS).read_text()) if (init / OPTIONS).exists() else {}
-        architecture = read_options(init / OPTIONS)
-        weights = read_weights(init / WEIGHTS, architecture)
-    else:
-        options = as_official(config.model.options)
-        architecture = parse_options(options, source="model.options")
-        weights = random_weights(architecture, seed=config.seed)
-    softmax = init is not None and (init / SOFTMAX).exists()
-    if softmax:
-        assert init is not None
-        vocabulary = Vocabulary.read(init / VOCABULARY)
-    else:
-        vocabulary = Vocabulary.most_frequent(train.words, train.counts.tolist(), size=config.model.vocabulary)
-    torch.manual_seed(config.seed)  # of the softmax
-    network = PretrainingNetwork(architecture, vocabulary_size=len(vocabulary), dropout=config.model.dropout)
-    network.load_official(weights)
-    if softmax:
-        assert init is not None
-        load_softmax(network, init / SOFTMAX)
-    elif init is not None:
-        log.warning("%s has no %s: a new softmax learns from the start", init, SOFTMAX)
+    network, options, vocabulary = initial_network(config, train, init)
     trainer = config.trainer
     a_step = trainer.streams * trainer.window * trainer.accumulate
     total = max(1, round(trainer.epochs * (train.num_tokens + len(train)) / a_step))
     identity = {
         "config": config.determining(),
         "train": train.digest,
-        "init": {name: file_digest(init / name) for name in (WEIGHTS, SOFTMAX) if (init / name).exists()}
-        if init
-        else None,
+        "init": _digests(init),
         "tokenize": tokenize,
     }
     return Parts(
@@ -171,15 +148,50 @@ def prepare(config: PretrainConfig) -> Parts:
     )
 
 
+def initial_network(
+    config: PretrainConfig, train: Corpus, init: Path | None
+) -> tuple[PretrainingNetwork, dict[str, Any], Vocabulary]:
+    """Return the untrained network, the contents of its ``options.json``, and the words it predicts.
+
+    Args:
+        config: names the architecture where there is nothing to start from.
+        train: the text, whose most frequent words are the vocabulary unless a softmax is given.
+        init: a folder to start from: an encoder, and its softmax if that is there too.
+
+    Raises:
+        HarnessError: the architecture is impossible, or a file is missing or damaged.
+    """
+    if init is None:
+        options = as_official(config.model.options)
+        architecture = parse_options(options, source="model.options")
+        weights = random_weights(architecture, seed=config.seed)
+    else:
+        architecture = read_options(init / OPTIONS)
+        options = json.loads((init / OPTIONS).read_text(encoding="utf-8"))
+        weights = read_weights(init / WEIGHTS, architecture)
+    given = init / SOFTMAX if init is not None and (init / SOFTMAX).exists() else None
+    if given is not None:
+        vocabulary = Vocabulary.read(given.with_name(VOCABULARY))
+    else:
+        vocabulary = Vocabulary.most_frequent(train.words, train.counts.tolist(), size=config.model.vocabulary)
+    torch.manual_seed(config.seed)  # of the softmax
+    network = PretrainingNetwork(architecture, vocabulary_size=len(vocabulary), dropout=config.model.dropout)
+    network.load_official(weights)
+    if given is not None:
+        load_softmax(network, given)
+    elif init is not None:
+        log.warning("%s has no %s: a new softmax learns from the start", init, SOFTMAX)
+    return network, options, vocabulary
+
+
 def export(
     config: PretrainConfig, parts: Parts, training: Pretraining, folder: Path, *, device: str, track: Tracker
 ) -> dict[str, Any]:
     """Write the encoder in the official layout, the softmax, the vocabulary and, last, the record."""
     network, progress = training.network, training.progress
-    write_json(folder / OPTIONS, parts.options)
-    write_weights(folder / WEIGHTS, network.official(), precision=config.weights_precision)
-    write_tensors(folder / SOFTMAX, network.softmax.state_dict())
-    parts.vocabulary.write(folder / VOCABULARY)
+    write_network(
+        folder, network, options=parts.options, vocabulary=parts.vocabulary, precision=config.weights_precision
+    )
     last = progress.history[-1] if progress.history else {}
     after = {name.removeprefix("dev/"): value for name, value in last.items() if name.startswith("dev/")}
     record = {
@@ -213,25 +225,11 @@ def export(
     return record
 
 
-def as_official(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the contents of an ``options.json`` that bilm-tf and AllenNLP read.
-
-    Both look for clips by name; ``null`` is no clipping to both. They want 262 characters at prediction.
-    """
-    lstm = {"cell_clip": None, "proj_clip": None, **options.get("lstm", {})}
-    return {"lstm": lstm, "char_cnn": {**options.get("char_cnn", {}), "n_characters": NUM_CHARACTERS + 1}}
-
-
-def load_softmax(network: PretrainingNetwork, path: Path) -> None:
-    """Take over a softmax that an earlier training exported.
-
-    Raises:
-        WeightsError: the file is damaged or does not fit.
-    """
-    try:
-        network.softmax.load_state_dict(load_file(path))
-    except (SafetensorError, RuntimeError) as error:
-        raise WeightsError(f"{path}: not this model's softmax ({' '.join(str(error).split())})") from None
+def _digests(init: Path | None) -> dict[str, str] | None:
+    """Return what tells the weights that a training starts from."""
+    if init is None:
+        return None
+    return {name: file_digest(init / name) for name in (WEIGHTS, SOFTMAX) if (init / name).exists()}
 
 
 def _finished(folder: Path, identity: str) -> dict[str, Any] | None:

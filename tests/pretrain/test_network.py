@@ -14,9 +14,9 @@ from harness.encoders.random import random_weights
 from harness.encoders.weights import read_weights, write_weights
 from harness.errors import WeightsError
 from harness.files import write_json
+from harness.pretrain.export import as_official
 from harness.pretrain.network import Batch, PretrainingNetwork
 from harness.pretrain.perplexity import perplexity
-from harness.pretrain.run import as_official
 from harness.pretrain.softmax import log_uniform
 from harness.pretrain.vocabulary import UNK, Vocabulary
 from tests.encoders import changed

@@ -22,8 +22,9 @@ from harness.interrupts import Interrupted, Stop
 from harness.pretrain.bundle import main as bundle_main
 from harness.pretrain.config import PretrainConfig, check_ranges
 from harness.pretrain.evaluate import main as evaluate_main
+from harness.pretrain.export import RECORD, SOFTMAX, VOCABULARY, WEIGHTS
 from harness.pretrain.loop import CHECKPOINT, HISTORY, Pretraining
-from harness.pretrain.run import RECORD, SOFTMAX, VOCABULARY, WEIGHTS, pretrain
+from harness.pretrain.run import pretrain
 from tests.test_run import StopAfter
 
 SMALL = (
