@@ -9,6 +9,8 @@ usage: python -m harness [GROUP=CHOICE ...] [KEY=VALUE ...]
 
 Train and score a task on frozen word representations; the record goes to results/<task>/<run>/.
 
+See also, each with --help: python -m harness.report, .compare, .neighbours, .pretrain
+
 examples:
   python -m harness task=ner
   python -m harness task=ner data=files data.train=train.conll data.dev=dev.conll data.test=test.conll
