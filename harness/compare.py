@@ -1,15 +1,19 @@
 """``python -m harness.compare A B``: are two settings different, on the same examples and seeds?
 
-A and B are folders of runs, one a seed. The test is paired approximate randomisation: in each round, every
-example's predictions are swapped between the two with probability one half, in all seeds at once, and the
-difference of the mean scores is taken anew. The p-value is the share of rounds whose difference is at least as
-large as the one observed, that one counted in.
+A and B are folders of runs, one a seed. Two paired tests answer two questions, and both are printed:
+
+- *These trained models, on other examples?* Paired approximate randomisation: in each round, every example's
+  predictions are swapped between the two with probability one half, in all seeds at once, and the difference of the
+  mean scores is taken anew. p is the share of rounds whose difference is at least as large as the one observed, that
+  one counted in.
+- *These settings, with other seeds, on the same examples?* A paired t-test over the seeds' scores.
 
 Source: Noreen 1989, "Computer-Intensive Methods for Testing Hypotheses"; Yeh 2000 (COLING), section 3.
 """
 
 import argparse
 import json
+import math
 import statistics
 import sys
 from collections.abc import Sequence
@@ -17,9 +21,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from scipy.stats import ttest_rel
 
 from harness.config import build
-from harness.errors import DataFormatError, HarnessError
+from harness.console import progress
+from harness.errors import ConfigError, DataFormatError, HarnessError
 from harness.protocols import Task
 from harness.records import RunRecord, read_record
 from harness.types import Example, Prediction
@@ -41,13 +47,15 @@ class Comparison:
     Attributes:
         seeds: shared.
         a, b: the score of each seed, as fractions.
-        p: two-sided, of paired approximate randomisation.
+        p_examples: two-sided, of paired approximate randomisation over examples.
+        p_seeds: two-sided, of a paired t-test over seeds; NaN with fewer than two.
     """
 
     seeds: tuple[int, ...]
     a: tuple[float, ...]
     b: tuple[float, ...]
-    p: float
+    p_examples: float
+    p_seeds: float
 
     @property
     def difference(self) -> float:
@@ -64,8 +72,11 @@ def read_run(folder: Path, split: str) -> Run:
     record = read_record(folder / "record.json")
     if record.status != "ok":
         raise DataFormatError(f"{folder}: the run is {record.status}; run it to its end")
-    rows = [json.loads(line) for line in (folder / "predictions.jsonl").read_text(encoding="utf-8").splitlines()]
-    rows = [row for row in rows if row["split"] == split]
+    try:
+        lines = (folder / "predictions.jsonl").read_text(encoding="utf-8").split("\n")  # words may hold other line ends
+    except OSError:
+        raise DataFormatError(f"{folder}: no predictions.jsonl; run it again with overwrite=true") from None
+    rows = [row for row in map(json.loads, filter(None, lines)) if row["split"] == split]
     if not rows:
         raise DataFormatError(f"{folder}: no predictions on '{split}'")
     gold = [
@@ -87,7 +98,7 @@ def compare(task: Task, a: Sequence[Run], b: Sequence[Run], *, rounds: int, seed
     Raises:
         DataFormatError: they share no seed, or their examples differ.
     """
-    ours, theirs = ({run.record.seed: run for run in runs} for runs in (a, b))
+    ours, theirs = _by_seed(a), _by_seed(b)
     seeds = sorted(ours.keys() & theirs.keys())
     if not seeds:
         raise DataFormatError("the two settings share no seed; run both with the same seeds")
@@ -110,10 +121,32 @@ def compare(task: Task, a: Sequence[Run], b: Sequence[Run], *, rounds: int, seed
     observed = abs(np.mean(as_they_are[1]) - np.mean(as_they_are[0]))
     generator = np.random.default_rng(seed)
     extreme = 0
-    for _ in range(rounds):
+    for _ in progress(range(rounds), "randomising", total=rounds):
         one, other = scores(generator.random(len(gold)) < 0.5)
         extreme += bool(abs(np.mean(other) - np.mean(one)) >= observed - 1e-12)
-    return Comparison(tuple(seeds), tuple(as_they_are[0]), tuple(as_they_are[1]), (extreme + 1) / (rounds + 1))
+    return Comparison(
+        tuple(seeds),
+        tuple(as_they_are[0]),
+        tuple(as_they_are[1]),
+        p_examples=(extreme + 1) / (rounds + 1),
+        p_seeds=float(ttest_rel(*as_they_are).pvalue) if len(seeds) > 1 else math.nan,
+    )
+
+
+def _by_seed(runs: Sequence[Run]) -> dict[int, Run]:
+    """Return the runs of one setting by seed.
+
+    Raises:
+        DataFormatError: they are of several settings.
+    """
+    first = runs[0].record
+    for run in runs:
+        if run.record.setting != first.setting:
+            raise DataFormatError(
+                f"{first.name}-{first.identity} and {run.record.name}-{run.record.identity} are of different settings; "
+                "name the folders of one setting (the digits at their ends tell runs of one name apart)"
+            )
+    return {run.record.seed: run for run in runs}
 
 
 def runs_of(patterns: Sequence[str], split: str) -> list[Run]:
@@ -142,6 +175,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0, help="of randomisation; default: 0")
     chosen = parser.parse_args(arguments)
     try:
+        if chosen.rounds < 1:
+            raise ConfigError(f"--rounds is {chosen.rounds}; expected 1 or more")
         a, b = (runs_of([pattern], chosen.split) for pattern in (chosen.a, chosen.b))
         config = a[0].record.config
         task = build(config["task"], where="task", prefixes=config.get("plugins", ()))
@@ -154,7 +189,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"{label}: mean {100 * statistics.mean(scores):.2f}; seeds {told}")  # noqa: T201
     print(  # noqa: T201
         f"B - A: {100 * result.difference:+.2f} {task.primary_metric} on {chosen.split}, {len(result.seeds)} seeds, "
-        f"p = {result.p:.4f} (paired approximate randomisation over examples, {chosen.rounds} rounds)"
+        f"p = {result.p_examples:.4f} over examples (paired approximate randomisation, {chosen.rounds} rounds), "
+        f"p = {result.p_seeds:.4f} over seeds (paired t-test)"
     )
     return 0
 

@@ -9,6 +9,7 @@ Source: Peters et al. 2018, section 5.3 and Table 4.
 import argparse
 import sys
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -108,10 +109,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen, overrides = parser.parse_known_args(arguments)
     try:
         config = typed(compose_values("config", overrides))
-        encoder = build(config.encoder, where="encoder", offered={"device": device_of(config.device)})
+        make = partial(build, prefixes=config.plugins)
+        encoder = make(config.encoder, where="encoder", offered={"device": device_of(config.device)})
+        if chosen.count < 1:
+            raise ConfigError(f"--count is {chosen.count}; expected 1 or more")
         if encoder is None:
             raise ConfigError("encoder is none: there is no context to look at; choose one with encoder=NAME")
-        static = build(config.embedding, where="embedding")
+        static = make(config.embedding, where="embedding")
         for line in lines_of(
             chosen.word,
             contexts=[tuple(context.split()) for context in chosen.context],

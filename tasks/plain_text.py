@@ -11,12 +11,14 @@ import gzip
 import json
 import re
 import sys
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.errors import DataFormatError, HarnessError
+from harness.errors import ConfigError, DataFormatError, HarnessError, nearest
 from harness.files import replacing
+from tasks.column_files import read_columns
 
 
 def squad(lines: Iterable[str]) -> Iterator[str]:
@@ -64,17 +66,6 @@ def semcor(lines: Iterable[str]) -> Iterator[str]:
         yield words.replace("_", " ").replace("``", '"').replace("''", '"')
 
 
-def columns(lines: Iterable[str]) -> Iterator[str]:
-    """Yield the sentences of a column file, tokenised: the first column of the lines between blank ones."""
-    words: list[str] = []
-    for line in (*lines, ""):
-        if line.strip():
-            words.append(line.split()[0])
-        elif words:
-            yield " ".join(words)
-            words = []
-
-
 FORMATS: dict[str, Callable[[Iterable[str]], Iterator[str]]] = {
     "squad": squad,
     "snli": snli,
@@ -82,67 +73,90 @@ FORMATS: dict[str, Callable[[Iterable[str]], Iterator[str]]] = {
     "books": books,
     "wikitext": wikitext,
     "semcor": semcor,
-    "columns": columns,
 }
 
 
-def write_plain_text(source: Path, target: Path, *, form: str, keep: Callable[[str], bool] = bool) -> int:
+def write_plain_text(source: Path, target: Path, *, form: str, only: str = "", without: str = "") -> int:
     """Write the text of a data set, one paragraph a line.
 
     Args:
         source: the published file, plain or ``.gz``.
         target: where the text goes, plain or ``.gz``; the same text gives the same bytes.
-        form: a key of ``FORMATS``.
-        keep: which lines of ``source`` are read.
+        form: a key of ``FORMATS``, or ``columns`` for a column file.
+        only: the id of the one book to write.
+        without: the id of a book to leave out.
 
     Returns:
         the number of paragraphs.
 
     Raises:
-        DataFormatError: the file is missing, damaged, or not of this form.
+        ConfigError: a book is named for another form, or there is none of that id.
+        DataFormatError: the file is missing, damaged, not of this form, or holds no text.
     """
-    count = 0
-    opened = gzip.open if source.suffix == ".gz" else open
+    if (only or without) and form != "books":
+        raise ConfigError(f"--only and --without name a book; a file of the form '{form}' has none")
     try:
-        with (
-            replacing(target) as temporary,
-            opened(source, "rt", encoding="utf-8") as lines,
-            temporary.open("wb") as raw,
-        ):
-            out: Any = gzip.GzipFile("", "wb", fileobj=raw, mtime=0) if target.suffix == ".gz" else raw
-            for paragraph in FORMATS[form](line for line in lines if keep(line)):
-                words = paragraph.split()
-                if words:
-                    out.write(" ".join(words).encode() + b"\n")
-                    count += 1
-            if out is not raw:
-                out.close()
+        with replacing(target) as temporary:
+            with temporary.open("wb") as raw:
+                out: Any = gzip.GzipFile("", "wb", fileobj=raw, mtime=0) if target.suffix == ".gz" else raw
+                count = sum(_write(out, paragraph) for paragraph in _paragraphs(source, form, only, without))
+                if out is not raw:
+                    out.close()
+            if not count:
+                raise DataFormatError(f"{source}: no text in it as '{form}'; name the form that it has")
     except FileNotFoundError:
         raise DataFormatError(f"{source}: no such file") from None
-    except (KeyError, TypeError, ValueError, EOFError, gzip.BadGzipFile) as error:
-        reason = f"{type(error).__name__}: {error}"
+    except (KeyError, TypeError, ValueError, AttributeError, EOFError, zlib.error, OSError) as error:
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
         raise DataFormatError(f"{source}: not readable as '{form}' ({reason}); fetch it again") from None
     return count
 
 
+def _paragraphs(source: Path, form: str, only: str, without: str) -> Iterator[str]:
+    if form == "columns":
+        yield from (" ".join(sentence.tokens) for sentence in read_columns(source))
+        return
+    opened = gzip.open if source.suffix == ".gz" else open
+    with opened(source, "rt", encoding="utf-8") as lines:
+        yield from FORMATS[form](_chosen(lines, only, without) if only or without else lines)
+
+
+def _chosen(lines: Iterable[str], only: str, without: str) -> Iterator[str]:
+    """Yield the books to read; an id that never comes is an error, or a book would not be held out."""
+    seen: set[str] = set()
+    for line in lines:
+        book = json.loads(line)["id"]
+        seen.add(book)
+        if book != without and only in ("", book):
+            yield line
+    for wanted in filter(None, (only, without)):
+        if wanted not in seen:
+            raise ConfigError(f"no book '{wanted}'{nearest(wanted, seen)}")
+
+
+def _write(out: Any, paragraph: str) -> bool:
+    """Write a paragraph unless it is empty; return whether it was."""
+    words = paragraph.split()
+    if words:
+        out.write(" ".join(words).encode() + b"\n")
+    return bool(words)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit status."""
-    parser = argparse.ArgumentParser(prog="python -m tasks.plain_text", description=__doc__.split("\n")[0])
-    parser.add_argument("form", choices=sorted(FORMATS), help="what SOURCE is")
+    parser = argparse.ArgumentParser(
+        prog="python -m tasks.plain_text", description="The text of a published data set, without labels."
+    )
+    parser.add_argument("form", choices=sorted([*FORMATS, "columns"]), help="what SOURCE is")
     parser.add_argument("source", type=Path, help="the published file, plain or .gz")
     parser.add_argument("target", type=Path, help="where the text goes, plain or .gz")
-    parser.add_argument("--only", metavar="ID", help="books: this one alone")
-    parser.add_argument("--without", metavar="ID", help="books: all but this one, to hold it out")
+    parser.add_argument("--only", metavar="ID", default="", help="books: this one alone")
+    parser.add_argument("--without", metavar="ID", default="", help="books: all but this one, to hold it out")
     chosen = parser.parse_args(arguments)
-
-    def keep(line: str) -> bool:
-        if chosen.only is None and chosen.without is None:
-            return True
-        book = json.loads(line).get("id")
-        return book != chosen.without and chosen.only in (None, book)
-
     try:
-        count = write_plain_text(chosen.source, chosen.target, form=chosen.form, keep=keep)
+        count = write_plain_text(
+            chosen.source, chosen.target, form=chosen.form, only=chosen.only, without=chosen.without
+        )
     except HarnessError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201
         return error.exit_status

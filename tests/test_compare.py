@@ -1,10 +1,12 @@
 """The paired test: what it computes, and that it holds its size where nothing differs."""
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
+import scipy
 
 from harness.compare import Run, compare, main, read_run
 from harness.errors import DataFormatError
@@ -38,7 +40,7 @@ def test_it_equals_enumeration() -> None:
     exact = (differences >= observed).mean()
     result = compare(Accuracy(), [run_of(1, a)], [run_of(1, b)], rounds=4000, seed=0)  # type: ignore[arg-type]
     assert result.difference == pytest.approx(0.5)
-    assert result.p == pytest.approx(exact, abs=0.03)
+    assert result.p_examples == pytest.approx(exact, abs=0.03)
 
 
 def test_only_shared_seeds_count() -> None:
@@ -53,7 +55,7 @@ def test_only_shared_seeds_count() -> None:
     assert result.seeds == (1, 3)
     assert result.a == (0.0, 0.0)
     assert result.b == (1.0, 1.0)
-    assert result.p < 0.05
+    assert result.p_examples < 0.05
 
 
 def test_under_the_null_p_is_small_as_often_as_it_says() -> None:
@@ -62,7 +64,7 @@ def test_under_the_null_p_is_small_as_often_as_it_says() -> None:
     for trial in range(200):
         chance = generator.random(60)  # each example has a difficulty of its own
         a, b = ([run_of(s, generator.random(60) < chance) for s in (1, 2)] for _ in range(2))
-        ps.append(compare(Accuracy(), a, b, rounds=99, seed=trial).p)  # type: ignore[arg-type]
+        ps.append(compare(Accuracy(), a, b, rounds=99, seed=trial).p_examples)  # type: ignore[arg-type]
     assert np.mean(np.array(ps) <= 0.05) < 0.05 + 3 * np.sqrt(0.05 * 0.95 / 200)
     assert 0.4 < np.mean(np.array(ps) <= 0.5) < 0.65
 
@@ -73,6 +75,36 @@ def test_settings_that_cannot_be_paired_are_refused() -> None:
         compare(Accuracy(), one, [run_of(2, [True, False])], rounds=9, seed=0)  # type: ignore[arg-type]
     with pytest.raises(DataFormatError, match="other examples"):
         compare(Accuracy(), one, [run_of(1, [True, False, True])], rounds=9, seed=0)  # type: ignore[arg-type]
+
+
+def test_runs_of_several_settings_are_refused() -> None:
+    """A glob over folders may match what differs in the fraction of data alone."""
+    other = run_of(2, [True, False])
+    other = Run(dataclasses.replace(other.record, setting="another"), other.gold, other.predictions)
+    with pytest.raises(DataFormatError, match="different settings"):
+        compare(Accuracy(), [run_of(1, [True, False]), other], [run_of(1, [True, False])], rounds=9, seed=0)  # type: ignore[arg-type]
+
+
+def test_seeds_are_paired_too() -> None:
+    generator = np.random.default_rng(1)
+    a = [run_of(s, generator.random(50) < 0.5) for s in range(4)]
+    b = [run_of(s, generator.random(50) < 0.6) for s in range(4)]
+    result = compare(Accuracy(), a, b, rounds=9, seed=0)  # type: ignore[arg-type]
+    differences = np.array(result.b) - np.array(result.a)
+    t = differences.mean() / (differences.std(ddof=1) / 2)
+    assert result.p_seeds == pytest.approx(2 * scipy.stats.t.sf(abs(t), df=3))
+    assert np.isnan(compare(Accuracy(), a[:1], b[:1], rounds=9, seed=0).p_seeds)  # type: ignore[arg-type]
+
+
+def test_words_may_hold_other_line_ends(tmp_path: Path) -> None:
+    record = small_run(tmp_path, "trainer.max_epochs=1")
+    folder = folder_of(record, str(tmp_path / "results"))
+    path = folder / "predictions.jsonl"
+    path.write_text(path.read_text().replace('"texts": {"tokens": ["', '"texts": {"tokens": ["\u2028', 1))
+    assert len(read_run(folder, "test").gold) == 300
+    path.unlink()
+    with pytest.raises(DataFormatError, match=r"no predictions\.jsonl"):
+        read_run(folder, "test")
 
 
 def test_recorded_runs_are_compared(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

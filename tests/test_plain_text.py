@@ -28,7 +28,7 @@ CASES = {
         ["Hard wrapped line.", "Next paragraph.", "One line.", "Another line."],
     ),
     "wikitext": (WIKITEXT, ["He didn't pay 1,000 well-known dollars's ."]),
-    "columns": ("The\tO\nbank\tB-ORG\n\n\nIt O\n", ["The bank", "It"]),
+    "columns": ("-DOCSTART-\tO\n\nThe\tO\nbank\tB-ORG\n\n\nIt\tO\n", ["The bank", "It"]),
     "semcor": (json.dumps(SEMCOR), ['The Grand Jury " play']),
 }
 
@@ -58,10 +58,22 @@ def test_a_book_can_be_held_out(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert "2 paragraphs" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(("form", "content"), [("squad", "{}"), ("snli", '{"sentence1": "cut'), ("books", "[1]\n")])
+def test_a_book_that_is_not_there_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Or a misspelt id would leave the held-out book in the training text."""
+    (tmp_path / "books").write_text(CASES["books"][0])
+    for option in ("--without", "--only"):
+        assert main(["books", str(tmp_path / "books"), str(tmp_path / "out"), option, "aa"]) == 2
+        assert "no book 'aa'; did you mean 'a'?" in capsys.readouterr().err
+        assert not (tmp_path / "out").exists()
+    assert main(["squad", str(tmp_path / "books"), str(tmp_path / "out"), "--only", "a"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("form", "content"), [("squad", "{}"), ("snli", '{"sentence1": "cut'), ("books", "[1]\n"), ("conllu", "a b\n")]
+)
 def test_another_form_is_refused(form: str, content: str, tmp_path: Path) -> None:
     (tmp_path / "source").write_text(content)
-    with pytest.raises(DataFormatError, match=f"source: not readable as '{form}'"):
+    with pytest.raises(DataFormatError, match=f"source: (not readable as|no text in it as) '{form}'"):
         write_plain_text(tmp_path / "source", tmp_path / "target", form=form)
     assert not (tmp_path / "target").exists()
 

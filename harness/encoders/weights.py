@@ -49,7 +49,7 @@ def write_weights(path: Path, weights: Mapping[str, Tensor], *, precision: Preci
     Args:
         path: the ``weights.hdf5``.
         weights: dataset name -> tensor, in the layout of the file.
-        precision: float16 rounds the values and compresses the file to less than half. The datasets stay
+        precision: float16 rounds the values and compresses the file to about half. The datasets stay
             float32, since other readers compute in the type they find: AllenNLP adds the forget bias in it.
 
     Raises:
@@ -61,7 +61,9 @@ def write_weights(path: Path, weights: Mapping[str, Tensor], *, precision: Preci
             if precision == "float16":
                 values = values.half().float()
             if not bool(torch.isfinite(values).all()):
-                raise WeightsError(f"{path}: dataset '{name}' does not fit {precision}; write float32")
+                raise WeightsError(
+                    f"{path}: dataset '{name}' is not finite as {precision}; write float32, or train again"
+                )
             packed = {"compression": "gzip", "compression_opts": 9, "shuffle": True} if precision == "float16" else {}
             file.create_dataset(name, data=values.numpy(), track_times=False, **packed)
 

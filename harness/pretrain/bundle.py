@@ -26,6 +26,9 @@ def bundle(source: Path, target: Path, *, precision: Precision, softmax: bool = 
         WeightsError: the weights are missing, damaged, or too large for the precision.
         DataFormatError: another file is missing.
     """
+    for name in (OPTIONS, WEIGHTS, RECORD, HISTORY):
+        if not (source / name).is_file():
+            raise DataFormatError(f"{source / name}: no such file; expected what harness.pretrain exports")
     options = read_options(source / OPTIONS)
     write_weights(target / WEIGHTS, read_weights(source / WEIGHTS, options), precision=precision)
     for name in (OPTIONS, HISTORY, *((SOFTMAX, VOCABULARY) if softmax else ())):

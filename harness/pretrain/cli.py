@@ -14,6 +14,8 @@ from harness.errors import HarnessError
 
 log = logging.getLogger(__name__)
 
+_STOPPED = -1  # a signal asked to stop: the jobs of a sweep that follow are not begun
+
 _USAGE = """\
 usage: python -m harness.pretrain model=mini 'data.train=[FILE,...]' 'data.dev=[FILE]' out=DIR [KEY=VALUE ...]
 
@@ -49,6 +51,8 @@ def _compose_and_run(argv: list[str]) -> int:
     statuses: list[int] = []
 
     def job(config: DictConfig) -> None:
+        if _STOPPED in statuses:
+            return
         statuses.append(_job(config))
 
     sys.argv = [sys.argv[0], *flags_first(argv)]
@@ -56,7 +60,7 @@ def _compose_and_run(argv: list[str]) -> int:
         hydra.main(config_path=str(CONF), config_name="pretrain", version_base="1.3")(job)()
     except (HydraException, OmegaConfBaseException, YAMLError, ValueError) as error:
         bad_request(explain(error, CONF))
-    return max(statuses, default=0)
+    return 1 if _STOPPED in statuses else max(statuses, default=0)
 
 
 def _job(config: Any) -> int:
@@ -70,11 +74,22 @@ def _job(config: Any) -> int:
         check_ranges(settings)
         with listening() as stop:
             record = pretrain(settings, stop=stop)
-    except (HarnessError, Interrupted) as error:
-        print(f"error: {error}", file=sys.stderr)  # noqa: T201
-        return getattr(error, "exit_status", 1)
+    except Interrupted as reason:
+        return _failed(str(reason), _STOPPED)
+    except HarnessError as error:
+        return _failed(str(error), error.exit_status)
+    except OSError as error:
+        return _failed(" ".join(str(error).split()), 1)
+    except Exception as error:  # Hydra would take some of these for a bad request
+        log.exception("pre-training failed")
+        return _failed(f"{type(error).__name__}: {' '.join(str(error).split())}", 1)
     print(_summary(record, settings.out))  # noqa: T201
     return 0
+
+
+def _failed(reason: str, status: int) -> int:
+    print(f"error: {reason}", file=sys.stderr)  # noqa: T201
+    return status
 
 
 def _summary(record: dict[str, Any], out: str) -> str:

@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 
 _LAYOUT = 1  # raised when shards change, so that older ones are not read
 _BLOCK = 2**16  # sentences written at a time
+_COUNTED = 2**24  # words counted at a time
 BOS_TYPE, EOS_TYPE = 0, 1  # the boundary words come first among the types of a corpus
 
 
@@ -84,7 +85,9 @@ class Corpus:
         counts = np.zeros(len(self.words), dtype=np.int64)
         counts[[BOS_TYPE, EOS_TYPE]] = len(self)
         for shard, rows in zip(self._shards, self._rows, strict=True):
-            np.add.at(counts, rows, np.bincount(shard.ids, minlength=len(rows)))
+            for start in range(0, len(shard.ids), _COUNTED):
+                block = shard.ids[start : start + _COUNTED]  # bincount makes it 64 bits wide
+                np.add.at(counts, rows, np.bincount(block, minlength=len(rows)))
         return counts
 
 
@@ -100,33 +103,47 @@ def open_corpus(paths: Sequence[Path], *, tokenize: bool, cache_dir: Path) -> Co
         DataFormatError: a file is not text, or there is no sentence in any.
         CacheError: a shard cannot be written, or is damaged.
     """
-    digests = {path: file_digest(path) for path in dict.fromkeys(paths)}
-    shards = {path: _shard(path, digest, tokenize, cache_dir / "corpora") for path, digest in digests.items()}
-    corpus = Corpus([shards[path] for path in paths], [digests[path] for path in paths])
+    root = cache_dir / "corpora"
+    shards: dict[Path, tuple[Shard, str]] = {}
+    for path in dict.fromkeys(paths):
+        key = _key(path, tokenize)
+        shards[path] = _shard(path, tokenize, root, key), key
+    corpus = Corpus([shards[path][0] for path in paths], [shards[path][1] for path in paths])
     if not len(corpus):
         raise DataFormatError(f"{', '.join(map(str, paths))}: no sentence; expected plain text")
     return corpus
 
 
-def _shard(path: Path, digest: str, tokenize: bool, root: Path) -> Shard:
-    key = json.dumps([_LAYOUT, digest, _tokenizer_version() if tokenize else None])
-    folder = root / hashlib.sha256(key.encode()).hexdigest()[:32]
-    root.mkdir(parents=True, exist_ok=True)
-    with FileLock(f"{folder}.lock"):
-        if not folder.exists():
-            partial = folder.with_suffix(".partial")
-            shutil.rmtree(partial, ignore_errors=True)  # what a killed process left
-            partial.mkdir()
-            try:
-                _write(path, tokenize, partial)
-                partial.rename(folder)
-            except OSError as error:
-                raise CacheError(
-                    f"cannot keep the text of {path} in {root}: {error.strerror or error}; "
-                    "make room there or choose another cache_dir"
-                ) from None
-            finally:
-                shutil.rmtree(partial, ignore_errors=True)
+def _key(path: Path, tokenize: bool) -> str:
+    """Return a digest over the file and how it is read."""
+    try:
+        content = file_digest(path)
+    except OSError as error:
+        raise DataFormatError(f"{path}: cannot be read ({error.strerror}); check its permissions") from None
+    return hashlib.sha256(
+        json.dumps([_LAYOUT, content, _tokenizer_version() if tokenize else None]).encode()
+    ).hexdigest()
+
+
+def _shard(path: Path, tokenize: bool, root: Path, key: str) -> Shard:
+    folder = root / key[:32]
+    partial = folder.with_suffix(".partial")
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        with FileLock(f"{folder}.lock"):
+            if not folder.exists():
+                shutil.rmtree(partial, ignore_errors=True)  # what a killed process left
+                partial.mkdir()
+                try:
+                    _write(path, tokenize, partial)
+                    partial.rename(folder)
+                finally:
+                    shutil.rmtree(partial, ignore_errors=True)
+    except OSError as error:
+        raise CacheError(
+            f"cannot keep the text of {path} in {root}: {error.strerror or error}; "
+            "make room there or choose another cache_dir"
+        ) from None
     return _open(folder)
 
 
@@ -161,10 +178,11 @@ def _write(path: Path, tokenize: bool, folder: Path) -> None:
             if count % _BLOCK == 0:
                 flush()
         flush()
-        for file in (ids_file, starts_file):
-            file.flush()
-            os.fsync(file.fileno())
-    (folder / "types.txt").write_text("".join(f"{word}\n" for word in rows), encoding="utf-8", newline="\n")
+        with (folder / "types.txt").open("wb") as types_file:
+            types_file.write("".join(f"{word}\n" for word in rows).encode())
+            for file in (ids_file, starts_file, types_file):
+                file.flush()
+                os.fsync(file.fileno())
     log.info("%s: %s sentences, %s tokens, %s types", path, f"{count:,}", f"{total:,}", f"{len(rows):,}")
 
 

@@ -14,9 +14,9 @@ import numpy as np
 
 from harness.composing import user_cache
 from harness.encoders.elmo import StatePolicy
-from harness.errors import HarnessError
+from harness.errors import ConfigError, HarnessError, nearest
 from harness.pretrain.corpus import BOS_TYPE, EOS_TYPE, Corpus, open_corpus
-from harness.pretrain.export import read_network
+from harness.pretrain.export import VOCABULARY, read_network
 from harness.pretrain.network import PretrainingNetwork
 from harness.pretrain.ngram import Ints, KneserNeyTrigram, Unigram, bounded
 from harness.pretrain.perplexity import Perplexity, perplexity
@@ -44,16 +44,16 @@ def rows_of_counts(train: Corpus, tests: dict[str, Corpus], vocabulary: Vocabula
     """Yield the perplexities of a unigram and a Kneser-Ney trigram."""
     unknown = {name: _unknown(test, vocabulary) for name, test in tests.items()}
     for model in (Unigram, KneserNeyTrigram):
-        means: dict[str, list[float]] = {name: [] for name in tests}
+        perplexities: dict[str, list[float]] = {name: [] for name in tests}
         for reverse in (False, True):
             begin = _EOS if reverse else _BOS
             trained = model(_tokens(train, vocabulary, backward=reverse), size=len(vocabulary), begin=begin)
             for name, test in tests.items():
                 logs = trained.log_probabilities(_tokens(test, vocabulary, backward=reverse))
-                means[name].append(float(np.exp(-logs.mean())))
+                perplexities[name].append(float(np.exp(-logs.mean())))
         label = "unigram" if model is Unigram else "Kneser-Ney trigram"
         for name, test in tests.items():
-            forward, backward = means[name]
+            forward, backward = perplexities[name]
             yield Row(name, label, forward, backward, test.num_tokens + len(test), unknown[name])
 
 
@@ -113,6 +113,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--train", nargs="+", metavar="FILE", help="text for the count-based models; without it, none")
     parser.add_argument("--tokenize", action="store_true", help="FILEs of --train are raw text, a paragraph a line")
     parser.add_argument("--raw", nargs="*", default=[], metavar="NAME", help="tests that are raw text")
+    parser.add_argument("--models", choices=("all", "bilm", "counts"), default="all", help="which; default: all")
     parser.add_argument("--cache-dir", type=Path, default=None, help="where tokenised text is kept")
     parser.add_argument("--json", type=Path, help="write the rows here too")
     chosen = parser.parse_args(arguments)
@@ -129,14 +130,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _measure(chosen: argparse.Namespace) -> list[Row]:
     cache_dir = chosen.cache_dir or Path(user_cache())
-    network, vocabulary = read_network(chosen.folder)
-    tests = {}
+    vocabulary = Vocabulary.read(chosen.folder / VOCABULARY)
+    tests: dict[str, Corpus] = {}
+    names = [item.rpartition("=")[0] or Path(item).name for item in chosen.test]
+    for name in chosen.raw:
+        if name not in names:
+            raise ConfigError(f"--raw {name}: no text of --test is called so{nearest(name, names)}")
     for item in chosen.test:
         name, _, path = item.rpartition("=")
         name = name or Path(path).name
+        if name in tests:
+            raise ConfigError(f"--test: two texts are called '{name}'; give each a name of its own, NAME=FILE")
         tests[name] = open_corpus(files_of([path], option="--test"), tokenize=name in chosen.raw, cache_dir=cache_dir)
-    rows = list(rows_of_bilm(network, tests, vocabulary))
-    if chosen.train:
+    rows: list[Row] = []
+    if chosen.models != "counts":
+        rows += rows_of_bilm(read_network(chosen.folder)[0], tests, vocabulary)
+    if chosen.train and chosen.models != "bilm":
         paths = files_of(chosen.train, option="--train")
         train = open_corpus(paths, tokenize=chosen.tokenize, cache_dir=cache_dir)
         rows += rows_of_counts(train, tests, vocabulary)

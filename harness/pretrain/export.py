@@ -65,5 +65,7 @@ def load_softmax(network: PretrainingNetwork, path: Path) -> None:
     """
     try:
         network.softmax.load_state_dict(load_file(path))
+    except FileNotFoundError:
+        raise WeightsError(f"{path}: no such softmax; it lies beside what harness.pretrain exports") from None
     except (SafetensorError, RuntimeError) as error:
         raise WeightsError(f"{path}: not this model's softmax ({' '.join(str(error).split())})") from None

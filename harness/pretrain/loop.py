@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from harness.encoders.bilm import LstmState
-from harness.errors import HarnessError
+from harness.errors import ConfigError, HarnessError
 from harness.files import replacing, write_text
 from harness.interrupts import Stop
 from harness.pretrain.config import PretrainConfig
@@ -63,6 +63,7 @@ class Pretraining:
         identity: a checkpoint of another identity is refused.
         device: where to compute.
         held_out: returns the perplexity on held-out text.
+        measure_before: whether the first weights are worth measuring on it.
         track: gets a copy of every row of the history.
         stop: asked after every update.
     """
@@ -79,16 +80,18 @@ class Pretraining:
         identity: str,
         device: str,
         held_out: Callable[[], Perplexity] | None,
+        measure_before: bool,
         track: Tracker,
         stop: Stop,
     ) -> None:
         self.network, self.corpus, self.config, self.total_steps = network, corpus, config, total_steps
         self.folder, self.identity, self.device = folder, identity, device
-        self.held_out, self.track, self.stop = held_out, track, stop
+        self.held_out, self.measure_before, self.track, self.stop = held_out, measure_before, track, stop
         trainer = config.trainer
         self.targets = vocabulary.rows_of(corpus.words)  # (types,)
         self.lengths = np.array([len(word.encode()) for word in corpus.words])  # (types,)
-        self.negatives = min(trainer.negatives, len(vocabulary))
+        # Near the whole vocabulary drawing different words would take for ever: then all of it is taken.
+        self.negatives = trainer.negatives if trainer.negatives <= len(vocabulary) // 2 else len(vocabulary)
         self.vocabulary_size = len(vocabulary)
         self.windows = Windows(corpus, streams=trainer.streams, steps=trainer.window, seed=config.seed)
         self.optimizers = Optimizers(network, trainer, total_steps=total_steps)
@@ -110,7 +113,7 @@ class Pretraining:
         """
         if (self.folder / CHECKPOINT).exists():
             self._load()
-        elif self.config.init and self.held_out is not None:
+        elif self.measure_before and self.held_out is not None:
             self._measure_before(self.held_out)
         now = self.progress
         self.network.train()
@@ -122,7 +125,7 @@ class Pretraining:
             now.seconds += time.perf_counter() - began
             now.losses = [a + b for a, b in zip(now.losses, [*losses, 1.0], strict=True)]
             last = now.step == self.total_steps
-            if now.step % self.config.log_every == 0 or last:
+            if now.step % self.config.log_every == 0 or now.step % self.config.dev_every == 0 or last:
                 speed = (now.step - session_step) * self.tokens_a_step / (time.perf_counter() - session_start)
                 self._row(speed)
             if now.step % self.config.checkpoint_every == 0 or last or self.stop.requested:
@@ -131,7 +134,8 @@ class Pretraining:
 
     def _measure_before(self, held_out: Callable[[], Perplexity]) -> None:
         measured = held_out()
-        self.progress.before = {"forward": measured.forward, "backward": measured.backward}
+        self.progress.before = asdict(measured)
+        self.track.log(_named("dev", measured), step=0)
         log.info("held-out perplexity before: %.1f forward, %.1f backward", measured.forward, measured.backward)
 
     def _update(self) -> list[float]:
@@ -179,11 +183,11 @@ class Pretraining:
         }
         if self.held_out is not None and (now.step % self.config.dev_every == 0 or now.step == self.total_steps):
             measured = self.held_out()
-            row |= {"dev/forward": measured.forward, "dev/backward": measured.backward}
+            row |= _named("dev", measured)
         now.losses = [0.0, 0.0, 0.0]
         now.history.append(row)
         self._write_history()
-        self._tell(row)
+        self._tell(row | {"tokens_per_s": speed})
         left = (self.total_steps - now.step) * self.tokens_a_step / speed
         log.info(
             "step %d of %d: loss %.3f forward, %.3f backward%s; %.0f tokens/s, %.0f min left",
@@ -226,8 +230,8 @@ class Pretraining:
             reason = str(error).strip().partition("\n")[0]
             raise HarnessError(f"{path}: not a readable checkpoint ({reason}); delete it to start anew") from None
         if state["identity"] != self.identity:
-            raise HarnessError(
-                f"{path} is of a training with other options or other text; choose another out=DIR, or overwrite=true"
+            raise ConfigError(
+                f"{path} is of a training with other options or other text; delete it, or choose another out=DIR"
             )
         for name, value in state["progress"].items():
             setattr(self.progress, name, value)
@@ -236,9 +240,18 @@ class Pretraining:
         self.windows.restore(state["windows"])
         self.state = tuple(LstmState(*tensors) for tensors in state["lstm"])
         torch.set_rng_state(state["rng"].cpu())
-        if state["cuda_rng"]:
+        if state["cuda_rng"] and self.device.startswith("cuda"):
             torch.cuda.set_rng_state_all([rng.cpu() for rng in state["cuda_rng"]])
         self._write_history()  # rows that came after the checkpoint are forgotten, and come again
         for row in self.progress.history:
             self._tell(row)
         log.info("going on from %s, step %d", path, self.progress.step)
+
+
+def _named(split: str, measured: Perplexity) -> dict[str, float]:
+    """Name perplexities as the history and the tracker have them."""
+    return {
+        f"{split}/forward": measured.forward,
+        f"{split}/backward": measured.backward,
+        f"{split}/average": measured.average,
+    }

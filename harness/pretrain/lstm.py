@@ -57,15 +57,19 @@ class _Window(torch.autograd.Function):
         directions, steps, streams, width = inputs.shape
         dim = cell.shape[-1]
         cell_clip, proj_clip = clips
+        products = _type_of_products(inputs)
         shifted = bias[:, None].clone()  # (directions, 1, 4 * dim)
         shifted[..., 2 * dim : 3 * dim] += 1  # the forget bias that is not in the file
+        shifted, weight = shifted.to(products), weight.to(products)
+        projection = None if projection is None else projection.to(products)
         entering = inputs.new_empty(directions, steps + 1, streams, 2 * width)  # what meets the weight at each step
         entering[:, :steps, :, :width] = inputs
         entering[:, 0, :, width:] = hidden
         gates, cells, squashed = [], [cell], []  # (directions, streams, 4 * dim), and dim twice, of each step
         gated = inputs.new_empty(directions, steps, streams, dim)  # what is projected
         for t in range(steps):
-            step = torch.baddbmm(shifted, entering[:, t], weight).to(inputs.dtype)  # (directions, streams, 4 * dim)
+            step = torch.baddbmm(shifted, entering[:, t].to(products), weight)  # (directions, streams, 4 * dim)
+            step = step.to(inputs.dtype)
             input_gate, candidate, forget_gate, output_gate = step.chunk(4, dim=-1)
             input_gate.sigmoid_()
             candidate.tanh_()
@@ -75,7 +79,7 @@ class _Window(torch.autograd.Function):
                 cell.clamp_(-cell_clip, cell_clip)
             squash = torch.tanh(cell)
             torch.mul(output_gate, squash, out=gated[:, t])
-            after = gated[:, t] if projection is None else torch.bmm(gated[:, t], projection)
+            after = gated[:, t] if projection is None else torch.bmm(gated[:, t].to(products), projection)
             if proj_clip is not None:
                 after = after.clamp(-proj_clip, proj_clip)
             entering[:, t + 1, :, width:] = after
@@ -83,8 +87,6 @@ class _Window(torch.autograd.Function):
             cells.append(cell)
             squashed.append(squash)
         ctx.clips, ctx.steps = clips, steps
-        device = inputs.device.type
-        ctx.autocast = (device, torch.get_autocast_dtype(device), torch.is_autocast_enabled(device))
         ctx.save_for_backward(entering, weight, projection, gated, *gates, *cells, *squashed)
         ctx.mark_non_differentiable(cell)
         return entering[:, 1:, :, width:].clone(), cell
@@ -92,9 +94,13 @@ class _Window(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, d_outputs: Tensor, _: Tensor) -> Any:
-        device, dtype, enabled = ctx.autocast
-        with torch.autocast(device, dtype, enabled=enabled):
-            return _backward(ctx, d_outputs)
+        return _backward(ctx, d_outputs)
+
+
+def _type_of_products(like: Tensor) -> torch.dtype:
+    """Return the type of matrix products: autocast's, where it is enabled, else the tensors' own."""
+    device = like.device.type
+    return torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else like.dtype
 
 
 def _backward(ctx: Any, d_outputs: Tensor) -> Any:
@@ -102,6 +108,7 @@ def _backward(ctx: Any, d_outputs: Tensor) -> Any:
     (cell_clip, proj_clip), steps = ctx.clips, ctx.steps
     gates, cells, squashed = of_steps[:steps], of_steps[steps : 2 * steps + 1], of_steps[2 * steps + 1 :]
     directions, _, streams, width = d_outputs.shape
+    products = weight.dtype
     returning = weight.transpose(1, 2)  # (directions, 4 * dim, 2 * width)
     d_gates = d_outputs.new_empty(directions, steps, streams, weight.shape[-1])
     d_after = torch.empty_like(d_outputs)  # of what was projected
@@ -116,7 +123,8 @@ def _backward(ctx: Any, d_outputs: Tensor) -> Any:
             d_after[:, t] *= entering[:, t + 1, :, width:].abs() < proj_clip
         d_gated = d_after[:, t]
         if projection is not None:
-            d_gated = torch.bmm(d_gated, projection.transpose(1, 2)).to(d_outputs.dtype)  # (directions, streams, dim)
+            d_gated = torch.bmm(d_gated.to(products), projection.transpose(1, 2))  # (directions, streams, dim)
+            d_gated = d_gated.to(d_outputs.dtype)
         _sigmoid_backward.grad_input(d_gated * squashed[t], output_gate, grad_input=d_output)
         d_cell += _tanh_backward(d_gated * output_gate, squashed[t])
         if cell_clip is not None:
@@ -125,11 +133,13 @@ def _backward(ctx: Any, d_outputs: Tensor) -> Any:
         _tanh_backward.grad_input(d_cell * input_gate, candidate, grad_input=d_candidate)
         _sigmoid_backward.grad_input(d_cell * cells[t], forget_gate, grad_input=d_forget)
         d_cell *= forget_gate
-        d_entering = torch.bmm(d_gates[:, t], returning).to(d_outputs.dtype)  # (directions, streams, 2 * width)
+        d_entering = torch.bmm(d_gates[:, t].to(products), returning)  # (directions, streams, 2 * width)
         d_inputs[:, t], d_hidden = d_entering[..., :width], d_entering[..., width:]
     flat = d_gates.flatten(1, 2)  # (directions, positions, 4 * dim)
-    d_weight = torch.bmm(entering[:, :steps].flatten(1, 2).transpose(1, 2), flat).to(d_outputs.dtype)
+    read = entering[:, :steps].flatten(1, 2).transpose(1, 2)  # (directions, 2 * width, positions)
+    d_weight = torch.bmm(read.to(products), flat.to(products)).to(d_outputs.dtype)
     d_projection = None
     if projection is not None:
-        d_projection = torch.bmm(gated.flatten(1, 2).transpose(1, 2), d_after.flatten(1, 2)).to(d_outputs.dtype)
+        projected = gated.flatten(1, 2).transpose(1, 2)  # (directions, dim, positions)
+        d_projection = torch.bmm(projected.to(products), d_after.flatten(1, 2).to(products)).to(d_outputs.dtype)
     return d_inputs, None, None, d_weight, flat.sum(dim=1), d_projection, None

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.errors import ConfigError
+
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
@@ -55,10 +57,15 @@ class KneserNeyTrigram:
     Args:
         tokens: int64 (tokens,): sentences end to end, each with ``begin`` before and ``end`` behind it.
         size: of the vocabulary; each of its rows has a probability above 0 everywhere.
-        begin, end: the rows of the boundary words; for a backward model, swapped, over reversed sentences.
+        begin: the row of the boundary word before a sentence; a backward model has the other one there.
+
+    Raises:
+        ConfigError: the vocabulary is too large for a trigram to have a number of 64 bits.
     """
 
     def __init__(self, tokens: Ints, *, size: int, begin: int) -> None:
+        if size > 2_000_000:
+            raise ConfigError(f"a vocabulary of {size:,} words is too large for the trigram; 2,000,000 at most")
         self._size, self._begin = size, begin
         keys, counts = np.unique(self._keys(tokens), return_counts=True)  # of trigrams
         trigrams = _Order.of(keys, counts, size)

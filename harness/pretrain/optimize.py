@@ -14,7 +14,8 @@ class Optimizers:
     """One optimiser over dense and sparse gradients.
 
     With ``adam``, the rows of the softmax that a window does not touch keep their moments as they are
-    (torch's SparseAdam). ``adagrad`` begins with accumulators of 1, as bilm-tf does.
+    (torch's SparseAdam). ``adagrad`` is bilm-tf's: there accumulators begin at 1 and the loss is half the sum of
+    the directions times the window's steps, which is the same as accumulators of (2 / steps) ** 2 here.
     """
 
     def __init__(self, network: PretrainingNetwork, options: TrainerConfig, *, total_steps: int) -> None:
@@ -28,12 +29,16 @@ class Optimizers:
                 torch.optim.SparseAdam(sparse, lr=options.lr),
             ]
         else:
-            self._all = [torch.optim.Adagrad(self._parameters, lr=options.lr, initial_accumulator_value=1.0)]
+            self._all = [
+                torch.optim.Adagrad(
+                    self._parameters, lr=options.lr, initial_accumulator_value=(2 / options.window) ** 2
+                )
+            ]
 
     def learning_rate(self, step: int) -> float:
-        """Return the learning rate of a step, counted from 0."""
+        """Return the learning rate of a step, counted from 0; warm-up takes a tenth of a short training at most."""
         options = self._options
-        warmup = min(1.0, (step + 1) / (options.warmup_steps + 1))
+        warmup = min(1.0, (step + 1) / (min(options.warmup_steps, self._total // 10) + 1))
         if options.schedule == "constant":
             return options.lr * warmup
         return options.lr * warmup * 0.5 * (1 + math.cos(math.pi * min(1.0, step / self._total)))

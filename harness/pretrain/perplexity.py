@@ -82,8 +82,13 @@ def perplexity(
                 count += len(ahead)
                 unknown += int((targets[ahead] == vocabulary.unk).sum())
     network.train(was_training)
-    forward, backward = (math.exp(total / max(count, 1)) for total in totals.tolist())
+    forward, backward = (_exp(total / max(count, 1)) for total in totals.tolist())
     return Perplexity(forward=forward, backward=backward, tokens=count, unknown=unknown / max(count, 1))
+
+
+def _exp(mean: float) -> float:
+    """Return exp(mean), infinite where it is too large for a float."""
+    return math.exp(mean) if mean < 700 else math.inf
 
 
 def burnt_in(bilm: BiLm) -> BiLmState:

@@ -16,7 +16,7 @@ from harness.encoders.options import parse_options, read_options
 from harness.encoders.random import random_weights
 from harness.encoders.weights import read_weights
 from harness.environment import device_of, environment
-from harness.errors import ConfigError
+from harness.errors import ConfigError, HarnessError
 from harness.files import file_digest, write_json
 from harness.interrupts import Interrupted, Stop
 from harness.pretrain.config import PretrainConfig
@@ -42,6 +42,7 @@ from harness.types import Sentence
 
 log = logging.getLogger(__name__)
 
+_READ = (OPTIONS, WEIGHTS, SOFTMAX, VOCABULARY)  # what a training that starts from a folder reads of it
 _CARRIED: StatePolicy = "carry"  # training carries state, and so does the held-out text
 
 
@@ -54,6 +55,7 @@ class Parts:
     train: Corpus
     dev: list[Sentence]
     vocabulary: Vocabulary
+    softmax_given: bool
     total_steps: int
     identity: str
 
@@ -71,9 +73,11 @@ def pretrain(config: PretrainConfig, *, stop: Stop) -> dict[str, Any]:
         torch.set_num_threads(config.threads)
     device, folder = device_of(config.device), Path(config.out).expanduser()
     parts = prepare(config)
-    if config.overwrite:
+    if config.overwrite and (folder / RECORD).exists():  # what is unfinished goes on
         for name in (RECORD, CHECKPOINT):
             (folder / name).unlink(missing_ok=True)
+    for stale in folder.glob(f".{CHECKPOINT}.*.tmp"):  # of a process that was killed while it wrote
+        stale.unlink()
     done = _finished(folder, parts.identity)
     if done is not None:
         log.info("%s is finished (overwrite=true trains it anew)", folder)
@@ -104,13 +108,15 @@ def pretrain(config: PretrainConfig, *, stop: Stop) -> dict[str, Any]:
         identity=parts.identity,
         device=device,
         held_out=held_out if parts.dev else None,
+        measure_before=parts.softmax_given,
         track=track,
         stop=stop,
     )
     try:
         training.fit()
-    except Interrupted as reason:
-        track.finish(_for_tracker(status="interrupted", error=str(reason)), {})
+    except (Interrupted, HarnessError) as reason:
+        status = "interrupted" if isinstance(reason, Interrupted) else "failed"
+        track.finish(_for_tracker(status=status, error=str(reason)), {})
         raise
     return export(config, parts, training, folder, device=device, track=track)
 
@@ -126,7 +132,7 @@ def prepare(config: PretrainConfig) -> Parts:
     dev_paths = files_of(config.data.dev, option="data.dev") if config.data.dev else []
     cache_dir, tokenize = Path(config.cache_dir).expanduser(), config.text.tokenize
     train = open_corpus(paths, tokenize=tokenize, cache_dir=cache_dir)
-    dev = open_corpus(dev_paths, tokenize=tokenize, cache_dir=cache_dir) if dev_paths else None
+    dev = [open_corpus([path], tokenize=tokenize, cache_dir=cache_dir) for path in dev_paths]
     network, options, vocabulary = initial_network(config, train, init)
     trainer = config.trainer
     a_step = trainer.streams * trainer.window * trainer.accumulate
@@ -135,14 +141,17 @@ def prepare(config: PretrainConfig) -> Parts:
         "config": config.determining(),
         "train": train.digest,
         "init": _digests(init),
-        "tokenize": tokenize,
+        "dev": [corpus.digest for corpus in dev],
+        "dev_tokens": config.dev_tokens,
+        "weights_precision": config.weights_precision,
     }
     return Parts(
         network=network,
         options=options,
         train=train,
-        dev=_first(dev, config.dev_tokens) if dev is not None else [],
+        dev=[sentence for corpus in dev for sentence in _first(corpus, config.dev_tokens)],
         vocabulary=vocabulary,
+        softmax_given=init is not None and (init / SOFTMAX).exists(),
         total_steps=min(total, trainer.max_steps or total),
         identity=hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest(),
     )
@@ -167,7 +176,7 @@ def initial_network(
         weights = random_weights(architecture, seed=config.seed)
     else:
         architecture = read_options(init / OPTIONS)
-        options = json.loads((init / OPTIONS).read_text(encoding="utf-8"))
+        options = as_official(json.loads((init / OPTIONS).read_text(encoding="utf-8")))
         weights = read_weights(init / WEIGHTS, architecture)
     given = init / SOFTMAX if init is not None and (init / SOFTMAX).exists() else None
     if given is not None:
@@ -180,7 +189,7 @@ def initial_network(
     if given is not None:
         load_softmax(network, given)
     elif init is not None:
-        log.warning("%s has no %s: a new softmax learns from the start", init, SOFTMAX)
+        log.warning("%s has no %s: a new softmax learns from the start; no perplexity before", init, SOFTMAX)
     return network, options, vocabulary
 
 
@@ -229,7 +238,7 @@ def _digests(init: Path | None) -> dict[str, str] | None:
     """Return what tells the weights that a training starts from."""
     if init is None:
         return None
-    return {name: file_digest(init / name) for name in (WEIGHTS, SOFTMAX) if (init / name).exists()}
+    return {name: file_digest(init / name) for name in _READ if (init / name).exists()}
 
 
 def _finished(folder: Path, identity: str) -> dict[str, Any] | None:

@@ -29,7 +29,7 @@ class Negatives:
     """
 
     rows: NDArray[np.int64]
-    tries: int
+    tries: float
     size: int
 
 
@@ -38,9 +38,11 @@ def log_uniform(size: int, count: int, generator: np.random.Generator) -> Negati
 
     Args:
         size: of the vocabulary, which is sorted by frequency.
-        count: different words wanted, at most ``size``.
+        count: different words wanted, at most ``size``; that many are all there are, and certain to be drawn.
         generator: what is drawn with.
     """
+    if count == size:
+        return Negatives(np.arange(size), math.inf, size)
     drawn = np.empty(0, dtype=np.int64)
     while True:
         more = np.exp(generator.random(2 * count) * math.log(size + 1)).astype(np.int64) - 1  # (draws,)
@@ -91,14 +93,17 @@ class WordSoftmax(nn.Module):
         rows, place = torch.unique(wanted, return_inverse=True)  # (rows,), (negatives + targets,)
         # One look-up, so that one sparse gradient names each row once.
         table = F.embedding(rows, self.weight, sparse=True)  # (rows, dim)
-        bias = F.embedding(rows, self.bias, sparse=True).squeeze(1) - expected_log_counts(rows, negatives)  # (rows,)
+        bias = F.embedding(rows, self.bias, sparse=True)  # (rows, 1)
+        bias = bias - expected_log_counts(rows, negatives)[:, None]  # (rows, 1)
         column = torch.full_like(rows, -1)  # (rows,): where a row is among the negatives
         column[place[:count]] = torch.arange(count, device=rows.device)
+        # F.embedding, unlike indexing, adds up its gradient in one order whatever the number of threads.
+        negative = [F.embedding(place[:count], values) for values in (table, bias)]  # (negatives, dim), (negatives, 1)
         losses = []
         for hidden, true in zip(vectors, place[count:].view_as(targets), strict=True):
             losses.append(
                 _SampledNll.apply(
-                    hidden, table[true], bias[true], table[place[:count]], bias[place[:count]], column[true]
+                    hidden, *(F.embedding(true, values) for values in (table, bias)), *negative, column[true]
                 )
             )
         return torch.stack(losses)
@@ -135,6 +140,7 @@ class _SampledNll(torch.autograd.Function):
         hits: Tensor,
     ) -> Tensor:
         total = vectors.new_zeros(())
+        true_bias, bias = true_bias.squeeze(1), bias.squeeze(1)  # (positions,), (negatives,)
         d_vectors, d_true = torch.empty_like(vectors), torch.empty_like(vectors)
         d_true_bias = torch.empty_like(true_bias)
         d_weight, d_bias = torch.zeros_like(weight), torch.zeros_like(bias)
@@ -156,7 +162,7 @@ class _SampledNll(torch.autograd.Function):
             d_true[block] = d_true_bias[block, None] * here
             d_weight += scores.t() @ scaled
             d_bias += scores.t() @ (1 / norm)
-        ctx.save_for_backward(d_vectors, d_true, d_true_bias, d_weight, d_bias)
+        ctx.save_for_backward(d_vectors, d_true, d_true_bias[:, None], d_weight, d_bias[:, None])
         return total
 
     @staticmethod

@@ -43,7 +43,7 @@ def sentences(path: Path, *, tokenize: bool) -> Iterator[list[str]]:
 
     Raises:
         DataFormatError: the file is not UTF-8, or a damaged ``.gz``.
-        ConfigError: tokenising needs the extra ``text``.
+        ConfigError: tokenising needs the extra ``pretrain``.
     """
     lines = _lines(path)
     yield from tokenized(lines) if tokenize else filter(None, map(str.split, lines))
@@ -100,7 +100,7 @@ def _lines(path: Path) -> Iterator[str]:
     try:
         with opened(path, "rb") as file:
             for line in file:
-                yield line.decode()
+                yield line.decode("utf-8" if done else "utf-8-sig")
                 done += 1
     except UnicodeDecodeError:
         raise DataFormatError(f"{path}, line {done + 1}: not UTF-8; convert the file to UTF-8") from None

@@ -17,12 +17,14 @@ from numpy.typing import NDArray
 
 from harness.composing import user_cache
 from harness.console import configure_logging, human_bytes
-from harness.errors import ConfigError, HarnessError
+from harness.errors import ConfigError, DataFormatError, HarnessError
 from harness.files import replacing
 from harness.pretrain.corpus import Corpus, open_corpus
 from harness.pretrain.text import files_of
 
 log = logging.getLogger(__name__)
+
+_MIN_COUNT = 2  # rarer words have no vector
 
 
 class _Sentences:
@@ -48,11 +50,13 @@ def train(corpus: Corpus, *, dim: int, words: int, epochs: int, seed: int) -> tu
         from gensim.models import Word2Vec
     except ModuleNotFoundError:
         raise ConfigError("training static vectors needs gensim; pip install 'elmo-harness[pretrain]'") from None
+    if int(corpus.counts[2:].max()) < _MIN_COUNT:
+        raise DataFormatError(f"no word occurs {_MIN_COUNT} times: too little text for static vectors")
     model = Word2Vec(
         _Sentences(corpus, seed),
         vector_size=dim,
         window=5,
-        min_count=2,
+        min_count=_MIN_COUNT,
         max_final_vocab=words,
         sg=1,
         negative=5,

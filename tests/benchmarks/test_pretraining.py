@@ -1,4 +1,6 @@
-"""Throughput of pre-training at the size of elmo_mini: tokens a second, and the share of the matrix-product peak.
+"""Throughput of an update at the size of elmo_mini: tokens a second, and the share of the matrix-product peak.
+
+Reading the text and evaluating are left out: ``pretraining.json`` has the tokens a second of a whole training.
 
 Run with: pytest tests/benchmarks/test_pretraining.py --benchmark-only -s
 The baseline in the same run leaves each step of each LSTM to autograd, as the encoder's own module does.

@@ -71,8 +71,7 @@ def test_what_is_exported_is_what_was_trained(form: str, tmp_path: Path) -> None
 
 def test_the_loss_of_a_window_is_the_sampled_loss_of_its_words() -> None:
     network, _ = network_of()
-    negatives = log_uniform(len(VOCABULARY), len(VOCABULARY), np.random.default_rng(0))
-    negatives.__dict__["tries"] = 10**9  # every word is certain to be drawn: no correction is left
+    negatives = log_uniform(len(VOCABULARY), len(VOCABULARY), np.random.default_rng(0))  # all words: no correction
     losses, _ = network(batch_of(SENTENCES[0]), network.zero_state(1), negatives)
     measured = perplexity(network, SENTENCES[:1], VOCABULARY, state="zeros")
     assert losses.exp().tolist() == pytest.approx([measured.forward, measured.backward], rel=1e-4)
@@ -167,14 +166,14 @@ def test_half_precision_rounds_and_is_read_back(tmp_path: Path) -> None:
         torch.testing.assert_close(halves[name], whole.half().float(), atol=0, rtol=0)
 
 
-def test_half_precision_halves_the_file(tmp_path: Path) -> None:
+def test_half_precision_compresses_the_file_to_about_half(tmp_path: Path) -> None:
     weights = {"w": torch.randn(512, 512, generator=torch.Generator().manual_seed(0))}
     for precision in ("float16", "float32"):
         write_weights(tmp_path / precision, weights, precision=precision)  # type: ignore[arg-type]
-    assert (tmp_path / "float16").stat().st_size < 0.5 * (tmp_path / "float32").stat().st_size
+    assert (tmp_path / "float16").stat().st_size < 0.6 * (tmp_path / "float32").stat().st_size
 
 
 def test_a_weight_that_half_precision_cannot_hold_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(WeightsError, match="'char_embed' does not fit float16"):
+    with pytest.raises(WeightsError, match="'char_embed' is not finite as float16"):
         write_weights(tmp_path / "w.hdf5", {"char_embed": torch.tensor([1e6])}, precision="float16")
     assert not list(tmp_path.iterdir())

@@ -91,7 +91,7 @@ def equal(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
 
 
 def test_it_learns_and_leaves_an_encoder(text: Path) -> None:
-    record = train(text, "trainer.max_steps=150", "dev_every=50", "trainer.warmup_steps=10")
+    record = train(text, "trainer.max_steps=150", "trainer.epochs=2", "dev_every=50", "trainer.warmup_steps=10")
     names = {"history.jsonl", "options.json", RECORD, SOFTMAX, VOCABULARY, WEIGHTS}
     assert {path.name for path in (text / "out").iterdir()} == names
     rows = history(text)
@@ -152,7 +152,7 @@ def test_a_training_that_crashes_between_checkpoints_goes_on_as_if_nothing_happe
 
 @pytest.mark.slow
 def test_sigkill_in_mid_epoch_then_the_same_command(text: Path) -> None:
-    more = ["trainer.max_steps=400", "log_every=20", "dev_every=100", "checkpoint_every=7"]
+    more = ["trainer.max_steps=400", "trainer.epochs=5", "log_every=20", "dev_every=100", "checkpoint_every=7"]
     train(text, *more, out="whole")
     command = [sys.executable, "-m", "harness.pretrain", *overrides(text, *more, out="killed")]
     kills = 0
@@ -207,7 +207,8 @@ def test_fine_tuning_without_a_softmax_learns_a_new_one(text: Path) -> None:
     for name in (SOFTMAX, VOCABULARY):
         (text / "base" / name).unlink()
     record = train(text, f"init={text}/base", out="tuned")
-    assert record["perplexity"]["after"]["forward"] < record["perplexity"]["before"]["forward"]
+    assert record["perplexity"]["before"] is None  # of a softmax that knows nothing it would say nothing
+    assert record["perplexity"]["after"]["forward"] < 20
 
 
 def test_fine_tuning_says_what_is_missing(text: Path) -> None:
@@ -283,7 +284,7 @@ def test_a_bundle_is_the_encoder_in_half_precision(text: Path) -> None:
 
 
 def test_perplexities_stand_beside_those_of_counts(text: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    train(text, "trainer.max_steps=150", "trainer.warmup_steps=10")
+    train(text, "trainer.max_steps=150", "trainer.epochs=2", "trainer.warmup_steps=10")
     files = ["--test", f"held-out={text}/dev.txt", "--train", f"{text}/train.txt", "--cache-dir", f"{text}/cache"]
     assert evaluate_main([str(text / "out"), *files, "--json", str(text / "rows.json")]) == 0
     rows = {row["model"]: row for row in json.loads((text / "rows.json").read_text())}

@@ -31,6 +31,30 @@ def test_all_words_can_be_drawn() -> None:
     assert sorted(drawn.rows.tolist()) == list(range(SIZE))
 
 
+def test_all_words_as_negatives_are_the_full_softmax() -> None:
+    torch.manual_seed(0)
+    softmax = WordSoftmax(size=SIZE, dim=DIM)
+    vectors, targets = torch.randn(2, 7, DIM), torch.randint(SIZE, (2, 7))
+    sampled = softmax.sampled_nll(vectors, targets, log_uniform(SIZE, SIZE, np.random.default_rng(0)))
+    full = torch.stack([softmax.nll(vectors[d], targets[d]).sum() for d in range(2)])
+    torch.testing.assert_close(sampled, full)
+
+
+def test_gradients_are_the_same_to_the_bit_on_several_threads() -> None:
+    torch.manual_seed(0)
+    softmax = WordSoftmax(size=500, dim=64)
+    vectors, targets = torch.randn(2, 3000, 64), torch.randint(20, (2, 3000))  # frequent words, many times
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    gradients = []
+    for _ in range(8):
+        softmax.zero_grad()
+        softmax.sampled_nll(vectors, targets, Negatives(np.arange(50), 70, 500)).sum().backward()
+        gradients.append(softmax.weight.grad.to_dense())  # type: ignore[union-attr]
+    torch.set_num_threads(threads)
+    assert all(torch.equal(gradient, gradients[0]) for gradient in gradients)
+
+
 def test_the_first_draw_is_log_uniform() -> None:
     generator = np.random.default_rng(3)
     draws = 20_000
