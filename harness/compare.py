@@ -24,8 +24,8 @@ import numpy as np
 from scipy.stats import ttest_rel
 
 from harness.config import build
-from harness.console import progress
-from harness.errors import ConfigError, DataFormatError, HarnessError
+from harness.console import exit_status_of, progress
+from harness.errors import ConfigError, DataFormatError
 from harness.protocols import Task
 from harness.records import RunRecord, read_record
 from harness.types import Example, Prediction
@@ -174,16 +174,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--rounds", type=int, default=1000, help="of randomisation; default: 1000")
     parser.add_argument("--seed", type=int, default=0, help="of randomisation; default: 0")
     chosen = parser.parse_args(arguments)
-    try:
-        if chosen.rounds < 1:
-            raise ConfigError(f"--rounds is {chosen.rounds}; expected 1 or more")
-        a, b = (runs_of([pattern], chosen.split) for pattern in (chosen.a, chosen.b))
-        config = a[0].record.config
-        task = build(config["task"], where="task", prefixes=config.get("plugins", ()))
-        result = compare(task, a, b, rounds=chosen.rounds, seed=chosen.seed)
-    except HarnessError as error:
-        print(f"error: {error}", file=sys.stderr)  # noqa: T201
-        return error.exit_status
+    return exit_status_of(lambda: _run(chosen))
+
+
+def _run(chosen: argparse.Namespace) -> None:
+    if chosen.rounds < 1:
+        raise ConfigError(f"--rounds is {chosen.rounds}; expected 1 or more")
+    a, b = (runs_of([pattern], chosen.split) for pattern in (chosen.a, chosen.b))
+    config = a[0].record.config
+    task: Task = build(config["task"], where="task", prefixes=config.get("plugins", ()))
+    result = compare(task, a, b, rounds=chosen.rounds, seed=chosen.seed)
     for label, scores in (("A", result.a), ("B", result.b)):
         told = " ".join(f"{100 * score:.2f}" for score in scores)
         print(f"{label}: mean {100 * statistics.mean(scores):.2f}; seeds {told}")  # noqa: T201
@@ -192,7 +192,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         f"p = {result.p_examples:.4f} over examples (paired approximate randomisation, {chosen.rounds} rounds), "
         f"p = {result.p_seeds:.4f} over seeds (paired t-test)"
     )
-    return 0
 
 
 if __name__ == "__main__":

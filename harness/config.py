@@ -313,6 +313,15 @@ def _check_ranges(config: HarnessConfig) -> None:
         ("seed", config.seed, 0, 2**32 - 1),
         ("threads", config.threads, 1, 4096),
     ]
+    check_bounds(bounds)
+
+
+def check_bounds(bounds: Sequence[tuple[str, float | None, float, float]]) -> None:
+    """Check values, each given as its name, itself, and its least and greatest; None passes.
+
+    Raises:
+        ConfigError: naming the first that is out of its range.
+    """
     for name, value, least, most in bounds:
         if value is not None and not least <= value <= most:
             raise ConfigError(f"{name} is {value}; expected a value from {least} to {most}")

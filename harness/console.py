@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
+from harness.errors import HarnessError
+
 T = TypeVar("T")
 _UNITS = ("B", "KB", "MB", "GB", "TB")
 
@@ -15,6 +17,19 @@ def configure_logging() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S", force=True)
     for noisy in ("wandb", "urllib3", "filelock", "pooch", "datasets", "fsspec"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+def exit_status_of(command: Callable[[], None]) -> int:
+    """Run a command; say in one line what went wrong, and return its exit status."""
+    try:
+        command()
+    except HarnessError as error:
+        print(f"error: {error}", file=sys.stderr)  # noqa: T201
+        return error.exit_status
+    except OSError as error:
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)  # noqa: T201
+        return 1
+    return 0
 
 
 def progress(items: Iterable[T], what: str, *, total: int | None = None) -> Iterator[T]:

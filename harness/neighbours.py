@@ -18,9 +18,10 @@ from torch.nn import functional as F
 
 from harness.composing import compose_values
 from harness.config import build, typed
+from harness.console import exit_status_of
 from harness.embeddings import StaticVectors
 from harness.environment import device_of
-from harness.errors import ConfigError, DataFormatError, HarnessError
+from harness.errors import ConfigError, DataFormatError
 from harness.protocols import Encoder
 from harness.types import Sentence
 
@@ -107,29 +108,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--layer", type=int, default=-1, help="of the encoder, 0 being context-free; default: the top")
     parser.add_argument("--count", type=int, default=5, help="neighbours to show; default: 5")
     chosen, overrides = parser.parse_known_args(arguments)
-    try:
-        config = typed(compose_values("config", overrides))
-        make = partial(build, prefixes=config.plugins)
-        encoder = make(config.encoder, where="encoder", offered={"device": device_of(config.device)})
-        if chosen.count < 1:
-            raise ConfigError(f"--count is {chosen.count}; expected 1 or more")
-        if encoder is None:
-            raise ConfigError("encoder is none: there is no context to look at; choose one with encoder=NAME")
-        static = make(config.embedding, where="embedding")
-        for line in lines_of(
-            chosen.word,
-            contexts=[tuple(context.split()) for context in chosen.context],
-            sentences=read_occurrences(chosen.text, chosen.word),
-            encoder=encoder,
-            static=static,
-            layer=chosen.layer,
-            count=chosen.count,
-        ):
-            print(line)  # noqa: T201
-    except HarnessError as error:
-        print(f"error: {error}", file=sys.stderr)  # noqa: T201
-        return error.exit_status
-    return 0
+    return exit_status_of(lambda: _run(chosen, overrides))
+
+
+def _run(chosen: argparse.Namespace, overrides: Sequence[str]) -> None:
+    if chosen.count < 1:
+        raise ConfigError(f"--count is {chosen.count}; expected 1 or more")
+    config = typed(compose_values("config", overrides))
+    make = partial(build, prefixes=config.plugins)
+    encoder = make(config.encoder, where="encoder", offered={"device": device_of(config.device)})
+    if encoder is None:
+        raise ConfigError("encoder is none: there is no context to look at; choose one with encoder=NAME")
+    for line in lines_of(
+        chosen.word,
+        contexts=[tuple(context.split()) for context in chosen.context],
+        sentences=read_occurrences(chosen.text, chosen.word),
+        encoder=encoder,
+        static=make(config.embedding, where="embedding"),
+        layer=chosen.layer,
+        count=chosen.count,
+    ):
+        print(line)  # noqa: T201
 
 
 if __name__ == "__main__":

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.errors import DataFormatError, HarnessError
+from harness.console import exit_status_of
+from harness.errors import DataFormatError
 from harness.records import RunRecord, read_record
 
 _UNTOLD = re.compile(
@@ -87,12 +88,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if len(folders) != 1 or folders[0] in ("-h", "--help"):
         print("usage: python -m harness.report DIR   (DIR: a folder with records, such as results)")  # noqa: T201
         return 0 if folders[:1] in (["-h"], ["--help"]) else 2
-    try:
-        print(table(read_records(Path(folders[0]))))  # noqa: T201
-    except HarnessError as error:
-        print(f"error: {error}", file=sys.stderr)  # noqa: T201
-        return error.exit_status
-    return 0
+    return exit_status_of(lambda: print(table(read_records(Path(folders[0])))))  # noqa: T201
 
 
 if __name__ == "__main__":

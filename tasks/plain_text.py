@@ -16,7 +16,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.errors import ConfigError, DataFormatError, HarnessError, nearest
+from harness.console import exit_status_of
+from harness.errors import ConfigError, DataFormatError, nearest
 from harness.files import replacing
 from tasks.column_files import read_columns
 
@@ -153,15 +154,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--only", metavar="ID", default="", help="books: this one alone")
     parser.add_argument("--without", metavar="ID", default="", help="books: all but this one, to hold it out")
     chosen = parser.parse_args(arguments)
-    try:
+
+    def run() -> None:
         count = write_plain_text(
             chosen.source, chosen.target, form=chosen.form, only=chosen.only, without=chosen.without
         )
-    except HarnessError as error:
-        print(f"error: {error}", file=sys.stderr)  # noqa: T201
-        return error.exit_status
-    print(f"{chosen.target}: {count:,} paragraphs")  # noqa: T201
-    return 0
+        print(f"{chosen.target}: {count:,} paragraphs")  # noqa: T201
+
+    return exit_status_of(run)
 
 
 if __name__ == "__main__":

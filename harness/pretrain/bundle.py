@@ -11,9 +11,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from harness.console import exit_status_of
 from harness.encoders.options import read_options
 from harness.encoders.weights import Precision, read_weights, write_weights
-from harness.errors import DataFormatError, HarnessError
+from harness.errors import DataFormatError
 from harness.files import file_digest, replacing, write_json
 from harness.pretrain.export import OPTIONS, RECORD, SOFTMAX, VOCABULARY, WEIGHTS
 from harness.pretrain.loop import HISTORY
@@ -55,12 +56,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--precision", choices=("float16", "float32"), default="float16", help="default: float16")
     parser.add_argument("--softmax", action="store_true", help="copy softmax and vocabulary too")
     chosen = parser.parse_args(arguments)
-    try:
-        bundle(chosen.source, chosen.target, precision=chosen.precision, softmax=chosen.softmax)
-    except HarnessError as error:
-        print(f"error: {error}", file=sys.stderr)  # noqa: T201
-        return error.exit_status
-    return 0
+    return exit_status_of(
+        lambda: bundle(chosen.source, chosen.target, precision=chosen.precision, softmax=chosen.softmax)
+    )
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from harness.errors import ConfigError
+from harness.config import check_bounds
 
 
 @dataclass
@@ -109,6 +109,4 @@ def check_ranges(config: PretrainConfig) -> None:
         ("dev_tokens", config.dev_tokens, 1, infinity),
         ("checkpoint_every", config.checkpoint_every, 1, infinity),
     ]
-    for name, value, least, most in bounds:
-        if value is not None and not least <= value <= most:
-            raise ConfigError(f"{name} is {value}; expected a value from {least} to {most}")
+    check_bounds(bounds)

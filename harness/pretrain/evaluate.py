@@ -4,7 +4,6 @@ Every model predicts the same words of the same vocabulary, ``<UNK>`` and senten
 """
 
 import argparse
-import json
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -13,8 +12,10 @@ from pathlib import Path
 import numpy as np
 
 from harness.composing import user_cache
+from harness.console import exit_status_of
 from harness.encoders.elmo import StatePolicy
-from harness.errors import ConfigError, HarnessError, nearest
+from harness.errors import ConfigError, nearest
+from harness.files import write_json
 from harness.pretrain.corpus import BOS_TYPE, EOS_TYPE, Corpus, open_corpus
 from harness.pretrain.export import VOCABULARY, read_network
 from harness.pretrain.network import PretrainingNetwork
@@ -117,15 +118,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--cache-dir", type=Path, default=None, help="where tokenised text is kept")
     parser.add_argument("--json", type=Path, help="write the rows here too")
     chosen = parser.parse_args(arguments)
-    try:
-        rows = _measure(chosen)
-    except HarnessError as error:
-        print(f"error: {error}", file=sys.stderr)  # noqa: T201
-        return error.exit_status
+    return exit_status_of(lambda: _run(chosen))
+
+
+def _run(chosen: argparse.Namespace) -> None:
+    rows = _measure(chosen)
     print(table(rows))  # noqa: T201
     if chosen.json:
-        chosen.json.write_text(json.dumps([asdict(row) for row in rows], indent=2) + "\n", encoding="utf-8")
-    return 0
+        write_json(chosen.json, [asdict(row) for row in rows])
 
 
 def _measure(chosen: argparse.Namespace) -> list[Row]:

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.composing import user_cache
-from harness.console import configure_logging, human_bytes
-from harness.errors import ConfigError, DataFormatError, HarnessError
+from harness.console import configure_logging, exit_status_of, human_bytes
+from harness.errors import ConfigError, DataFormatError
 from harness.files import replacing
 from harness.pretrain.corpus import Corpus, open_corpus
 from harness.pretrain.text import files_of
@@ -94,12 +94,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     configure_logging()
     logging.getLogger("gensim").setLevel(logging.WARNING)
-    try:
-        _run(chosen)
-    except HarnessError as error:
-        print(f"error: {error}", file=sys.stderr)  # noqa: T201
-        return error.exit_status
-    return 0
+    return exit_status_of(lambda: _run(chosen))
 
 
 def _run(chosen: Any) -> None:
