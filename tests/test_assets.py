@@ -51,19 +51,19 @@ def test_the_defaults_are_the_bundled_ones(tmp_path: Path) -> None:
 
 
 def test_the_encoder_tells_the_uses_of_a_word_apart(tmp_path: Path) -> None:
-    """Of each pair of pairs, the like uses must lie nearer to each other than the unlike ones."""
+    """Noun and verb: any two like uses lie nearer to each other than any two unlike ones, in the first LSTM layer."""
     encoder: ElmoEncoder = build(config_of(tmp_path).encoder, where="encoder")
     noun_1, noun_2 = "They saw a play at the theatre .".split(), "He wrote a new play for the stage .".split()
     verb_1, verb_2 = "The children play in the garden .".split(), "We used to play with the other boys .".split()
     sentences = [tuple(words) for words in (noun_1, noun_2, verb_1, verb_2)]
-    top = {i: layers[-1, sentences[i].index("play")] for i, layers in encoder.encode(sentences)}
+    vectors = {i: layers[1, sentences[i].index("play")] for i, layers in encoder.encode(sentences)}
 
     def cosine(i: int, j: int) -> float:
-        return float(torch.cosine_similarity(top[i], top[j], dim=0))
+        return float(torch.cosine_similarity(vectors[i], vectors[j], dim=0))
 
     like = min(cosine(0, 1), cosine(2, 3))
     unlike = max(cosine(i, j) for i in (0, 1) for j in (2, 3))
-    assert like > unlike + 0.1
+    assert like > unlike
 
 
 def test_the_encoders_layers_are_neither_dead_nor_huge(tmp_path: Path) -> None:
