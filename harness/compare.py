@@ -12,6 +12,7 @@ Source: Noreen 1989, "Computer-Intensive Methods for Testing Hypotheses"; Yeh 20
 """
 
 import argparse
+import glob
 import json
 import math
 import statistics
@@ -28,6 +29,7 @@ from harness.console import exit_status_of, progress
 from harness.errors import ConfigError, DataFormatError
 from harness.protocols import Task
 from harness.records import RunRecord, read_record
+from harness.report import flat
 from harness.types import Example, Prediction
 
 
@@ -144,22 +146,29 @@ def _by_seed(runs: Sequence[Run]) -> dict[int, Run]:
         if run.record.setting != first.setting:
             raise DataFormatError(
                 f"{first.name}-{first.identity} and {run.record.name}-{run.record.identity} are of different settings; "
-                "name the folders of one setting (the digits at their ends tell runs of one name apart)"
+                "name the folders of one setting, or choose by --only KEY=VALUE"
             )
     return {run.record.seed: run for run in runs}
 
 
-def runs_of(patterns: Sequence[str], split: str) -> list[Run]:
-    """Read the runs whose folders match any of the patterns.
+def runs_of(pattern: str, split: str, *, only: Sequence[str] = ()) -> list[Run]:
+    """Read the runs whose folders match a pattern, and whose config has some values.
+
+    Args:
+        pattern: a glob.
+        split: whose predictions are read.
+        only: ``KEY=VALUE`` each, such as ``data.fraction=0.1``.
 
     Raises:
-        DataFormatError: none does.
+        DataFormatError: there is none.
     """
-    import glob
-
-    folders = sorted({Path(match).parent for p in patterns for match in glob.glob(f"{p}/record.json")})  # noqa: PTH207
+    folders = sorted(Path(match).parent for match in glob.glob(f"{pattern}/record.json"))  # noqa: PTH207
+    wanted = [tuple(item.partition("=")[::2]) for item in only]
+    configs = {folder: flat(read_record(folder / "record.json").config) for folder in folders}
+    folders = [f for f in folders if all(str(configs[f].get(key)) == value for key, value in wanted)]
     if not folders:
-        raise DataFormatError(f"{' '.join(patterns)}: no run's folder; give folders (or globs in quotes)")
+        which = f" with {' '.join(only)}" if only else ""
+        raise DataFormatError(f"{pattern}: no run's folder{which}; give a folder of a run, or a glob in quotes")
     return [read_run(folder, split) for folder in folders]
 
 
@@ -170,6 +179,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("a", help="folders of the runs of one setting: a glob, in quotes")
     parser.add_argument("b", help="and of the other")
+    parser.add_argument("--only", nargs="+", default=[], metavar="KEY=VALUE", help="runs with these values alone")
     parser.add_argument("--split", default="test", choices=("dev", "test"))
     parser.add_argument("--rounds", type=int, default=1000, help="of randomisation; default: 1000")
     parser.add_argument("--seed", type=int, default=0, help="of randomisation; default: 0")
@@ -180,7 +190,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(chosen: argparse.Namespace) -> None:
     if chosen.rounds < 1:
         raise ConfigError(f"--rounds is {chosen.rounds}; expected 1 or more")
-    a, b = (runs_of([pattern], chosen.split) for pattern in (chosen.a, chosen.b))
+    a, b = (runs_of(pattern, chosen.split, only=chosen.only) for pattern in (chosen.a, chosen.b))
     config = a[0].record.config
     task: Task = build(config["task"], where="task", prefixes=config.get("plugins", ()))
     result = compare(task, a, b, rounds=chosen.rounds, seed=chosen.seed)

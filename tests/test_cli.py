@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from harness import cli
+from harness.pretrain import cli as pretrain_cli
 from harness.records import read_record
 from tests.running import SMALL
 
@@ -219,18 +220,23 @@ def test_a_dry_run_does_nothing_and_says_what_it_would(tmp_path: Path, capsys: p
 
 
 def test_the_help_has_a_line_for_every_group_choice_and_option(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as exit_:
-        cli.main(["--help"])
-    assert exit_.value.code == 0
-    shown = capsys.readouterr().out
+    helps = {}
+    for root, command in (("config", cli.main), ("pretrain", pretrain_cli.main)):
+        with pytest.raises(SystemExit) as exit_:
+            command(["--help"])
+        assert exit_.value.code == 0
+        helps[root] = capsys.readouterr().out
     for group in (path for path in cli.CONF.iterdir() if path.is_dir()):
+        shown = helps["pretrain" if group.name == "model" else "config"]
         assert f"\n  {group.name} " in shown
         for choice in group.glob("**/*.yaml"):
             name = choice.relative_to(group).with_suffix("").as_posix()
             (line,) = [one for one in shown.splitlines() if one.startswith(f"  {group.name}={name} ")]
             assert len(line.split(maxsplit=1)) == 2, line
     for option in ("seed=1", "trainer.lr=0.001", "cache=disk", "overwrite=false"):
-        assert f"\n  {option} " in shown
+        assert f"\n  {option} " in helps["config"]
+    for option in ("seed=1", "trainer.lr=0.002", "init=null", "text.tokenize=false"):
+        assert f"\n  {option} " in helps["pretrain"]
 
 
 PLUGIN = '''

@@ -118,5 +118,12 @@ def test_recorded_runs_are_compared(tmp_path: Path, capsys: pytest.CaptureFixtur
     out = capsys.readouterr().out
     assert f"{100 * run.record.metrics['test']['f1']:.2f}" in out.split("B:")[1]
     assert "1 seeds, p = 0.0" in out
+    every = str(tmp_path / "results" / "ner" / "random-*")
+    assert main([every, every, "--rounds", "1"]) == 2
+    assert "choose by --only KEY=VALUE" in capsys.readouterr().err
+    assert main([every, every, "--rounds", "1", "--only", "trainer.lr=0.01"]) == 0
+    assert "B - A: +0.00" in capsys.readouterr().out
+    assert main([every, every, "--only", "trainer.lr=7"]) == 2
+    assert "no run's folder with trainer.lr=7" in capsys.readouterr().err
     assert main([str(tmp_path / "nothing"), "x"]) == 2
     assert "no run's folder" in capsys.readouterr().err
