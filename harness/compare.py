@@ -29,7 +29,7 @@ from harness.console import exit_status_of, progress
 from harness.errors import ConfigError, DataFormatError
 from harness.protocols import Task
 from harness.records import RunRecord, read_record
-from harness.report import flat
+from harness.report import flattened
 from harness.types import Example, Prediction
 
 
@@ -157,15 +157,15 @@ def runs_of(pattern: str, split: str, *, only: Sequence[str] = ()) -> list[Run]:
     Args:
         pattern: a glob.
         split: whose predictions are read.
-        only: ``KEY=VALUE`` each, such as ``data.fraction=0.1``.
+        only: ``KEY=VALUE`` each, such as ``data.fraction=0.1``; a run without the key passes.
 
     Raises:
         DataFormatError: there is none.
     """
     folders = sorted(Path(match).parent for match in glob.glob(f"{pattern}/record.json"))  # noqa: PTH207
     wanted = [tuple(item.partition("=")[::2]) for item in only]
-    configs = {folder: flat(read_record(folder / "record.json").config) for folder in folders}
-    folders = [f for f in folders if all(str(configs[f].get(key)) == value for key, value in wanted)]
+    configs = {folder: flattened(read_record(folder / "record.json").config) for folder in folders}
+    folders = [f for f in folders if all(str(configs[f].get(key, value)) == value for key, value in wanted)]
     if not folders:
         which = f" with {' '.join(only)}" if only else ""
         raise DataFormatError(f"{pattern}: no run's folder{which}; give a folder of a run, or a glob in quotes")

@@ -64,7 +64,7 @@ def _spread(scores: Sequence[float]) -> str:
 def _labels(settings: Mapping[str, Sequence[RunRecord]]) -> dict[str, str]:
     """Name each setting by its runs; where two would have one name, by what they differ in too."""
     names = {key: runs[0].name.removesuffix(f"-s{runs[0].seed}") for key, runs in settings.items()}
-    told = {key: flat(runs[0].config) for key, runs in settings.items()}
+    told = {key: flattened(runs[0].config) for key, runs in settings.items()}
     labels = {}
     for key, name in names.items():
         twins = [told[other] for other, theirs in names.items() if theirs == name]
@@ -74,11 +74,11 @@ def _labels(settings: Mapping[str, Sequence[RunRecord]]) -> dict[str, str]:
     return labels
 
 
-def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+def flattened(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Return nested values under dotted keys."""
     flat: dict[str, Any] = {}
     for key, value in values.items():
-        flat |= flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
+        flat |= flattened(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
     return flat
 
 
