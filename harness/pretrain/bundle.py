@@ -27,17 +27,15 @@ def bundle(source: Path, target: Path, *, precision: Precision, softmax: bool = 
         WeightsError: the weights are missing, damaged, or too large for the precision.
         DataFormatError: another file is missing.
     """
-    for name in (OPTIONS, WEIGHTS, RECORD, HISTORY):
+    copied = (OPTIONS, HISTORY, *((SOFTMAX, VOCABULARY) if softmax else ()))
+    for name in (WEIGHTS, RECORD, *copied):
         if not (source / name).is_file():
             raise DataFormatError(f"{source / name}: no such file; expected what harness.pretrain exports")
     options = read_options(source / OPTIONS)
     write_weights(target / WEIGHTS, read_weights(source / WEIGHTS, options), precision=precision)
-    for name in (OPTIONS, HISTORY, *((SOFTMAX, VOCABULARY) if softmax else ())):
-        try:
-            with replacing(target / name) as temporary:
-                shutil.copyfile(source / name, temporary)
-        except FileNotFoundError:
-            raise DataFormatError(f"{source / name}: no such file; expected what harness.pretrain exports") from None
+    for name in copied:
+        with replacing(target / name) as temporary:
+            shutil.copyfile(source / name, temporary)
     record = json.loads((source / RECORD).read_text(encoding="utf-8"))
     record["bundled"] = {
         "precision": precision,

@@ -24,6 +24,7 @@ from harness.encoders.char_ids import BOS, EOS
 from harness.errors import CacheError, DataFormatError
 from harness.files import file_digest
 from harness.pretrain.text import sentences
+from harness.types import Sentence
 
 log = logging.getLogger(__name__)
 
@@ -78,6 +79,10 @@ class Corpus:
         k = int(np.searchsorted(self._firsts, index, side="right")) - 1
         shard, i = self._shards[k], index - int(self._firsts[k])
         return self._rows[k][shard.ids[shard.starts[i] : shard.starts[i + 1]]]
+
+    def words_of(self, index: int) -> Sentence:
+        """Return a sentence as words."""
+        return tuple(self.words[row] for row in self.sentence(index))
 
     @cached_property
     def counts(self) -> NDArray[np.int64]:

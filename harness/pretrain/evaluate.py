@@ -23,7 +23,6 @@ from harness.pretrain.ngram import Ints, KneserNeyTrigram, Unigram, bounded
 from harness.pretrain.perplexity import Perplexity, perplexity
 from harness.pretrain.text import files_of
 from harness.pretrain.vocabulary import Vocabulary
-from harness.types import Sentence
 
 _BOS, _EOS = 0, 1  # rows of the boundaries in a vocabulary
 _STATES: tuple[StatePolicy, ...] = ("zeros", "warm", "carry")
@@ -62,17 +61,12 @@ def rows_of_bilm(network: PretrainingNetwork, tests: dict[str, Corpus], vocabula
     """Yield the perplexities of a biLM under each state policy."""
     for state in _STATES:
         for name, test in tests.items():
-            measured = perplexity(network, _sentences(test), vocabulary, state=state)
+            measured = perplexity(network, map(test.words_of, range(len(test))), vocabulary, state=state)
             yield _row(name, f"biLM, state={state}", measured)
 
 
 def _row(text: str, model: str, measured: Perplexity) -> Row:
     return Row(text, model, measured.forward, measured.backward, measured.tokens, measured.unknown)
-
-
-def _sentences(corpus: Corpus) -> Iterator[Sentence]:
-    for index in range(len(corpus)):
-        yield tuple(corpus.words[row] for row in corpus.sentence(index))
 
 
 def _tokens(corpus: Corpus, vocabulary: Vocabulary, *, backward: bool) -> Ints:
@@ -132,13 +126,13 @@ def _measure(chosen: argparse.Namespace) -> list[Row]:
     cache_dir = chosen.cache_dir or Path(user_cache())
     vocabulary = Vocabulary.read(chosen.folder / VOCABULARY)
     tests: dict[str, Corpus] = {}
-    names = [item.rpartition("=")[0] or Path(item).name for item in chosen.test]
+    named = [item.rpartition("=")[::2] for item in chosen.test]
+    named = [(name or Path(path).name, path) for name, path in named]
+    names = [name for name, _ in named]
     for name in chosen.raw:
         if name not in names:
             raise ConfigError(f"--raw {name}: no text of --test is called so{nearest(name, names)}")
-    for item in chosen.test:
-        name, _, path = item.rpartition("=")
-        name = name or Path(path).name
+    for name, path in named:
         if name in tests:
             raise ConfigError(f"--test: two texts are called '{name}'; give each a name of its own, NAME=FILE")
         tests[name] = open_corpus(files_of([path], option="--test"), tokenize=name in chosen.raw, cache_dir=cache_dir)

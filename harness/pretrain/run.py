@@ -265,7 +265,7 @@ def _first(corpus: Corpus, tokens: int) -> list[Sentence]:
     for index in range(len(corpus)):
         if size >= tokens:
             break
-        kept.append(tuple(corpus.words[row] for row in corpus.sentence(index)))
+        kept.append(corpus.words_of(index))
         size += len(kept[-1])
     return kept
 

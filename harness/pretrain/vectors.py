@@ -35,9 +35,8 @@ class _Sentences:
         self._order = np.random.default_rng(seed).permutation(len(corpus))
 
     def __iter__(self) -> Iterator[list[str]]:
-        words = self._corpus.words
         for index in self._order:
-            yield [words[row] for row in self._corpus.sentence(int(index))]
+            yield list(self._corpus.words_of(int(index)))
 
 
 def train(corpus: Corpus, *, dim: int, words: int, epochs: int, seed: int) -> tuple[list[str], NDArray[np.float32]]:
