@@ -19,11 +19,14 @@ class Example:
         id: unique within its split; names the example in ``predictions.jsonl``.
         texts: field name -> tokens (``{"tokens": ...}``, ``{"premise": ..., "hypothesis": ...}``).
         target: the gold answer in the task's own form, JSON-serialisable; None on unlabelled text.
+        origin: what the tokens were made from, where an answer has to be given in its terms (a passage and its
+            tokens' character offsets); of the task's own type, never learnt from.
     """
 
     id: str
     texts: Mapping[str, Sentence]
     target: Any = None
+    origin: Any = None
 
 
 @dataclass(frozen=True, kw_only=True)

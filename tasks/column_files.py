@@ -1,17 +1,14 @@
 """Column files in the CoNLL style: one token a line, the tag in the last column, a blank line between
 sentences."""
 
-import codecs
-import gzip
 import sys
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from difflib import get_close_matches
 from itertools import groupby
 from pathlib import Path
 
 from harness.errors import DataFormatError
+from harness.text_files import numbered_lines
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +65,7 @@ def read_columns(path: Path | str) -> list[ColumnSentence]:
 def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
     """Yield the number and the columns of each line; no columns where a line parts two sentences."""
     separator, width, first = "", 0, 0
-    for number, text in _lines(path):
+    for number, text in numbered_lines(path):
         words = text.replace("\t", " ").split(" ")
         if not any(words) or words[0] == "-DOCSTART-":
             yield number, []
@@ -98,34 +95,3 @@ def _check_columns(columns: list[str], width: int, *, where: str, first: int) ->
             raise DataFormatError(
                 f"{where}: the {name} is empty; fill it in, or leave the line blank to end a sentence"
             )
-
-
-def _lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Yield each line's 1-based number and its text without its end."""
-    number = 1
-    try:
-        # Bytes, because text mode would end lines at a lone "\r" too.
-        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
-            for number, raw in enumerate(file, start=1):
-                if number == 1:
-                    raw = raw.removeprefix(codecs.BOM_UTF8)
-                yield number, raw.decode("utf-8").removesuffix("\n").removesuffix("\r")
-    except UnicodeDecodeError as error:
-        raise DataFormatError(
-            f"{path}:{number}: not UTF-8 at byte {error.start + 1} of the line; "
-            "convert the file, for example with iconv -f latin1 -t utf-8"
-        ) from error
-    except FileNotFoundError as error:
-        raise DataFormatError(_missing(path)) from error
-    except IsADirectoryError as error:
-        raise DataFormatError(f"{path}: is a folder; name one file in it") from error
-    except (OSError, EOFError, zlib.error) as error:
-        raise DataFormatError(f"{path}: cannot be read ({error}); check its permissions or fetch it again") from error
-
-
-def _missing(path: Path) -> str:
-    """Say that there is no such file, and which one may be meant."""
-    names = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
-    match = get_close_matches(path.name, names, n=1)
-    hint = f"; did you mean '{match[0]}'?" if match else ""
-    return f"{path}: no such file{hint}; data=sample needs no file"

@@ -7,7 +7,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 # Lower floors first: a module imports from its own floor or a lower one.
 FLOORS = [
-    {"types", "errors", "files", "console", "interrupts", "download"},
+    {"types", "errors", "files", "text_files", "console", "interrupts", "download"},
     {"protocols"},
     {"config", "composing"},
     {"blobs", "nn", "encoders", "embeddings", "mixing", "cache", "batching"},

@@ -1,14 +1,13 @@
 """Plain text to tokenised sentences, one file at a time and never all in memory."""
 
 import glob
-import gzip
-import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from harness.errors import ConfigError, DataFormatError
+from harness.text_files import numbered_lines
 
 _PARAGRAPHS_AT_ONCE = 1000
 _PARAGRAPH_CHARS = 100_000  # a longer line is cut at a space, to bound memory
@@ -45,7 +44,7 @@ def sentences(path: Path, *, tokenize: bool) -> Iterator[list[str]]:
         DataFormatError: the file is not UTF-8, or a damaged ``.gz``.
         ConfigError: tokenising needs the extra ``pretrain``.
     """
-    lines = _lines(path)
+    lines = (line for _, line in numbered_lines(path))
     yield from tokenized(lines) if tokenize else filter(None, map(str.split, lines))
 
 
@@ -92,17 +91,3 @@ def _pieces(paragraph: str) -> Iterator[str]:
         paragraph = paragraph[end:].lstrip()
     if paragraph:
         yield paragraph
-
-
-def _lines(path: Path) -> Iterator[str]:
-    opened: Any = gzip.open if path.suffix == ".gz" else open
-    done = 0
-    try:
-        with opened(path, "rb") as file:
-            for line in file:
-                yield line.decode("utf-8" if done else "utf-8-sig")
-                done += 1
-    except UnicodeDecodeError:
-        raise DataFormatError(f"{path}, line {done + 1}: not UTF-8; convert the file to UTF-8") from None
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise DataFormatError(f"{path}: damaged after line {done} ({error}); fetch it again") from None

@@ -1,0 +1,51 @@
+"""Reading text files line by line, plain or ``.gz``, with errors that name the place."""
+
+import codecs
+import gzip
+import zlib
+from collections.abc import Iterator
+from difflib import get_close_matches
+from pathlib import Path
+
+from harness.errors import DataFormatError
+
+
+def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
+    """Yield each line's 1-based number and its text without its end.
+
+    Only a line feed ends a line (with a carriage return before it, or not): text from the web holds other
+    characters that Python would take for line ends.
+
+    Args:
+        path: a UTF-8 file, plain or ``.gz``.
+
+    Raises:
+        DataFormatError: the file is missing, a folder, damaged or not UTF-8.
+    """
+    number = 1
+    try:
+        # Bytes, because text mode would end lines at a lone "\r" too.
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+            for number, raw in enumerate(file, start=1):
+                if number == 1:
+                    raw = raw.removeprefix(codecs.BOM_UTF8)
+                yield number, raw.decode("utf-8").removesuffix("\n").removesuffix("\r")
+    except UnicodeDecodeError as error:
+        raise DataFormatError(
+            f"{path}:{number}: not UTF-8 at byte {error.start + 1} of the line; "
+            "convert the file, for example with iconv -f latin1 -t utf-8"
+        ) from error
+    except FileNotFoundError as error:
+        raise DataFormatError(_missing(path)) from error
+    except IsADirectoryError as error:
+        raise DataFormatError(f"{path}: is a folder; name one file in it") from error
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataFormatError(f"{path}: cannot be read ({error}); check its permissions or fetch it again") from error
+
+
+def _missing(path: Path) -> str:
+    """Say that there is no such file, and which one may be meant."""
+    names = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
+    match = get_close_matches(path.name, names, n=1)
+    hint = f"; did you mean '{match[0]}'?" if match else ""
+    return f"{path}: no such file{hint}; data=sample needs no file"

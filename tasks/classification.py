@@ -1,0 +1,40 @@
+"""Scores of tasks whose answer is one label an example."""
+
+from collections.abc import Sequence
+
+
+def score_labels(gold: Sequence[str], predicted: Sequence[str], labels: Sequence[str]) -> dict[str, float]:
+    """Score one label an example.
+
+    Args:
+        gold, predicted: a label each.
+        labels: every label, in the order of tables. One that never occurs in gold counts as F1 0 in the mean
+            only if it was predicted.
+
+    Returns:
+        ``accuracy``, ``macro_f1``, ``LABEL/precision|recall|f1``, and the confusion matrix as
+        ``confusion/GOLD/PREDICTED``: the fraction of all examples in each cell.
+
+    Raises:
+        ValueError: there is nothing to score.
+    """
+    from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
+
+    if not gold or len(gold) != len(predicted):
+        raise ValueError(
+            f"score_labels: {len(gold)} gold and {len(predicted)} predicted labels; expected as many, not 0"
+        )
+    names = list(labels)
+    counts = confusion_matrix(gold, predicted, labels=names)  # (gold, predicted)
+    precision, recall, f1, _ = precision_recall_fscore_support(gold, predicted, labels=names, zero_division=0)
+    seen = (counts.sum(axis=0) + counts.sum(axis=1)) > 0  # (labels,)
+    scores = {"accuracy": float(counts.trace() / len(gold)), "macro_f1": float(f1[seen].mean())}
+    for i, name in enumerate(names):
+        scores |= {
+            f"{name}/precision": float(precision[i]),
+            f"{name}/recall": float(recall[i]),
+            f"{name}/f1": float(f1[i]),
+        }
+    for i, name in enumerate(names):
+        scores |= {f"confusion/{name}/{other}": float(counts[i, j] / len(gold)) for j, other in enumerate(names)}
+    return scores
