@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from harness.batching import bucketed, example_length
+from harness.batching import bucketed, example_lengths
 from harness.config import TrainerConfig
 from harness.console import progress
 from harness.errors import ConfigError, HarnessError, nearest
@@ -80,7 +80,7 @@ class Trainer:
     progress: Progress
 
     def __post_init__(self) -> None:
-        self.lengths = [example_length(example) for example in self.train]
+        self.lengths = [example_lengths(example) for example in self.train]
         self.optimizer = _make_optimizer(self.model, self.options)
         self.schedule = _schedule(self.optimizer, self.options)
         self.best: dict[str, Tensor] = {}
