@@ -34,7 +34,7 @@ class EsimOptions:
     """Sizes of the head; see ``Esim``."""
 
     hidden_dim: int = 100
-    dropout: float = 0.5
+    dropout: float = 0.2
     attention_dropout: float = 0.0
 
 

@@ -21,7 +21,7 @@ from tasks.snli_files import LABELS, SentencePair
 
 T = TypeVar("T")
 
-SIZES = {"train": 2400, "dev": 300, "test": 300}
+SIZES = {"train": 1500, "dev": 300, "test": 300}
 SEEDS = {"train": 1, "dev": 2, "test": 3}
 
 PEOPLE = (
@@ -31,17 +31,10 @@ PEOPLE = (
 )  # fmt: skip
 UNSEEN_PEOPLE = ("boy", "captain", "clerk", "fisherman", "gardener", "hunter")
 
-# Who is ahead, and who is behind, told by either word.
 COMPARISONS = (
-    ("is taller than", "is shorter than"),
-    ("is older than", "is younger than"),
-    ("is stronger than", "is weaker than"),
-    ("is richer than", "is poorer than"),
-    ("runs faster than", "runs slower than"),
-    ("arrived before", "arrived after"),
-    ("finished before", "finished after"),
-    ("lives above", "lives below"),
-)
+    "is taller than", "is shorter than", "is older than", "is younger than", "is stronger than", "is weaker than",
+    "runs faster than", "arrived before", "arrived after", "lives above", "lives below",
+)  # fmt: skip
 
 DEEDS = {
     "answer the letter": "answered the letter",
@@ -63,11 +56,10 @@ DEEDS = {
 }
 # What comes before a deed, by what it says of the deed: done, open, not done.
 ATTITUDES = {
-    "entailment": ("managed to", "remembered to", "did not fail to", "did not forget to"),
-    "neutral": ("wanted to", "planned to", "hoped to", "promised to"),
-    "contradiction": ("failed to", "forgot to", "refused to", "did not manage to"),
+    "entailment": ("managed to", "remembered to"),
+    "neutral": ("wanted to", "planned to", "hoped to"),
+    "contradiction": ("failed to", "forgot to", "refused to"),
 }
-_OPPOSITE = {"entailment": "contradiction", "neutral": "neutral", "contradiction": "entailment"}
 
 # A kind, the wider kind that it belongs to, and what they may be said to do.
 KINDS = {
@@ -126,54 +118,45 @@ def pairs(split: str) -> list[SentencePair]:
 def compared(label: str, people: tuple[str, str, str], rng: random.Random) -> Draft:
     """One person ahead of two, or behind them: how those two compare is open."""
     one, second, third = people
-    ahead, behind = _choose(COMPARISONS, rng)[:: _choose((1, -1), rng)]
-    premise = f"{one} {ahead} both {second} and {third}"
+    words = _choose(COMPARISONS, rng)
+    first, last = one, second
+    premise = f"{one} {words} both {second} and {third}"
     if rng.random() < 0.5:
-        premise = f"both {second} and {third} {_plural(behind)} {one}"
-    order = {"entailment": (one, second), "neutral": (second, third), "contradiction": (second, one)}[label]
-    hypothesis = f"{order[0]} {ahead} {order[1]}" if rng.random() < 0.5 else f"{order[1]} {behind} {order[0]}"
-    return Draft(premise, hypothesis)
+        first, last = second, one
+        premise = f"both {second} and {third} {_plural(words)} {one}"
+    order = {"entailment": (first, last), "neutral": (second, third), "contradiction": (last, first)}[label]
+    return Draft(premise, f"{order[0]} {words} {order[1]}")
 
 
 def attempted(label: str, people: tuple[str, str, str], rng: random.Random) -> Draft:
     """Two people, each with a deed of which the premise says that it was done, that it was not, or neither."""
-    first, second, _ = people
-    denied = rng.random() < 0.5
-    of_first = _OPPOSITE[label] if denied else label
-    of_second = _choose([one for one in LABELS if one != of_first], rng)
-    own, other = _two(tuple(DEEDS), rng)
-    told = own
-    if label == "neutral" and rng.random() < 0.5:  # the deed that is told is the other person's
-        of_first, of_second = _two(LABELS, rng)
-        told = other
+    other = _choose([one for one in LABELS if one != label], rng)
+    deeds = _two(tuple(DEEDS), rng)
     clauses = [
-        f"{first} {_choose(ATTITUDES[of_first], rng)} {own}",
-        f"{second} {_choose(ATTITUDES[of_second], rng)} {other}",
-    ][:: _choose((1, -1), rng)]
-    return Draft(_choose((", and ", ", but ", ", while "), rng).join(clauses), f"{first} {_done(told, denied)}")
+        f"{who} {_choose(ATTITUDES[what], rng)} {deed}"
+        for who, what, deed in zip(people, (label, other), deeds, strict=False)
+    ]
+    clauses = clauses[:1] if rng.random() < 0.3 else clauses[:: _choose((1, -1), rng)]
+    return Draft(_choose((", and ", ", but ", ", while "), rng).join(clauses), f"{people[0]} {DEEDS[deeds[0]]}")
 
 
 def negated(label: str, people: tuple[str, str, str], rng: random.Random) -> Draft:
     """Two deeds of one person, one of them not done, beside somebody of whom nothing is said."""
     actor, other, _ = people
-    deeds = _two(tuple(DEEDS), rng)
+    deeds = [DEEDS[deed] for deed in _two(tuple(DEEDS), rng)]
     undone = _choose((0, 1), rng)
-    first, second = (_done(deed, i == undone) for i, deed in enumerate(deeds))
+    first, second = (f"never {deed}" if i == undone else deed for i, deed in enumerate(deeds))
     form = _choose(
         (
-            "{actor}, who knows {other} and {first}, {second}",
             "{actor}, who {first}, knows {other} and {second}",
+            "{other} knows {actor}, who {first} and {second}",
             "while {other} watched, {actor} {first} and {second}",
-            "{actor} {first}, talked to {other}, and {second}",
         ),
         rng,
     )
-    asked = _choose((0, 1), rng)
+    told = {"entailment": 1 - undone, "neutral": _choose((0, 1), rng), "contradiction": undone}[label]
     who = other if label == "neutral" else actor
-    denied = rng.random() < 0.5 if label == "neutral" else (asked == undone) == (label == "entailment")
-    return Draft(
-        form.format(actor=actor, other=other, first=first, second=second), f"{who} {_done(deeds[asked], denied)}"
-    )
+    return Draft(form.format(actor=actor, other=other, first=first, second=second), f"{who} {deeds[told]}")
 
 
 def quantified(label: str, _: tuple[str, str, str], rng: random.Random) -> Draft:
@@ -200,10 +183,6 @@ def _holds(statement: Statement, world: tuple[str, ...]) -> bool:
     how, wide = statement
     shares = set(world if wide else world[:1])
     return {"every": shares == {"all"}, "no": shares == {"none"}, "at least one": shares != {"none"}}[how]
-
-
-def _done(deed: str, denied: bool) -> str:
-    return f"did not {deed}" if denied else DEEDS[deed]
 
 
 def _plural(words: str) -> str:
