@@ -1,8 +1,9 @@
 """Composing a config: where the files are, what their interpolations mean, and Hydra's errors in one line."""
 
+import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -36,6 +37,35 @@ def compose_values(root: str, overrides: Sequence[str]) -> Any:
             return compose(root, overrides=list(overrides))
     except (HydraException, OmegaConfBaseException) as error:
         raise ConfigError(explain(error, CONF)) from None
+
+
+def run_jobs(root: str, argv: list[str], job: Callable[[Any], None]) -> None:
+    """Let Hydra compose one config, or many, from a root file and the command line, and hand each to ``job``.
+
+    What is wrong with the request is said in one line, and ends the process with exit status 2.
+    """
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises its errors, and they are put into one line here
+    import hydra
+    from hydra.errors import HydraException
+    from omegaconf import DictConfig
+    from omegaconf.errors import OmegaConfBaseException
+    from yaml import YAMLError
+
+    from harness.console import configure_logging
+
+    configure_logging()
+    register_resolvers()
+
+    def composed(config: DictConfig) -> None:
+        job(config)
+
+    sys.argv = [sys.argv[0], *flags_first(argv)]
+    try:
+        hydra.main(config_path=str(CONF), config_name=root, version_base="1.3")(composed)()
+    except (HydraException, OmegaConfBaseException, YAMLError, ValueError) as error:
+        bad_request(explain(error, CONF))
+    except OSError as error:
+        bad_request(f"{error.filename}: {error.strerror}" if error.filename else " ".join(str(error).split()))
 
 
 def flags_first(argv: list[str]) -> list[str]:

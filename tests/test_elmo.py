@@ -135,7 +135,7 @@ def test_odd_tokens_and_long_sentences(tmp_path: Path) -> None:
 
 def test_word_vectors_survive_a_full_memo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     expected = vectors(tiny_elmo(tmp_path), SENTENCES)
-    monkeypatch.setattr("harness.encoders.elmo._WORDS_KEPT", 5)
+    monkeypatch.setattr("harness.encoders.word_vectors._WORDS_KEPT", 5)
     actual = vectors(tiny_elmo(tmp_path, max_tokens=12), SENTENCES)
     for a, b in zip(actual, expected, strict=True):
         torch.testing.assert_close(a, b, atol=1e-5, rtol=0)
