@@ -17,20 +17,23 @@ import json
 import math
 import statistics
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 from scipy.stats import ttest_rel
 
 from harness.config import build
 from harness.console import exit_status_of, progress
 from harness.errors import ConfigError, DataFormatError
-from harness.protocols import Task
+from harness.protocols import Decomposable, Task
 from harness.records import RunRecord, read_record
 from harness.report import flattened
 from harness.types import Example, Prediction
+
+_ROUNDS_AT_ONCE = 100
 
 
 @dataclass(frozen=True)
@@ -109,30 +112,56 @@ def compare(task: Task, a: Sequence[Run], b: Sequence[Run], *, rounds: int, seed
         if [(e.id, e.target) for e in run.gold] != [(e.id, e.target) for e in gold]:
             raise DataFormatError(f"{run.record.name}: other examples than those of {ours[seeds[0]].record.name}")
 
-    def scores(swapped: np.ndarray) -> tuple[list[float], list[float]]:
-        """Score each seed of both settings with some examples' predictions exchanged."""
-        columns: tuple[list[float], list[float]] = ([], [])
-        for s in seeds:
-            pairs = zip(ours[s].predictions, theirs[s].predictions, swapped, strict=True)
-            one, other = zip(*((y, x) if swap else (x, y) for x, y, swap in pairs), strict=True)
-            for column, predictions in zip(columns, (one, other), strict=True):
-                column.append(task.score(gold, predictions)[task.primary_metric])
-        return columns
-
-    as_they_are = scores(np.zeros(len(gold), dtype=bool))
-    observed = abs(np.mean(as_they_are[1]) - np.mean(as_they_are[0]))
+    score = _scorer(task, gold, [ours[s].predictions for s in seeds], [theirs[s].predictions for s in seeds])
+    as_they_are = score(np.zeros((1, len(gold)), dtype=bool))[..., 0]  # (2, seeds)
+    observed = abs(as_they_are[1].mean() - as_they_are[0].mean())
     generator = np.random.default_rng(seed)
     extreme = 0
-    for _ in progress(range(rounds), "randomising", total=rounds):
-        one, other = scores(generator.random(len(gold)) < 0.5)
-        extreme += bool(abs(np.mean(other) - np.mean(one)) >= observed - 1e-12)
+    for start in progress(range(0, rounds, _ROUNDS_AT_ONCE), "randomising", total=-(-rounds // _ROUNDS_AT_ONCE)):
+        swapped = generator.random((min(_ROUNDS_AT_ONCE, rounds - start), len(gold))) < 0.5  # (rounds, examples)
+        one, other = score(swapped).mean(axis=1)  # (rounds,) each
+        extreme += int((abs(other - one) >= observed - 1e-12).sum())
     return Comparison(
         tuple(seeds),
-        tuple(as_they_are[0]),
-        tuple(as_they_are[1]),
+        tuple(as_they_are[0].tolist()),
+        tuple(as_they_are[1].tolist()),
         p_examples=(extreme + 1) / (rounds + 1),
         p_seeds=float(ttest_rel(*as_they_are).pvalue) if len(seeds) > 1 else math.nan,
     )
+
+
+def _scorer(
+    task: Task,
+    gold: Sequence[Example],
+    ours: Sequence[Sequence[Prediction]],
+    theirs: Sequence[Sequence[Prediction]],
+) -> Callable[[np.ndarray], np.ndarray]:
+    """Return a function that scores both settings with some examples' predictions exchanged.
+
+    It maps bool (rounds, examples), True where they are exchanged, to float (2, seeds, rounds).
+    """
+    if isinstance(task, Decomposable):
+        a, b = (
+            torch.stack([task.counts(gold, one) for one in each]) for each in (ours, theirs)
+        )  # (seeds, examples, counts)
+
+        def by_counts(swapped: np.ndarray) -> np.ndarray:
+            moved = torch.from_numpy(swapped).double() @ (b - a)  # (seeds, rounds, counts)
+            sums = torch.stack([a.sum(1, keepdim=True) + moved, b.sum(1, keepdim=True) - moved])
+            return task.score_of_counts(sums).numpy()
+
+        return by_counts
+
+    def one_by_one(swapped: np.ndarray) -> np.ndarray:
+        scores = np.empty((2, len(ours), len(swapped)))
+        for seed, pair in enumerate(zip(ours, theirs, strict=True)):
+            for row, swaps in enumerate(swapped):
+                exchanged = [(y, x) if swap else (x, y) for x, y, swap in zip(*pair, swaps, strict=True)]
+                for side, predictions in enumerate(zip(*exchanged, strict=True)):
+                    scores[side, seed, row] = task.score(gold, predictions)[task.primary_metric]
+        return scores
+
+    return one_by_one
 
 
 def _by_seed(runs: Sequence[Run]) -> dict[int, Run]:

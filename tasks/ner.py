@@ -23,7 +23,7 @@ from harness.nn.recurrent import BiLstm
 from harness.types import SPLITS, Batch, Example, Metrics, Prediction, Split, TokenVectors
 from tasks.column_files import read_columns
 from tasks.samples import ner as sample
-from tasks.tag_schemes import TagScheme, all_tags, convert, detect, encode, file_spans, legal_transitions
+from tasks.tag_schemes import TagScheme, all_tags, convert, detect, encode, file_spans, legal_transitions, spans
 
 log = logging.getLogger(__name__)
 
@@ -129,6 +129,17 @@ class NamedEntityRecognition:
     def score(self, gold: Sequence[Example], predictions: Sequence[Prediction]) -> Metrics:
         """Score BIO tags; see ``score_tags``."""
         return Metrics(score_tags([list(e.target) for e in gold], [list(p.value) for p in predictions]))
+
+    def counts(self, gold: Sequence[Example], predictions: Sequence[Prediction]) -> Tensor:
+        """Count entities of each sentence: in both, in gold, predicted; float64 (sentences, 3)."""
+        both = zip(gold, predictions, strict=True)
+        # iob1 is read as conlleval reads, which is how the primary metric counts.
+        pairs = [(set(spans(e.target, "iob1")), set(spans(p.value, "iob1"))) for e, p in both]
+        return torch.tensor([[len(a & b), len(a), len(b)] for a, b in pairs], dtype=torch.float64)
+
+    def score_of_counts(self, sums: Tensor) -> Tensor:
+        """Return F1, 0 where there is no entity on either side."""
+        return 2 * sums[..., 0] / (sums[..., 1] + sums[..., 2]).clamp(min=1)
 
 
 class BiLstmCrf(nn.Module):
