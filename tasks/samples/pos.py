@@ -49,7 +49,7 @@ WORDS = {
     "ADV RB": "again there twice",
     "NOUN NN ": "today yesterday",  # as UD has it
     "CCONJ CC": "and but or",
-    "VERB VBD": "saw looked seemed said wanted forgot fell broke stood",
+    "VERB VBD": "saw looked seemed said wanted forgot fell broke",
     "VERB VBN": "forgotten seen",
     "VERB VBZ": "takes costs",
     "INTJ UH": "please",
