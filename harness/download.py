@@ -149,7 +149,7 @@ def _keep_version(response: requests.Response, path: Path) -> None:
 def _verify(path: Path, *, url: str, record: Path, published: str | None) -> None:
     """Compare a file's digest with the published one and with that of its first use, which is recorded."""
     known = _read_record(record)
-    if known.get("url", url) != url:
+    if published is None and known.get("url", url) != url:
         raise DownloadError(f"{path} was downloaded from {known['url']}, not from {url}; delete it to download it anew")
     entry = {"url": url} | _entry(path, known)
     if published not in (None, entry["sha256"]):

@@ -69,7 +69,7 @@ def official_file(name: str, split: Split, *, cache_dir: str) -> Path:
     folder = Path(cache_dir).expanduser() / "official" / official_name(name)
     url = published.url(file)
     if not (folder / Path(file.path).name).exists():
-        log.info("%s (%s): downloading %s; licence: %s", published.title, split, url, published.licence)
+        log.info("%s, %s: from %s; licence: %s", published.title, split, published.repository, published.licence)
     try:
         path = fetch(url, folder=folder, sha256=file.sha256)
     except DownloadError as error:

@@ -138,6 +138,16 @@ class PosTagging:
         labels = sorted({*self.labels, *expected})
         return Metrics(score_labels(expected, found, labels, confusion=False))
 
+    def counts(self, gold: Sequence[Example], predictions: Sequence[Prediction]) -> Tensor:
+        """Count the right tokens and all tokens of each sentence; float64 (sentences, 2)."""
+        pairs = [(e.target, p.value) for e, p in zip(gold, predictions, strict=True)]
+        counts = [[sum(a == b for a, b in zip(*pair, strict=True)), len(pair[0])] for pair in pairs]
+        return torch.tensor(counts, dtype=torch.float64)
+
+    def score_of_counts(self, sums: Tensor) -> Tensor:
+        """Return the accuracy."""
+        return sums[..., 0] / sums[..., 1].clamp(min=1)
+
 
 class TokenClassifier(nn.Module):
     """A head that gives each token the label that its network scores highest.

@@ -203,6 +203,7 @@ def test_a_name_that_is_taken_by_another_address_is_refused(server: Server, tmp_
     message = failure(other, tmp_path)
     assert server.url in message
     assert other in message
+    assert fetch(other, folder=tmp_path, sha256=hashlib.sha256(BODY).hexdigest()).read_bytes() == BODY  # a mirror
 
 
 def test_a_foreign_record_is_refused(server: Server, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import torch
 from harness.config import DataConfig
 from harness.errors import ConfigError
 from harness.interrupts import Stop
+from harness.protocols import Decomposable
 from harness.run import run
 from harness.types import Batch, Example, Prediction, TokenVectors
 from tasks.pos import IGNORED, BiLstmOptions, PosTagging
@@ -60,6 +61,10 @@ def test_scores_by_hand(tmp_path: Path) -> None:
     assert scores["V/f1"] == 0.0
     assert scores["macro_f1"] == pytest.approx(1 / 3)
     assert not [name for name in scores if name.startswith("confusion")]
+    assert isinstance(task, Decomposable)
+    counts = task.counts(gold, [Prediction(id="0", value=["N", "N", "V"]), Prediction(id="1", value=["N"])])
+    assert counts.tolist() == [[1, 3], [1, 1]]
+    assert task.score_of_counts(counts.sum(dim=0)).item() == 0.5
 
 
 @pytest.mark.parametrize("tagset", ["upos", "xpos"])
