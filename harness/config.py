@@ -67,6 +67,7 @@ class TrainerConfig:
     """How a head is trained; every value has a line in ``conf/config.yaml``."""
 
     optimizer: str = "Adam"
+    optimizer_options: dict[str, Any] = field(default_factory=dict)
     lr: float = 0.001
     weight_decay: float = 0.0
     batch_size: int = 32

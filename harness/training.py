@@ -3,7 +3,7 @@
 import logging
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from inspect import signature
 from pathlib import Path
@@ -11,10 +11,10 @@ from pickle import UnpicklingError
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from harness.batching import bucketed, example_lengths
-from harness.config import TrainerConfig
+from harness.config import TrainerConfig, build
 from harness.console import progress
 from harness.errors import ConfigError, HarnessError, nearest
 from harness.evaluation import evaluate
@@ -81,7 +81,7 @@ class Trainer:
 
     def __post_init__(self) -> None:
         self.lengths = [example_lengths(example) for example in self.train]
-        self.optimizer = _make_optimizer(self.model, self.options)
+        self.optimizer = make_optimizer(self.model.parameters(), self.options)
         self.schedule = _schedule(self.optimizer, self.options)
         self.best: dict[str, Tensor] = {}
 
@@ -235,12 +235,21 @@ def optimizer_class(name: str) -> type[torch.optim.Optimizer]:
     return known[name]
 
 
-def _make_optimizer(model: Model, options: TrainerConfig) -> torch.optim.Optimizer:
-    parameters = [p for p in model.parameters() if p.requires_grad]
-    make: Any = optimizer_class(options.optimizer)
+def make_optimizer(parameters: Iterable[nn.Parameter], options: TrainerConfig) -> torch.optim.Optimizer:
+    """Return the optimiser that the options name.
+
+    Raises:
+        ConfigError: there is no such optimiser, it takes no such option or value, or cannot train these parameters.
+    """
+    node = {**options.optimizer_options, "_target_": f"torch.optim.{optimizer_class(options.optimizer).__name__}"}
+    own = {"lr": options.lr, "weight_decay": options.weight_decay}
+    for name in sorted(own.keys() & options.optimizer_options.keys()):
+        raise ConfigError(f"trainer.optimizer_options.{name}: set trainer.{name} instead")
     try:
-        optimizer: torch.optim.Optimizer = make(parameters, lr=options.lr, weight_decay=options.weight_decay)
-    except ValueError as error:
+        optimizer: torch.optim.Optimizer = build(
+            node, where="trainer.optimizer_options", params=[p for p in parameters if p.requires_grad], **own
+        )
+    except (ValueError, TypeError, RuntimeError) as error:  # what the optimisers of torch raise at a bad value
         raise ConfigError(f"trainer.optimizer={options.optimizer} cannot train this model: {error}") from None
     return optimizer
 
