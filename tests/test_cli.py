@@ -50,6 +50,7 @@ REQUESTS = [
     (["trainer.max_epochs=0"], "trainer.max_epochs is 0; expected a value from 1"),
     (["trainer.optimizer=Adma"], "no such optimiser; did you mean"),
     (["data.fraction=2"], "data.fraction is 2.0; expected a value from"),
+    (["trainer.average=1"], "trainer.average is 1.0; expected a value from"),
     (["trainer.optimizer_options.betas=[0,0]"], "add each with a plus: +trainer.optimizer_options.NAME=VALUE"),
     (["trainer.optimizer_options={betas:[0,0]}"], "add each with a plus: +trainer.optimizer_options.NAME=VALUE"),
     (["+trainer.optimizer_options.beta=1"], "torch.optim.Adam has no such option; did you mean 'betas'?"),
