@@ -22,6 +22,7 @@ from harness.nn.masking import mask_of_lengths
 from harness.nn.recurrent import BiLstm
 from harness.types import SPLITS, Batch, Example, Metrics, Prediction, Split, TokenVectors
 from tasks.column_files import read_columns
+from tasks.official import data_name, official_rows
 from tasks.samples import ner as sample
 from tasks.tag_schemes import TagScheme, all_tags, convert, detect, encode, file_spans, legal_transitions
 
@@ -45,7 +46,7 @@ class NamedEntityRecognition:
     """Named-entity recognition: which spans of a sentence are names, and of what type.
 
     Args:
-        data: column files (token first, tag last), or the project's sample.
+        data: column files (token first, tag last), CoNLL-2003 from the hub, or the project's sample.
         head: sizes of the tagger.
         scheme: tag scheme of the files; ``auto`` tells it from each file.
         train_scheme: tag scheme of the CRF.
@@ -62,8 +63,8 @@ class NamedEntityRecognition:
 
     @property
     def data_name(self) -> str:
-        """``sample``, or the folder that the training file lies in."""
-        return "sample" if self.data.source == "sample" else self.data.path("train").resolve().parent.name
+        """``sample``, the published data set, or the folder that the training file lies in."""
+        return data_name(self.data, "conll2003")
 
     def examples(self, split: Split) -> Sequence[Example]:
         """Return a split; an example's target is its tags, in BIO."""
@@ -76,6 +77,9 @@ class NamedEntityRecognition:
     def _read(self, split: Split) -> tuple[Example, ...]:
         if self.data.source == "sample":
             pairs = sample.sentences(split)
+        elif self.data.source == "official":
+            rows = official_rows("conll2003", split, cache_dir=self.data.cache_dir)
+            pairs = [(tuple(row["tokens"]), tuple(row["tags"])) for row in rows]
         else:
             pairs = read_tagged(self.data.path(split), self.scheme)
         return tuple(
