@@ -144,3 +144,32 @@ def test_initial_values_of_the_gru():
         assert parameter.std().item() == pytest.approx(0.044, rel=0.05)  # 0.05, less what the cut takes
     for layer in (plain, normal):
         assert not any(p.any() for name, p in layer.gru.named_parameters() if name.startswith("bias"))
+
+
+@pytest.mark.parametrize("num_layers", [1, 2])
+@pytest.mark.parametrize("precision", [torch.double, torch.float])
+def test_padding_run_through_is_padding_packed_away(num_layers, precision):
+    for kind in (BiLstm, BiGru):
+        layers = {"num_layers": num_layers} if kind is BiLstm else {}
+        packed = kind(input_dim=3, hidden_dim=4, **layers).to(precision)
+        padded = kind(input_dim=3, hidden_dim=4, **layers, packed=False).to(precision)
+        for parameter in packed.parameters():
+            torch.nn.init.normal_(parameter)
+        padded.load_state_dict(packed.state_dict())
+        vectors = torch.cat([make_vectors(), torch.full((len(LENGTHS), 2, 3), 1e6)], dim=1).to(precision)
+        results = []
+        for layer in (packed, padded):
+            inputs = vectors.clone().requires_grad_()
+            output = layer(inputs, mask_of_lengths(LENGTHS, 7))
+            output.square().sum().backward()
+            results.append([output, inputs.grad, *(p.grad for p in layer.parameters())])
+        for ours, theirs in zip(*results, strict=True):
+            torch.testing.assert_close(ours, theirs)
+
+
+def test_dropout_acts_between_layers_of_a_padded_run_in_training_only():
+    layer = BiLstm(input_dim=3, hidden_dim=4, num_layers=2, dropout=0.5, packed=False).double()
+    vectors = make_vectors()
+    assert not torch.equal(layer(vectors, MASK), layer(vectors, MASK))
+    layer.eval()
+    assert torch.equal(layer(vectors, MASK), layer(vectors, MASK))
