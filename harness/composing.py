@@ -101,12 +101,16 @@ def explain(error: Exception, conf: Path) -> str:
 
 def _no_such_option(key: str, conf: Path) -> str:
     known = _known_keys(conf)
+    for name in (key, key.rpartition(".")[0]):
+        if f"{name}.+" in known:
+            return f"{name} has no values of its own; add each with a plus: +{name}.NAME=VALUE"
+    known = {name for name in known if not name.endswith(".+")}
     hint = "; it belongs to another choice of its group" if key in known else nearest(key, known)
     return f"{key}: there is no such option{hint} (--cfg job shows all there are)"
 
 
 def _known_keys(conf: Path) -> set[str]:
-    """Return every dotted key of every config file."""
+    """Return every dotted key of every config file; ``KEY.+`` too where any name may be added below a key."""
     from omegaconf import DictConfig, OmegaConf
 
     keys: set[str] = set()
@@ -117,6 +121,7 @@ def _known_keys(conf: Path) -> set[str]:
             keys.add(name)
             child = node._get_node(key)
             if isinstance(child, DictConfig) and not child._is_none() and not child._is_interpolation():
+                keys.update([] if child else [f"{name}.+"])
                 walk(child, f"{name}.")
 
     for path in conf.glob("**/*.yaml"):

@@ -74,6 +74,7 @@ class TrainerConfig:
     """How a head is trained; every value has a line in ``conf/config.yaml``."""
 
     optimizer: str = "Adam"
+    optimizer_options: dict[str, Any] = field(default_factory=dict)
     lr: float = 0.001
     weight_decay: float = 0.0
     batch_size: int = 32
@@ -84,6 +85,7 @@ class TrainerConfig:
     grad_norm: float | None = 5.0
     plateau_factor: float = 0.5
     plateau_patience: int | None = None
+    average: float | None = None
 
 
 @dataclass
@@ -316,6 +318,7 @@ def _check_ranges(config: HarnessConfig) -> None:
         ("trainer.max_batch_tokens", trainer.max_batch_tokens, 1, float("inf")),
         ("trainer.max_epochs", trainer.max_epochs, 1, float("inf")),
         ("trainer.patience", trainer.patience, 1, float("inf")),
+        ("trainer.average", trainer.average, 1e-9, 1 - 1e-9),
         ("trainer.grad_norm", trainer.grad_norm, 1e-12, float("inf")),
         ("seed", config.seed, 0, 2**32 - 1),
         ("threads", config.threads, 1, 4096),

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import torch
 
-from harness.batching import by_length, example_length
+from harness.batching import by_length, example_lengths
 from harness.config import TrainerConfig
 from harness.console import progress
 from harness.model import Model
@@ -19,7 +19,7 @@ def predict(
     """Return one prediction an example, in the order of ``examples``."""
     model.eval()
     batches = by_length(
-        [example_length(example) for example in examples],
+        [example_lengths(example) for example in examples],
         batch_size=options.eval_batch_size,
         max_tokens=options.max_batch_tokens,
     )
