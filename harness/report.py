@@ -5,11 +5,10 @@ import statistics
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from harness.console import exit_status_of
 from harness.errors import DataFormatError
-from harness.records import RunRecord, read_record
+from harness.records import RunRecord, flattened, read_record
 
 _UNTOLD = re.compile(
     r"(^|\.)(seed|results_dir|cache_dir|overwrite|dry_run|train|dev|test|path|dir)$|^tracking\.|^plugins"
@@ -72,14 +71,6 @@ def _labels(settings: Mapping[str, Sequence[RunRecord]]) -> dict[str, str]:
         differing = [item for item in own if any(twin.get(item) != own[item] for twin in twins)]
         labels[key] = " ".join([name, *(f"{item}={own[item]}" for item in differing if not _UNTOLD.search(item))])
     return labels
-
-
-def flattened(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Return nested values under dotted keys."""
-    flat: dict[str, Any] = {}
-    for key, value in values.items():
-        flat |= flattened(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
-    return flat
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
