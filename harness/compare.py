@@ -164,7 +164,7 @@ def compare(task: Task, a: Sequence[Run], b: Sequence[Run], *, rounds: int, seed
     if rounds:
         p_examples = randomised_p(difference, examples=len(gold), rounds=rounds, seed=seed)
         if isinstance(task, Decomposable):
-            samples = [_resampled(task, runs, rounds=rounds, seed=seed) for runs in (one, other)]
+            samples = _resampled(task, (one, other), rounds=rounds, seed=seed)  # (2, rounds)
             bounds = interval(samples[1] - samples[0])
     return Comparison(
         tuple(seeds),
@@ -178,18 +178,18 @@ def compare(task: Task, a: Sequence[Run], b: Sequence[Run], *, rounds: int, seed
 
 def interval_of(task: Decomposable, runs: Sequence[Run], *, rounds: int, seed: int) -> tuple[float, float]:
     """Return the 95 % interval of a setting's mean score over resampled examples, by the percentile bootstrap."""
-    return interval(_resampled(task, runs, rounds=rounds, seed=seed))
+    return interval(_resampled(task, (runs,), rounds=rounds, seed=seed)[0])
 
 
-def _resampled(task: Decomposable, runs: Sequence[Run], *, rounds: int, seed: int) -> np.ndarray:
-    """Return the mean score of some runs over the same resampled examples, float (rounds,)."""
-    counts = torch.stack([_counts(task, run) for run in runs])  # (seeds, examples, counts)
+def _resampled(task: Decomposable, sides: Sequence[Sequence[Run]], *, rounds: int, seed: int) -> np.ndarray:
+    """Return each side's mean score over the same resampled examples, float (sides, rounds)."""
+    counts = [torch.stack([_counts(task, run) for run in runs]) for runs in sides]  # (seeds, examples, counts) each
 
     def score(times: np.ndarray) -> np.ndarray:
-        sums = torch.from_numpy(times) @ counts  # (seeds, rounds, counts)
-        return task.score_of_counts(sums).mean(dim=0).numpy()
+        drawn = torch.from_numpy(times)  # (rounds, examples)
+        return torch.stack([task.score_of_counts(drawn @ one).mean(dim=0) for one in counts]).numpy()
 
-    return bootstrap(score, examples=counts.shape[1], rounds=rounds, seed=seed)
+    return bootstrap(score, examples=counts[0].shape[1], rounds=rounds, seed=seed)
 
 
 def _exchanges(task: Task, ours: Sequence[Run], theirs: Sequence[Run]) -> Callable[[np.ndarray], np.ndarray]:

@@ -7,7 +7,6 @@ Over *seeds*: these settings, had they been trained again. A difference between 
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
-from scipy import optimize, stats
 
 from harness.console import progress
 
@@ -80,13 +79,15 @@ def holm(ps: Sequence[float]) -> list[float]:
 
 def paired_t_p(a: Sequence[float], b: Sequence[float]) -> float:
     """Return the two-sided p of a paired t-test; NaN with fewer than two pairs, or where no pair differs."""
+    from scipy.stats import t
+
     differences = np.subtract(b, a)
     if len(differences) < 2 or not differences.any():
         return float("nan")
     error = differences.std(ddof=1) / np.sqrt(len(differences))
     if error == 0:
         return 0.0
-    return float(2 * stats.t.sf(abs(differences.mean()) / error, len(differences) - 1))
+    return float(2 * t.sf(abs(differences.mean()) / error, len(differences) - 1))
 
 
 def hedges_g(a: Sequence[float], b: Sequence[float]) -> float:
@@ -113,9 +114,11 @@ def paired_t_power(effect: float, pairs: int, *, alpha: float = 0.05) -> float:
         pairs: how many, 2 or more.
         alpha: below which p counts as found.
     """
+    from scipy.stats import nct, t
+
     degrees, shift = pairs - 1, effect * np.sqrt(pairs)
-    critical = stats.t.ppf(1 - alpha / 2, degrees)
-    return float(sum(stats.nct.sf(critical, degrees, side) for side in (shift, -shift)))
+    critical = t.ppf(1 - alpha / 2, degrees)
+    return float(sum(nct.sf(critical, degrees, side) for side in (shift, -shift)))
 
 
 def detectable_difference(deviation: float, pairs: int, *, power: float = 0.8) -> float:
@@ -126,12 +129,14 @@ def detectable_difference(deviation: float, pairs: int, *, power: float = 0.8) -
         pairs: how many; NaN with fewer than two.
         power: how often it is found.
     """
+    from scipy.optimize import brentq
+
     if pairs < 2:
         return float("nan")
     enough = 1.0
     while paired_t_power(enough, pairs) < power:
         enough *= 2
-    effect = optimize.brentq(lambda effect: paired_t_power(effect, pairs) - power, 0.0, enough)
+    effect = brentq(lambda effect: paired_t_power(effect, pairs) - power, 0.0, enough)
     return float(effect * deviation)
 
 
