@@ -67,10 +67,13 @@ def _report(outcomes: Sequence[Outcome]) -> int:
 
 def _sweep_table(outcomes: Sequence[Outcome]) -> str:
     """Return the table of what has succeeded so far, or nothing."""
-    from harness.report import table
+    from harness.records import folder_of
+    from harness.report.document import brief
+    from harness.report.settings import Recorded, gathered
 
     records = [outcome.record for outcome in outcomes if outcome.record is not None]
-    return table(records) if records else ""
+    runs = [Recorded(record, folder_of(record, record.config["results_dir"])) for record in records]
+    return brief(gathered(runs)) if runs else ""
 
 
 def _compose_and_run(argv: list[str]) -> list[Outcome]:
