@@ -4,7 +4,6 @@
 """
 
 import logging
-import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -12,7 +11,7 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
-from harness.composing import CONF, bad_request, explain, flags_first, register_resolvers
+from harness.composing import CONF, run_jobs
 from harness.errors import HarnessError
 
 log = logging.getLogger(__name__)
@@ -68,39 +67,25 @@ def _report(outcomes: Sequence[Outcome]) -> int:
 
 def _sweep_table(outcomes: Sequence[Outcome]) -> str:
     """Return the table of what has succeeded so far, or nothing."""
-    from harness.report import table
+    from harness.records import folder_of
+    from harness.report.document import brief
+    from harness.report.settings import Recorded, gathered
 
     records = [outcome.record for outcome in outcomes if outcome.record is not None]
-    return table(records) if records else ""
+    runs = [Recorded(record, folder_of(record, record.config["results_dir"])) for record in records]
+    return brief(gathered(runs)) if runs else ""
 
 
 def _compose_and_run(argv: list[str]) -> list[Outcome]:
-    """Let Hydra compose one config or many, and run each; what is wrong with the request ends the process."""
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises its errors, and they are put into one line here
-    import hydra
-    from hydra.errors import HydraException
-    from omegaconf import DictConfig
-    from omegaconf.errors import OmegaConfBaseException
-    from yaml import YAMLError
-
-    from harness.console import configure_logging
-
-    configure_logging()
-    register_resolvers()
+    """Run each config that the command line composes; return how each went."""
     outcomes: list[Outcome] = []
 
-    def job(config: DictConfig) -> None:
+    def job(config: Any) -> None:
         stopped = any(outcome.stop for outcome in outcomes)
         outcomes.append(_skipped() if stopped else _job(config))
         _write_sweep_table(outcomes)
 
-    sys.argv = [sys.argv[0], *flags_first(argv)]
-    try:
-        hydra.main(config_path=str(CONF), config_name="config", version_base="1.3")(job)()
-    except (HydraException, OmegaConfBaseException, YAMLError, ValueError) as error:
-        bad_request(explain(error, CONF))
-    except OSError as error:
-        bad_request(_one_line(error))
+    run_jobs("config", argv, job)
     return outcomes
 
 

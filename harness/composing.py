@@ -1,8 +1,9 @@
 """Composing a config: where the files are, what their interpolations mean, and Hydra's errors in one line."""
 
+import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -38,6 +39,35 @@ def compose_values(root: str, overrides: Sequence[str]) -> Any:
         raise ConfigError(explain(error, CONF)) from None
 
 
+def run_jobs(root: str, argv: list[str], job: Callable[[Any], None]) -> None:
+    """Let Hydra compose one config, or many, from a root file and the command line, and hand each to ``job``.
+
+    What is wrong with the request is said in one line, and ends the process with exit status 2.
+    """
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises its errors, and they are put into one line here
+    import hydra
+    from hydra.errors import HydraException
+    from omegaconf import DictConfig
+    from omegaconf.errors import OmegaConfBaseException
+    from yaml import YAMLError
+
+    from harness.console import configure_logging
+
+    configure_logging()
+    register_resolvers()
+
+    def composed(config: DictConfig) -> None:
+        job(config)
+
+    sys.argv = [sys.argv[0], *flags_first(argv)]
+    try:
+        hydra.main(config_path=str(CONF), config_name=root, version_base="1.3")(composed)()
+    except (HydraException, OmegaConfBaseException, YAMLError, ValueError) as error:
+        bad_request(explain(error, CONF))
+    except OSError as error:
+        bad_request(f"{error.filename}: {error.strerror}" if error.filename else " ".join(str(error).split()))
+
+
 def flags_first(argv: list[str]) -> list[str]:
     """Put flags before overrides: Hydra's parser takes overrides in one piece only."""
     overrides = [a for a in argv if not a.startswith("-") and ("=" in a or a.startswith("~"))]
@@ -71,12 +101,16 @@ def explain(error: Exception, conf: Path) -> str:
 
 def _no_such_option(key: str, conf: Path) -> str:
     known = _known_keys(conf)
+    for name in (key, key.rpartition(".")[0]):
+        if f"{name}.+" in known:
+            return f"{name} has no values of its own; add each with a plus: +{name}.NAME=VALUE"
+    known = {name for name in known if not name.endswith(".+")}
     hint = "; it belongs to another choice of its group" if key in known else nearest(key, known)
     return f"{key}: there is no such option{hint} (--cfg job shows all there are)"
 
 
 def _known_keys(conf: Path) -> set[str]:
-    """Return every dotted key of every config file."""
+    """Return every dotted key of every config file; ``KEY.+`` too where any name may be added below a key."""
     from omegaconf import DictConfig, OmegaConf
 
     keys: set[str] = set()
@@ -87,6 +121,7 @@ def _known_keys(conf: Path) -> set[str]:
             keys.add(name)
             child = node._get_node(key)
             if isinstance(child, DictConfig) and not child._is_none() and not child._is_interpolation():
+                keys.update([] if child else [f"{name}.+"])
                 walk(child, f"{name}.")
 
     for path in conf.glob("**/*.yaml"):

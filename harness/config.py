@@ -30,6 +30,8 @@ _NOT_DETERMINING = (
     "plugins",
 )
 
+LOCAL_FILES = "data=files data.train=... data.dev=... data.test=..."  # how to ask for them
+
 Placement = Literal["input", "output", "both"]
 Precision = Literal["float16", "float32"]
 
@@ -39,16 +41,19 @@ class DataConfig:
     """Which data a task reads (group ``data``).
 
     Attributes:
-        source: ``sample`` (made by the project) or ``files`` (local, in the published format).
+        source: ``sample`` (made by the project), ``official`` (the published data set, downloaded) or ``files``
+            (local, in the published format).
         train, dev, test: local files, for ``files``.
         fraction: part of the training examples that is used; smaller parts lie within larger ones.
+        cache_dir: where downloads are kept, for ``official``.
     """
 
-    source: Literal["sample", "files"] = "sample"
+    source: Literal["sample", "official", "files"] = "sample"
     train: str | None = None
     dev: str | None = None
     test: str | None = None
     fraction: float = 1.0
+    cache_dir: str = ""
 
     def path(self, split: str) -> Path:
         """Return the local file of a split.
@@ -58,7 +63,9 @@ class DataConfig:
         """
         path = getattr(self, split)
         if path is None:
-            raise ConfigError(f"data.{split} is not given; add data=files data.train=... data.dev=... data.test=...")
+            official = self.source == "official"
+            what = "data=official: there is nothing to download" if official else f"data.{split} is not given"
+            raise ConfigError(f"{what}; add {LOCAL_FILES}")
         return Path(path)
 
 
@@ -67,6 +74,7 @@ class TrainerConfig:
     """How a head is trained; every value has a line in ``conf/config.yaml``."""
 
     optimizer: str = "Adam"
+    optimizer_options: dict[str, Any] = field(default_factory=dict)
     lr: float = 0.001
     weight_decay: float = 0.0
     batch_size: int = 32
@@ -77,6 +85,7 @@ class TrainerConfig:
     grad_norm: float | None = 5.0
     plateau_factor: float = 0.5
     plateau_patience: int | None = None
+    average: float | None = None
 
 
 @dataclass
@@ -296,8 +305,8 @@ def _instance(schema: Any, values: Any, where: str) -> Any:
 def _check_ranges(config: HarnessConfig) -> None:
     trainer, data = config.trainer, config.data
     given = [split for split in ("train", "dev", "test") if getattr(data, split) is not None]
-    if given and data.source == "sample":
-        raise ConfigError(f"data.{given[0]} is given, but data=sample reads no file; add data=files")
+    if given and data.source != "files":
+        raise ConfigError(f"data.{given[0]} is given, but data={data.source} reads no local file; add data=files")
     bounds: list[tuple[str, float | None, float, float]] = [
         ("data.fraction", config.data.fraction, 1e-9, 1.0),
         ("trainer.lr", trainer.lr, 0.0, float("inf")),
@@ -309,6 +318,7 @@ def _check_ranges(config: HarnessConfig) -> None:
         ("trainer.max_batch_tokens", trainer.max_batch_tokens, 1, float("inf")),
         ("trainer.max_epochs", trainer.max_epochs, 1, float("inf")),
         ("trainer.patience", trainer.patience, 1, float("inf")),
+        ("trainer.average", trainer.average, 1e-9, 1 - 1e-9),
         ("trainer.grad_norm", trainer.grad_norm, 1e-12, float("inf")),
         ("seed", config.seed, 0, 2**32 - 1),
         ("threads", config.threads, 1, 4096),

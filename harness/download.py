@@ -27,7 +27,7 @@ def local_file(source: str, *, folder: Path) -> Path:
     return fetch(source, folder=folder) if "://" in source else Path(source).expanduser()
 
 
-def fetch(url: str, *, folder: Path) -> Path:
+def fetch(url: str, *, folder: Path, sha256: str | None = None) -> Path:
     """Return the local copy of a public file, downloading it the first time.
 
     ``<file>.sha256`` beside the file holds the digest of its first use; every later use is checked
@@ -36,13 +36,14 @@ def fetch(url: str, *, folder: Path) -> Path:
     Args:
         url: http or https address; its last part names the file.
         folder: where the file is kept.
+        sha256: the digest that the published file is known to have.
 
     Returns:
         The path of the complete file in ``folder``.
 
     Raises:
         ConfigError: the URL names no file.
-        DownloadError: the file cannot be fetched or written, or is not the one first fetched.
+        DownloadError: the file cannot be fetched or written, or is not the published one or the one first fetched.
     """
     name = PurePosixPath(unquote(urlsplit(url).path)).name
     if not name:
@@ -56,7 +57,7 @@ def fetch(url: str, *, folder: Path) -> Path:
                 log.info("downloading %s to %s", url, target)
                 record.unlink(missing_ok=True)  # of a file that was deleted, perhaps because it was wrong
                 _download(url, target)
-            _verify(target, url=url, record=record)
+            _verify(target, url=url, record=record, published=sha256)
     except requests.RequestException as error:
         raise DownloadError(
             f"cannot download {url}: {_reason(error)}; check address and connection and run again "
@@ -145,12 +146,17 @@ def _keep_version(response: requests.Response, path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _verify(path: Path, *, url: str, record: Path) -> None:
-    """Record the digest of a file at its first use; compare with it at every later one."""
+def _verify(path: Path, *, url: str, record: Path, published: str | None) -> None:
+    """Compare a file's digest with the published one and with that of its first use, which is recorded."""
     known = _read_record(record)
-    if known.get("url", url) != url:
+    if published is None and known.get("url", url) != url:
         raise DownloadError(f"{path} was downloaded from {known['url']}, not from {url}; delete it to download it anew")
     entry = {"url": url} | _entry(path, known)
+    if published not in (None, entry["sha256"]):
+        raise DownloadError(
+            f"{path} is not the file published at {url}: its sha256 is {entry['sha256'][:12]}..., "
+            f"published was {published[:12]}...; delete it to download it anew"
+        )
     if known and entry["sha256"] != known["sha256"]:
         raise DownloadError(
             f"{path} has changed since its first use: its sha256 is {entry['sha256'][:12]}..., "

@@ -17,7 +17,7 @@ _PACKAGES = ("torch", "numpy", "hydra-core", "seqeval", "scikit-learn", "dataset
 
 
 def environment(device: str) -> dict[str, Any]:
-    """Return code revision, package versions, hardware and command line, as plain values."""
+    """Return code revision, package versions, hardware, command line and the run's own overrides, as plain values."""
     return {
         "harness": _version("elmo-harness"),
         **_revision(),
@@ -31,7 +31,15 @@ def environment(device: str) -> dict[str, Any]:
         "device": device,
         "gpu": torch.cuda.get_device_name() if device.startswith("cuda") else None,
         "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
+        "overrides": _overrides(),
     }
+
+
+def _overrides() -> list[str] | None:
+    """Return what the command line, or one job of a sweep, sets; None where the harness is called from Python."""
+    from hydra.core.hydra_config import HydraConfig
+
+    return list(HydraConfig.get().overrides.task) if HydraConfig.initialized() else None
 
 
 def device_of(wanted: str) -> str:

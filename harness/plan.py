@@ -20,7 +20,7 @@ from harness.model import Model
 from harness.protocols import Encoder, Task, Tracker
 from harness.records import examples_digest, identity_digest, run_folder
 from harness.tracking import NoTracker
-from harness.training import optimizer_class
+from harness.training import make_optimizer
 from harness.types import SPLITS, Example, Sentence, Split
 
 
@@ -66,7 +66,7 @@ def prepare(config: HarnessConfig) -> Plan:
         HarnessError: the request is wrong.
     """
     device = device_of(config.device)
-    optimizer_class(config.trainer.optimizer)
+    make_optimizer([torch.nn.Parameter(torch.zeros(1, 1))], config.trainer)  # so that a wrong option is said at once
     mixing = mixing_of(config.mixing)
     make = partial(build, prefixes=config.plugins)
     task: Task | None = make(config.task, where="task")

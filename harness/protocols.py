@@ -108,6 +108,17 @@ class Task(Protocol):
         """Score predictions, aligned with ``gold``, by the task's official metric."""
 
 
+@runtime_checkable
+class Decomposable(Protocol):
+    """A task whose primary metric depends on sums over examples alone: resampling them then costs a product."""
+
+    def counts(self, gold: Sequence[Example], predictions: Sequence[Prediction]) -> Tensor:
+        """Return what each example adds to the sums, float64 (examples, counts)."""
+
+    def score_of_counts(self, sums: Tensor) -> Tensor:
+        """Return the primary metric, a fraction, of sums over examples: (..., counts) to (...)."""
+
+
 class Tracker(Protocol):
     """Where a copy of the run's progress goes. It can never fail a run."""
 

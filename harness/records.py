@@ -133,3 +133,11 @@ def examples_digest(examples: Sequence[Example]) -> str:
 def identity_digest(values: Mapping[str, Any]) -> str:
     """Return ten hex digits over everything that determines a result."""
     return hashlib.sha256(json.dumps(values, sort_keys=True, default=str).encode()).hexdigest()[:10]
+
+
+def flattened(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return nested values under dotted keys."""
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        flat |= flattened(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
+    return flat

@@ -201,6 +201,7 @@ def record_of(
         },
         embedding={
             "name": static.name if static else "none",
+            "fingerprint": static.fingerprint if static else "",
             "dim": static.dim if static else 0,
             "coverage": plan.coverage.tokens if plan.coverage else 0.0,
             "coverage_types": plan.coverage.types if plan.coverage else 0.0,

@@ -3,7 +3,8 @@
 import logging
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 from inspect import signature
 from pathlib import Path
@@ -11,10 +12,11 @@ from pickle import UnpicklingError
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from harness.averaging import WeightAverage
 from harness.batching import bucketed, example_lengths
-from harness.config import TrainerConfig
+from harness.config import TrainerConfig, build
 from harness.console import progress
 from harness.errors import ConfigError, HarnessError, nearest
 from harness.evaluation import evaluate
@@ -22,7 +24,7 @@ from harness.files import replacing
 from harness.interrupts import Stop
 from harness.model import Model
 from harness.protocols import Task, Tracker
-from harness.types import Example
+from harness.types import Example, Metrics
 
 log = logging.getLogger(__name__)
 
@@ -81,8 +83,11 @@ class Trainer:
 
     def __post_init__(self) -> None:
         self.lengths = [example_lengths(example) for example in self.train]
-        self.optimizer = _make_optimizer(self.model, self.options)
+        self.optimizer = make_optimizer(self.model.parameters(), self.options)
         self.schedule = _schedule(self.optimizer, self.options)
+        self.average = (
+            WeightAverage(self.model, decay=self.options.average) if self.options.average is not None else None
+        )
         self.best: dict[str, Tensor] = {}
 
     def fit(self) -> None:
@@ -135,22 +140,17 @@ class Trainer:
         if self.options.grad_norm is not None:
             torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.options.grad_norm)
         self.optimizer.step()
+        if self.average is not None:
+            self.average.update()
         return float(loss.detach())
 
     def _finish_epoch(self) -> None:
         """Score dev, keep the best, and write the epoch's row."""
         now = self.progress
-        metrics, _ = evaluate(self.task, self.model, self.dev, self.options, device=self.device)
-        score = metrics[self.task.primary_metric]
-        if math.isnan(score):
-            raise HarnessError(
-                f"dev {self.task.primary_metric} is NaN in epoch {now.epoch + 1}: the task cannot select"
-            )
         now.epoch += 1
-        if score > now.best_score:
-            now.best_epoch, now.best_score = now.epoch, score
-            self.best = {name: tensor.clone() for name, tensor in self.model.trained().items()}
-        mixes = self.model.features.mix_state()
+        with self.average.applied() if self.average is not None else nullcontext():
+            metrics = self._select()
+            mixes = self.model.features.mix_state()
         loss = now.loss_sum / now.step
         row = {
             "epoch": now.epoch,
@@ -161,6 +161,7 @@ class Trainer:
         }
         now.history.append(row)
         now.step, now.loss_sum = 0, 0.0
+        score = metrics[self.task.primary_metric]
         if self.schedule is not None:
             self.schedule.step(score)
         self._tell(row)
@@ -173,6 +174,18 @@ class Trainer:
             " (best)" if now.best_epoch == now.epoch else "",
         )
 
+    def _select(self) -> Metrics:
+        """Score dev with the model as it is, and keep its weights where they are the best so far."""
+        now = self.progress
+        metrics, _ = evaluate(self.task, self.model, self.dev, self.options, device=self.device)
+        score = metrics[self.task.primary_metric]
+        if math.isnan(score):
+            raise HarnessError(f"dev {self.task.primary_metric} is NaN in epoch {now.epoch}: the task cannot select")
+        if score > now.best_score:
+            now.best_epoch, now.best_score = now.epoch, score
+            self.best = {name: tensor.clone() for name, tensor in self.model.trained().items()}
+        return metrics
+
     def _tell(self, row: Mapping[str, Any]) -> None:
         self.track.log({name: value for name, value in row.items() if name != "epoch"}, step=row["epoch"])
 
@@ -181,6 +194,7 @@ class Trainer:
             "progress": asdict(self.progress),
             "model": self.model.trained(),
             "best": self.best,
+            "average": self.average.state_dict() if self.average is not None else {},
             "optimizer": self.optimizer.state_dict(),
             "schedule": self.schedule.state_dict() if self.schedule is not None else {},
             "rng": torch.get_rng_state(),
@@ -201,6 +215,8 @@ class Trainer:
             setattr(self.progress, name, value)
         self.model.load_trained(state["model"])
         self.best = state["best"]
+        if self.average is not None:
+            self.average.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])
         if self.schedule is not None:
             self.schedule.load_state_dict(state["schedule"])
@@ -235,12 +251,21 @@ def optimizer_class(name: str) -> type[torch.optim.Optimizer]:
     return known[name]
 
 
-def _make_optimizer(model: Model, options: TrainerConfig) -> torch.optim.Optimizer:
-    parameters = [p for p in model.parameters() if p.requires_grad]
-    make: Any = optimizer_class(options.optimizer)
+def make_optimizer(parameters: Iterable[nn.Parameter], options: TrainerConfig) -> torch.optim.Optimizer:
+    """Return the optimiser that the options name.
+
+    Raises:
+        ConfigError: there is no such optimiser, it takes no such option or value, or cannot train these parameters.
+    """
+    node = {**options.optimizer_options, "_target_": f"torch.optim.{optimizer_class(options.optimizer).__name__}"}
+    own: dict[str, Any] = {"lr": options.lr, "weight_decay": options.weight_decay}
+    for name in sorted(own.keys() & options.optimizer_options.keys()):
+        raise ConfigError(f"trainer.optimizer_options.{name}: set trainer.{name} instead")
     try:
-        optimizer: torch.optim.Optimizer = make(parameters, lr=options.lr, weight_decay=options.weight_decay)
-    except ValueError as error:
+        optimizer: torch.optim.Optimizer = build(
+            node, where="trainer.optimizer_options", params=[p for p in parameters if p.requires_grad], **own
+        )
+    except (ValueError, TypeError, RuntimeError) as error:  # what the optimisers of torch raise at a bad value
         raise ConfigError(f"trainer.optimizer={options.optimizer} cannot train this model: {error}") from None
     return optimizer
 

@@ -3,13 +3,16 @@
 from collections.abc import Sequence
 
 
-def score_labels(gold: Sequence[str], predicted: Sequence[str], labels: Sequence[str]) -> dict[str, float]:
+def score_labels(
+    gold: Sequence[str], predicted: Sequence[str], labels: Sequence[str], *, confusion: bool = True
+) -> dict[str, float]:
     """Score one label an example.
 
     Args:
         gold, predicted: a label each.
         labels: every label, in the order of tables. One that never occurs in gold counts as F1 0 in the mean
             only if it was predicted.
+        confusion: whether the confusion matrix is wanted; of many labels it is long.
 
     Returns:
         ``accuracy``, ``macro_f1``, ``LABEL/precision|recall|f1``, and the confusion matrix as
@@ -35,6 +38,6 @@ def score_labels(gold: Sequence[str], predicted: Sequence[str], labels: Sequence
             f"{name}/recall": float(recall[i]),
             f"{name}/f1": float(f1[i]),
         }
-    for i, name in enumerate(names):
+    for i, name in enumerate(names if confusion else ()):
         scores |= {f"confusion/{name}/{other}": float(counts[i, j] / len(gold)) for j, other in enumerate(names)}
     return scores

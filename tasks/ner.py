@@ -22,8 +22,9 @@ from harness.nn.masking import mask_of_lengths
 from harness.nn.recurrent import BiLstm
 from harness.types import SPLITS, Batch, Example, Metrics, Prediction, Split, TokenVectors
 from tasks.column_files import read_columns
+from tasks.official import data_name, official_rows
 from tasks.samples import ner as sample
-from tasks.tag_schemes import TagScheme, all_tags, convert, detect, encode, file_spans, legal_transitions
+from tasks.tag_schemes import TagScheme, all_tags, convert, detect, encode, file_spans, legal_transitions, spans
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +46,7 @@ class NamedEntityRecognition:
     """Named-entity recognition: which spans of a sentence are names, and of what type.
 
     Args:
-        data: column files (token first, tag last), or the project's sample.
+        data: column files (token first, tag last), CoNLL-2003 from the hub, or the project's sample.
         head: sizes of the tagger.
         scheme: tag scheme of the files; ``auto`` tells it from each file.
         train_scheme: tag scheme of the CRF.
@@ -62,8 +63,8 @@ class NamedEntityRecognition:
 
     @property
     def data_name(self) -> str:
-        """``sample``, or the folder that the training file lies in."""
-        return "sample" if self.data.source == "sample" else self.data.path("train").resolve().parent.name
+        """``sample``, the published data set, or the folder that the training file lies in."""
+        return data_name(self.data, "conll2003")
 
     def examples(self, split: Split) -> Sequence[Example]:
         """Return a split; an example's target is its tags, in BIO."""
@@ -76,6 +77,9 @@ class NamedEntityRecognition:
     def _read(self, split: Split) -> tuple[Example, ...]:
         if self.data.source == "sample":
             pairs = sample.sentences(split)
+        elif self.data.source == "official":
+            rows = official_rows("conll2003", split, cache_dir=self.data.cache_dir)
+            pairs = [(tuple(row["tokens"]), tuple(row["tags"])) for row in rows]
         else:
             pairs = read_tagged(self.data.path(split), self.scheme)
         return tuple(
@@ -129,6 +133,17 @@ class NamedEntityRecognition:
     def score(self, gold: Sequence[Example], predictions: Sequence[Prediction]) -> Metrics:
         """Score BIO tags; see ``score_tags``."""
         return Metrics(score_tags([list(e.target) for e in gold], [list(p.value) for p in predictions]))
+
+    def counts(self, gold: Sequence[Example], predictions: Sequence[Prediction]) -> Tensor:
+        """Count entities of each sentence: in both, in gold, predicted; float64 (sentences, 3)."""
+        both = zip(gold, predictions, strict=True)
+        # iob1 is read as conlleval reads, which is how the primary metric counts.
+        pairs = [(set(spans(e.target, "iob1")), set(spans(p.value, "iob1"))) for e, p in both]
+        return torch.tensor([[len(a & b), len(a), len(b)] for a, b in pairs], dtype=torch.float64)
+
+    def score_of_counts(self, sums: Tensor) -> Tensor:
+        """Return F1, 0 where there is no entity on either side."""
+        return 2 * sums[..., 0] / (sums[..., 1] + sums[..., 2]).clamp(min=1)
 
 
 class BiLstmCrf(nn.Module):

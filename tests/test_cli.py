@@ -1,6 +1,9 @@
 """The command line: exit statuses, one-line errors, sweeps that survive their own failures."""
 
+import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +14,7 @@ from harness.pretrain import cli as pretrain_cli
 from harness.records import read_record
 from tests.running import SMALL
 
+ROOT = Path(__file__).resolve().parents[1]
 QUICK = [*SMALL, "trainer.max_epochs=1", "data.fraction=0.02"]
 
 
@@ -50,6 +54,13 @@ REQUESTS = [
     (["trainer.max_epochs=0"], "trainer.max_epochs is 0; expected a value from 1"),
     (["trainer.optimizer=Adma"], "no such optimiser; did you mean"),
     (["data.fraction=2"], "data.fraction is 2.0; expected a value from"),
+    (["trainer.average=1"], "trainer.average is 1.0; expected a value from"),
+    (["trainer.optimizer_options.betas=[0,0]"], "add each with a plus: +trainer.optimizer_options.NAME=VALUE"),
+    (["trainer.optimizer_options={betas:[0,0]}"], "add each with a plus: +trainer.optimizer_options.NAME=VALUE"),
+    (["+trainer.optimizer_options.beta=1"], "torch.optim.Adam has no such option; did you mean 'betas'?"),
+    (["+trainer.optimizer_options.betas=x"], "trainer.optimizer_options.betas is 'x'; expected a valid tuple"),
+    (["+trainer.optimizer_options.betas=[2,0.9]"], "trainer.optimizer=Adam cannot train this model: Invalid beta"),
+    (["+trainer.optimizer_options.lr=1"], "trainer.optimizer_options.lr: set trainer.lr instead"),
     (["task.scheme=bix"], "task.scheme is 'bix'; expected 'auto', 'iob1'"),
     (["task.head.dropout=1.5"], "task.head.dropout is 1.5; expected a value from 0 to below 1"),
     (["mixing=layer"], "a value is needed; add mixing.index=..."),
@@ -65,8 +76,10 @@ REQUESTS = [
     (["task._target_=tasks.nothing.Task"], "no module 'tasks.nothing'"),
     (["device=cdua"], "no such device; use auto, cpu, cuda or cuda:N"),
     (["device=meta"], "no such device; use auto, cpu, cuda or cuda:N"),
-    (["data.train=x.conll"], "data.train is given, but data=sample reads no file; add data=files"),
-    (["data.source=sampel"], "data.source is 'sampel'; expected 'sample' or 'files'"),
+    (["data.train=x.conll"], "data.train is given, but data=sample reads no local file; add data=files"),
+    (["data=official", "data.dev=x.conll"], "data.dev is given, but data=official reads no local file; add data=files"),
+    (["data.source=official"], "data.cache_dir is not given; choose data=official"),
+    (["data.source=sampel"], "data.source is 'sampel'; expected 'sample', 'official' or 'files'"),
     (["~encoder._target_"], "encoder._target_ is missing"),
     (["task=null"], "override must be a string"),
     (["data=null"], "override must be a string"),
@@ -283,20 +296,27 @@ class Linear(nn.Module):
 '''
 
 
-def test_a_task_from_outside_the_tree_is_one_file_and_one_yaml(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_task_from_outside_the_tree_is_one_file_and_one_yaml(tmp_path: Path) -> None:
+    """In a process and a folder of its own, as somebody who has installed the harness would."""
     write(tmp_path / "code" / "vowel_task.py", PLUGIN)
     write(tmp_path / "conf" / "task" / "vowels.yaml", "_target_: vowel_task.Vowels\ndata: ${data}\nsize: 40\n")
-    monkeypatch.syspath_prepend(tmp_path / "code")
     small = [a for a in SMALL if not a.startswith("task.")]
-    arguments = ["task=vowels", "--config-dir", str(tmp_path / "conf"), "trainer.max_epochs=30", "trainer.lr=0.1"]
     paths = [f"results_dir={tmp_path}/results", f"cache_dir={tmp_path}/cache", "data.fraction=1", "trainer.patience=30"]
-    with pytest.raises(SystemExit) as exit_:
-        cli.main([*small, *paths, *arguments])
-    assert exit_.value.code == 2  # whose code may be run has to be said
-    with pytest.raises(SystemExit) as exit_:
-        cli.main([*small, *paths, *arguments, "plugins=[vowel_task]"])
-    assert exit_.value.code == 0
+    arguments = [*small, *paths, "task=vowels", "--config-dir", "conf", "trainer.max_epochs=30", "trainer.lr=0.1"]
+    search = os.pathsep.join(filter(None, [str(tmp_path / "code"), str(ROOT), os.environ.get("PYTHONPATH")]))
+
+    def outside(*more: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "harness", *arguments, *more]
+        environment = {**os.environ, "PYTHONPATH": search}
+        return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+
+    refused = outside()
+    assert refused.returncode == 2  # whose code may be run has to be said
+    assert "add yours to plugins=[...]" in refused.stderr
+    ended = outside("plugins=[vowel_task]")
+    assert ended.returncode == 0, ended.stderr
+    assert "vowels on letters" in ended.stdout
     (path,) = (tmp_path / "results" / "vowels").glob("*/record.json")
-    assert read_record(path).metrics["test"]["accuracy"] > 0.9
+    record = read_record(path)
+    assert record.metrics["test"]["accuracy"] > 0.9
+    assert record.data["sizes"] == {"train": 40, "dev": 40, "test": 40}

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import scipy
+import torch
 
 from harness.compare import Run, compare, main, read_run
 from harness.errors import DataFormatError
@@ -25,6 +26,17 @@ class Accuracy:
         return Metrics({"accuracy": sum(right) / len(right)})
 
 
+class CountedAccuracy(Accuracy):
+    """The same, from counts."""
+
+    def counts(self, gold: Sequence[Example], predictions: Sequence[Prediction]) -> torch.Tensor:
+        right = [[e.target == p.value, 1] for e, p in zip(gold, predictions, strict=True)]
+        return torch.tensor(right, dtype=torch.float64)
+
+    def score_of_counts(self, sums: torch.Tensor) -> torch.Tensor:
+        return sums[..., 0] / sums[..., 1]
+
+
 def run_of(seed: int, right: Sequence[bool]) -> Run:
     gold = [Example(id=str(i), texts={}, target=1) for i in range(len(right))]
     record = RunRecord(status="ok", task="toy", name=f"toy-s{seed}", identity="0", seed=seed)
@@ -41,6 +53,15 @@ def test_it_equals_enumeration() -> None:
     result = compare(Accuracy(), [run_of(1, a)], [run_of(1, b)], rounds=4000, seed=0)  # type: ignore[arg-type]
     assert result.difference == pytest.approx(0.5)
     assert result.p_examples == pytest.approx(exact, abs=0.03)
+
+
+def test_counts_give_what_scoring_gives() -> None:
+    generator = np.random.default_rng(2)
+    a, b = ([run_of(s, generator.random(40) < chance) for s in (1, 2, 3)] for chance in (0.4, 0.5))
+    results = [compare(task, a, b, rounds=250, seed=3) for task in (Accuracy(), CountedAccuracy())]  # type: ignore[arg-type]
+    assert results[0].p_examples == results[1].p_examples
+    assert results[0].a == pytest.approx(results[1].a)
+    assert results[0].b == pytest.approx(results[1].b)
 
 
 def test_only_shared_seeds_count() -> None:

@@ -126,7 +126,7 @@ def test_the_composed_defaults_are_the_typed_ones(tmp_path: Path) -> None:
 
 
 def test_the_setup_and_the_presets_compose(tmp_path: Path) -> None:
-    files = ["data.train=a", "data.dev=b", "data.test=c"]
+    files = ["data=files", "data.train=a", "data.dev=b", "data.test=c"]
     paper = config_of(tmp_path, "setup=paper", *files)
     assert (paper.encoder["name"], paper.embedding["name"]) == ("elmo_original", "glove_840b_300d")
     ner = config_of(tmp_path, "experiment=paper/ner", *files)

@@ -164,6 +164,18 @@ def test_a_file_that_changed_after_its_first_use_is_refused(server: Server, tmp_
     assert fetch(server.url, folder=tmp_path).read_bytes() == b"published anew"
 
 
+def test_a_file_that_is_not_the_published_one_is_refused(server: Server, tmp_path: Path) -> None:
+    published = hashlib.sha256(BODY).hexdigest()
+    server.body = b"a page that asks for a password"
+    for _ in range(2):  # the refusal is not itself a first use
+        with pytest.raises(DownloadError, match=r"not the file published at .*delete it to download it anew") as caught:
+            fetch(server.url, folder=tmp_path, sha256=published)
+    assert published[:12] in str(caught.value)
+    (tmp_path / "vectors.txt").unlink()
+    server.body = BODY
+    assert fetch(server.url, folder=tmp_path, sha256=published).read_bytes() == BODY
+
+
 def test_only_a_new_size_or_time_makes_it_hash_again(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -191,6 +203,7 @@ def test_a_name_that_is_taken_by_another_address_is_refused(server: Server, tmp_
     message = failure(other, tmp_path)
     assert server.url in message
     assert other in message
+    assert fetch(other, folder=tmp_path, sha256=hashlib.sha256(BODY).hexdigest()).read_bytes() == BODY  # a mirror
 
 
 def test_a_foreign_record_is_refused(server: Server, tmp_path: Path) -> None:

@@ -176,6 +176,7 @@ def test_every_form_of_the_layout_equals_the_loops(form: str, gain: float, tmp_p
         name="form",
         options=str(options_path),
         weights=str(weights_path),
+        state="zeros",
         cache_dir=str(tmp_path),
         max_tokens=16,
     )

@@ -51,6 +51,17 @@ def test_the_scorer_counts_as_conlleval_and_strictly(gold: str, predicted: str, 
     assert scores["f1_strict"] == pytest.approx(strict)
 
 
+@pytest.mark.parametrize(("gold", "predicted", "lenient", "strict"), CASES)
+def test_counts_give_the_score(
+    task: NamedEntityRecognition, gold: str, predicted: str, lenient: float, strict: float
+) -> None:
+    examples = [Example(id="0", texts={}, target=gold.split()), Example(id="1", texts={}, target=["B-X", "O"])]
+    predictions = [Prediction(id="0", value=predicted.split()), Prediction(id="1", value=["B-X", "B-Y"])]
+    counts = task.counts(examples, predictions)  # (examples, counts)
+    assert task.score_of_counts(counts[0]).item() == pytest.approx(lenient)
+    assert task.score_of_counts(counts.sum(dim=0)).item() == pytest.approx(task.score(examples, predictions)["f1"])
+
+
 def test_scores_by_type() -> None:
     scores = score_tags([["B-X", "O", "B-Y", "B-Y"]], [["B-X", "B-X", "B-Y", "O"]])
     assert scores["X/precision"] == pytest.approx(0.5)

@@ -1,11 +1,11 @@
-"""BiLstm against a loop over cells."""
+"""BiLstm and BiGru against a loop over cells."""
 
 import pytest
 import torch
 from torch import Tensor
 
 from harness.nn.masking import mask_of_lengths
-from harness.nn.recurrent import BiLstm
+from harness.nn.recurrent import BiGru, BiLstm
 
 LENGTHS = torch.tensor([2, 0, 5, 1, 3])
 MASK = mask_of_lengths(LENGTHS)
@@ -97,3 +97,79 @@ def test_batch_without_any_token(shape):
 def test_refuses_padding_on_the_left():
     with pytest.raises(ValueError, match="row 0 has a token after padding"):
         BiLstm(input_dim=3, hidden_dim=4)(torch.zeros(1, 2, 3), torch.tensor([[False, True]]))
+
+
+def run_gru_direction(gru: torch.nn.GRU, suffix: str, vectors: list[Tensor]) -> list[Tensor]:
+    """One direction over one sentence, cell by cell."""
+    w_ih, w_hh, b_ih, b_hh = (
+        getattr(gru, f"{name}_{suffix}") for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+    )
+    hidden = torch.zeros(gru.hidden_size, dtype=torch.double)
+    outputs = []
+    for vector in vectors:
+        (reset, update, new), (reset_h, update_h, new_h) = (
+            (w_ih @ vector + b_ih).chunk(3),
+            (w_hh @ hidden + b_hh).chunk(3),
+        )
+        reset, update = (reset + reset_h).sigmoid(), (update + update_h).sigmoid()
+        hidden = (1 - update) * (new + reset * new_h).tanh() + update * hidden
+        outputs.append(hidden)
+    return outputs
+
+
+def test_gru_equals_a_loop_over_cells_and_padding_changes_nothing():
+    layer, vectors = BiGru(input_dim=3, hidden_dim=4).double(), make_vectors()
+    for name, parameter in layer.gru.named_parameters():
+        if name.startswith("bias"):
+            torch.nn.init.normal_(parameter)
+    expected = torch.zeros(len(LENGTHS), 5, layer.output_dim, dtype=torch.double)
+    for row, length in enumerate(LENGTHS.tolist()):
+        states = list(vectors[row, :length])
+        forward = run_gru_direction(layer.gru, "l0", states)
+        backward = run_gru_direction(layer.gru, "l0_reverse", states[::-1])[::-1]
+        for place, pair in enumerate(zip(forward, backward, strict=True)):
+            expected[row, place] = torch.cat(pair)
+    torch.testing.assert_close(layer(vectors, MASK), expected)
+    wider = torch.cat([vectors, torch.full((len(LENGTHS), 4, 3), 1e6)], dim=1)
+    assert torch.equal(layer(wider, mask_of_lengths(LENGTHS, 9))[:, :5], layer(vectors, MASK))
+
+
+def test_initial_values_of_the_gru():
+    plain, normal = BiGru(input_dim=3, hidden_dim=4), BiGru(input_dim=300, hidden_dim=100, std=0.05)
+    for gate in plain.gru.weight_hh_l0.chunk(3):
+        torch.testing.assert_close(gate @ gate.T, torch.eye(4))
+    assert plain.gru.weight_ih_l0.abs().max() <= (6 / (3 + 12)) ** 0.5
+    for parameter in (normal.gru.weight_ih_l0, normal.gru.weight_hh_l0_reverse):
+        assert parameter.abs().max() <= 0.1
+        assert parameter.std().item() == pytest.approx(0.044, rel=0.05)  # 0.05, less what the cut takes
+    for layer in (plain, normal):
+        assert not any(p.any() for name, p in layer.gru.named_parameters() if name.startswith("bias"))
+
+
+@pytest.mark.parametrize("num_layers", [1, 2])
+@pytest.mark.parametrize("precision", [torch.double, torch.float])
+def test_padding_run_through_is_padding_packed_away(num_layers, precision):
+    for kind in (BiLstm, BiGru):
+        layers = {"num_layers": num_layers} if kind is BiLstm else {}
+        packed = kind(input_dim=3, hidden_dim=4, **layers).to(precision)
+        padded = kind(input_dim=3, hidden_dim=4, **layers, packed=False).to(precision)
+        for parameter in packed.parameters():
+            torch.nn.init.normal_(parameter)
+        padded.load_state_dict(packed.state_dict())
+        vectors = torch.cat([make_vectors(), torch.full((len(LENGTHS), 2, 3), 1e6)], dim=1).to(precision)
+        results = []
+        for layer in (packed, padded):
+            inputs = vectors.clone().requires_grad_()
+            output = layer(inputs, mask_of_lengths(LENGTHS, 7))
+            output.square().sum().backward()
+            results.append([output, inputs.grad, *(p.grad for p in layer.parameters())])
+        for ours, theirs in zip(*results, strict=True):
+            torch.testing.assert_close(ours, theirs)
+
+
+def test_dropout_acts_between_layers_of_a_padded_run_in_training_only():
+    layer = BiLstm(input_dim=3, hidden_dim=4, num_layers=2, dropout=0.5, packed=False).double()
+    vectors = make_vectors()
+    assert not torch.equal(layer(vectors, MASK), layer(vectors, MASK))
+    layer.eval()
+    assert torch.equal(layer(vectors, MASK), layer(vectors, MASK))

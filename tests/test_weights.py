@@ -42,7 +42,8 @@ def test_weights_survive_the_way_through_a_file(weights_path: Path, options: BiL
 def test_an_encoder_survives_the_way_through_a_file(weights_path: Path, tmp_path: Path) -> None:
     before = random_elmo(options=TINY, weights_seed=3, cache_dir=str(tmp_path))
     options_path = weights_path.with_name("options.json")
-    after = load_elmo(name="again", options=str(options_path), weights=str(weights_path), cache_dir=str(tmp_path))
+    paths = {"options": str(options_path), "weights": str(weights_path)}
+    after = load_elmo(name="again", **paths, state="zeros", cache_dir=str(tmp_path))
     sentences = [("The", "bank", "was", "open"), ("Zoë",), ()]
     expected, actual = dict(before.encode(sentences)), dict(after.encode(sentences))
     assert all(torch.equal(actual[i], expected[i]) for i in range(len(sentences)))

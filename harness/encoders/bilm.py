@@ -144,6 +144,7 @@ class ProjectedLstm(nn.Module):
 
     def _step(self, gates: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
         """Map gates (rows, 4 * dim) and cell (rows, dim) to the new hidden and cell."""
+        gates = gates.to(cell.dtype)  # under autocast the products alone are of its type
         input_gate, candidate, forget_gate, output_gate = gates.chunk(4, dim=1)  # (rows, dim) each
         # The forget bias of 1 is added at run time: it is not in the file.
         cell = torch.sigmoid(forget_gate + 1) * cell + torch.sigmoid(input_gate) * torch.tanh(candidate)  # (rows, dim)
@@ -151,7 +152,7 @@ class ProjectedLstm(nn.Module):
             cell = cell.clamp(-self.options.cell_clip, self.options.cell_clip)  # (rows, dim)
         hidden = torch.sigmoid(output_gate) * torch.tanh(cell)  # (rows, dim)
         if self.options.projects_states:
-            hidden = hidden @ self.projection  # (rows, projection_dim)
+            hidden = (hidden @ self.projection).to(cell.dtype)  # (rows, projection_dim)
             if self.options.proj_clip is not None:
                 hidden = hidden.clamp(-self.options.proj_clip, self.options.proj_clip)  # (rows, projection_dim)
         return hidden, cell

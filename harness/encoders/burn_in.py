@@ -10,7 +10,9 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file
 
-from harness.encoders.bilm import BiLmState, LstmState
+from harness.encoders.bilm import BiLm, BiLmState, LstmState, Packing
+from harness.encoders.char_ids import BOS, EOS
+from harness.encoders.word_vectors import word_vectors
 from harness.files import write_tensors
 
 # Plain running text, tokenised as ELMo's training text was; the state settles after a few sentences.
@@ -24,6 +26,16 @@ BURN_IN = (
     "It rained for most of that autumn , and the old road was closed twice .",
     "By then nobody doubted that something had to be done .",
 )
+
+
+@torch.no_grad()
+def burnt_in(bilm: BiLm) -> BiLmState:
+    """Return the state after the fixed text, of one row."""
+    state = bilm.zero_state(1)
+    for sentence in BURN_IN:
+        words = word_vectors(bilm.char_cnn, [BOS, *sentence.split(), EOS])  # (positions, projection_dim)
+        state = bilm(words, Packing.of([len(words)], words.device), state)[1]
+    return state
 
 
 def load_or_make_state(path: Path, make: Callable[[], BiLmState], *, device: torch.device) -> BiLmState:

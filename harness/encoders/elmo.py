@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,18 +13,17 @@ from torch import Tensor
 
 from harness.download import local_file
 from harness.encoders.bilm import BiLmState, Packing, build_bilm, map_state
-from harness.encoders.burn_in import BURN_IN, load_or_make_state
-from harness.encoders.char_ids import BOS, EOS, char_ids
+from harness.encoders.burn_in import BURN_IN, burnt_in, load_or_make_state
+from harness.encoders.char_ids import BOS, EOS
 from harness.encoders.options import BiLmOptions, read_options
 from harness.encoders.weights import read_weights
+from harness.encoders.word_vectors import KeptWordVectors
 from harness.errors import ConfigError
 from harness.files import file_digest
 from harness.types import Sentence
 
 StatePolicy = Literal["zeros", "warm", "carry"]
 _VERSION = 1  # raised whenever the same weights would give other vectors
-_CHARS_AT_ONCE = 256  # words whose characters are convolved at once
-_WORDS_KEPT = 2**15  # word vectors kept between batches
 
 
 def load_elmo(
@@ -31,7 +31,7 @@ def load_elmo(
     name: str,
     options: str,
     weights: str,
-    state: StatePolicy = "zeros",
+    state: StatePolicy = "warm",
     cache_dir: str,
     max_tokens: int = 4096,
     carry_rows: int = 32,
@@ -98,7 +98,7 @@ class ElmoEncoder:
         options: BiLmOptions,
         weights: Mapping[str, Tensor],
         weights_digest: str,
-        state: StatePolicy = "zeros",
+        state: StatePolicy = "warm",
         cache_dir: Path,
         max_tokens: int = 4096,
         carry_rows: int = 32,
@@ -107,7 +107,7 @@ class ElmoEncoder:
         self.name, self.options, self.state = name, options, state
         self.bilm = build_bilm(options, weights).to(device)
         self._max_tokens, self._carry_rows, self._device = max_tokens, carry_rows, torch.device(device)
-        self._words = _WordVectors(self)
+        self._words = KeptWordVectors(self.bilm.char_cnn)
         if max_tokens < 1 or carry_rows < 1:
             raise ConfigError(f"encoder.max_tokens={max_tokens}, encoder.carry_rows={carry_rows}: expected 1 or more")
         identity: dict[str, Any] = {
@@ -124,7 +124,7 @@ class ElmoEncoder:
         self._start = self.bilm.zero_state(1)
         if state == "warm":
             path = cache_dir / "states" / f"{self.fingerprint}.safetensors"
-            self._start = load_or_make_state(path, self._burn_in, device=self._device)
+            self._start = load_or_make_state(path, partial(burnt_in, self.bilm), device=self._device)
         self._carried = map_state(self.bilm.zero_state(carry_rows), torch.clone)  # no two share memory
 
     word_layer = True
@@ -196,40 +196,3 @@ class ElmoEncoder:
             for old, new in zip(old_layers, new_layers, strict=True):
                 old.hidden[rows] = new.hidden
                 old.cell[rows] = new.cell
-
-    @torch.inference_mode()
-    def _burn_in(self) -> BiLmState:
-        state = self.bilm.zero_state(1)
-        for sentence in BURN_IN:
-            words = self._words.of([BOS, *sentence.split(), EOS])  # (positions, width)
-            state = self.bilm(words, Packing.of([len(words)], self._device), state)[1]
-        return state
-
-
-class _WordVectors:
-    """Context-free vectors of words: each distinct word goes through the character CNN once."""
-
-    def __init__(self, encoder: ElmoEncoder) -> None:
-        self._encoder = encoder
-        self._rows: dict[str, int] = {}
-        self._vectors = torch.empty(0)
-
-    def of(self, words: Sequence[str]) -> Tensor:
-        """Return (words, projection_dim)."""
-        new = [word for word in dict.fromkeys(words) if word not in self._rows]
-        if len(self._rows) + len(new) > _WORDS_KEPT:
-            self._rows, self._vectors = {}, torch.empty(0)
-            new = list(dict.fromkeys(words))
-        if new:
-            self._add(new)
-        return self._vectors[[self._rows[word] for word in words]]
-
-    def _add(self, new: list[str]) -> None:
-        encoder = self._encoder
-        max_chars, device = encoder.options.max_chars, encoder.bilm.char_cnn.char_embed.device
-        parts = [self._vectors] if self._rows else []
-        for start in range(0, len(new), _CHARS_AT_ONCE):
-            ids = char_ids(new[start : start + _CHARS_AT_ONCE], max_chars=max_chars)  # (words, chars)
-            parts.append(encoder.bilm.char_cnn(ids.to(device)))  # (words, projection_dim)
-        self._rows |= {word: len(self._rows) + i for i, word in enumerate(new)}
-        self._vectors = torch.cat(parts)

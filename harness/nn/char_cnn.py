@@ -44,14 +44,16 @@ class CharCnnWords(nn.Module):
         char_dim: width of a character's vector, at least 1.
         filters: number of filters, at least 1.
         width: characters under a filter, at least 1.
+        dropout: on the characters' vectors, in [0, 1).
 
     Source: AllenNLP 0.9.0, training_config/ner_elmo.jsonnet (16, 128, 3). There a word's last windows
     depend on the longest word of the batch; here they do not.
     """
 
-    def __init__(self, *, char_dim: int = 16, filters: int = 128, width: int = 3) -> None:
+    def __init__(self, *, char_dim: int = 16, filters: int = 128, width: int = 3, dropout: float = 0.0) -> None:
         super().__init__()
         self.embedding = nn.Embedding(NUM_IDS, char_dim, padding_idx=0)
+        self.dropout = nn.Dropout(dropout)
         self.convolution = nn.Conv1d(char_dim, filters, width)
         nn.init.xavier_uniform_(self.embedding.weight)
         nn.init.zeros_(self.embedding.weight.data[0])
@@ -72,7 +74,7 @@ class CharCnnWords(nn.Module):
         """
         # Most tokens of a batch are not new to it: each distinct word is computed once.
         words, places = torch.unique(char_ids.flatten(0, 1), dim=0, return_inverse=True)  # (words, chars), _
-        chars = self.embedding(words).transpose(1, 2)  # (words, char_dim, chars)
+        chars = self.dropout(self.embedding(words)).transpose(1, 2)  # (words, char_dim, chars)
         chars = F.pad(chars, (0, self.convolution.kernel_size[0] - 1))  # (words, char_dim, chars + width - 1)
         windows = self.convolution(chars)  # (words, filters, chars), the c-th starts at character c
         windows = windows.masked_fill((words == 0).unsqueeze(1), -math.inf)  # (words, filters, chars)

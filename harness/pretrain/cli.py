@@ -4,12 +4,11 @@ Exit status: 0 trained; 1 failed or stopped; 2 the request was wrong.
 """
 
 import logging
-import os
 import sys
 from collections.abc import Sequence
 from typing import Any
 
-from harness.composing import CONF, bad_request, explain, flags_first, register_resolvers
+from harness.composing import CONF, run_jobs
 from harness.errors import HarnessError
 
 log = logging.getLogger(__name__)
@@ -37,29 +36,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _compose_and_run(argv: list[str]) -> int:
-    os.environ["HYDRA_FULL_ERROR"] = "1"
-    import hydra
-    from hydra.errors import HydraException
-    from omegaconf import DictConfig
-    from omegaconf.errors import OmegaConfBaseException
-    from yaml import YAMLError
-
-    from harness.console import configure_logging
-
-    configure_logging()
-    register_resolvers()
     statuses: list[int] = []
 
-    def job(config: DictConfig) -> None:
-        if _STOPPED in statuses:
-            return
-        statuses.append(_job(config))
+    def job(config: Any) -> None:
+        if _STOPPED not in statuses:
+            statuses.append(_job(config))
 
-    sys.argv = [sys.argv[0], *flags_first(argv)]
-    try:
-        hydra.main(config_path=str(CONF), config_name="pretrain", version_base="1.3")(job)()
-    except (HydraException, OmegaConfBaseException, YAMLError, ValueError) as error:
-        bad_request(explain(error, CONF))
+    run_jobs("pretrain", argv, job)
     return 1 if _STOPPED in statuses else max(statuses, default=0)
 
 

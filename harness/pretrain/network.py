@@ -11,7 +11,6 @@ from torch.nn import functional as F
 from harness.encoders.bilm import BiLm, LstmState, ProjectedLstm, official_names
 from harness.encoders.char_ids import char_ids, without_padding
 from harness.encoders.options import BiLmOptions
-from harness.pretrain.lstm import run_window
 from harness.pretrain.softmax import Negatives, WordSoftmax
 
 _TYPES_AT_ONCE = 256  # words whose characters are convolved at once
@@ -83,7 +82,7 @@ class PretrainingNetwork(nn.Module):
         after: list[LstmState] = []
         for layer, before in enumerate(state):
             vectors = self._drop(vectors)
-            output, last = run_window(self._layer(layer), vectors, before)
+            output, last = run_window(self._layer(layer), vectors, before)  # (directions, steps, streams, width)
             skips = layer > 0 and self.options.use_skip_connections
             vectors = output + vectors if skips else output  # (directions, steps, streams, projection_dim)
             after.append(last)
@@ -105,3 +104,28 @@ class PretrainingNetwork(nn.Module):
         """Return the biLM's weights by their official names."""
         parameters = dict(self.bilm.named_parameters())
         return {name: parameters[parameter].detach() for parameter, name in official_names(self.options).items()}
+
+
+def run_window(lstms: Sequence[ProjectedLstm], inputs: Tensor, state: LstmState) -> tuple[Tensor, LstmState]:
+    """Run one layer over a window, each direction by its own LSTM.
+
+    Under autocast the matrix products are of its type, all else is float32.
+
+    Args:
+        lstms: the layer's LSTM of each direction.
+        inputs: (directions, steps, streams, projection_dim).
+        state: before the first step: ``hidden`` (directions, streams, projection_dim), ``cell`` (directions,
+            streams, lstm_dim); no gradient flows into it.
+
+    Returns:
+        outputs (directions, steps, streams, projection_dim), and the state after the last step, without gradient.
+    """
+    _, steps, streams, _ = inputs.shape
+    outputs, hidden, cell = [], [], []
+    for d, lstm in enumerate(lstms):
+        before = LstmState(state.hidden[d], state.cell[d])
+        output, last = lstm(inputs[d].flatten(0, 1), [streams] * steps, before)  # (steps * streams, projection_dim)
+        outputs.append(output.unflatten(0, (steps, streams)))
+        hidden.append(last.hidden.detach())
+        cell.append(last.cell.detach())
+    return torch.stack(outputs), LstmState(torch.stack(hidden), torch.stack(cell))

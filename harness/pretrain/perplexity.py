@@ -9,10 +9,11 @@ from operator import itemgetter
 import torch
 from torch import Tensor
 
-from harness.encoders.bilm import BiLm, BiLmState, Packing, map_state
-from harness.encoders.burn_in import BURN_IN
-from harness.encoders.char_ids import BOS, EOS, char_ids
+from harness.encoders.bilm import BiLmState, Packing, map_state
+from harness.encoders.burn_in import burnt_in
+from harness.encoders.char_ids import BOS, EOS
 from harness.encoders.elmo import StatePolicy
+from harness.encoders.word_vectors import word_vectors
 from harness.pretrain.network import PretrainingNetwork
 from harness.pretrain.vocabulary import Vocabulary
 from harness.types import Sentence
@@ -69,7 +70,7 @@ def perplexity(
         packing = Packing.of([len(words) for words in bounded], device)
         words = [word for sentence in bounded for word in sentence]
         before = map_state(start, itemgetter(rows))
-        layers, after = network.bilm(_vectors(network.bilm, words), packing, before)
+        layers, after = network.bilm(word_vectors(network.bilm.char_cnn, words), packing, before)
         if state == "carry":
             for old, new in zip(_tensors(start), _tensors(after), strict=True):
                 old[rows] = new
@@ -91,26 +92,10 @@ def _exp(mean: float) -> float:
     return math.exp(mean) if mean < 700 else math.inf
 
 
-def burnt_in(bilm: BiLm) -> BiLmState:
-    """Return the state after the fixed text that ``state=warm`` starts from."""
-    state = bilm.zero_state(1)
-    for sentence in BURN_IN:
-        words = [BOS, *sentence.split(), EOS]
-        state = bilm(_vectors(bilm, words), Packing.of([len(words)], bilm.char_cnn.char_embed.device), state)[1]
-    return state
-
-
 def _batches(sentences: Iterable[Sentence]) -> Iterator[Sequence[Sentence]]:
     iterator = iter(sentences)
     while batch := list(islice(iterator, _ROWS)):
         yield batch
-
-
-def _vectors(bilm: BiLm, words: Sequence[str]) -> Tensor:
-    """Return context-free vectors, (words, projection_dim), each different word computed once."""
-    rows = {word: row for row, word in enumerate(dict.fromkeys(words))}
-    ids = char_ids(list(rows), max_chars=bilm.options.max_chars).to(bilm.char_cnn.char_embed.device)
-    return bilm.char_cnn(ids)[[rows[word] for word in words]]
 
 
 def _predictions(packing: Packing, lengths: Sequence[int]) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:

@@ -3,7 +3,6 @@
 Reading the text and evaluating are left out: ``pretraining.json`` has the tokens a second of a whole training.
 
 Run with: pytest tests/benchmarks/test_pretraining.py --benchmark-only -s
-The baseline in the same run leaves each step of each LSTM to autograd, as the encoder's own module does.
 """
 
 import time
@@ -12,15 +11,12 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from harness.composing import compose_values
 from harness.config import resolved, typed_as
-from harness.encoders.bilm import LstmState, ProjectedLstm
 from harness.encoders.options import parse_options
 from harness.encoders.random import random_weights
-from harness.pretrain import network as module
 from harness.pretrain.config import PretrainConfig
 from harness.pretrain.network import Batch, PretrainingNetwork
 from harness.pretrain.optimize import Optimizers
@@ -39,18 +35,6 @@ def peak() -> float:
         a @ b
         times.append(time.perf_counter() - start)
     return 2 * size**3 / float(np.median(times))
-
-
-def step_by_step(lstms: list[ProjectedLstm], inputs: Tensor, state: LstmState) -> tuple[Tensor, LstmState]:
-    """Do what ``run_window`` does by the encoder's module and autograd."""
-    _, steps, streams, _ = inputs.shape
-    outputs, hidden, cell = [], [], []
-    for d, lstm in enumerate(lstms):
-        output, last = lstm(inputs[d].flatten(0, 1), [streams] * steps, LstmState(state.hidden[d], state.cell[d]))
-        outputs.append(output.view(steps, streams, -1))
-        hidden.append(last.hidden.detach())
-        cell.append(last.cell.detach())
-    return torch.stack(outputs), LstmState(torch.stack(hidden), torch.stack(cell))
 
 
 def update() -> tuple[Callable[[], None], int]:
@@ -81,10 +65,7 @@ def update() -> tuple[Callable[[], None], int]:
 
 
 @pytest.mark.benchmark(group="one update of the mini model")
-@pytest.mark.parametrize("lstm", ["written out", "step by step"])
-def test_update(benchmark, lstm: str, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
-    if lstm == "step by step":
-        monkeypatch.setattr(module, "run_window", step_by_step)
+def test_update(benchmark) -> None:  # type: ignore[no-untyped-def]
     torch.manual_seed(0)
     one, tokens = update()
     with FlopCounterMode(display=False) as counter:
@@ -93,4 +74,4 @@ def test_update(benchmark, lstm: str, monkeypatch: pytest.MonkeyPatch) -> None: 
     seconds = benchmark.stats.stats.median
     share = counter.get_total_flops() / seconds / peak()
     benchmark.extra_info |= {"tokens_per_s": tokens / seconds, "share_of_peak": share}
-    print(f"\n{lstm}: {tokens / seconds:.0f} tokens/s, {100 * share:.0f} % of the matrix-product peak")
+    print(f"\n{tokens / seconds:.0f} tokens/s, {100 * share:.0f} % of the matrix-product peak")

@@ -54,7 +54,7 @@ def export(network: PretrainingNetwork, official: dict, folder: Path) -> ElmoEnc
     write_json(folder / "options.json", official)
     write_weights(folder / "weights.hdf5", network.official())
     paths = str(folder / "options.json"), str(folder / "weights.hdf5")
-    return load_elmo(name="exported", options=paths[0], weights=paths[1], cache_dir=str(folder))
+    return load_elmo(name="exported", options=paths[0], weights=paths[1], state="zeros", cache_dir=str(folder))
 
 
 @pytest.mark.parametrize("form", FORMS)

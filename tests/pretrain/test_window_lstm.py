@@ -1,12 +1,11 @@
-"""The written-out LSTM against the encoder's own, differentiated by autograd."""
+"""A layer of LSTMs over a window: what the encoder computes, state handed on, gradients cut between windows."""
 
-import pytest
 import torch
 from torch import Tensor, nn
 
 from harness.encoders.bilm import LstmState, ProjectedLstm
 from harness.encoders.options import BiLmOptions, parse_options
-from harness.pretrain.lstm import run_window
+from harness.pretrain.network import run_window
 from tests.encoders import changed
 
 STEPS, STREAMS = 5, 3
@@ -37,36 +36,6 @@ def start(options: BiLmOptions) -> tuple[Tensor, LstmState]:
     hidden = 0.1 * torch.randn(2, STREAMS, width, generator=generator, dtype=torch.float64)
     cell = 0.1 * torch.randn(2, STREAMS, dim, generator=generator, dtype=torch.float64)
     return inputs, LstmState(hidden, cell)
-
-
-def plainly(lstms: list[ProjectedLstm], inputs: Tensor, state: LstmState) -> tuple[Tensor, LstmState]:
-    """Run each direction by the encoder's module."""
-    outputs, hidden, cell = [], [], []
-    for d, lstm in enumerate(lstms):
-        output, last = lstm(inputs[d].flatten(0, 1), [STREAMS] * STEPS, LstmState(state.hidden[d], state.cell[d]))
-        outputs.append(output.view(STEPS, STREAMS, -1))
-        hidden.append(last.hidden)
-        cell.append(last.cell)
-    return torch.stack(outputs), LstmState(torch.stack(hidden), torch.stack(cell))
-
-
-@pytest.mark.parametrize("form", FORMS)
-def test_outputs_state_and_gradients_equal_autograds(form: str) -> None:
-    options = options_of(form)
-    lstms = two_directions(options)
-    parameters = [p for lstm in lstms for p in lstm.parameters()]
-    inputs, state = start(options)
-    inputs.requires_grad_()
-    results = {}
-    for name, run in (("written out", run_window), ("autograd", plainly)):
-        outputs, last = run(lstms, inputs, state)
-        weights = torch.randn(outputs.shape, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
-        gradients = torch.autograd.grad((outputs * weights).sum(), [inputs, *parameters])
-        results[name] = [outputs, last.hidden, last.cell, *gradients]
-    for ours, theirs in zip(results["written out"], results["autograd"], strict=True):
-        torch.testing.assert_close(ours, theirs, atol=1e-12, rtol=0)
-    if form != "no clip":  # or the test would not see a clip that is wrong
-        assert (results["autograd"][2].abs() == options.cell_clip).any()
 
 
 def test_the_state_that_is_handed_on_carries_no_gradient() -> None:

@@ -1,0 +1,109 @@
+"""CoNLL-U files: one word a line in ten columns, the words and one kind of tag read from them."""
+
+import logging
+import re
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Literal
+
+from harness.errors import DataFormatError
+from harness.text_files import numbered_lines
+from harness.types import Sentence
+
+log = logging.getLogger(__name__)
+
+Tagset = Literal["upos", "xpos"]
+TaggedSentence = tuple[Sentence, tuple[str, ...]]
+
+_COLUMNS = 10
+_FORM = 1
+_TAGS: dict[Tagset, int] = {"upos": 3, "xpos": 4}
+_WORD = re.compile(r"[1-9]\d*")
+_RANGE = re.compile(r"([1-9]\d*)-([1-9]\d*)")
+_EMPTY_NODE = re.compile(r"(\d+)\.[1-9]\d*")
+
+
+def read_conllu(path: Path, tagset: Tagset = "upos") -> list[TaggedSentence]:
+    """Read the words of a CoNLL-U file and their tags.
+
+    A multiword token (``3-4 don't``) and an empty node (``5.1``) are no words: they are left out, counted and
+    logged. The words that a multiword token stands for have lines of their own.
+
+    Args:
+        path: a UTF-8 file, plain or ``.gz``.
+        tagset: which column to read: universal tags, or those of the language.
+
+    Returns:
+        Words and tags of each sentence, in file order; at least one sentence.
+
+    Raises:
+        DataFormatError: naming file and line: another number of columns, an id out of order, a missing word or tag.
+
+    Source: universaldependencies.org/format.html.
+    """
+    sentences: list[TaggedSentence] = []
+    words: list[str] = []
+    tags: list[str] = []
+    counts: Counter[str] = Counter()
+    for number, text in numbered_lines(path):
+        if text.startswith("#"):
+            continue
+        if not text.strip():
+            if words:
+                sentences.append((tuple(words), tuple(tags)))
+                words, tags = [], []
+            continue
+        where = f"{path}:{number}"
+        columns = text.split("\t")
+        if len(columns) != _COLUMNS:
+            raise DataFormatError(
+                f"{where}: {len(columns)} column(s); a line of CoNLL-U has {_COLUMNS}, parted by tabs, "
+                "and a blank line ends a sentence"
+            )
+        kind = _kind(columns[0], len(words) + 1, where)
+        if kind == "word":
+            words.append(sys.intern(_filled(columns[_FORM], "word (column 2)", where)))
+            tags.append(sys.intern(_tag(columns, tagset, where)))
+        counts[kind] += 1
+    if words:
+        sentences.append((tuple(words), tuple(tags)))
+    if not sentences:
+        raise DataFormatError(f"{path}: no sentences in it; give a CoNLL-U file")
+    log.info(
+        "%s: %s sentences, %s words; left out %s multiword tokens and %s empty nodes",
+        path.name,
+        f"{len(sentences):,}",
+        f"{counts['word']:,}",
+        f"{counts['range']:,}",
+        f"{counts['empty']:,}",
+    )
+    return sentences
+
+
+def _kind(identifier: str, following: int, where: str) -> Literal["word", "range", "empty"]:
+    """Tell what a line is from its id; ``following`` is the id that the next word has."""
+    if _WORD.fullmatch(identifier) and int(identifier) == following:
+        return "word"
+    if (match := _RANGE.fullmatch(identifier)) and following == int(match[1]) < int(match[2]):
+        return "range"
+    if (match := _EMPTY_NODE.fullmatch(identifier)) and int(match[1]) == following - 1:
+        return "empty"
+    raise DataFormatError(
+        f"{where}: id '{identifier}' where {following} follows; number the words of a sentence from 1, "
+        "and end the sentence before by a blank line"
+    )
+
+
+def _tag(columns: list[str], tagset: Tagset, where: str) -> str:
+    tag = _filled(columns[_TAGS[tagset]], f"{tagset} tag (column {_TAGS[tagset] + 1})", where)
+    if tag == "_":
+        other = "xpos" if tagset == "upos" else "upos"
+        raise DataFormatError(f"{where}: the {tagset} tag is missing ('_'); fill it in, or choose task.tagset={other}")
+    return tag
+
+
+def _filled(value: str, name: str, where: str) -> str:
+    if not value.strip():
+        raise DataFormatError(f"{where}: the {name} is empty; fill it in")
+    return value

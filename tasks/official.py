@@ -1,0 +1,132 @@
+"""Published data sets, downloaded once at pinned revisions (``data=official``).
+
+Nothing of them is part of the project. Each is fetched from where its owners or a public mirror keep it
+(``tasks/published.py``), and its licence is said first. Where the file's digest is known, one with another is refused.
+"""
+
+import logging
+import zipfile
+from pathlib import Path
+
+from harness.config import LOCAL_FILES, DataConfig
+from harness.download import fetch
+from harness.errors import ConfigError, DataFormatError, DownloadError
+from harness.files import replacing
+from harness.types import Split
+from tasks.published import PUBLISHED, Row
+
+log = logging.getLogger(__name__)
+
+
+def official_rows(name: str, split: Split, *, cache_dir: str) -> list[Row]:
+    """Return a split of a data set that is published as a table.
+
+    Args:
+        name: ``conll2003`` (``tokens``, ``tags`` in BIO), ``sst5`` (``text``, ``label`` 0 to 4), ``snli``
+            (``premise``, ``hypothesis``, ``label``, which is ``-`` without a gold label), ``squad`` (``id``,
+            ``title``, ``context``, ``question``, ``answers`` of ``text`` and ``answer_start``).
+        split: which; ``squad`` has no public test set.
+        cache_dir: where downloads are kept.
+
+    Raises:
+        ConfigError: there is no such split, or no folder for downloads.
+        DownloadError: the file cannot be fetched, or is another.
+        DataFormatError: it has other columns or another number of rows than the published one.
+    """
+    published = PUBLISHED[name]
+    path = official_file(name, split, cache_dir=cache_dir)
+    rows = _read_table(path, published.columns)
+    expected = published.files[split].rows
+    if len(rows) != expected:
+        raise DataFormatError(f"{path}: {len(rows):,} rows, published were {expected:,}; delete it to download it anew")
+    assert published.adapt is not None
+    try:
+        return [published.adapt(row) for row in rows]
+    except (IndexError, TypeError, KeyError, ValueError) as error:
+        raise DataFormatError(
+            f"{path}: a row is not as published ({type(error).__name__}: {error}); delete it to download it anew"
+        ) from None
+
+
+def official_file(name: str, split: Split, *, cache_dir: str) -> Path:
+    """Return the local copy of a published file, downloading it the first time.
+
+    Args:
+        name: ``ewt`` (CoNLL-U), ``sst5_trees`` (trees in brackets), or one that ``official_rows`` reads.
+        split: which.
+        cache_dir: where downloads are kept.
+
+    Raises:
+        ConfigError: there is no such split, or no folder for downloads.
+        DownloadError: the file cannot be fetched, or is another.
+    """
+    published = PUBLISHED[name]
+    if not cache_dir:
+        raise ConfigError("data.cache_dir is not given; choose data=official, which sets it")
+    if split not in published.files:
+        raise ConfigError(f"data=official: the {split} set of {published.title} is not public; add {LOCAL_FILES}")
+    file = published.files[split]
+    folder = Path(cache_dir).expanduser() / "official" / official_name(name)
+    url = published.url(file)
+    if not (folder / Path(file.path).name).exists():
+        log.info("%s, %s: from %s; licence: %s", published.title, split, published.repository, published.licence)
+    try:
+        path = fetch(url, folder=folder, sha256=file.sha256)
+    except DownloadError as error:
+        raise DownloadError(f"data=official: {error}; or add {LOCAL_FILES}") from error
+    return _member(path, file.member) if file.member else path
+
+
+def official_name(name: str) -> str:
+    """Return what tables and folders call a data set: its name and the pinned revision's first digits."""
+    revision = PUBLISHED[name].revision
+    return f"{name}@{revision[:7]}" if revision else name
+
+
+def data_name(data: DataConfig, official: str) -> str:
+    """Return what a task's data are called in tables.
+
+    Args:
+        data: which data a task reads.
+        official: the name of its published data set.
+
+    Returns:
+        ``sample``, the published data set with its revision, or the folder that the local training file lies in.
+    """
+    if data.source == "sample":
+        return "sample"
+    return official_name(official) if data.source == "official" else data.path("train").resolve().parent.name
+
+
+def _read_table(path: Path, columns: tuple[str, ...]) -> list[Row]:
+    """Read a Parquet or JSON-lines file; ``datasets`` keeps its own copy beside it."""
+    import datasets
+    import pyarrow
+
+    datasets.disable_progress_bars()
+    read = datasets.Dataset.from_json if path.suffix == ".jsonl" else datasets.Dataset.from_parquet
+    try:
+        table = read(str(path), cache_dir=str(path.parent / "tables"))
+    except (datasets.exceptions.DatasetsError, pyarrow.ArrowException, ValueError, OSError) as error:
+        reason = " ".join(str(error.__cause__ or error).split())
+        raise DataFormatError(f"{path}: not a table ({reason}); delete it to download it anew") from None
+    missing = [column for column in columns if column not in table.column_names]
+    if missing:
+        raise DataFormatError(
+            f"{path}: no column '{missing[0]}' among {', '.join(table.column_names)}; delete it to download it anew"
+        )
+    rows: list[Row] = table.select_columns(list(columns)).to_list()
+    return rows
+
+
+def _member(archive: Path, name: str) -> Path:
+    """Return a file of an archive, unpacked beside it."""
+    target = archive.parent / Path(name).name
+    if not target.exists():
+        try:
+            content = zipfile.ZipFile(archive).read(name)
+        except (zipfile.BadZipFile, KeyError, OSError) as error:
+            raise DataFormatError(f"{archive}: cannot unpack {name} ({error}); delete it to download it anew") from None
+        with replacing(target) as temporary:
+            temporary.write_bytes(content)
+    return target

@@ -1,0 +1,207 @@
+"""A small synthetic data set for reading comprehension, in the layout of SQuAD v1.1.
+
+Made by this project, by the grammar below; no sentence is from a corpus. A passage tells of three people, what each
+did, where and when. It names many people, places and years, so the type of the answer leaves many words open: only the
+words of the question, who and what, together say which it is. A sentence often tells of two deeds, and two people
+often did the same.
+
+``python -m tasks.samples.squad FOLDER`` writes train.json, dev.json and test.json.
+"""
+
+import argparse
+import json
+import random
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from harness.errors import ConfigError, nearest
+
+T = TypeVar("T")
+
+PASSAGES = {"train": 220, "dev": 50, "test": 50}
+QUESTIONS = 5  # on a passage
+SEEDS = {"train": 1, "dev": 2, "test": 3}
+_ARTICLE = 10  # passages in one
+
+WOMEN = ("Anna", "Clara", "Emma", "Helen", "Ida", "Julia", "Laura", "Maria", "Nora", "Sarah")
+MEN = ("Carl", "David", "Edward", "George", "Henry", "John", "Martin", "Peter", "Robert", "Thomas")
+SURNAMES = (
+    "Baker", "Brown", "Carter", "Clark", "Cooper", "Fisher", "Foster", "Grant", "Harris", "Hill", "Hunter", "King",
+    "Lewis", "Martin", "Miller", "Moore", "Palmer", "Parker", "Porter", "Reed", "Scott", "Shaw", "Stone", "Taylor",
+    "Turner", "Walker", "Ward", "White", "Wilson", "Young",
+)  # fmt: skip
+PLACES = (
+    "Amsterdam", "Athens", "Berlin", "Boston", "Brussels", "Cairo", "Chicago", "Dublin", "Edinburgh", "Florence",
+    "Geneva", "Hamburg", "Lisbon", "London", "Madrid", "Manchester", "Milan", "Moscow", "Naples", "New York", "Oxford",
+    "Paris", "Philadelphia", "Prague", "Rome", "San Francisco", "Toronto", "Vienna", "Warsaw", "York",
+)  # fmt: skip
+BIRTHS, LIFE = range(1810, 1920), 75  # years
+
+# What people do: {W} did it in {P} in {Y}; the questions for the place, the year and the person.
+# A statement comes in two forms, a question in two or three; the words of one need not be those of the other.
+DEEDS: dict[str, tuple[tuple[str, ...], dict[str, tuple[str, ...]]]] = {
+    "born": (
+        ("was born in {P} in {Y}", "came into the world in {Y} in {P}"),
+        {
+            "place": ("Where was {W} born?", "What is the birthplace of {W}?", "In which city was {W} born?"),
+            "year": ("When was {W} born?", "In what year was {W} born?"),
+            "person": ("Who was born in {P}?", "Which person came into the world in {P}?"),
+        },
+    ),
+    "study": (
+        ("studied law in {P} until {Y}", "was a student in {P} until {Y}"),
+        {
+            "place": ("Where did {W} study?", "In which city was {W} a student?"),
+            "year": ("Until when did {W} study?", "In what year did {W} finish studying?"),
+            "person": ("Who studied in {P}?", "Who was a student in {P}?"),
+        },
+    ),
+    "shop": (
+        ("opened a small shop in {P} in {Y}", "began to sell books in {P} in {Y}"),
+        {
+            "place": ("Where did {W} open a shop?", "In which city did {W} sell books?"),
+            "year": ("When did {W} open a shop?", "In what year did {W} begin to sell books?"),
+            "person": ("Who opened a shop in {P}?", "Who sold books in {P}?"),
+        },
+    ),
+    "marry": (
+        ("married a doctor in {P} in {Y}", "was married in {Y} in {P}"),
+        {
+            "place": ("Where did {W} marry?", "In which city was the wedding of {W}?"),
+            "year": ("When did {W} marry?", "In what year was the wedding of {W}?"),
+            "person": ("Who married in {P}?", "Whose wedding was in {P}?"),
+        },
+    ),
+    "die": (
+        ("died in {P} in {Y}", "lost a long fight with a fever in {P} in {Y}"),
+        {
+            "place": ("Where did {W} die?", "In which city did {W} die?"),
+            "year": ("When did {W} die?", "In what year did {W} die?"),
+            "person": ("Who died in {P}?", "Which person died in {P}?"),
+        },
+    ),
+}
+KINDS = ("place", "place", "year", "year", "person")
+PEOPLE, DEEDS_EACH, PASSAGE_PLACES = 3, 2, 4
+_PARTS = re.compile(r"(\{[PY]\})")
+JOINTS = (" and ", ", and then ", " and later ")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fact:
+    """Who did what, where and when."""
+
+    person: str
+    deed: str
+    place: str
+    year: str
+
+
+Piece = tuple[str, Fact | None, str]  # some text; the fact it gives a part of, and which
+
+
+def articles(split: str) -> dict[str, Any]:
+    """Return a split of the synthetic data in the layout of SQuAD v1.1: the same in every call, on every machine.
+
+    Args:
+        split: ``train``, ``dev`` or ``test``.
+
+    Raises:
+        ConfigError: there is no such split.
+    """
+    if split not in PASSAGES:
+        raise ConfigError(f"no split '{split}' in the sample data{nearest(split, PASSAGES)}")
+    rng = random.Random(SEEDS[split])
+    kinds = _deck(KINDS, rng)
+    paragraphs = [_paragraph(f"{split}-{number}", kinds, rng) for number in range(PASSAGES[split])]
+    data = [
+        {"title": f"Lives, part {first // _ARTICLE + 1}", "paragraphs": paragraphs[first : first + _ARTICLE]}
+        for first in range(0, len(paragraphs), _ARTICLE)
+    ]
+    return {"version": "1.1", "data": data}
+
+
+def _paragraph(name: str, kinds: Iterator[str], rng: random.Random) -> dict[str, Any]:
+    """Return a passage on three people and its questions."""
+    facts: list[Fact] = []
+    pieces: list[Piece] = []
+    places = _some(PLACES, PASSAGE_PLACES, rng)
+    free = {deed: _deck(places, rng) for deed in DEEDS}  # no two people do the same in the same place
+    first_names = _some([(name, "She") for name in WOMEN] + [(name, "He") for name in MEN], PEOPLE, rng)
+    for (first_name, pronoun), surname in zip(first_names, _some(SURNAMES, PEOPLE, rng), strict=True):
+        deeds = sorted(_some(tuple(DEEDS), DEEDS_EACH, rng), key=list(DEEDS).index)
+        birth = _one(BIRTHS, rng)
+        when = [str(birth + age) for age in sorted(_some(range(LIFE), DEEDS_EACH, rng))]
+        person = f"{first_name} {surname}"
+        life = [Fact(person=person, deed=d, place=next(free[d]), year=y) for d, y in zip(deeds, when, strict=True)]
+        pieces += _life(life, pronoun, rng)
+        facts += life
+    text = ""
+    starts: dict[tuple[Fact, str], int] = {}
+    for piece, fact, part in pieces:
+        if fact is not None:
+            starts[fact, part] = len(text)
+        text += piece
+    # A person is named in full once, at the beginning of a life.
+    starts |= {(fact, "person"): text.index(fact.person) for fact in facts}
+    asked = zip(_some(facts, QUESTIONS, rng), kinds, strict=False)
+    questions = [_question(f"{name}-{i}", fact, part, starts[fact, part], rng) for i, (fact, part) in enumerate(asked)]
+    return {"context": text.strip(), "qas": questions}
+
+
+def _life(life: Sequence[Fact], pronoun: str, rng: random.Random) -> Iterator[Piece]:
+    """Tell of one person, in one sentence or two."""
+    cut = 1 + int(rng.random() * 2)  # the second deed in a sentence of its own, or not
+    for number, facts in enumerate(filter(None, (life[:cut], life[cut:]))):
+        surname = life[0].person.split()[-1]
+        yield (life[0].person if number == 0 else _one((pronoun, surname), rng)), None, ""
+        for fact in facts:
+            yield (" " if fact is facts[0] else _one(JOINTS, rng)), None, ""
+            for text in _PARTS.split(_one(DEEDS[fact.deed][0], rng)):
+                value = {"{P}": (fact.place, "place"), "{Y}": (fact.year, "year")}.get(text)
+                yield (text, None, "") if value is None else (value[0], fact, value[1])
+        yield ". ", None, ""
+
+
+def _question(own: str, fact: Fact, part: str, start: int, rng: random.Random) -> dict[str, Any]:
+    """Ask for one part of a fact."""
+    text = _one(DEEDS[fact.deed][1][part], rng).replace("{W}", fact.person).replace("{P}", fact.place)
+    return {"id": own, "question": text, "answers": [{"text": getattr(fact, part), "answer_start": start}]}
+
+
+def _one(items: Sequence[T], rng: random.Random) -> T:
+    # random() alone is promised to give the same numbers in every version of Python.
+    return items[int(rng.random() * len(items))]
+
+
+def _some(items: Sequence[T], number: int, rng: random.Random) -> list[T]:
+    """Draw a number of items, none twice."""
+    return sorted(items, key=lambda _: rng.random())[:number]
+
+
+def _deck(items: Sequence[T], rng: random.Random) -> Iterator[T]:
+    """Deal items at random for ever, each once before any comes again, so that counts stay balanced."""
+    while True:
+        yield from _some(items, len(items), rng)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Write the three splits as JSON, to be read with one's own eyes."""
+    parser = argparse.ArgumentParser(description="Write the synthetic reading comprehension data as SQuAD v1.1.")
+    parser.add_argument("folder", type=Path, help="where to write train.json, dev.json and test.json")
+    folder = parser.parse_args(arguments).folder
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for split in PASSAGES:
+            path = folder / f"{split}.json"
+            path.write_text(json.dumps(articles(split), indent=1) + "\n", encoding="utf-8", newline="\n")
+            print(f"{path}: {PASSAGES[split]} passages, {QUESTIONS} questions each")  # noqa: T201
+    except OSError as error:
+        parser.error(f"cannot write to {folder}: {error}; name a folder that you may write to")
+
+
+if __name__ == "__main__":
+    main()

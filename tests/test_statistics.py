@@ -1,0 +1,123 @@
+"""The statistics against enumeration, hand counts and scipy; the tests' size and power by simulation."""
+
+import itertools
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from harness.power import found, main
+from harness.statistics import (
+    bootstrap,
+    detectable_difference,
+    hedges_g,
+    holm,
+    interval,
+    paired_t_p,
+    paired_t_power,
+    randomised_p,
+)
+
+NAN = float("nan")
+
+
+def test_holm_by_hand() -> None:
+    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert holm([0.03, NAN, 0.001, 0.9, 0.8]) == pytest.approx([0.09, NAN, 0.004, 1.0, 1.0], nan_ok=True)
+    assert holm([]) == []
+
+
+def test_holm_keeps_the_share_of_families_with_a_false_finding_at_five_percent() -> None:
+    ps = np.random.default_rng(0).random((2000, 8))
+    share = np.mean([min(holm(row)) <= 0.05 for row in ps])
+    assert share == pytest.approx(0.05, abs=3 * np.sqrt(0.05 * 0.95 / 2000))
+    assert np.mean(ps.min(axis=1) <= 0.05) > 0.3  # unadjusted
+
+
+def test_the_effect_by_hand() -> None:
+    assert hedges_g([1, 2, 3], [3, 4, 5]) == pytest.approx(2.0 * (1 - 3 / 15))
+    assert hedges_g([1, 3], [0, 2, 4]) == pytest.approx(0.0)
+    assert np.isnan([hedges_g([1], [2]), hedges_g([1, 1], [2, 2])]).all()
+
+
+def test_the_paired_t_test_is_that_of_scipy() -> None:
+    a, b = np.random.default_rng(1).random((2, 6))
+    assert paired_t_p(a, b) == pytest.approx(stats.ttest_rel(a, b).pvalue)
+    assert np.isnan([paired_t_p([0.5], [0.6]), paired_t_p([0.5, 0.6], [0.5, 0.6])]).all()
+    assert paired_t_p([0.0, 0.0], [1.0, 1.0]) == 0.0
+
+
+def test_randomisation_is_enumeration() -> None:
+    gain = np.array([1.0, 2.0, -0.5, 3.0, 1.5, 0.25])
+    every = [abs(np.dot(signs, gain)) for signs in itertools.product((1, -1), repeat=6)]
+    exact = np.mean(np.array(every) >= gain.sum() - 1e-9)
+    p = randomised_p(lambda exchanged: gain.sum() - 2 * exchanged @ gain, examples=6, rounds=20_000, seed=0)
+    assert p == pytest.approx(exact, abs=0.01)
+
+
+def test_the_bootstrap_is_enumeration() -> None:
+    values = np.array([0.0, 1.0, 5.0])
+    every = sorted(np.mean(draw) for draw in itertools.product(values, repeat=3))
+    samples = bootstrap(lambda times: times @ values / 3, examples=3, rounds=20_000, seed=0)
+    assert samples.shape == (20_000,)
+    for quantile in (0.1, 0.5, 0.8):
+        assert np.mean(samples <= np.quantile(every, quantile) + 1e-9) == pytest.approx(
+            np.mean(np.array(every) <= np.quantile(every, quantile) + 1e-9), abs=0.015
+        )
+    assert interval(np.arange(1001.0)) == pytest.approx((25.0, 975.0))
+
+
+def test_the_interval_holds_the_truth_as_often_as_it_says() -> None:
+    generator = np.random.default_rng(0)
+    trials, held = 400, 0
+    for trial in range(trials):
+        right = (generator.random(200) < 0.7).astype(float)
+        low, high = interval(
+            bootstrap(lambda times, right=right: times @ right / 200, examples=200, rounds=200, seed=trial)  # type: ignore[misc]
+        )
+        held += low <= 0.7 <= high
+    assert held / trials == pytest.approx(0.945, abs=3 * np.sqrt(0.05 * 0.95 / trials))
+
+
+@pytest.mark.parametrize(("effect", "pairs"), [(0.0, 3), (1.0, 3), (1.0, 5), (0.5, 10)])
+def test_the_power_of_the_t_test_is_what_simulation_gives(effect: float, pairs: int) -> None:
+    draws = np.random.default_rng(0).normal(effect, 1, size=(20_000, pairs))
+    share = np.mean(stats.ttest_1samp(draws, 0, axis=1).pvalue <= 0.05)
+    assert paired_t_power(effect, pairs) == pytest.approx(share, abs=0.011)
+
+
+def test_what_is_detectable_is_found_four_times_in_five() -> None:
+    for pairs in (2, 3, 5, 10):
+        assert paired_t_power(detectable_difference(0.02, pairs) / 0.02, pairs) == pytest.approx(0.8)
+    assert np.isnan(detectable_difference(0.02, 1))
+    assert detectable_difference(0.0, 5) == 0.0
+
+
+@pytest.mark.parametrize("deviation", [0.0, 0.02])
+@pytest.mark.parametrize("seeds", [3, 5])
+def test_two_sets_of_seeds_of_one_setting_differ_as_often_as_five_percent(seeds: int, deviation: float) -> None:
+    """However much the runs of a setting vary: the test over seeds is the one that judges settings."""
+    share, _, _ = found(seeds=seeds, examples=100, difference=0.0, deviation=deviation, trials=2000, rounds=0)
+    assert share == pytest.approx(0.05, abs=3 * np.sqrt(0.05 * 0.95 / 2000))
+
+
+def test_over_examples_the_size_is_right_for_these_models_but_not_for_settings() -> None:
+    """The reason why no setting is judged by its models' examples alone."""
+    _, equal, _ = found(seeds=3, examples=300, difference=0.0, deviation=0.0, trials=600)
+    assert equal == pytest.approx(0.05, abs=3 * np.sqrt(0.05 * 0.95 / 600))
+    _, varying, _ = found(seeds=3, examples=300, difference=0.0, deviation=0.04, trials=300)
+    assert varying > 0.15
+
+
+def test_a_known_difference_is_found_with_the_power_that_theory_gives() -> None:
+    over_seeds, over_examples, spread = found(seeds=5, examples=500, difference=0.04, deviation=0.01, trials=500)
+    assert over_seeds == pytest.approx(paired_t_power(0.04 / spread, 5), abs=0.06)
+    assert over_examples > over_seeds > 0.5
+
+
+def test_the_command_prints_a_table(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--trials", "2", "--examples", "20", "--deviations", "1"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 2 + 4 * 3
+    assert lines[2].startswith("| 1.0 | 0.0 | 3 |")
+    assert main(["--trials", "0"]) == 2
