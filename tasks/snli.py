@@ -22,8 +22,9 @@ from harness.nn.recurrent import BiLstm
 from harness.types import SPLITS, Batch, Example, Metrics, Prediction, Split, TokenVectors
 from tasks.classification import score_labels
 from tasks.english_words import words
+from tasks.official import data_name, official_rows
 from tasks.samples import snli as sample
-from tasks.snli_files import LABELS, SentencePair, read_pairs
+from tasks.snli_files import LABELS, SentencePair, pairs_of_rows, read_pairs
 
 TEXTS = ("premise", "hypothesis")
 _LABEL_IDS = {label: i for i, label in enumerate(LABELS)}
@@ -43,7 +44,7 @@ class NaturalLanguageInference:
     """Natural language inference: entailment, neutral or contradiction.
 
     Args:
-        data: files of SNLI, or the project's sample.
+        data: files of SNLI, SNLI from the hub, or the project's sample.
         head: sizes of ESIM.
     """
 
@@ -56,8 +57,8 @@ class NaturalLanguageInference:
 
     @property
     def data_name(self) -> str:
-        """``sample``, or the folder that the training file lies in."""
-        return "sample" if self.data.source == "sample" else self.data.path("train").resolve().parent.name
+        """``sample``, the published data set, or the folder that the training file lies in."""
+        return data_name(self.data, "snli")
 
     def examples(self, split: Split) -> Sequence[Example]:
         """Return a split; an example's target is its label."""
@@ -68,7 +69,12 @@ class NaturalLanguageInference:
         return {split: to_examples(self._pairs(split), split) for split in SPLITS}
 
     def _pairs(self, split: Split) -> list[SentencePair]:
-        return sample.pairs(split) if self.data.source == "sample" else read_pairs(self.data.path(split))
+        if self.data.source == "sample":
+            return sample.pairs(split)
+        if self.data.source == "official":
+            rows = official_rows("snli", split, cache_dir=self.data.cache_dir)
+            return pairs_of_rows(rows, f"{self.data_name}, {split}")
+        return read_pairs(self.data.path(split))
 
     def collate(self, examples: Sequence[Example]) -> Batch:
         """Pad examples; gold ``labels`` are int64 (batch,)."""
@@ -93,6 +99,15 @@ class NaturalLanguageInference:
     def score(self, gold: Sequence[Example], predictions: Sequence[Prediction]) -> Metrics:
         """Score labels; see ``score_labels``."""
         return Metrics(score_labels([e.target for e in gold], [p.value for p in predictions], LABELS))
+
+    def counts(self, gold: Sequence[Example], predictions: Sequence[Prediction]) -> Tensor:
+        """Count right answers and pairs, float64 (pairs, 2)."""
+        pairs = zip(gold, predictions, strict=True)
+        return torch.tensor([[e.target == p.value, 1] for e, p in pairs], dtype=torch.float64)
+
+    def score_of_counts(self, sums: Tensor) -> Tensor:
+        """Return the accuracy."""
+        return sums[..., 0] / sums[..., 1].clamp(min=1)
 
 
 def to_examples(pairs: Iterable[SentencePair], split: Split) -> tuple[Example, ...]:

@@ -2,8 +2,7 @@
 
 import json
 import logging
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,26 +50,52 @@ def read_pairs(path: Path) -> list[SentencePair]:
 
     Source: Bowman et al. 2015; the files' own README on ``-``.
     """
-    pairs, counts = [], Counter[str]()
-    for number, row in _rows(path):
-        where = f"{path}:{number}"
+    return _labelled(((f"{path}:{number}", row) for number, row in _lines(path)), str(path))
+
+
+def pairs_of_rows(rows: Iterable[Mapping[str, Any]], source: str) -> list[SentencePair]:
+    """Read SNLI as a table: ``premise``, ``hypothesis`` and ``label`` of each row.
+
+    Args:
+        rows: the label is ``-`` where there is no gold label; such rows are dropped as in ``read_pairs``.
+        source: where they are from, for errors.
+
+    Raises:
+        DataFormatError: naming the row.
+    """
+    return _labelled(
+        (
+            (
+                f"{source}, row {number}",
+                {"gold_label": row["label"], "sentence1": row["premise"], "sentence2": row["hypothesis"]},
+            )
+            for number, row in enumerate(rows, start=1)
+        ),
+        source,
+    )
+
+
+def _labelled(rows: Iterable[tuple[str, Mapping[str, Any]]], source: str) -> list[SentencePair]:
+    """Keep the rows with a gold label; each comes with its place, for errors."""
+    pairs, without = [], 0
+    for where, row in rows:
         label = _text(row, "gold_label", where)
-        if label != _NO_GOLD:
-            if label not in LABELS:
-                raise DataFormatError(f"{where}: gold_label is '{label}'{nearest(label, (*LABELS, _NO_GOLD))}")
-            premise, hypothesis = _text(row, "sentence1", where), _text(row, "sentence2", where)
-            pair_id = str(row.get("pairID") or "")
-            pairs.append(SentencePair(premise=premise, hypothesis=hypothesis, label=label, id=pair_id))
-        counts[label] += 1
+        if label == _NO_GOLD:
+            without += 1
+            continue
+        if label not in LABELS:
+            raise DataFormatError(f"{where}: gold_label is '{label}'{nearest(label, (*LABELS, _NO_GOLD))}")
+        premise, hypothesis = _text(row, "sentence1", where), _text(row, "sentence2", where)
+        pairs.append(SentencePair(premise=premise, hypothesis=hypothesis, label=label, id=str(row.get("pairID") or "")))
     if not pairs:
         raise DataFormatError(
-            f"{path}: no pair with a gold label among {counts.total()}; give a file such as snli_1.0_train.jsonl"
+            f"{source}: no pair with a gold label among {without}; give a file such as snli_1.0_train.jsonl"
         )
-    log.info("%s: %s pairs, %s without a gold label dropped", path.name, f"{len(pairs):,}", f"{counts[_NO_GOLD]:,}")
+    log.info("%s: %s pairs, %s without a gold label dropped", source, f"{len(pairs):,}", f"{without:,}")
     return pairs
 
 
-def _rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
+def _lines(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
     """Yield the line number and the fields of each pair."""
     lines = ((number, line) for number, line in numbered_lines(path) if line.strip())
     first_number, first = next(lines, (1, ""))

@@ -1,6 +1,7 @@
 """The SNLI task: ESIM against a reading of its equations, and against the rules that every head obeys."""
 
 import json
+import logging
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from harness.batching import bucketed, example_lengths, padding_waste
 from harness.config import DataConfig
 from harness.errors import ConfigError
 from harness.interrupts import Stop
+from harness.protocols import Decomposable
 from harness.records import RunRecord
 from harness.run import run
 from harness.types import Batch, Example, Prediction, TokenVectors
@@ -52,6 +54,7 @@ def vectors(batch: Batch, *, output_dim: int = 0) -> dict[str, TokenVectors]:
 
 def attended(queries: Tensor, keys: Tensor) -> Tensor:
     """Sum keys weighted by the softmax of their products with each query, one number at a time."""
+    queries, keys = queries.detach(), keys.detach()
     result = torch.zeros(len(queries), keys.shape[1])
     for i, query in enumerate(queries):
         weights = [float(torch.exp(sum(q * k for q, k in zip(query, key, strict=True)))) for key in keys]
@@ -145,12 +148,13 @@ def test_ten_pairs_are_learnt_by_heart() -> None:
     torch.manual_seed(0)
     examples = task.examples("train")[:10]
     head, batch = task.build_head(input_dim=10, output_dim=0), task.collate(examples)
+    given = vectors(batch)
     optimizer = torch.optim.Adam(head.parameters(), lr=0.01)
     for _ in range(60):
         optimizer.zero_grad()
-        head.loss(vectors(batch), batch).backward()
+        head.loss(given, batch).backward()
         optimizer.step()
-    assert task.score(examples, head.eval().predict(vectors(batch), batch))["accuracy"] == 1.0
+    assert task.score(examples, head.eval().predict(given, batch))["accuracy"] == 1.0
 
 
 def test_the_same_dimensions_are_dropped_at_every_token_of_a_text() -> None:
@@ -180,6 +184,32 @@ def test_scores_by_hand(task: NaturalLanguageInference) -> None:
     assert metrics["macro_f1"] == pytest.approx((2 * 1 / 3 / (1 + 1 / 3)) / 3)
     assert metrics["entailment/recall"] == 1.0
     assert metrics["confusion/neutral/entailment"] == pytest.approx(1 / 3)
+
+
+def test_counts_give_the_same_accuracy(task: NaturalLanguageInference) -> None:
+    gold = task.examples("dev")[:50]
+    predictions = [Prediction(id=e.id, value=LABELS[i % 3]) for i, e in enumerate(gold)]
+    counts = task.counts(gold, predictions)
+    assert isinstance(task, Decomposable)
+    assert float(task.score_of_counts(counts.sum(dim=0))) == task.score(gold, predictions)["accuracy"]
+
+
+def test_the_published_rows_are_read(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    rows = [
+        {"premise": "A man eats.", "hypothesis": "He eats.", "label": "entailment"},
+        {"premise": "A man eats.", "hypothesis": "He sings.", "label": "-"},
+        {"premise": "A man eats.", "hypothesis": "He sleeps.", "label": "contradiction"},
+    ]
+    monkeypatch.setattr("tasks.snli.official_rows", lambda name, *_, **__: rows if name == "snli" else [])
+    task = NaturalLanguageInference(data=DataConfig(source="official", cache_dir="somewhere"))
+    with caplog.at_level(logging.INFO):
+        examples = task.examples("dev")
+    assert [(e.id, e.texts["hypothesis"], e.target) for e in examples] == [
+        ("dev-0", ("He", "eats", "."), "entailment"),
+        ("dev-1", ("He", "sleeps", "."), "contradiction"),
+    ]
+    assert task.data_name == "snli@cdb5c3d"
+    assert "snli@cdb5c3d, dev: 2 pairs, 1 without a gold label dropped" in caplog.text
 
 
 def test_predictions_come_in_row_order(task: NaturalLanguageInference) -> None:
@@ -267,6 +297,22 @@ def test_the_mix_may_enter_at_either_place(placement: str, tmp_path: Path) -> No
     width = 3 + 16 * ("input" in places)
     head = Esim(input_dim=width, output_dim=16 * ("output" in places), hidden_dim=8, dropout=0.2, attention_dropout=0.0)
     assert record.parameters == sum(p.numel() for p in head.parameters()) + 4 * len(places)
+
+
+def test_the_presets_compose_and_say_what_their_sources_say(tmp_path: Path) -> None:
+    paper = config_of(tmp_path, "experiment=paper/snli")
+    allennlp = config_of(tmp_path, "experiment=allennlp/snli")
+    for config in (paper, allennlp):
+        assert (config.encoder["name"], config.data.source) == ("elmo_original", "official")
+        assert config.task["head"]["hidden_dim"] == 300
+        trainer = config.trainer
+        assert (trainer.lr, trainer.batch_size, trainer.plateau_patience) == (0.0004, 32, 0)
+    assert (paper.embedding["name"], allennlp.embedding["name"]) == ("glove_840b_300d", "none")
+    assert (paper.mixing["placement"], allennlp.mixing["placement"]) == ("both", "input")
+    assert (paper.mixing["lambda_"], paper.mixing["layer_norm"]) == (0.001, "paper")
+    assert (paper.trainer.grad_norm, allennlp.trainer.grad_norm) == (5.0, 10.0)
+    own = config_of(tmp_path, "experiment=snli", "data.train=a", "data.dev=b", "data.test=c", "embedding.path=d")
+    assert own.task["_target_"] == "tasks.snli.NaturalLanguageInference"
 
 
 @pytest.mark.slow

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.errors import DataFormatError
-from tasks.snli_files import LABELS, SentencePair, read_pairs
+from tasks.snli_files import LABELS, SentencePair, pairs_of_rows, read_pairs
 
 # As in snli_1.0_dev: the parses hold words that are no sentence, and one pair has no gold label.
 COLUMNS = (
@@ -86,6 +86,12 @@ def test_bad_input_is_one_line_with_its_place(content: str, message: str, tmp_pa
     with pytest.raises(DataFormatError, match=message) as error:
         read_pairs(path)
     assert "\n" not in str(error.value)
+
+
+def test_a_bad_row_of_a_table_is_named() -> None:
+    rows = [{"premise": "A man eats.", "hypothesis": text, "label": "neutral"} for text in ("He eats.", "")]
+    with pytest.raises(DataFormatError, match=r"^snli, row 2: sentence2 is empty"):
+        pairs_of_rows(rows, "snli")
 
 
 def test_a_missing_file_is_one_line(tmp_path: Path) -> None:
