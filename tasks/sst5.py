@@ -6,7 +6,7 @@ Source: Socher et al. 2013 (data); Peters et al. 2018, section 4 and supplement 
 import logging
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import ClassVar, Literal
 
@@ -56,8 +56,8 @@ class SentimentTreebank:
     distinct: bool = False
     unescape: bool = True
     head: Literal["bcn", "bilstm"] = "bcn"
-    bcn: BcnOptions = BcnOptions()
-    bilstm: BiLstmOptions = BiLstmOptions()
+    bcn: BcnOptions = field(default_factory=BcnOptions)
+    bilstm: BiLstmOptions = field(default_factory=BiLstmOptions)
 
     @property
     def data_name(self) -> str:
@@ -140,7 +140,9 @@ def examples_of(trees: Sequence[Tree], granularity: Granularity, *, prefix: str)
             if j == 0 or end - start >= least:
                 words = tokens[start:end]
                 text = texts.setdefault(words, {"tokens": words})
-                examples.append(Example(id=f"{prefix}-{i}.{j}" if j else f"{prefix}-{i}", texts=text, target=LABELS[label]))
+                examples.append(
+                    Example(id=f"{prefix}-{i}.{j}" if j else f"{prefix}-{i}", texts=text, target=LABELS[label])
+                )
     return examples
 
 

@@ -15,7 +15,7 @@ from harness.types import Sentence
 NUM_LABELS = 5
 
 # An opening bracket with its label, a closing one, or a word. Words may hold no-break spaces ("8\xa01/2").
-_PIECE = re.compile(r"\([ \t]*(?P<label>[^() \t]*)|\)|[^() \t]+")
+_PIECE = re.compile(r"\([ \t]*(?P<label>[^() \t\r\n]*)|\)|[^() \t\r\n]+")
 _BRACKETS = {"-LRB-": "(", "-RRB-": ")", "-LSB-": "[", "-RSB-": "]", "-LCB-": "{", "-RCB-": "}"}
 
 
@@ -70,39 +70,24 @@ def parse_tree(text: str, *, where: str, unescape: bool = True) -> Tree:
     Raises:
         DataFormatError: it is not one whole tree.
     """
-
-    def fail(what: str) -> DataFormatError:
-        return DataFormatError(f"{where}: {what}; give one whole tree a line, as (3 (2 It) (4 works))")
-
     tokens: list[str] = []
     phrases: list[Phrase] = []
     opened: list[int] = []  # the nodes that are not closed yet, by index
-    before = ""
+    before = ""  # kind of the piece before: open, close or word
     for piece in _PIECE.finditer(text):
-        text_of, label = piece[0], piece["label"]
-        if label is not None:
-            if phrases and not opened:
-                raise fail("a second tree begins")
-            if before == "word":
-                raise fail(f"a bracket opens after the word '{tokens[-1]}'")
+        kind = "open" if piece["label"] is not None else "close" if piece[0] == ")" else "word"
+        _check_order(before, kind, piece[0], begun=bool(phrases), inside=bool(opened), where=where)
+        if kind == "open":
             opened.append(len(phrases))
-            phrases.append(Phrase(len(tokens), -1, _label(label, where)))
-            before = "open"
-        elif text_of == ")":
-            if not opened:
-                raise fail("a bracket closes that none opens")
-            if before == "open":
-                raise fail("a node has a label and no word")
+            phrases.append(Phrase(len(tokens), -1, _label(piece["label"], where)))
+        elif kind == "close":
             index = opened.pop()
             phrases[index] = phrases[index]._replace(end=len(tokens))
-            before = "close"
         else:
-            if before != "open":
-                raise fail(f"the word '{text_of}' stands outside a node of its own")
-            tokens.append(sys.intern(unescaped(text_of) if unescape else text_of))  # each word is held once
-            before = "word"
+            tokens.append(sys.intern(unescaped(piece[0]) if unescape else piece[0]))  # each word is held once
+        before = kind
     if opened or not phrases:
-        raise fail(f"{len(opened)} bracket(s) are not closed" if opened else "there is no bracket")
+        raise _no_tree(f"{len(opened)} bracket(s) are not closed", where)
     return Tree(tuple(tokens), tuple(phrases))
 
 
@@ -121,3 +106,23 @@ def _label(text: str, where: str) -> int:
         what = f"a label is '{text}'" if text else "a bracket has no label"
         raise DataFormatError(f"{where}: {what}; expected a whole number from 0 to {NUM_LABELS - 1}")
     return int(text)
+
+
+def _check_order(before: str, kind: str, piece: str, *, begun: bool, inside: bool, where: str) -> None:
+    """Refuse a piece that cannot stand where it does: a word stands alone in its node, and there is one root."""
+    if kind == "open":
+        if begun and not inside:
+            raise _no_tree("a second tree begins", where)
+        if before == "word":
+            raise _no_tree("a bracket opens after a word in the same node", where)
+    elif kind == "close":
+        if not inside:
+            raise _no_tree("a bracket closes that none opens", where)
+        if before == "open":
+            raise _no_tree("a node has a label and no word", where)
+    elif before != "open":
+        raise _no_tree(f"the word '{piece}' stands outside a node of its own", where)
+
+
+def _no_tree(what: str, where: str) -> DataFormatError:
+    return DataFormatError(f"{where}: {what}; give one whole tree a line, as (3 (2 It) (4 works))")

@@ -1,6 +1,7 @@
 """Layers that look at one vector at a time."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Literal
 
 from torch import Tensor, nn
@@ -57,9 +58,7 @@ class Maxout(nn.Module):
         super().__init__()
         self.pool_size = pool_size
         widths = [input_dim, *dims]
-        self.maps = nn.ModuleList(
-            _linear(width, dim * pool_size, before="linear") for width, dim in zip(widths, widths[1:], strict=False)
-        )
+        self.maps = nn.ModuleList(_linear(width, dim * pool_size, before="linear") for width, dim in pairwise(widths))
         self.dropouts = nn.ModuleList(nn.Dropout(dropout) for _, dropout in zip(dims, dropouts, strict=True))
         self.output_dim = widths[-1]
 

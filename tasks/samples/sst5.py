@@ -30,9 +30,9 @@ ADJECTIVES = {
 UNSEEN_ADJECTIVES = {1: ["pleasant"], -1: ["boring"]}
 
 SUBJECTS = (
-    "the film", "the novel", "the play", "her second book", "his last film", "the new opera", "this memoir", "the sequel",
-    "the comedy", "the ending", "the dialogue", "the first half", "the last scene", "the middle part", "the plot",
-    "the writer\\/director 's first film",
+    "the film", "the novel", "the play", "her second book", "his last film", "the new opera", "this memoir",
+    "the sequel", "the comedy", "the ending", "the dialogue", "the first half", "the last scene", "the middle part",
+    "the plot", "the writer\\/director 's first film",
 )  # fmt: skip
 FACTS = (
     "set in Vienna", "set in a small port", "about two old sailors", "about a lost letter", "about a family of bakers",
