@@ -34,7 +34,7 @@ class SelfAttentivePool(nn.Module):
 
     def __init__(self, *, dim: int) -> None:
         super().__init__()
-        self.score = nn.Linear(dim, 1)
+        self.score = nn.Linear(dim, 1, bias=False)  # a softmax does not see a constant
 
     def forward(self, vectors: Tensor, mask: Tensor) -> Tensor:
         """Map float (batch, tokens, dim) and bool (batch, tokens) to (batch, dim)."""
