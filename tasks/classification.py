@@ -2,6 +2,11 @@
 
 from collections.abc import Sequence
 
+import torch
+from torch import Tensor
+
+from harness.types import Example, Prediction
+
 
 def score_labels(
     gold: Sequence[str], predicted: Sequence[str], labels: Sequence[str], *, confusion: bool = True
@@ -41,3 +46,14 @@ def score_labels(
     for i, name in enumerate(names if confusion else ()):
         scores |= {f"confusion/{name}/{other}": float(counts[i, j] / len(gold)) for j, other in enumerate(names)}
     return scores
+
+
+def label_counts(gold: Sequence[Example], predictions: Sequence[Prediction]) -> Tensor:
+    """Count right answers and examples, float64 (examples, 2), for ``Task.counts``."""
+    pairs = zip(gold, predictions, strict=True)
+    return torch.tensor([[example.target == prediction.value, 1] for example, prediction in pairs], dtype=torch.float64)
+
+
+def accuracy_of_counts(sums: Tensor) -> Tensor:
+    """Return the accuracy of sums of counts, (..., 2) to (...)."""
+    return sums[..., 0] / sums[..., 1].clamp(min=1)

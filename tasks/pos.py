@@ -18,7 +18,7 @@ from harness.config import DataConfig, check_bounds
 from harness.nn.masking import lengths_of_mask, mask_of_lengths
 from harness.nn.recurrent import BiLstm
 from harness.types import SPLITS, Batch, Example, Metrics, Prediction, Split, TokenVectors
-from tasks.classification import score_labels
+from tasks.classification import accuracy_of_counts, score_labels
 from tasks.conllu import Tagset, read_conllu
 from tasks.official import data_name, official_file
 from tasks.samples import pos as sample
@@ -146,7 +146,7 @@ class PosTagging:
 
     def score_of_counts(self, sums: Tensor) -> Tensor:
         """Return the accuracy."""
-        return sums[..., 0] / sums[..., 1].clamp(min=1)
+        return accuracy_of_counts(sums)
 
 
 class TokenClassifier(nn.Module):

@@ -20,7 +20,7 @@ from harness.nn.masking import mask_of_lengths
 from harness.nn.pooling import max_pool, mean_pool
 from harness.nn.recurrent import BiLstm
 from harness.types import SPLITS, Batch, Example, Metrics, Prediction, Split, TokenVectors
-from tasks.classification import score_labels
+from tasks.classification import accuracy_of_counts, label_counts, score_labels
 from tasks.english_words import words
 from tasks.official import data_name, official_rows
 from tasks.samples import snli as sample
@@ -102,12 +102,11 @@ class NaturalLanguageInference:
 
     def counts(self, gold: Sequence[Example], predictions: Sequence[Prediction]) -> Tensor:
         """Count right answers and pairs, float64 (pairs, 2)."""
-        pairs = zip(gold, predictions, strict=True)
-        return torch.tensor([[e.target == p.value, 1] for e, p in pairs], dtype=torch.float64)
+        return label_counts(gold, predictions)
 
     def score_of_counts(self, sums: Tensor) -> Tensor:
         """Return the accuracy."""
-        return sums[..., 0] / sums[..., 1].clamp(min=1)
+        return accuracy_of_counts(sums)
 
 
 def to_examples(pairs: Iterable[SentencePair], split: Split) -> tuple[Example, ...]:

@@ -11,11 +11,13 @@ from functools import cached_property
 from typing import ClassVar, Literal
 
 import torch
+from torch import Tensor
 
 from harness.config import DataConfig
 from harness.nn.masking import mask_of_lengths
 from harness.types import SPLITS, Batch, Example, Metrics, Prediction, Sentence, Split
-from tasks.classification import score_labels
+from tasks.classification import accuracy_of_counts, label_counts, score_labels
+from tasks.official import data_name, official_file
 from tasks.samples import sst5 as sample
 from tasks.text_classifiers import BcnOptions, BiattentiveClassifier, BiLstmClassifier, BiLstmOptions, TextClassifier
 from tasks.trees import Tree, parse_tree, read_trees
@@ -61,8 +63,8 @@ class SentimentTreebank:
 
     @property
     def data_name(self) -> str:
-        """``sample``, or the folder that the training file lies in."""
-        return "sample" if self.data.source == "sample" else self.data.path("train").resolve().parent.name
+        """``sample``, the published data set, or the folder that the training file lies in."""
+        return data_name(self.data, "sst5_trees")
 
     def examples(self, split: Split) -> Sequence[Example]:
         """Return a split; an example's target is one of ``LABELS``."""
@@ -99,7 +101,11 @@ class SentimentTreebank:
         if self.data.source == "sample":
             lines = sample.lines(split)
             return [parse_tree(line, where=f"sample {split}", unescape=self.unescape) for line in lines]
-        return read_trees(self.data.path(split), unescape=self.unescape)
+        if self.data.source == "official":
+            path = official_file("sst5_trees", split, cache_dir=self.data.cache_dir)
+        else:
+            path = self.data.path(split)
+        return read_trees(path, unescape=self.unescape)
 
     def collate(self, examples: Sequence[Example]) -> Batch:
         """Pad examples; gold ``label`` is int64 (batch,)."""
@@ -122,6 +128,14 @@ class SentimentTreebank:
     def score(self, gold: Sequence[Example], predictions: Sequence[Prediction]) -> Metrics:
         """Score labels; see ``score_labels``."""
         return Metrics(score_labels([e.target for e in gold], [p.value for p in predictions], LABELS))
+
+    def counts(self, gold: Sequence[Example], predictions: Sequence[Prediction]) -> Tensor:
+        """Count right answers and sentences, float64 (sentences, 2)."""
+        return label_counts(gold, predictions)
+
+    def score_of_counts(self, sums: Tensor) -> Tensor:
+        """Return the accuracy."""
+        return accuracy_of_counts(sums)
 
 
 def examples_of(trees: Sequence[Tree], granularity: Granularity, *, prefix: str) -> list[Example]:

@@ -178,6 +178,14 @@ def test_scores_by_hand() -> None:
     assert metrics["confusion/very_positive/positive"] == 0.25
 
 
+def test_counts_give_the_score() -> None:
+    task = TASKS["maxout"]
+    gold = [Example(id=str(i), texts={}, target=LABELS[i]) for i in range(4)]
+    predictions = [Prediction(id=str(i), value=LABELS[min(i, 2)]) for i in range(4)]
+    counts = task.counts(gold, predictions).sum(dim=0)  # (counts,)
+    assert task.score_of_counts(counts).item() == task.score(gold, predictions)["accuracy"] == 0.75
+
+
 def test_gold_predictions_score_one(task: SentimentTreebank) -> None:
     dev = task.examples("dev")
     metrics = task.score(dev, [Prediction(id=e.id, value=e.target) for e in dev])
@@ -361,8 +369,8 @@ def test_a_bad_size_of_the_bilstm_is_named(override: str, tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("preset", ["paper/sst5", "allennlp/sst5"])
 def test_the_presets_have_the_reference_sizes(preset: str, tmp_path: Path) -> None:
-    files = [f"data.{split}=x.txt" for split in ("train", "dev", "test")]
-    config = config_of(tmp_path, f"experiment={preset}", *files)
+    config = config_of(tmp_path, f"experiment={preset}")
+    assert config.data.source == "official"
     assert config.task["bcn"]["hidden_dim"] == config.task["bcn"]["pre_encode_dim"] == 300
     assert config.task["bcn"]["output_dims"] == [1200, 600]
     assert config.trainer.batch_size == 100
