@@ -34,7 +34,7 @@ class Passage:
         )
 
     def cover(self, start: int, end: int) -> tuple[int, int] | None:
-        """Return the first and the last word with a character in ``text[start:end]``; None where there is no word."""
+        """Return the first and the last word with a part in ``text[start:end]``, which is not empty; None for none."""
         first = int(np.searchsorted(self.offsets[:, 1], start, side="right"))
         last = int(np.searchsorted(self.offsets[:, 0], end, side="left")) - 1
         return (first, last) if first <= last else None

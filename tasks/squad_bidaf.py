@@ -81,8 +81,8 @@ class Bidaf(nn.Module):
         )
         modelled_dim = self.modelling.output_dim
         self.ending = BiLstm(input_dim=merged_dim + 3 * modelled_dim, hidden_dim=options.hidden_dim, packed=False)
-        self.to_start = nn.Linear(merged_dim + modelled_dim, 1)
-        self.to_end = nn.Linear(merged_dim + self.ending.output_dim, 1)
+        self.to_start = nn.Linear(merged_dim + modelled_dim, 1, bias=False)  # a softmax does not see a constant
+        self.to_end = nn.Linear(merged_dim + self.ending.output_dim, 1, bias=False)
         self.dropout = nn.Dropout(options.dropout)
 
     def encode(self, text: str, vectors: TokenVectors, batch: Batch) -> Tensor:

@@ -73,7 +73,7 @@ class BidafSelfAttention(nn.Module):
         self.merge_self = _linear(self.self_attention.output_dim, width)
         self.starting = BiGru(input_dim=width, hidden_dim=hidden_dim, std=_STD, packed=False)
         self.ending = BiGru(input_dim=2 * width, hidden_dim=hidden_dim, std=_STD, packed=False)
-        self.to_start, self.to_end = _linear(width, 1), _linear(width, 1)
+        self.to_start, self.to_end = _linear(width, 1, bias=False), _linear(width, 1, bias=False)
 
     def encode(self, text: str, vectors: TokenVectors, batch: Batch) -> Tensor:
         """Return one text after the shared BiGRU: (batch, tokens, dim)."""
@@ -103,9 +103,10 @@ class BidafSelfAttention(nn.Module):
         return answers(*self.scores(vectors, batch), batch, max_tokens=self.max_answer_tokens)
 
 
-def _linear(input_dim: int, output_dim: int) -> nn.Linear:
-    """Return a linear layer, Xavier uniform, bias 0."""
-    layer = nn.Linear(input_dim, output_dim)
+def _linear(input_dim: int, output_dim: int, *, bias: bool = True) -> nn.Linear:
+    """Return a linear layer, Xavier uniform, bias 0; a score before a softmax needs none."""
+    layer = nn.Linear(input_dim, output_dim, bias=bias)
     nn.init.xavier_uniform_(layer.weight)
-    nn.init.zeros_(layer.bias)
+    if bias:
+        nn.init.zeros_(layer.bias)
     return layer

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from harness.nn.attention import TrilinearSimilarity, masked_softmax
 
-_SCORES = 2**24  # similarities that self-attention holds at a time
+_SCORES = 2**22  # similarities that self-attention holds at a time
 
 
 class BiAttention(nn.Module):

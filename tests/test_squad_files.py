@@ -1,0 +1,147 @@
+"""The reader of SQuAD: answers by their characters, one passage for all its questions, errors that name the place."""
+
+import gzip
+import json
+import logging
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.errors import DataFormatError
+from tasks.squad_files import questions_of_rows, read_squad
+
+CONTEXT = "The Normans came from Normandy, a region in France. They gave US$100 to the region."
+
+
+def question(own: str = "q1", text: str = "Where did they come from?", **changes: Any) -> dict[str, Any]:
+    answers = [{"text": "Normandy", "answer_start": 22}, {"text": "a region in France", "answer_start": 32}]
+    return {"id": own, "question": text, "answers": answers, **changes}
+
+
+def dataset(*questions: Any, **changes: Any) -> dict[str, Any]:
+    paragraph = {"context": CONTEXT, "qas": list(questions) or [question()], **changes}
+    return {"version": "1.1", "data": [{"title": "Normans", "paragraphs": [paragraph]}]}
+
+
+def written(folder: Path, content: Any) -> Path:
+    path = folder / "squad.json"
+    path.write_text(content if isinstance(content, str) else json.dumps(content), encoding="utf-8")
+    return path
+
+
+def test_answers_are_found_among_the_words(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    inside = [{"text": "$100", "answer_start": CONTEXT.index("$100")}]
+    first, second = read_squad(written(tmp_path, dataset(question(), question("q2", answers=inside))))
+    assert first.tokens == ("Where", "did", "they", "come", "from", "?")
+    assert [(answer.text, answer.span, answer.exact) for answer in first.answers] == [
+        ("Normandy", (4, 4), True),
+        ("a region in France", (6, 9), True),
+    ]
+    assert second.passage is first.passage
+    assert (second.answers[0].exact, second.passage.span(*second.answers[0].span)) == (False, "US$100")
+    assert "2 questions on 1 passages; 1 of 3 answers begin or end inside a word" in caplog.text
+
+
+def test_a_packed_file_and_a_table_hold_the_same(tmp_path: Path) -> None:
+    path = tmp_path / "squad.json.gz"
+    path.write_bytes(gzip.compress(json.dumps(dataset(question(), question("q2"))).encode()))
+    rows = [{"context": "".join(CONTEXT), "title": "Normans", **question(own)} for own in ("q1", "q2")]
+    for questions in (read_squad(path), questions_of_rows(rows, "squad train")):
+        assert [(q.id, q.tokens, q.answers) for q in questions] == [
+            (q.id, q.tokens, q.answers) for q in read_squad(written(tmp_path, dataset(question(), question("q2"))))
+        ]
+        assert questions[0].passage is questions[1].passage
+
+
+def answer(text: str, start: Any) -> dict[str, Any]:
+    return dataset(question(answers=[{"text": text, "answer_start": start}]))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", r"squad\.json: is empty"),
+        ("\n \n", r"squad\.json: is empty"),
+        ('{"data":\n [}', r"squad\.json:2: not JSON"),
+        ("[" * 100_000, r"squad\.json: nested too deeply"),
+        ([], r"squad\.json: expected an object with 'data', found list"),
+        ({"articles": []}, r"squad\.json: no 'data'"),
+        ({"data": []}, r"squad\.json: no question in it"),
+        ({"data": [{"title": "T"}]}, r"squad\.json: article 1 \('T'\): no 'paragraphs'"),
+        ({"data": [7]}, r"squad\.json: article 1: expected an object with 'paragraphs', found int"),
+        (dataset(context=3), r"article 1 \('Normans'\), paragraph 1: 'context' is 3, expected str"),
+        (dataset("x"), r"paragraph 1: expected an object with 'id', found str"),
+        (dataset(question(text=" \u00a0")), r"paragraph 1, question 'q1': the question is empty"),
+        (dataset(question(answers=[])), r"question 'q1': no answer; .*v2\.0"),
+        (dataset(question(), question()), r"id 'q1' comes twice"),
+        (answer("Normandy", 21), r"question 'q1': answer 'Normandy' is not at answer_start 21; it is at 22"),
+        (answer("Norway", 22), r"answer 'Norway' is not at answer_start 22; the passage does not hold it"),
+        (answer("Normandy", -61), r"answer 'Normandy' is not at answer_start -61; it is at 22"),
+        (answer("Normandy", "22"), r"question 'q1': 'answer_start' is '22', expected int"),
+        (answer("", 22), r"answer '' holds no word"),
+        (answer(" ", 3), r"answer ' ' holds no word"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_line_with_its_place(content: Any, message: str, tmp_path: Path) -> None:
+    with pytest.raises(DataFormatError, match=message) as caught:
+        read_squad(written(tmp_path, content))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_file_and_a_wrong_row(tmp_path: Path) -> None:
+    with pytest.raises(DataFormatError, match="no such file"):
+        read_squad(tmp_path / "train.json")
+    rows = [{"context": CONTEXT, **question()}, {"context": CONTEXT, **question("q2", text="")}]
+    with pytest.raises(DataFormatError, match="squad dev, row 2, question 'q2': the question is empty"):
+        questions_of_rows(rows, "squad dev")
+
+
+def test_a_passage_of_twenty_thousand_words(tmp_path: Path) -> None:
+    context = "word " * 19_999 + "end"
+    asked = question(answers=[{"text": "end", "answer_start": 5 * 19_999}])
+    (only,) = read_squad(written(tmp_path, dataset(asked, context=context)))
+    assert only.answers[0].span == (19_999, 19_999)
+
+
+def border(context: str, answer_start: int, answer_end: int) -> str:
+    """Say what an answer that is no whole words parts: a word, or a mark from the word that keeps it."""
+
+    def parts(at: int, test: Callable[[str], bool]) -> bool:
+        return 0 < at < len(context) and test(context[at - 1]) and test(context[at])
+
+    return "word" if any(parts(at, str.isalnum) for at in (answer_start, answer_end)) else "mark"
+
+
+@pytest.mark.realdata
+@pytest.mark.parametrize(
+    ("name", "answers", "expected"),
+    [
+        ("train", 87_599, {"exact": 87_127, "word": 262, "mark": 210}),
+        ("dev", 34_726, {"exact": 34_429, "word": 204, "mark": 93}),
+    ],
+)
+def test_published_answers_map_to_words_and_back(name: str, answers: int, expected: Any, shared: Path) -> None:
+    """Half a per cent do not; of those, most cut a word (six of sixth), so that no word border could meet them."""
+    questions = read_squad(shared / "data" / "squad" / f"{name}-v1.1.json.gz")
+    with gzip.open(shared / "data" / "squad" / f"{name}-v1.1.json.gz", "rt", encoding="utf-8") as file:
+        articles = json.load(file)["data"]
+    starts = {
+        one["id"]: [a["answer_start"] for a in one["answers"]]
+        for article in articles
+        for paragraph in article["paragraphs"]
+        for one in paragraph["qas"]
+    }
+    found: Counter[str] = Counter()
+    for one in questions:
+        for gold, start in zip(one.answers, starts[one.id], strict=True):
+            end = start + len(gold.text)
+            covered = one.passage.span(*gold.span)
+            assert gold.text in covered
+            assert gold.exact == (covered == gold.text)
+            found["exact" if gold.exact else border(one.passage.text, start, end)] += 1
+    assert found.total() == answers
+    assert found == expected
