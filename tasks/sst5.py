@@ -37,7 +37,8 @@ class SentimentTreebank:
 
     Dev and test are whole sentences. Training examples are whole sentences (``root``), every phrase of their trees
     (``phrases``), or the phrases of four tokens or more (``phrases_min4``, as in the paper); the whole sentence is
-    among them however short it is. A phrase is a sentence of its own to the encoder.
+    among them however short it is. A phrase is a sentence of its own to the encoder. ``data.fraction`` is a part of
+    the training examples, so of phrases where those are trained on; for fewer sentences, set ``granularity: root``.
 
     Args:
         data: files of trees, or the project's sample.

@@ -97,7 +97,7 @@ class BiattentiveClassifier(nn.Module):
 
     Source:
         McCann et al. 2017 (CoVe, arXiv 1708.00107), section 5. Peters et al. 2018 use ReLU layers with dropout for
-        maxout layers with batch normalisation (supplement A.8, from memory). AllenNLP's ``bcn`` has maxout layers
+        maxout layers with batch normalisation (supplement A.8; not verified). AllenNLP's ``bcn`` has maxout layers
         with dropout; up to version 0.6 its ELMo configuration joins a second mix to the integrator's output
         (``use_integrator_output_elmo``), as here.
     """
@@ -213,8 +213,9 @@ def _check_bcn(options: BcnOptions) -> None:
         input_dropout=options.input_dropout,
         pre_encode_dropout=options.pre_encode_dropout,
         pooled_dropout=options.pooled_dropout,
-        output_dropouts=max(dropouts, key=lambda p: abs(p - 0.5), default=0.0),
     )
+    for dropout in dropouts:
+        _check_dropouts("bcn", output_dropouts=dropout)
 
 
 def _check_sizes(head: str, **sizes: int) -> None:

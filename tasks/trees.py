@@ -12,8 +12,7 @@ from harness.errors import DataFormatError
 from harness.text_files import numbered_lines
 from harness.types import Sentence
 
-NUM_LABELS = 5
-
+_LABELS = {str(label): label for label in range(5)}
 # An opening bracket with its label, a closing one, or a word. Words may hold no-break spaces ("8\xa01/2").
 _PIECE = re.compile(r"\([ \t]*(?P<label>[^() \t\r\n]*)|\)|[^() \t\r\n]+")
 _BRACKETS = {"-LRB-": "(", "-RRB-": ")", "-LSB-": "[", "-RSB-": "]", "-LCB-": "{", "-RCB-": "}"}
@@ -87,7 +86,7 @@ def parse_tree(text: str, *, where: str, unescape: bool = True) -> Tree:
             tokens.append(sys.intern(unescaped(piece[0]) if unescape else piece[0]))  # each word is held once
         before = kind
     if opened or not phrases:
-        raise _no_tree(f"{len(opened)} bracket(s) are not closed", where)
+        raise _no_tree(f"{len(opened)} bracket(s) are not closed" if opened else "there is no bracket", where)
     return Tree(tuple(tokens), tuple(phrases))
 
 
@@ -102,10 +101,10 @@ def unescaped(word: str) -> str:
 
 
 def _label(text: str, where: str) -> int:
-    if text not in {str(label) for label in range(NUM_LABELS)}:
+    if text not in _LABELS:
         what = f"a label is '{text}'" if text else "a bracket has no label"
-        raise DataFormatError(f"{where}: {what}; expected a whole number from 0 to {NUM_LABELS - 1}")
-    return int(text)
+        raise DataFormatError(f"{where}: {what}; expected a whole number from 0 to 4")
+    return _LABELS[text]
 
 
 def _check_order(before: str, kind: str, piece: str, *, begun: bool, inside: bool, where: str) -> None:

@@ -378,3 +378,10 @@ def test_the_presets_have_the_reference_sizes(preset: str, tmp_path: Path) -> No
         "paper/sst5": ("phrases_min4", "relu", "both"),
         "allennlp/sst5": ("phrases", "maxout", "input"),
     }[preset]
+
+
+@pytest.mark.slow
+def test_context_does_far_better_than_a_bag_of_words(tmp_path: Path) -> None:
+    """On the sample naive Bayes and logistic regression over words stay at 0.50 or below."""
+    record = run(config_of(tmp_path, "task=sst5", "tracking=none", "threads=1"), stop=Stop())
+    assert record.metrics["test"]["accuracy"] > 0.75

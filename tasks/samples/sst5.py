@@ -155,8 +155,9 @@ class Writer:
             ],
         }
         among = forms[abs(value)]
-        # The power favours the first, straight forms: were all as likely, no word would hint at its own sign.
-        return among[int(self.random() ** 3 * len(among))]()
+        # The cube favours the first, straight forms: were all as likely, no word would hint at its own sign.
+        draw = self.random()
+        return among[int(draw * draw * draw * len(among))]()
 
     def adjective(self, value: int) -> Node:
         """Return an adjective of this value."""
