@@ -14,6 +14,7 @@ See also, each with --help: python -m harness.report, .compare, .power, .neighbo
 examples:
   python -m harness task=ner
   python -m harness task=ner data=files data.train=train.conll data.dev=dev.conll data.test=test.conll
+  python -m harness task=pos data=official
   python -m harness -m mixing=top,mean,scalar_mix seed=1,2,3
 """
 
