@@ -296,6 +296,7 @@ class Linear(nn.Module):
 '''
 
 
+@pytest.mark.slow
 def test_a_task_from_outside_the_tree_is_one_file_and_one_yaml(tmp_path: Path) -> None:
     """In a process and a folder of its own, as somebody who has installed the harness would."""
     write(tmp_path / "code" / "vowel_task.py", PLUGIN)

@@ -97,7 +97,7 @@ def test_without_a_store_the_result_is_the_same_to_rounding(tmp_path: Path) -> N
     assert a == pytest.approx(b, abs=1e-3)
 
 
-@pytest.mark.parametrize("looks", [0, 2, 3, 5, 7, 11, 14])
+@pytest.mark.parametrize("looks", [3, *(pytest.param(looks, marks=pytest.mark.slow) for looks in (0, 2, 5, 7, 11, 14))])
 def test_a_stopped_run_goes_on_to_the_metrics_of_an_unbroken_one(looks: int, tmp_path: Path) -> None:
     unbroken = small_run(tmp_path / "a")
     stopped = small_run(tmp_path / "b", stop=StopAfter(looks))

@@ -83,7 +83,7 @@ def test_the_average_changes_what_is_scored_and_kept(tmp_path: Path) -> None:
     assert plain.mixing["weights"] != averaged.mixing["weights"]
 
 
-@pytest.mark.parametrize("looks", [2, 9])
+@pytest.mark.parametrize("looks", [pytest.param(2, marks=pytest.mark.slow), 9])
 def test_a_stopped_run_goes_on_with_its_average(looks: int, tmp_path: Path) -> None:
     options = ("trainer.average=0.9", "trainer.optimizer=Adadelta", "+trainer.optimizer_options.rho=0.95")
     unbroken = small_run(tmp_path / "a", *options)
