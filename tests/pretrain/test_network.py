@@ -103,7 +103,12 @@ def test_perplexity_equals_a_loop_over_words(state: str) -> None:
     repeated = SENTENCES * 12 if state == "carry" else SENTENCES  # more than one batch of rows
     measured = perplexity(network, repeated, VOCABULARY, state=state)  # type: ignore[arg-type]
     encoder = ElmoEncoder(
-        name="x", options=network.options, weights=network.official(), weights_digest="", cache_dir=Path("unused")
+        name="x",
+        options=network.options,
+        weights=network.official(),
+        weights_digest="",
+        state="zeros",
+        cache_dir=Path("unused"),
     )
     expected = [0.0, 0.0]
     states = {}
