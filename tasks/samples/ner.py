@@ -11,18 +11,13 @@ phrases. ``{A}`` and ``{B}`` are entities of any type, ``{A.does}`` is what an e
 ``python -m tasks.samples.ner FOLDER`` writes train.conll, dev.conll and test.conll.
 """
 
-import argparse
 import random
 import re
 from collections.abc import Iterator, Sequence
-from pathlib import Path
-from typing import TypeVar
 
-from harness.errors import ConfigError, nearest
 from harness.types import Sentence
+from tasks.samples.generating import check_split, choose, deck, write_splits
 from tasks.tag_schemes import Span, encode
-
-T = TypeVar("T")
 
 SIZES = {"train": 1500, "dev": 300, "test": 300}
 SEEDS = {"train": 1, "dev": 2, "test": 3}
@@ -177,13 +172,12 @@ def sentences(split: str) -> list[tuple[Sentence, tuple[str, ...]]]:
     Raises:
         ConfigError: there is no such split.
     """
-    if split not in SIZES:
-        raise ConfigError(f"no split '{split}' in the sample data{nearest(split, SIZES)}")
+    check_split(split, SIZES)
     rng = random.Random(SEEDS[split])
     names = NAMES if split == "train" else NAMES + UNSEEN_NAMES
-    kinds = _deck(MIX, rng)
-    frames = {kind: _deck(texts, rng) for kind, texts in FRAMES.items()}
-    types = _deck(TYPES, rng)
+    kinds = deck(MIX, rng)
+    frames = {kind: deck(texts, rng) for kind, texts in FRAMES.items()}
+    types = deck(TYPES, rng)
     mentions = {kind: _mentions(kind, names, rng) for kind in (*TYPES, "NAME")}
     result = []
     for _ in range(SIZES[split]):
@@ -195,31 +189,21 @@ def sentences(split: str) -> list[tuple[Sentence, tuple[str, ...]]]:
     return result
 
 
-def _deck(items: Sequence[T], rng: random.Random) -> Iterator[T]:
-    """Deal items at random for ever, each once before any comes again, so that counts stay balanced."""
-    while True:
-        # random() alone is promised to give the same numbers in every version of Python.
-        yield from sorted(items, key=lambda _: rng.random())
-
-
 def _mentions(kind: str, names: Sequence[str], rng: random.Random) -> Iterator[str]:
     """Deal the names of one type, now and then in a longer form."""
-    forms = _deck(("X",) * (LONG_EVERY - 1) + ("",), rng)
-    longer = _deck(LONG.get(kind, ("X",)), rng)
-    for name, form in zip(_deck(names, rng), forms, strict=False):
+    forms = deck(("X",) * (LONG_EVERY - 1) + ("",), rng)
+    longer = deck(LONG.get(kind, ("X",)), rng)
+    for name, form in zip(deck(names, rng), forms, strict=False):
         yield (form or next(longer)).replace("X", name)
 
 
 def _expand(text: str, rng: random.Random) -> str:
     """Replace each symbol by one of its phrases and each ``(a|b)`` by one of its options; leave entities."""
 
-    def choose(options: Sequence[str]) -> str:
-        return options[int(rng.random() * len(options))]
-
     def phrase(match: re.Match[str]) -> str:
-        return choose(PHRASES[match[1]]) if match[1] in PHRASES else match[0]
+        return choose(PHRASES[match[1]], rng) if match[1] in PHRASES else match[0]
 
-    return _CHOICE.sub(lambda match: choose(match[1].split("|")), _SYMBOL.sub(phrase, text))
+    return _CHOICE.sub(lambda match: choose(match[1].split("|"), rng), _SYMBOL.sub(phrase, text))
 
 
 def _fill(text: str, mentions: dict[str, Iterator[str]]) -> tuple[Sentence, tuple[str, ...]]:
@@ -236,21 +220,22 @@ def _fill(text: str, mentions: dict[str, Iterator[str]]) -> tuple[Sentence, tupl
     return tuple(tokens), tuple(tags)
 
 
+def _columns(split: str) -> str:
+    """Return a split as the text of a column file."""
+    pairs = [zip(*sentence, strict=True) for sentence in sentences(split)]
+    return "\n".join("".join(f"{token} {tag}\n" for token, tag in pair) for pair in pairs)
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Write the three splits as column files, to be read with one's own eyes."""
-    parser = argparse.ArgumentParser(description="Write the synthetic NER data as CoNLL column files.")
-    parser.add_argument("folder", type=Path, help="where to write train.conll, dev.conll and test.conll")
-    folder = parser.parse_args(arguments).folder
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for split in SIZES:
-            pairs = [zip(*sentence, strict=True) for sentence in sentences(split)]
-            blocks = ["".join(f"{token} {tag}\n" for token, tag in pair) for pair in pairs]
-            path = folder / f"{split}.conll"
-            path.write_text("\n".join(blocks), encoding="utf-8", newline="\n")
-            print(f"{path}: {len(blocks)} sentences")  # noqa: T201
-    except OSError as error:
-        parser.error(f"cannot write to {folder}: {error}; name a folder that you may write to")
+    write_splits(
+        arguments,
+        what="the synthetic NER data as CoNLL column files",
+        suffix=".conll",
+        splits=SIZES,
+        unit="sentences",
+        text=_columns,
+    )
 
 
 if __name__ == "__main__":

@@ -11,17 +11,13 @@ of its uses. Every other word has one tag, in ``WORDS``.
 ``python -m tasks.samples.pos FOLDER`` writes train.conllu, dev.conllu and test.conllu.
 """
 
-import argparse
 import random
 import re
 from collections.abc import Iterator, Sequence
-from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Literal
 
-from harness.errors import ConfigError, nearest
 from harness.types import Sentence
-
-T = TypeVar("T")
+from tasks.samples.generating import check_split, choose, deck, write_splits
 
 SIZES = {"train": 1500, "dev": 300, "test": 300}
 SEEDS = {"train": 11, "dev": 12, "test": 13}
@@ -163,31 +159,18 @@ def sentences(split: str) -> list[list[tuple[str, str]]]:
     Raises:
         ConfigError: there is no such split.
     """
-    if split not in SIZES:
-        raise ConfigError(f"no split '{split}' in the sample data{nearest(split, SIZES)}")
+    check_split(split, SIZES)
     rng = random.Random(SEEDS[split])
     forms = FORMS if split == "train" else FORMS + UNSEEN_FORMS
-    decks = {slot: _deck(forms, rng) for slot in SLOTS}
-    frames, clauses = _deck(FRAMES, rng), _deck(CLAUSES, rng)
+    decks = {slot: deck(forms, rng) for slot in SLOTS}
+    frames, clauses = deck(FRAMES, rng), deck(CLAUSES, rng)
     return [_fill(JOINT.join(next(frames) for _ in range(next(clauses))), decks, rng) for _ in range(SIZES[split])]
-
-
-def _deck(items: Sequence[T], rng: random.Random) -> Iterator[T]:
-    """Deal items at random for ever, each once before any comes again, so that counts stay balanced."""
-    while True:
-        # random() alone is promised to give the same numbers in every version of Python.
-        yield from sorted(items, key=lambda _: rng.random())
 
 
 def _fill(frame: str, decks: dict[str, Iterator[str]], rng: random.Random) -> list[tuple[str, str]]:
     """Make a sentence of one or two frames."""
-
-    def choose(match: re.Match[str]) -> str:
-        options = match[1].split("|")
-        return options[int(rng.random() * len(options))]
-
     words = []
-    for word in _CHOICE.sub(choose, re.sub(r" [.?](?= )", " ,", frame)).split():
+    for word in _CHOICE.sub(lambda match: choose(match[1].split("|"), rng), re.sub(r" [.?](?= )", " ,", frame)).split():
         if word.startswith("{"):
             ending, tags = SLOTS[word[1:-1]]
             words.append((next(decks[word[1:-1]]) + ending, tags))
@@ -212,17 +195,14 @@ def conllu(split: str) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Write the three splits as CoNLL-U files, to be read with one's own eyes."""
-    parser = argparse.ArgumentParser(description="Write the synthetic part-of-speech data as CoNLL-U files.")
-    parser.add_argument("folder", type=Path, help="where to write train.conllu, dev.conllu and test.conllu")
-    folder = parser.parse_args(arguments).folder
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for split in SIZES:
-            path = folder / f"{split}.conllu"
-            path.write_text(conllu(split), encoding="utf-8", newline="\n")
-            print(f"{path}: {SIZES[split]} sentences")  # noqa: T201
-    except OSError as error:
-        parser.error(f"cannot write to {folder}: {error}; name a folder that you may write to")
+    write_splits(
+        arguments,
+        what="the synthetic part-of-speech data as CoNLL-U files",
+        suffix=".conllu",
+        splits=SIZES,
+        unit="sentences",
+        text=conllu,
+    )
 
 
 if __name__ == "__main__":

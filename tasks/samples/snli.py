@@ -8,15 +8,13 @@ occur in dev and test only.
 ``python -m tasks.samples.snli FOLDER`` writes train.jsonl, dev.jsonl and test.jsonl in the published format.
 """
 
-import argparse
 import json
 import random
 from collections.abc import Callable, Iterator, Sequence
 from itertools import product
-from pathlib import Path
 from typing import NamedTuple, TypeVar
 
-from harness.errors import ConfigError, nearest
+from tasks.samples.generating import check_split, choose, deck, some, write_splits
 from tasks.snli_files import LABELS, SentencePair
 
 T = TypeVar("T")
@@ -100,11 +98,10 @@ def pairs(split: str) -> list[SentencePair]:
     Raises:
         ConfigError: there is no such split.
     """
-    if split not in SIZES:
-        raise ConfigError(f"no split '{split}' in the sample data{nearest(split, SIZES)}")
+    check_split(split, SIZES)
     rng = random.Random(SEEDS[split])
-    people = _deck(PEOPLE if split == "train" else PEOPLE + UNSEEN_PEOPLE, rng)
-    plan = _deck(tuple(product(RULES, LABELS)), rng)
+    people = deck(PEOPLE if split == "train" else PEOPLE + UNSEEN_PEOPLE, rng)
+    plan = deck(tuple(product(RULES, LABELS)), rng)
     result = []
     for i in range(SIZES[split]):
         rule, label = next(plan)
@@ -118,7 +115,7 @@ def pairs(split: str) -> list[SentencePair]:
 def compared(label: str, people: tuple[str, str, str], rng: random.Random) -> Draft:
     """One person ahead of two, or behind them: how those two compare is open."""
     one, second, third = people
-    words = _choose(COMPARISONS, rng)
+    words = choose(COMPARISONS, rng)
     first, last = one, second
     premise = f"{one} {words} both {second} and {third}"
     if rng.random() < 0.5:
@@ -130,23 +127,23 @@ def compared(label: str, people: tuple[str, str, str], rng: random.Random) -> Dr
 
 def attempted(label: str, people: tuple[str, str, str], rng: random.Random) -> Draft:
     """Two people, each with a deed of which the premise says that it was done, that it was not, or neither."""
-    other = _choose([one for one in LABELS if one != label], rng)
+    other = choose([one for one in LABELS if one != label], rng)
     deeds = _two(tuple(DEEDS), rng)
     clauses = [
-        f"{who} {_choose(ATTITUDES[what], rng)} {deed}"
+        f"{who} {choose(ATTITUDES[what], rng)} {deed}"
         for who, what, deed in zip(people, (label, other), deeds, strict=False)
     ]
-    clauses = clauses[:1] if rng.random() < 0.3 else clauses[:: _choose((1, -1), rng)]
-    return Draft(_choose((", and ", ", but ", ", while "), rng).join(clauses), f"{people[0]} {DEEDS[deeds[0]]}")
+    clauses = clauses[:1] if rng.random() < 0.3 else clauses[:: choose((1, -1), rng)]
+    return Draft(choose((", and ", ", but ", ", while "), rng).join(clauses), f"{people[0]} {DEEDS[deeds[0]]}")
 
 
 def negated(label: str, people: tuple[str, str, str], rng: random.Random) -> Draft:
     """Two deeds of one person, one of them not done, beside somebody of whom nothing is said."""
     actor, other, _ = people
     deeds = [DEEDS[deed] for deed in _two(tuple(DEEDS), rng)]
-    undone = _choose((0, 1), rng)
+    undone = choose((0, 1), rng)
     first, second = (f"never {deed}" if i == undone else deed for i, deed in enumerate(deeds))
-    form = _choose(
+    form = choose(
         (
             "{actor}, who {first}, knows {other} and {second}",
             "{other} knows {actor}, who {first} and {second}",
@@ -154,17 +151,17 @@ def negated(label: str, people: tuple[str, str, str], rng: random.Random) -> Dra
         ),
         rng,
     )
-    told = {"entailment": 1 - undone, "neutral": _choose((0, 1), rng), "contradiction": undone}[label]
+    told = {"entailment": 1 - undone, "neutral": choose((0, 1), rng), "contradiction": undone}[label]
     who = other if label == "neutral" else actor
     return Draft(form.format(actor=actor, other=other, first=first, second=second), f"{who} {deeds[told]}")
 
 
 def quantified(label: str, _: tuple[str, str, str], rng: random.Random) -> Draft:
     """A kind and the wider kind around it: what holds of the one need not hold of the other."""
-    kind = _choose(tuple(KINDS), rng)
-    hypothesis = _choose(STATEMENTS, rng)
-    premise = _choose([one for one in STATEMENTS if follows(one, hypothesis) == label], rng)
-    place, deed = _choose(PLACES, rng), _choose(KINDS[kind], rng)
+    kind = choose(tuple(KINDS), rng)
+    hypothesis = choose(STATEMENTS, rng)
+    premise = choose([one for one in STATEMENTS if follows(one, hypothesis) == label], rng)
+    place, deed = choose(PLACES, rng), choose(KINDS[kind], rng)
     return Draft(*(f"{how} {kind[wide]} {place} {deed}" for how, wide in (premise, hypothesis)))
 
 
@@ -204,38 +201,29 @@ def _three(people: Iterator[str]) -> tuple[str, str, str]:
 
 def _two(items: Sequence[T], rng: random.Random) -> tuple[T, T]:
     """Return two different items."""
-    first, second = sorted(items, key=lambda _: rng.random())[:2]
+    first, second = some(items, 2, rng)
     return first, second
 
 
-def _choose(items: Sequence[T], rng: random.Random) -> T:
-    # random() alone is promised to give the same numbers in every version of Python.
-    return items[int(rng.random() * len(items))]
-
-
-def _deck(items: Sequence[T], rng: random.Random) -> Iterator[T]:
-    """Deal items at random for ever, each once before any comes again, so that counts stay balanced."""
-    while True:
-        yield from sorted(items, key=lambda _: rng.random())
+def _jsonl(split: str) -> str:
+    """Return a split as the text of a jsonl file."""
+    rows = [
+        {"gold_label": pair.label, "sentence1": pair.premise, "sentence2": pair.hypothesis, "pairID": pair.id}
+        for pair in pairs(split)
+    ]
+    return "".join(json.dumps(row) + "\n" for row in rows)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Write the three splits as jsonl, to be read with one's own eyes."""
-    parser = argparse.ArgumentParser(description="Write the synthetic inference data in SNLI's jsonl.")
-    parser.add_argument("folder", type=Path, help="where to write train.jsonl, dev.jsonl and test.jsonl")
-    folder = parser.parse_args(arguments).folder
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for split in SIZES:
-            rows = [
-                {"gold_label": pair.label, "sentence1": pair.premise, "sentence2": pair.hypothesis, "pairID": pair.id}
-                for pair in pairs(split)
-            ]
-            path = folder / f"{split}.jsonl"
-            path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8", newline="\n")
-            print(f"{path}: {len(rows)} pairs")  # noqa: T201
-    except OSError as error:
-        parser.error(f"cannot write to {folder}: {error}; name a folder that you may write to")
+    write_splits(
+        arguments,
+        what="the synthetic inference data in SNLI's jsonl",
+        suffix=".jsonl",
+        splits=SIZES,
+        unit="pairs",
+        text=_jsonl,
+    )
 
 
 if __name__ == "__main__":

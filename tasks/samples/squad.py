@@ -8,18 +8,14 @@ often did the same.
 ``python -m tasks.samples.squad FOLDER`` writes train.json, dev.json and test.json.
 """
 
-import argparse
 import json
 import random
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from harness.errors import ConfigError, nearest
-
-T = TypeVar("T")
+from tasks.samples.generating import check_split, choose, deck, some, write_splits
 
 PASSAGES = {"train": 220, "dev": 50, "test": 50}
 QUESTIONS = 5  # on a passage
@@ -112,10 +108,9 @@ def articles(split: str) -> dict[str, Any]:
     Raises:
         ConfigError: there is no such split.
     """
-    if split not in PASSAGES:
-        raise ConfigError(f"no split '{split}' in the sample data{nearest(split, PASSAGES)}")
+    check_split(split, PASSAGES)
     rng = random.Random(SEEDS[split])
-    kinds = _deck(KINDS, rng)
+    kinds = deck(KINDS, rng)
     paragraphs = [_paragraph(f"{split}-{number}", kinds, rng) for number in range(PASSAGES[split])]
     data = [
         {"title": f"Lives, part {first // _ARTICLE + 1}", "paragraphs": paragraphs[first : first + _ARTICLE]}
@@ -128,13 +123,13 @@ def _paragraph(name: str, kinds: Iterator[str], rng: random.Random) -> dict[str,
     """Return a passage on three people and its questions."""
     facts: list[Fact] = []
     pieces: list[Piece] = []
-    places = _some(PLACES, PASSAGE_PLACES, rng)
-    free = {deed: _deck(places, rng) for deed in DEEDS}  # no two people do the same in the same place
-    first_names = _some([(name, "She") for name in WOMEN] + [(name, "He") for name in MEN], PEOPLE, rng)
-    for (first_name, pronoun), surname in zip(first_names, _some(SURNAMES, PEOPLE, rng), strict=True):
-        deeds = sorted(_some(tuple(DEEDS), DEEDS_EACH, rng), key=list(DEEDS).index)
-        birth = _one(BIRTHS, rng)
-        when = [str(birth + age) for age in sorted(_some(range(LIFE), DEEDS_EACH, rng))]
+    places = some(PLACES, PASSAGE_PLACES, rng)
+    free = {deed: deck(places, rng) for deed in DEEDS}  # no two people do the same in the same place
+    first_names = some([(name, "She") for name in WOMEN] + [(name, "He") for name in MEN], PEOPLE, rng)
+    for (first_name, pronoun), surname in zip(first_names, some(SURNAMES, PEOPLE, rng), strict=True):
+        deeds = sorted(some(tuple(DEEDS), DEEDS_EACH, rng), key=list(DEEDS).index)
+        birth = choose(BIRTHS, rng)
+        when = [str(birth + age) for age in sorted(some(range(LIFE), DEEDS_EACH, rng))]
         person = f"{first_name} {surname}"
         life = [Fact(person=person, deed=d, place=next(free[d]), year=y) for d, y in zip(deeds, when, strict=True)]
         pieces += _life(life, pronoun, rng)
@@ -147,7 +142,7 @@ def _paragraph(name: str, kinds: Iterator[str], rng: random.Random) -> dict[str,
         text += piece
     # A person is named in full once, at the beginning of a life.
     starts |= {(fact, "person"): text.index(fact.person) for fact in facts}
-    asked = zip(_some(facts, QUESTIONS, rng), kinds, strict=False)
+    asked = zip(some(facts, QUESTIONS, rng), kinds, strict=False)
     questions = [_question(f"{name}-{i}", fact, part, starts[fact, part], rng) for i, (fact, part) in enumerate(asked)]
     return {"context": text.strip(), "qas": questions}
 
@@ -157,10 +152,10 @@ def _life(life: Sequence[Fact], pronoun: str, rng: random.Random) -> Iterator[Pi
     cut = 1 + int(rng.random() * 2)  # the second deed in a sentence of its own, or not
     for number, facts in enumerate(filter(None, (life[:cut], life[cut:]))):
         surname = life[0].person.split()[-1]
-        yield (life[0].person if number == 0 else _one((pronoun, surname), rng)), None, ""
+        yield (life[0].person if number == 0 else choose((pronoun, surname), rng)), None, ""
         for fact in facts:
-            yield (" " if fact is facts[0] else _one(JOINTS, rng)), None, ""
-            for text in _PARTS.split(_one(DEEDS[fact.deed][0], rng)):
+            yield (" " if fact is facts[0] else choose(JOINTS, rng)), None, ""
+            for text in _PARTS.split(choose(DEEDS[fact.deed][0], rng)):
                 value = {"{P}": (fact.place, "place"), "{Y}": (fact.year, "year")}.get(text)
                 yield (text, None, "") if value is None else (value[0], fact, value[1])
         yield ". ", None, ""
@@ -168,39 +163,20 @@ def _life(life: Sequence[Fact], pronoun: str, rng: random.Random) -> Iterator[Pi
 
 def _question(own: str, fact: Fact, part: str, start: int, rng: random.Random) -> dict[str, Any]:
     """Ask for one part of a fact."""
-    text = _one(DEEDS[fact.deed][1][part], rng).replace("{W}", fact.person).replace("{P}", fact.place)
+    text = choose(DEEDS[fact.deed][1][part], rng).replace("{W}", fact.person).replace("{P}", fact.place)
     return {"id": own, "question": text, "answers": [{"text": getattr(fact, part), "answer_start": start}]}
-
-
-def _one(items: Sequence[T], rng: random.Random) -> T:
-    # random() alone is promised to give the same numbers in every version of Python.
-    return items[int(rng.random() * len(items))]
-
-
-def _some(items: Sequence[T], number: int, rng: random.Random) -> list[T]:
-    """Draw a number of items, none twice."""
-    return sorted(items, key=lambda _: rng.random())[:number]
-
-
-def _deck(items: Sequence[T], rng: random.Random) -> Iterator[T]:
-    """Deal items at random for ever, each once before any comes again, so that counts stay balanced."""
-    while True:
-        yield from _some(items, len(items), rng)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Write the three splits as JSON, to be read with one's own eyes."""
-    parser = argparse.ArgumentParser(description="Write the synthetic reading comprehension data as SQuAD v1.1.")
-    parser.add_argument("folder", type=Path, help="where to write train.json, dev.json and test.json")
-    folder = parser.parse_args(arguments).folder
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for split in PASSAGES:
-            path = folder / f"{split}.json"
-            path.write_text(json.dumps(articles(split), indent=1) + "\n", encoding="utf-8", newline="\n")
-            print(f"{path}: {PASSAGES[split]} passages, {QUESTIONS} questions each")  # noqa: T201
-    except OSError as error:
-        parser.error(f"cannot write to {folder}: {error}; name a folder that you may write to")
+    write_splits(
+        arguments,
+        what="the synthetic reading comprehension data as SQuAD v1.1",
+        suffix=".json",
+        splits=PASSAGES,
+        unit=f"passages, {QUESTIONS} questions each",
+        text=lambda split: json.dumps(articles(split), indent=1) + "\n",
+    )
 
 
 if __name__ == "__main__":

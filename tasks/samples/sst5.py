@@ -9,13 +9,11 @@ Every phrase has a label, as in the Stanford Sentiment Treebank. ``python -m tas
 train.txt, dev.txt and test.txt, one bracketed tree a line.
 """
 
-import argparse
 import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-from harness.errors import ConfigError, nearest
+from tasks.samples.generating import check_split, choose, write_splits
 
 SIZES = {"train": 700, "dev": 300, "test": 300}
 SEEDS = {"train": 1, "dev": 2, "test": 3}
@@ -72,10 +70,8 @@ def lines(split: str) -> list[str]:
     Raises:
         ConfigError: there is no such split.
     """
-    if split not in SIZES:
-        raise ConfigError(f"no split '{split}' in the sample data{nearest(split, SIZES)}")
+    check_split(split, SIZES)
     writer = Writer(seed=SEEDS[split], unseen=split != "train")
-    # random() alone is promised to give the same numbers in every version of Python.
     order = sorted(range(SIZES[split]), key=lambda _: writer.random())
     return [writer.sentence(i % 5 - 2) for i in order]  # every label equally often
 
@@ -89,7 +85,8 @@ class Writer:
     """
 
     def __init__(self, *, seed: int, unseen: bool) -> None:
-        self.random = random.Random(seed).random
+        self._rng = random.Random(seed)
+        self.random = self._rng.random
         self.verb = "is"
         self.subjects: Iterator[str] = iter(SUBJECTS)
         more = UNSEEN_ADJECTIVES if unseen else {}
@@ -97,7 +94,7 @@ class Writer:
 
     def choose(self, options: Sequence[str]) -> str:
         """Return one of the options."""
-        return options[int(self.random() * len(options))]
+        return choose(options, self._rng)
 
     def sentence(self, value: int) -> str:
         """Return the bracketed tree of a sentence of this value, in one tense and no subject twice."""
@@ -202,18 +199,14 @@ def capitalised(node: Node) -> Node:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Write the three splits as files of trees, to be read with one's own eyes."""
-    parser = argparse.ArgumentParser(description="Write the synthetic sentiment data as trees, one a line.")
-    parser.add_argument("folder", type=Path, help="where to write train.txt, dev.txt and test.txt")
-    folder = parser.parse_args(arguments).folder
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for split in SIZES:
-            trees = lines(split)
-            path = folder / f"{split}.txt"
-            path.write_text("".join(f"{tree}\n" for tree in trees), encoding="utf-8", newline="\n")
-            print(f"{path}: {len(trees)} trees")  # noqa: T201
-    except OSError as error:
-        parser.error(f"cannot write to {folder}: {error}; name a folder that you may write to")
+    write_splits(
+        arguments,
+        what="the synthetic sentiment data as trees, one a line",
+        suffix=".txt",
+        splits=SIZES,
+        unit="trees",
+        text=lambda split: "".join(f"{tree}\n" for tree in lines(split)),
+    )
 
 
 if __name__ == "__main__":
