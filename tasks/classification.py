@@ -54,6 +54,6 @@ def label_counts(gold: Sequence[Example], predictions: Sequence[Prediction]) -> 
     return torch.tensor([[example.target == prediction.value, 1] for example, prediction in pairs], dtype=torch.float64)
 
 
-def accuracy_of_counts(sums: Tensor) -> Tensor:
-    """Return the accuracy of sums of counts, (..., 2) to (...)."""
+def mean_of_counts(sums: Tensor) -> Tensor:
+    """Return a mean from the sum of scores and how many they are, (..., 2) to (...); 0 of none."""
     return sums[..., 0] / sums[..., 1].clamp(min=1)

@@ -18,7 +18,7 @@ from harness.config import DataConfig
 from harness.errors import ConfigError, DataFormatError
 from harness.nn.char_cnn import CharCnnWords, char_ids
 from harness.nn.crf import ConditionalRandomField
-from harness.nn.masking import mask_of_lengths
+from harness.nn.masking import mask_of_sentences
 from harness.nn.recurrent import BiLstm
 from harness.types import SPLITS, Batch, Example, Metrics, Prediction, Split, TokenVectors
 from tasks.column_files import read_columns
@@ -99,7 +99,7 @@ class NamedEntityRecognition:
     def collate(self, examples: Sequence[Example]) -> Batch:
         """Pad examples; gold ``tags`` are int64 (batch, tokens), 0 at padded places."""
         sentences = [example.texts["tokens"] for example in examples]
-        mask = mask_of_lengths(torch.tensor([len(sentence) for sentence in sentences]))  # (batch, tokens)
+        mask = mask_of_sentences(sentences)  # (batch, tokens)
         inputs = {"chars": char_ids(sentences)} if self.head.char_filters else {}  # (batch, tokens, chars)
         gold = {}
         if all(example.target is not None for example in examples) and self._trainable(examples):

@@ -15,10 +15,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from harness.config import DataConfig, check_bounds
-from harness.nn.masking import lengths_of_mask, mask_of_lengths
+from harness.nn.masking import lengths_of_mask, mask_of_sentences
 from harness.nn.recurrent import BiLstm
 from harness.types import SPLITS, Batch, Example, Metrics, Prediction, Split, TokenVectors
-from tasks.classification import accuracy_of_counts, score_labels
+from tasks.classification import mean_of_counts, score_labels
 from tasks.conllu import Tagset, read_conllu
 from tasks.official import data_name, official_file
 from tasks.samples import pos as sample
@@ -102,7 +102,7 @@ class PosTagging:
 
     def collate(self, examples: Sequence[Example]) -> Batch:
         """Pad examples; gold ``tags`` are int64 (batch, tokens), ``IGNORED`` at padded places."""
-        mask = mask_of_lengths(torch.tensor([len(example.texts["tokens"]) for example in examples]))  # (batch, tokens)
+        mask = mask_of_sentences(example.texts["tokens"] for example in examples)  # (batch, tokens)
         gold = {}
         if all(example.target is not None for example in examples):
             tags = torch.full(mask.shape, IGNORED)  # (batch, tokens)
@@ -146,7 +146,7 @@ class PosTagging:
 
     def score_of_counts(self, sums: Tensor) -> Tensor:
         """Return the accuracy."""
-        return accuracy_of_counts(sums)
+        return mean_of_counts(sums)
 
 
 class TokenClassifier(nn.Module):

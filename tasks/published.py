@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from harness.types import Split
+from harness.types import SPLITS, Split
 
 Row = dict[str, Any]
 HUB = "https://huggingface.co"  # or the environment's HF_ENDPOINT, a mirror
@@ -163,9 +163,8 @@ PUBLISHED: dict[str, Published] = {
         revision="",
         licence="none is stated; published for research",
         files={
-            "train": PublishedFile(path="trainDevTestTrees_PTB.zip", sha256=_TREES, member="trees/train.txt"),
-            "dev": PublishedFile(path="trainDevTestTrees_PTB.zip", sha256=_TREES, member="trees/dev.txt"),
-            "test": PublishedFile(path="trainDevTestTrees_PTB.zip", sha256=_TREES, member="trees/test.txt"),
+            split: PublishedFile(path="trainDevTestTrees_PTB.zip", sha256=_TREES, member=f"trees/{split}.txt")
+            for split in SPLITS
         },
     ),
     "snli": Published(

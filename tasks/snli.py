@@ -16,11 +16,11 @@ from harness.config import DataConfig
 from harness.errors import ConfigError
 from harness.nn.attention import dot_product, masked_softmax
 from harness.nn.dropout import VariationalDropout
-from harness.nn.masking import mask_of_lengths
+from harness.nn.masking import mask_of_sentences
 from harness.nn.pooling import max_pool, mean_pool
 from harness.nn.recurrent import BiLstm
 from harness.types import SPLITS, Batch, Example, Metrics, Prediction, Split, TokenVectors
-from tasks.classification import accuracy_of_counts, label_counts, score_labels
+from tasks.classification import label_counts, mean_of_counts, score_labels
 from tasks.english_words import words
 from tasks.official import data_name, official_rows
 from tasks.samples import snli as sample
@@ -79,7 +79,7 @@ class NaturalLanguageInference:
     def collate(self, examples: Sequence[Example]) -> Batch:
         """Pad examples; gold ``labels`` are int64 (batch,)."""
         masks = {
-            text: mask_of_lengths(torch.tensor([len(example.texts[text]) for example in examples])) for text in TEXTS
+            text: mask_of_sentences(example.texts[text] for example in examples) for text in TEXTS
         }  # (batch, tokens) each
         gold = {}
         if all(example.target is not None for example in examples):
@@ -106,7 +106,7 @@ class NaturalLanguageInference:
 
     def score_of_counts(self, sums: Tensor) -> Tensor:
         """Return the accuracy."""
-        return accuracy_of_counts(sums)
+        return mean_of_counts(sums)
 
 
 def to_examples(pairs: Iterable[SentencePair], split: Split) -> tuple[Example, ...]:

@@ -14,9 +14,10 @@ from torch import Tensor
 
 from harness.config import DataConfig, check_bounds
 from harness.errors import ConfigError
-from harness.nn.masking import mask_of_lengths
+from harness.nn.masking import mask_of_sentences
 from harness.protocols import Head
 from harness.types import Batch, Example, Metrics, Prediction, Split
+from tasks.classification import mean_of_counts
 from tasks.official import data_name, official_rows
 from tasks.passages import Passage
 from tasks.samples import squad as sample
@@ -88,10 +89,7 @@ class ReadingComprehension:
     def collate(self, examples: Sequence[Example]) -> Batch:
         """Pad examples; gold ``span`` is int64 (batch, 2), the first and the last word of the first answer."""
         texts = {text: [example.texts[text] for example in examples] for text in TEXTS}
-        masks = {
-            text: mask_of_lengths(torch.tensor([len(sentence) for sentence in sentences]))
-            for text, sentences in texts.items()
-        }  # (batch, tokens) each
+        masks = {text: mask_of_sentences(sentences) for text, sentences in texts.items()}  # (batch, tokens) each
         gold = {}
         if all(example.target is not None for example in examples):
             gold["span"] = torch.tensor([example.target["spans"][0] for example in examples])  # (batch, 2)
@@ -117,7 +115,7 @@ class ReadingComprehension:
 
     def score_of_counts(self, sums: Tensor) -> Tensor:
         """Return the mean F1."""
-        return sums[..., 0] / sums[..., 1].clamp(min=1)
+        return mean_of_counts(sums)
 
 
 def to_examples(questions: Iterable[Question]) -> tuple[Example, ...]:

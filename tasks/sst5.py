@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 
 from harness.config import DataConfig
-from harness.nn.masking import mask_of_lengths
+from harness.nn.masking import mask_of_sentences
 from harness.types import SPLITS, Batch, Example, Metrics, Prediction, Sentence, Split
-from tasks.classification import accuracy_of_counts, label_counts, score_labels
+from tasks.classification import label_counts, mean_of_counts, score_labels
 from tasks.official import data_name, official_file
 from tasks.samples import sst5 as sample
 from tasks.text_classifiers import BcnOptions, BiattentiveClassifier, BiLstmClassifier, BiLstmOptions, TextClassifier
@@ -110,7 +110,7 @@ class SentimentTreebank:
 
     def collate(self, examples: Sequence[Example]) -> Batch:
         """Pad examples; gold ``label`` is int64 (batch,)."""
-        mask = mask_of_lengths(torch.tensor([len(example.texts["tokens"]) for example in examples]))  # (batch, tokens)
+        mask = mask_of_sentences(example.texts["tokens"] for example in examples)  # (batch, tokens)
         gold = {}
         if all(example.target is not None for example in examples):
             gold["label"] = torch.tensor([LABELS.index(example.target) for example in examples])  # (batch,)
@@ -136,7 +136,7 @@ class SentimentTreebank:
 
     def score_of_counts(self, sums: Tensor) -> Tensor:
         """Return the accuracy."""
-        return accuracy_of_counts(sums)
+        return mean_of_counts(sums)
 
 
 def examples_of(trees: Sequence[Tree], granularity: Granularity, *, prefix: str) -> list[Example]:

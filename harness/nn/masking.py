@@ -1,7 +1,11 @@
 """Masks and lengths of right-padded batches."""
 
+from collections.abc import Iterable
+
 import torch
 from torch import Tensor
+
+from harness.types import Sentence
 
 
 def mask_of_lengths(lengths: Tensor, size: int | None = None) -> Tensor:
@@ -17,6 +21,11 @@ def mask_of_lengths(lengths: Tensor, size: int | None = None) -> Tensor:
     if size is None:
         size = int(lengths.max()) if lengths.numel() else 0
     return torch.arange(size, device=lengths.device) < lengths.unsqueeze(-1)  # (..., size)
+
+
+def mask_of_sentences(sentences: Iterable[Sentence]) -> Tensor:
+    """Return the mask of sentences that are padded to the longest: bool (batch, tokens), True at a token."""
+    return mask_of_lengths(torch.tensor([len(sentence) for sentence in sentences], dtype=torch.int64))
 
 
 def lengths_of_mask(mask: Tensor) -> Tensor:
