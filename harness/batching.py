@@ -1,6 +1,6 @@
 """Which examples go into one batch: of like length, in an order that a seed determines."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import torch
 
@@ -30,30 +30,30 @@ def bucketed(
     order = torch.randperm(len(lengths), generator=generator).tolist()
     texts = len(lengths[0]) if lengths else 1
     window = batch_size * _WINDOW * texts**2
+    rank = _rank(lengths)
     batches = [
         batch
         for start in range(0, len(order), window)
-        for batch in by_length(
-            lengths, batch_size=batch_size, max_tokens=max_tokens, order=order[start : start + window]
-        )
+        for batch in _cut(sorted(order[start : start + window], key=rank), lengths, batch_size, max_tokens)
     ]
     return [batches[i] for i in torch.randperm(len(batches), generator=generator).tolist()]
 
 
-def by_length(
-    lengths: Sequence[Lengths], *, batch_size: int, max_tokens: int, order: Sequence[int] | None = None
-) -> list[list[int]]:
+def by_length(lengths: Sequence[Lengths], *, batch_size: int, max_tokens: int) -> list[list[int]]:
     """Sort (ties in the given order) and cut into batches, shortest first.
 
     Args:
         lengths: of each example.
         batch_size, max_tokens: as in ``bucketed``.
-        order: the indices to use, all of them by default.
     """
+    return _cut(sorted(range(len(lengths)), key=_rank(lengths)), lengths, batch_size, max_tokens)
+
+
+def _cut(indices: Iterable[int], lengths: Sequence[Lengths], batch_size: int, max_tokens: int) -> list[list[int]]:
+    """Cut sorted indices into batches."""
     batches: list[list[int]] = []
     longest: Lengths = ()  # of each text of the last batch
-    indices = range(len(lengths)) if order is None else order
-    for i in sorted(indices, key=_rank(lengths)):
+    for i in indices:
         widened = tuple(map(max, longest, lengths[i])) if batches else lengths[i]
         if not batches or len(batches[-1]) == batch_size or (len(batches[-1]) + 1) * sum(widened) > max_tokens:
             batches.append([])

@@ -139,8 +139,7 @@ def mixing_of(node: Any) -> MixingConfig:
     own = {key: node[key] for key in ("name", "placement", "dropout") if key in node}
     mix = {key: value for key, value in node.items() if key not in own}
     mixing: MixingConfig = _instance(MixingConfig, own, "mixing.")
-    if not 0 <= mixing.dropout < 1:
-        raise ConfigError(f"mixing.dropout is {mixing.dropout}; expected a value from 0 to below 1")
+    check_dropout("mixing.dropout", mixing.dropout)
     return replace(mixing, mix=mix)
 
 
@@ -335,3 +334,13 @@ def check_bounds(bounds: Sequence[tuple[str, float | None, float, float]]) -> No
     for name, value, least, most in bounds:
         if value is not None and not least <= value <= most:
             raise ConfigError(f"{name} is {value}; expected a value from {least} to {most}")
+
+
+def check_dropout(name: str, value: float) -> None:
+    """Check a probability of dropping a value.
+
+    Raises:
+        ConfigError: it is out of range.
+    """
+    if not 0 <= value < 1:
+        raise ConfigError(f"{name} is {value}; expected a value from 0 to below 1")

@@ -14,7 +14,7 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
-from harness.config import DataConfig
+from harness.config import DataConfig, check_dropout
 from harness.errors import ConfigError, DataFormatError
 from harness.nn.char_cnn import CharCnnWords, char_ids
 from harness.nn.crf import ConditionalRandomField
@@ -175,8 +175,7 @@ class BiLstmCrf(nn.Module):
         char_width: int,
     ) -> None:
         super().__init__()
-        if not 0 <= dropout < 1:
-            raise ConfigError(f"task.head.dropout is {dropout}; expected a value from 0 to below 1")
+        check_dropout("task.head.dropout", dropout)
         if min(hidden_dim, num_layers, char_dim, char_width) < 1 or char_filters < 0:
             raise ConfigError("task.head: hidden_dim, num_layers, char_dim and char_width must be 1 or more")
         self.labels, self.scheme = tuple(labels), scheme

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from harness.config import DataConfig
+from harness.config import DataConfig, check_dropout
 from harness.errors import ConfigError
 from harness.nn.attention import dot_product, masked_softmax
 from harness.nn.dropout import VariationalDropout
@@ -148,9 +148,8 @@ class Esim(nn.Module):
         self, *, input_dim: int, output_dim: int, hidden_dim: int, dropout: float, attention_dropout: float
     ) -> None:
         super().__init__()
-        for key, value in (("dropout", dropout), ("attention_dropout", attention_dropout)):
-            if not 0 <= value < 1:
-                raise ConfigError(f"task.head.{key} is {value}; expected a value from 0 to below 1")
+        check_dropout("task.head.dropout", dropout)
+        check_dropout("task.head.attention_dropout", attention_dropout)
         if hidden_dim < 1:
             raise ConfigError(f"task.head.hidden_dim is {hidden_dim}; expected 1 or more")
         self.input_dropout = VariationalDropout(dropout=dropout)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from harness.config import check_bounds
+from harness.config import check_bounds, check_dropout
 from harness.errors import ConfigError
 from harness.nn.attention import dot_product, masked_softmax
 from harness.nn.feedforward import FeedForward, Maxout
@@ -224,5 +224,4 @@ def _check_sizes(head: str, **sizes: int) -> None:
 
 def _check_dropouts(head: str, **dropouts: float) -> None:
     for name, dropout in dropouts.items():
-        if not 0 <= dropout < 1:
-            raise ConfigError(f"task.{head}.{name} is {dropout}; expected a value from 0 to below 1")
+        check_dropout(f"task.{head}.{name}", dropout)
