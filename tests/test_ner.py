@@ -7,9 +7,10 @@ import torch
 
 from harness.config import DataConfig
 from harness.errors import DataFormatError
-from harness.types import Batch, Example, Prediction, TokenVectors
+from harness.types import Example, Prediction
 from tasks.column_files import read_columns
 from tasks.ner import BiLstmCrf, NamedEntityRecognition, TaggerOptions, read_tagged, score_tags
+from tests.vectors import vectors_of_words as vectors
 
 SMALL = TaggerOptions(hidden_dim=12, num_layers=2, dropout=0.5, char_dim=4, char_filters=6)
 
@@ -17,18 +18,6 @@ SMALL = TaggerOptions(hidden_dim=12, num_layers=2, dropout=0.5, char_dim=4, char
 @pytest.fixture
 def task() -> NamedEntityRecognition:
     return NamedEntityRecognition(data=DataConfig(), head=SMALL)
-
-
-def vectors(batch: Batch, *, output_dim: int = 0) -> dict[str, TokenVectors]:
-    """Token vectors that depend on the word alone."""
-    width = batch.masks["tokens"].shape[1]
-    dim = 10 + output_dim
-    table = torch.zeros(len(batch.examples), width, dim)  # (batch, tokens, dim)
-    for row, sentence in zip(table, batch.sentences("tokens"), strict=True):
-        for t, word in enumerate(sentence):
-            row[t] = torch.randn(dim, generator=torch.Generator().manual_seed(sum(map(ord, word))))
-    output = table[..., 10:] if output_dim else None
-    return {"tokens": TokenVectors(input=table[..., :10], output=output)}
 
 
 # Columns: gold, prediction, F1 as conlleval counts, F1 of well-formed entities alone (reference sheet 5.1).

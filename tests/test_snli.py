@@ -15,10 +15,11 @@ from harness.interrupts import Stop
 from harness.protocols import Decomposable
 from harness.records import RunRecord
 from harness.run import run
-from harness.types import Batch, Example, Prediction, TokenVectors
+from harness.types import Example, Prediction, TokenVectors
 from tasks.snli import Esim, EsimOptions, NaturalLanguageInference, align, compare, to_examples
 from tasks.snli_files import LABELS, SentencePair, read_pairs
 from tests.running import config_of
+from tests.vectors import vectors_of_words as vectors
 
 SMALL = EsimOptions(hidden_dim=6, dropout=0.5, attention_dropout=0.2)
 QUICK = (
@@ -37,19 +38,6 @@ QUICK = (
 @pytest.fixture(scope="module")
 def task() -> NaturalLanguageInference:
     return NaturalLanguageInference(data=DataConfig(), head=SMALL)
-
-
-def vectors(batch: Batch, *, output_dim: int = 0) -> dict[str, TokenVectors]:
-    """Token vectors that depend on the word alone."""
-    dim = 10 + output_dim
-    result = {}
-    for text, mask in batch.masks.items():
-        table = torch.zeros(*mask.shape, dim)  # (batch, tokens, dim)
-        for row, sentence in zip(table, batch.sentences(text), strict=True):
-            for t, word in enumerate(sentence):
-                row[t] = torch.randn(dim, generator=torch.Generator().manual_seed(sum(map(ord, word))))
-        result[text] = TokenVectors(input=table[..., :10], output=table[..., 10:] if output_dim else None)
-    return result
 
 
 def attended(queries: Tensor, keys: Tensor) -> Tensor:

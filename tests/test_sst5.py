@@ -12,11 +12,12 @@ from harness.errors import ConfigError, DataFormatError
 from harness.interrupts import Stop
 from harness.records import RunRecord
 from harness.run import run
-from harness.types import SPLITS, Batch, Example, Prediction, TokenVectors
+from harness.types import SPLITS, Example, Prediction
 from tasks.sst5 import LABELS, Granularity, SentimentTreebank, distinct_of, examples_of
 from tasks.text_classifiers import BcnOptions, BiattentiveClassifier, BiLstmOptions, biattend
 from tasks.trees import parse_tree, read_trees
 from tests.running import SMALL, config_of
+from tests.vectors import vectors_of_words as vectors
 
 BCN = {"pre_encode_dim": 7, "hidden_dim": 6, "output_dims": (8, 5)}
 TASKS = {
@@ -50,17 +51,6 @@ SMALL_SST = (
 @pytest.fixture(params=TASKS)
 def task(request: pytest.FixtureRequest) -> SentimentTreebank:
     return TASKS[request.param]
-
-
-def vectors(batch: Batch, *, output_dim: int = 0) -> dict[str, TokenVectors]:
-    """Token vectors that depend on the word alone."""
-    width = batch.masks["tokens"].shape[1]
-    dim = 10 + output_dim
-    table = torch.zeros(len(batch.examples), width, dim)  # (batch, tokens, dim)
-    for row, sentence in zip(table, batch.sentences("tokens"), strict=True):
-        for t, word in enumerate(sentence):
-            row[t] = torch.randn(dim, generator=torch.Generator().manual_seed(sum(map(ord, word))))
-    return {"tokens": TokenVectors(input=table[..., :10], output=table[..., 10:] if output_dim else None)}
 
 
 def words(examples: list[Example]) -> list[str]:
