@@ -1,11 +1,13 @@
-"""Reading text files line by line, plain or ``.gz``, with errors that name the place."""
+"""Reading text files, plain or ``.gz``, with errors that name the place."""
 
 import codecs
 import gzip
+import json
 import zlib
 from collections.abc import Iterator
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
 
 from harness.errors import DataFormatError
 
@@ -41,6 +43,27 @@ def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
         raise DataFormatError(f"{path}: is a folder; name one file in it") from error
     except (OSError, EOFError, zlib.error) as error:
         raise DataFormatError(f"{path}: cannot be read ({error}); check its permissions or fetch it again") from error
+
+
+def read_json(path: Path, *, fix: str) -> Any:
+    """Read a file that is one JSON value.
+
+    Args:
+        path: as for ``numbered_lines``.
+        fix: what to do about a file that is not, for errors.
+
+    Raises:
+        DataFormatError: as for ``numbered_lines``; or it is empty, or not JSON, naming the line.
+    """
+    content = "\n".join(line for _, line in numbered_lines(path))
+    if not content.strip():
+        raise DataFormatError(f"{path}: is empty; {fix}")
+    try:
+        return json.loads(content)
+    except json.JSONDecodeError as error:
+        raise DataFormatError(f"{path}:{error.lineno}: not JSON ({error.msg}); {fix}") from None
+    except RecursionError:
+        raise DataFormatError(f"{path}: nested too deeply; {fix}") from None
 
 
 def _missing(path: Path) -> str:

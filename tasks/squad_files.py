@@ -3,7 +3,6 @@
 Source: Rajpurkar et al. 2016 (arXiv 1606.05250).
 """
 
-import json
 import logging
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import DataFormatError
-from harness.text_files import numbered_lines
+from harness.text_files import read_json
 from harness.types import Sentence
 from tasks.english_words import words
 from tasks.passages import Passage
@@ -52,16 +51,7 @@ def read_squad(path: Path) -> list[Question]:
     Raises:
         DataFormatError: naming article, paragraph and question, or the line that is not JSON.
     """
-    content = "\n".join(line for _, line in numbered_lines(path))
-    if not content.strip():
-        raise DataFormatError(f"{path}: is empty; {_LAYOUT}")
-    try:
-        data = json.loads(content)
-    except json.JSONDecodeError as error:
-        raise DataFormatError(f"{path}:{error.lineno}: not JSON ({error.msg}); {_LAYOUT}") from None
-    except RecursionError:
-        raise DataFormatError(f"{path}: nested too deeply; {_LAYOUT}") from None
-    return questions_of_articles(data, str(path))
+    return questions_of_articles(read_json(path, fix=_LAYOUT), str(path))
 
 
 def questions_of_articles(data: Any, source: str) -> list[Question]:

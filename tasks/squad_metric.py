@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from harness.errors import DataFormatError, HarnessError
-from harness.text_files import numbered_lines
+from harness.text_files import read_json
 from tasks.squad_files import read_squad
 
 _NO_PUNCTUATION = str.maketrans("", "", string.punctuation)  # ASCII alone: other marks stay
@@ -64,10 +64,7 @@ def read_predictions(path: Path) -> dict[str, str]:
     Raises:
         DataFormatError: it is something else.
     """
-    try:
-        answers = json.loads("\n".join(line for _, line in numbered_lines(path)))
-    except json.JSONDecodeError as error:
-        raise DataFormatError(f"{path}:{error.lineno}: not JSON ({error.msg}); give question ids and answers") from None
+    answers = read_json(path, fix="give question ids and answers")
     if not isinstance(answers, dict) or not all(isinstance(answer, str) for answer in answers.values()):
         raise DataFormatError(f'{path}: expected one JSON object, question ids and answers: {{"id": "answer", ...}}')
     return answers

@@ -154,14 +154,10 @@ def _run_padded(layer: nn.LSTM | nn.GRU, vectors: Tensor, mask: Tensor) -> Tenso
         for end in (f"l{index}", f"l{index}_reverse"):
             weights += [torch.cat([getattr(layer, f"weight_ih_{end}"), closed], dim=1)]
             weights += [getattr(layer, f"{name}_{end}") for name in ("weight_hh", "bias_ih", "bias_hh")]
-        once = (
-            weights,
-            True,
-            1,
-            0.0,
-            layer.training,
-            True,
-            True,
-        )  # biases, layers, dropout, ., bidirectional, batch first
-        vectors = (torch.lstm(vectors, (state, state), *once) if is_lstm else torch.gru(vectors, state, *once))[0]
+        # has biases, layers, dropout, training, bidirectional, batch first
+        options = (True, 1, 0.0, layer.training, True, True)
+        if is_lstm:
+            vectors = torch.lstm(vectors, (state, state), weights, *options)[0]  # (batch, tokens, 2 * hidden_dim)
+        else:
+            vectors = torch.gru(vectors, state, weights, *options)[0]  # (batch, tokens, 2 * hidden_dim)
     return vectors  # (batch, tokens, 2 * hidden_dim)
