@@ -27,13 +27,17 @@ _NOT_DETERMINING = (
     "results_dir",
     "overwrite",
     "dry_run",
+    "sweep",
     "plugins",
+    "vectors",
 )
 
 LOCAL_FILES = "data=files data.train=... data.dev=... data.test=..."  # how to ask for them
 
 Placement = Literal["input", "output", "both"]
 Precision = Literal["float16", "float32"]
+Vectors = Literal["both", "contextual", "static"]
+_NONE = {"name": "none"}
 
 
 @dataclass
@@ -99,6 +103,7 @@ class HarnessConfig:
     mixing: Any
     tracking: Any
     trainer: TrainerConfig
+    vectors: Vectors = "both"
     seed: int = 1
     device: str = "auto"
     cache: Literal["disk", "none"] = "disk"
@@ -107,6 +112,7 @@ class HarnessConfig:
     results_dir: str = "results"
     overwrite: bool = False
     dry_run: bool = False
+    sweep: str | None = None
     threads: int | None = None
     plugins: list[str] = field(default_factory=list)
 
@@ -117,6 +123,8 @@ class HarnessConfig:
             del values[key]
         values["data"] = {"fraction": self.data.fraction}
         values["task"] = {key: value for key, value in values["task"].items() if key != "data"}
+        if names_nothing(self.encoder):
+            del values["mixing"]  # there is nothing to mix
         return values
 
 
@@ -156,7 +164,16 @@ def typed(config: DictConfig) -> HarnessConfig:
     """
     result = typed_as(HarnessConfig, resolved(config))
     _check_ranges(result)
-    return result
+    return without_unwanted(result)
+
+
+def without_unwanted(config: HarnessConfig) -> HarnessConfig:
+    """Leave out the encoder or the static vectors, as ``vectors`` says."""
+    if config.vectors == "static":
+        return replace(config, encoder=_NONE)
+    if config.vectors == "contextual":
+        return replace(config, embedding=_NONE)
+    return config
 
 
 def typed_as(schema: type[T], values: Mapping[str, Any]) -> T:
@@ -241,9 +258,14 @@ def _target_of(node: Any, where: str, prefixes: Sequence[str]) -> Callable[..., 
         raise ConfigError(f"{where} is {node!r}; expected a group choice such as {where}=NAME")
     if node.get(_TARGET):
         return _locate(str(node[_TARGET]), where, (*_PREFIXES, *(f"{p.rstrip('.')}." for p in prefixes)))
-    if node.get("name") == "none":
+    if names_nothing(node):
         return None
     raise ConfigError(f"{where}._target_ is missing: it names the class to make, as in conf/{where}/*.yaml")
+
+
+def names_nothing(node: Any) -> bool:
+    """Whether a node is a group's choice ``none``."""
+    return isinstance(node, Mapping) and not node.get(_TARGET) and node.get("name") == "none"
 
 
 def _locate(name: str, where: str, prefixes: Sequence[str]) -> Callable[..., Any]:

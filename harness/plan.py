@@ -1,12 +1,13 @@
 """From a config to the parts of a run: what is built, and the folder that its identity names."""
 
+import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import torch
 
@@ -22,6 +23,8 @@ from harness.records import examples_digest, identity_digest, run_folder
 from harness.tracking import NoTracker
 from harness.training import make_optimizer
 from harness.types import SPLITS, Example, Sentence, Split
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,30 +62,56 @@ class Plan:
         return f"{counts} from {self.task.data_name}"
 
 
-def prepare(config: HarnessConfig) -> Plan:
+class Parts:
+    """What the runs of one process share: of each kind the object made last, made anew where its key differs.
+
+    The runs of a sweep then read their data, the encoder's weights and the static vectors once.
+    """
+
+    def __init__(self) -> None:
+        self._made: dict[str, tuple[str, Any]] = {}
+
+    def once(self, kind: str, key: Any, make: Callable[[], T]) -> T:
+        """Return what ``make`` made for this key; ``key`` is anything that JSON can say."""
+        wanted = json.dumps(key, sort_keys=True, default=str)
+        made, result = self._made.get(kind, (None, None))
+        if made != wanted:
+            result = make()
+            self._made[kind] = wanted, result
+        return cast(T, result)
+
+    def forget(self, kind: str) -> None:
+        """Make the next one of this kind anew."""
+        self._made.pop(kind, None)
+
+
+def prepare(config: HarnessConfig, parts: Parts | None = None) -> Plan:
     """Build the parts of a run and find its folder.
+
+    Args:
+        config: of the run.
+        parts: what earlier runs of this process have built.
 
     Raises:
         HarnessError: the request is wrong.
     """
+    parts = parts or Parts()
     device = device_of(config.device)
     make_optimizer([torch.nn.Parameter(torch.zeros(1, 1))], config.trainer)  # so that a wrong option is said at once
     mixing = mixing_of(config.mixing)
     make = partial(build, prefixes=config.plugins)
-    task: Task | None = make(config.task, where="task")
-    if task is None:
-        raise ConfigError("task is none: there is nothing to train; choose one with task=NAME")
-    examples = {split: task.examples(split) for split in SPLITS}
-    whole = {split: examples_digest(examples[split]) for split in SPLITS}
+    task, examples, whole = parts.once("task", [config.task, config.plugins], lambda: _read(make, config.task))
+    examples = dict(examples)
     examples["train"] = fraction_of(examples["train"], config.data.fraction, seed=config.seed)
     digests = whole if config.data.fraction == 1 else {**whole, "train": examples_digest(examples["train"])}
     # Only now what may take a download.
-    encoder: Encoder | None = make(config.encoder, where="encoder", offered={"device": device})
-    static: StaticVectors | None = make(config.embedding, where="embedding")
+    encoder = _encoder(config, device, parts)
+    static: StaticVectors | None = parts.once(
+        "static", [config.embedding, config.plugins], lambda: make(config.embedding, where="embedding")
+    )
     determining = config.determining()
     if encoder is None:
-        mixing = MixingConfig(name="none")  # there is nothing to mix
-        del determining["mixing"]
+        mixing = MixingConfig(name="none")
     identity = {
         "config": determining,
         "data": digests,
@@ -109,6 +138,24 @@ def prepare(config: HarnessConfig) -> Plan:
         identity=identity_digest(identity),
         setting=identity_digest(setting),
     )
+
+
+def _read(make: Callable[..., Any], node: Any) -> tuple[Task, Mapping[Split, Sequence[Example]], Mapping[Split, str]]:
+    """Return a task, its examples and their digests."""
+    task: Task | None = make(node, where="task")
+    if task is None:
+        raise ConfigError("task is none: there is nothing to train; choose one with task=NAME")
+    examples = {split: task.examples(split) for split in SPLITS}
+    return task, examples, {split: examples_digest(examples[split]) for split in SPLITS}
+
+
+def _encoder(config: HarnessConfig, device: str, parts: Parts) -> Encoder | None:
+    """Return the encoder, shared where what it computes does not depend on what it computed before."""
+    make = partial(build, config.encoder, where="encoder", prefixes=config.plugins, offered={"device": device})
+    encoder: Encoder | None = parts.once("encoder", [config.encoder, config.plugins, device], make)
+    if encoder is not None and not encoder.cacheable:
+        parts.forget("encoder")
+    return encoder
 
 
 def layer_source(plan: Plan) -> LayerSource | None:

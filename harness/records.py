@@ -13,7 +13,8 @@ from harness.types import Example, Prediction
 
 SCHEMA_VERSION = 1
 RUN_FILES = ("record.json", "config.yaml", "predictions.jsonl", "history.jsonl", "head.safetensors")
-CHECKPOINT = "checkpoint.pt"  # there only while a run is unfinished
+CHECKPOINT = "checkpoint.pt"  # there only while a run is unfinished, as is the lock
+LOCK = ".lock"
 Status = Literal["ok", "failed", "interrupted"]
 
 
@@ -100,6 +101,13 @@ def read_record(path: Path) -> RunRecord:
         return RunRecord(**{key: value for key, value in raw.items() if key in known})
     except TypeError as error:
         raise DataFormatError(f"{path}: not a whole record ({error}); delete it and run again") from None
+
+
+def finished_record(folder: Path) -> RunRecord | None:
+    """Return the record of a run's folder if the run has ended well."""
+    path = folder / "record.json"
+    record = read_record(path) if path.exists() else None
+    return record if record is not None and record.status == "ok" else None
 
 
 def write_predictions(path: Path, splits: Mapping[str, tuple[Sequence[Example], Sequence[Prediction]]]) -> None:

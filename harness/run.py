@@ -3,26 +3,28 @@
 import json
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 
 import torch
+from filelock import FileLock, Timeout
 
 from harness.config import HarnessConfig, plain
-from harness.console import human_bytes
 from harness.errors import HarnessError
 from harness.evaluation import evaluate
 from harness.files import write_tensors, write_text
 from harness.interrupts import Interrupted, Stop
 from harness.model import Model
-from harness.plan import Plan, build_model, layer_source, prepare, sentences, start_tracking
+from harness.plan import Parts, Plan, build_model, prepare, sentences, start_tracking
 from harness.protocols import Tracker
 from harness.records import (
     CHECKPOINT,
+    LOCK,
     RUN_FILES,
     RunRecord,
     Status,
-    read_record,
+    finished_record,
     write_predictions,
     write_record,
 )
@@ -34,24 +36,42 @@ log = logging.getLogger(__name__)
 _DEFAULT_THREADS = torch.get_num_threads()
 
 
-def run(config: HarnessConfig, *, stop: Stop) -> RunRecord:
+def run(config: HarnessConfig, *, stop: Stop, parts: Parts | None = None) -> RunRecord:
     """Train and score one task on frozen features; write its record and return it.
 
-    A finished run is recognised and not repeated; one that was stopped goes on.
+    A finished run is recognised and not repeated; one that was stopped goes on; one that another process is at is
+    waited for.
+
+    Args:
+        config: of the run.
+        stop: asked whether to stop.
+        parts: what earlier runs of this process have built.
 
     Raises:
         HarnessError: the request is wrong, or the run failed; the latter is in the record too.
     """
-    torch.set_num_threads(config.threads or _DEFAULT_THREADS)
-    plan = prepare(config)
-    if config.overwrite:
-        clear(plan)
-    done = finished(plan)
-    if done is not None:
-        log.info("%s is finished (overwrite=true runs it anew)", plan.folder)
+    use_threads(config)
+    plan = prepare(config, parts)
+    if not config.overwrite and (done := finished(plan)) is not None:
         return done
     torch.manual_seed(config.seed)  # of the initial weights
     model = build_model(plan)
+    with sole(plan, stop):
+        if config.overwrite:
+            clear(plan)
+        return finished(plan) or begin(plan, model, stop)
+
+
+def finished(plan: Plan) -> RunRecord | None:
+    """Return the record of a run that need not be repeated."""
+    done = finished_record(plan.folder)
+    if done is not None:
+        log.info("%s is finished (overwrite=true runs it anew)", plan.folder)
+    return done
+
+
+def begin(plan: Plan, model: Model, stop: Stop) -> RunRecord:
+    """Run what is not finished, and see to it that its record says how it ended."""
     track = start_tracking(plan)
     progress = Progress()
     try:
@@ -67,31 +87,32 @@ def run(config: HarnessConfig, *, stop: Stop) -> RunRecord:
     return conclude(plan, record, progress, track)
 
 
-def dry_run(config: HarnessConfig) -> str:
-    """Return what ``run`` would do, having done none of it.
+def use_threads(config: HarnessConfig) -> None:
+    """Let torch compute with as many threads as the config says."""
+    torch.set_num_threads(config.threads or _DEFAULT_THREADS)
+
+
+@contextmanager
+def sole(plan: Plan, stop: Stop) -> Iterator[None]:
+    """Hold a run's folder, waiting for another process that does.
 
     Raises:
-        HarnessError: the request is wrong.
+        Interrupted: a stop was asked for meanwhile.
     """
-    plan = prepare(config)
-    todo = [f"{plan.folder}: {plan.sizes}"]
-    if finished(plan) is not None and not config.overwrite:
-        return f"{todo[0]}; finished, would be skipped (overwrite=true runs it anew)"
-    source = layer_source(plan)
-    if source is not None:
-        filling = source.plan(sentences(plan.examples))
-        todo.append(
-            f"would encode {len(filling.missing):,} of {filling.sentences:,} sentences "
-            f"({sum(map(len, filling.missing)):,} tokens) and write {human_bytes(filling.bytes)}"
-        )
-    return "; ".join([*todo, f"would train {config.trainer.max_epochs} epochs at most"])
-
-
-def finished(plan: Plan) -> RunRecord | None:
-    """Return the record of the run if it has ended well."""
-    path = plan.folder / "record.json"
-    record = read_record(path) if path.exists() else None
-    return record if record is not None and record.status == "ok" else None
+    plan.folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(plan.folder / LOCK)
+    while not lock.is_locked:
+        stop.check()
+        try:
+            lock.acquire(timeout=1)
+        except Timeout:
+            log.debug("%s: another process is at it", plan.folder)
+    try:
+        yield
+    finally:
+        if finished_record(plan.folder) is not None:
+            (plan.folder / LOCK).unlink(missing_ok=True)  # whoever comes now finds the record
+        lock.release()
 
 
 def clear(plan: Plan) -> None:
@@ -146,7 +167,7 @@ def execute(plan: Plan, model: Model, track: Tracker, stop: Stop, progress: Prog
 
 def conclude(plan: Plan, record: RunRecord, progress: Progress, track: Tracker) -> RunRecord:
     """Write the record, unless another process has finished the same run meanwhile; tell the tracker."""
-    done = finished(plan)
+    done = finished_record(plan.folder)
     if done is None:
         write_text(plan.folder / "history.jsonl", "".join(json.dumps(row) + "\n" for row in progress.history))
         write_record(plan.folder, record)

@@ -16,9 +16,11 @@ FLOORS = [
     {"evaluation"},
     {"training"},
     {"plan"},
-    {"run", "compare"},
+    {"run", "compare", "forecast"},
     {"report"},
     {"summary", "help"},
+    {"jobs"},
+    {"sweep"},
     {"cli", "power", "neighbours", "pretrain"},
     {"__main__"},
 ]

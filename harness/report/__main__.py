@@ -12,7 +12,7 @@ from harness.report.analysis import analysed, check_baseline
 from harness.report.document import as_latex, as_markdown, brief, document
 from harness.report.formats import comparisons_csv, scores_csv
 from harness.report.page import page
-from harness.report.published import DEFAULT, PublishedNumbers, read_published
+from harness.report.published import PublishedNumbers, published_numbers, read_published
 from harness.report.rerun import rerun_command
 from harness.report.settings import gathered, read_records
 
@@ -88,10 +88,10 @@ def _run(chosen: argparse.Namespace) -> None:
 
 
 def _numbers(asked: str | None) -> PublishedNumbers | None:
-    """Read the published numbers; a package that was installed without the repository has none of its own."""
-    if asked == "none" or (asked is None and not DEFAULT.exists()):
+    """Read the published numbers that are asked for."""
+    if asked == "none":
         return None
-    return read_published(Path(asked) if asked else DEFAULT)
+    return read_published(Path(asked)) if asked else published_numbers()
 
 
 if __name__ == "__main__":

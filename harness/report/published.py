@@ -98,6 +98,11 @@ def _holds(where: Mapping[str, Any], values: Mapping[str, Any]) -> bool:
     return all(values.get(key) in (wanted if isinstance(wanted, list) else [wanted]) for key, wanted in where.items())
 
 
+def published_numbers() -> PublishedNumbers | None:
+    """Read the repository's own file; a package that was installed without the repository has none."""
+    return read_published(DEFAULT) if DEFAULT.exists() else None
+
+
 def read_published(path: Path = DEFAULT) -> PublishedNumbers:
     """Read a file of published numbers.
 

@@ -1,0 +1,147 @@
+"""What a run would cost, before it is run: what is to be encoded and trained, in bytes and seconds."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from harness.console import human_bytes, human_seconds
+from harness.errors import DataFormatError
+from harness.plan import Plan, layer_source, sentences
+from harness.protocols import Encoder
+from harness.records import RunRecord, finished_record, read_record
+from harness.types import Sentence
+
+_TRIAL = 64  # sentences that are encoded to see how fast it goes
+_NEWEST = 200  # records that are read to see how fast training goes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Forecast:
+    """What one run would do.
+
+    Attributes:
+        folder: of the run.
+        sizes: of its splits, in words.
+        finished: whether there is nothing left to do.
+        encoder: fingerprint of the encoder, empty for none.
+        sentences: unique ones.
+        missing: those that are not in the store.
+        bytes: to be written for them.
+        encode_s: seconds that will take, as measured on a few of them.
+        epochs: of training, at most.
+        train_s: seconds that will take at most, as finished runs of the task took; None where there is none.
+    """
+
+    folder: Path
+    sizes: str
+    finished: bool
+    encoder: str = ""
+    sentences: int = 0
+    missing: tuple[Sentence, ...] = ()
+    bytes: int = 0
+    encode_s: float = 0.0
+    epochs: int = 0
+    train_s: float | None = None
+
+    def __str__(self) -> str:
+        head = f"{self.folder}: {self.sizes}"
+        if self.finished:
+            return f"{head}; finished, would be skipped (overwrite=true runs it anew)"
+        return "; ".join([head, *([self.encoding] if self.sentences else []), self.training])
+
+    @property
+    def encoding(self) -> str:
+        """What would be encoded, in words."""
+        tokens = sum(map(len, self.missing))
+        return (
+            f"would encode {len(self.missing):,} of {self.sentences:,} sentences ({tokens:,} tokens, "
+            f"{human_seconds(self.encode_s)}) and write {human_bytes(self.bytes)}"
+        )
+
+    @property
+    def training(self) -> str:
+        """How long training would take, in words."""
+        cost = "no finished run tells how long" if self.train_s is None else human_seconds(self.train_s)
+        return f"would train {self.epochs} epochs at most ({cost})"
+
+
+def forecast(plan: Plan) -> Forecast:
+    """Say what a run would do, having done none of it but a trial of the encoder."""
+    if finished_record(plan.folder) is not None and not plan.config.overwrite:
+        return Forecast(folder=plan.folder, sizes=plan.sizes, finished=True)
+    source = layer_source(plan)
+    filling = source.plan(sentences(plan.examples)) if source is not None else None
+    missing = filling.missing if filling is not None else ()
+    return Forecast(
+        folder=plan.folder,
+        sizes=plan.sizes,
+        finished=False,
+        encoder=plan.encoder.fingerprint if plan.encoder is not None else "",
+        sentences=filling.sentences if filling is not None else 0,
+        missing=missing,
+        bytes=filling.bytes if filling is not None else 0,
+        encode_s=encoding_seconds(plan.encoder, missing) if plan.encoder is not None else 0.0,
+        epochs=plan.config.trainer.max_epochs,
+        train_s=training_seconds(plan),
+    )
+
+
+def encoding_seconds(encoder: Encoder, missing: Sequence[Sentence]) -> float:
+    """Encode a few sentences, and return how long all of them will take."""
+    if not missing or not encoder.cacheable:
+        return 0.0
+    step = max(1, len(missing) // _TRIAL)
+    trial = missing[::step][:_TRIAL]
+    _encode(encoder, trial[:4])  # the first call is slower
+    started = time.perf_counter()
+    _encode(encoder, trial)
+    spent = time.perf_counter() - started
+    return spent * sum(map(len, missing)) / max(1, sum(map(len, trial)))
+
+
+def _encode(encoder: Encoder, trial: Sequence[Sentence]) -> None:
+    for _ in encoder.encode(trial):
+        pass
+
+
+def training_seconds(plan: Plan) -> float | None:
+    """Return what training to the last epoch would take, from finished runs of the task, those most like it first."""
+    folder = plan.folder.parent
+    if not folder.is_dir():
+        return None
+    newest = sorted(folder.glob("*/record.json"), key=lambda path: path.stat().st_mtime, reverse=True)[:_NEWEST]
+    records = [record for record in map(_readable, newest) if record is not None]
+    for alike in (_same_head_and_vectors, _same_head, lambda *_: True):
+        rates = [_seconds_an_example(record) for record in records if alike(record, plan)]
+        if rates:
+            return median(rates) * len(plan.examples["train"]) * plan.config.trainer.max_epochs
+    return None
+
+
+def _readable(path: Path) -> RunRecord | None:
+    try:
+        record = read_record(path)
+    except DataFormatError:
+        return None
+    return record if record.status == "ok" and record.epochs and record.data["sizes"]["train"] else None
+
+
+def _seconds_an_example(record: RunRecord) -> float:
+    seconds: float = record.timing["train_s"] / record.epochs / record.data["sizes"]["train"]
+    return seconds
+
+
+def _same_head_and_vectors(record: RunRecord, plan: Plan) -> bool:
+    own = (plan.encoder.dim if plan.encoder is not None else 0, plan.static.dim if plan.static is not None else 0)
+    return _same_head(record, plan) and own == (record.encoder["dim"], record.embedding["dim"])
+
+
+def _same_head(record: RunRecord, plan: Plan) -> bool:
+    return _without_data(record.config["task"]) == _without_data(plan.config.task)
+
+
+def _without_data(task: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in task.items() if key != "data"}

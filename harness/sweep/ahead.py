@@ -1,0 +1,92 @@
+"""What is known and done before the first job: what a sweep would cost, and its features, once for all of it."""
+
+import logging
+from collections.abc import Iterator, Sequence
+
+from harness.config import names_nothing
+from harness.console import human_bytes, human_seconds
+from harness.errors import HarnessError
+from harness.forecast import Forecast, forecast
+from harness.interrupts import Stop
+from harness.jobs import PARTS
+from harness.plan import Plan, layer_source, prepare, sentences
+from harness.records import finished_record
+from harness.run import use_threads
+from harness.sweep.spanning import Job
+from harness.types import Sentence
+
+log = logging.getLogger(__name__)
+
+
+def fill_features(jobs: Sequence[Job], stop: Stop) -> None:
+    """Encode what the unfinished jobs need and the store does not hold.
+
+    A job that cannot be prepared is passed over: it will say so itself.
+    """
+    filled = set()
+    for job in jobs:
+        config = job.config
+        if config is None or config.cache != "disk" or names_nothing(config.encoder):
+            continue
+        stop.check()
+        try:
+            plan = _prepared(job)
+            if finished_record(plan.folder) is not None and not config.overwrite:
+                continue
+            source = layer_source(plan)
+            what = (plan.encoder.fingerprint if plan.encoder else "", config.cache_dtype, *plan.digests.values())
+            if source is not None and what not in filled:
+                source.fill(sentences(plan.examples), check=stop.check)
+                filled.add(what)
+        except HarnessError as error:
+            log.debug("%s: %s", job, error)
+
+
+def _prepared(job: Job) -> Plan:
+    assert job.config is not None
+    use_threads(job.config)
+    return prepare(job.config, PARTS)
+
+
+def dry_run(jobs: Sequence[Job]) -> str:
+    """Return a line a job, and what all of them would cost."""
+    lines, forecasts = [], []
+    for job, found in _forecasts(jobs):
+        forecasts += [found] if isinstance(found, Forecast) else []
+        what = found if isinstance(found, str) else "finished" if found.finished else found.training
+        lines.append((str(job), what))
+    width = max(len(name) for name, _ in lines)
+    return "\n".join([*(f"{name:<{width}}  {what}" for name, what in lines), _total(len(jobs), forecasts)])
+
+
+def _forecasts(jobs: Sequence[Job]) -> Iterator[tuple[Job, Forecast | str]]:
+    for job in jobs:
+        if job.config is None:
+            yield job, "would fail: the request is wrong (run it by itself to see why)"
+            continue
+        try:
+            yield job, forecast(_prepared(job))
+        except HarnessError as error:
+            yield job, f"would fail: {error}"
+
+
+def _total(jobs: int, forecasts: Sequence[Forecast]) -> str:
+    """Add up, a sentence that several jobs need but once."""
+    seen: set[tuple[str, Sentence]] = set()
+    written, seconds, tokens = 0.0, 0.0, 0
+    for one in forecasts:
+        new = [sentence for sentence in one.missing if (one.encoder, sentence) not in seen]
+        seen.update((one.encoder, sentence) for sentence in new)
+        own, all_tokens = sum(map(len, new)), sum(map(len, one.missing))
+        tokens += own
+        written += one.bytes * own / max(1, all_tokens)
+        seconds += one.encode_s * own / max(1, all_tokens)
+    finished = sum(one.finished for one in forecasts)
+    unknown = sum(one.train_s is None and not one.finished for one in forecasts)
+    training = human_seconds(sum(one.train_s or 0.0 for one in forecasts))
+    return (
+        f"{jobs} jobs: {finished} finished, {len(forecasts) - finished} to run, {jobs - len(forecasts)} would fail; "
+        f"to encode, once: {len(seen):,} sentences ({tokens:,} tokens, {human_bytes(written)}, "
+        f"{human_seconds(seconds)}); to train: {training} at most, one after the other"
+        + (f", and {unknown} jobs of which no finished run tells how long" if unknown else "")
+    )

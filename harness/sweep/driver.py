@@ -1,0 +1,110 @@
+"""The way of a sweep: its jobs, their features, then the jobs themselves, and what became of them."""
+
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra.errors import HydraException
+from hydra.experimental.callback import Callback
+from omegaconf import DictConfig, open_dict, read_write
+from omegaconf.errors import OmegaConfBaseException
+
+from harness.composing import CONF, bad_request, explain
+from harness.errors import HarnessError
+from harness.interrupts import listening
+from harness.jobs import Outcome, one_line
+from harness.sweep.ahead import dry_run, fill_features
+from harness.sweep.folder import SweepFolder
+from harness.sweep.launching import Launching, threads_override
+from harness.sweep.spanning import Job, spanned, sweep_dir
+
+log = logging.getLogger(__name__)
+
+
+class Sweep(Callback):
+    """Takes a sweep over from Hydra, which calls it before the first job.
+
+    Hydra's own sweeper knows nothing of features, and ends where the process of one job dies. Only a sweeper of
+    another kind (``hydra/sweeper=...``) is left to itself.
+    """
+
+    def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
+        """Run the sweep and exit."""
+        if not str(config.hydra.sweeper._target_).endswith(".BasicSweeper"):
+            return
+        try:
+            status = run_sweep(config)
+        except (HydraException, OmegaConfBaseException) as error:
+            bad_request(explain(error, CONF))
+        except HarnessError as error:
+            print(f"error: {error}", file=sys.stderr)  # noqa: T201
+            sys.exit(error.exit_status)
+        except OSError as error:
+            bad_request(one_line(error))
+        except Exception:  # Hydra would make a warning of it, and go on
+            log.exception("the sweep failed")
+            sys.exit(1)
+        sys.exit(status)
+
+
+def run_sweep(config: DictConfig) -> int:
+    """Run what a command line spans; return the exit status.
+
+    Args:
+        config: of the sweep, with its node ``hydra``.
+
+    Raises:
+        HarnessError: the sweep as a whole is wrong.
+        Interrupted: it was stopped before its first job.
+    """
+    folder = SweepFolder(sweep_dir(config))
+    _tell_jobs(config, folder.path)
+    jobs = spanned(config, threads_override(config))
+    if config.dry_run:
+        print(dry_run(jobs))  # noqa: T201
+        return 0
+    folder.open([job.overrides for job in jobs])
+    with listening() as stop:
+        fill_features(jobs, stop)
+    launching = Launching(config, folder)
+    if stop.requested:
+        folder.stop()
+    launching.run(jobs)
+    return _report(jobs, folder, launching.trouble)
+
+
+def _tell_jobs(config: DictConfig, path: Path) -> None:
+    """Let every job, in whichever process, know the sweep's folder by Hydra's own name for it."""
+    quoted = str(path).replace("\\", "\\\\").replace("'", "\\'")
+    with read_write(config), open_dict(config):
+        config.hydra.sweep.dir = str(path)
+        config.hydra.overrides.hydra.append(f"hydra.sweep.dir='{quoted}'")
+
+
+def _report(jobs: Sequence[Job], folder: SweepFolder, trouble: str) -> int:
+    """Print the table, name what did not succeed, and return the exit status."""
+    folder.write_table()
+    if table := folder.table():
+        print(table)  # noqa: T201
+        print(f"table: {folder.path / 'table.md'}")  # noqa: T201
+    outcomes = [(job, _outcome(job, folder, trouble)) for job in jobs]
+    bad = [(job, outcome) for job, outcome in outcomes if outcome.status != "ok"]
+    if bad:
+        print(f"{len(bad)} of {len(jobs)} runs did not succeed:", file=sys.stderr)  # noqa: T201
+        for job, outcome in bad:
+            print(f"  {job}: {outcome.reason}", file=sys.stderr)  # noqa: T201
+    return 1 if bad else 0
+
+
+def _outcome(job: Job, folder: SweepFolder, trouble: str) -> Outcome:
+    """Return how a job went, also where it could not say so itself."""
+    noted = folder.noted(job.overrides)
+    if noted is None:
+        return Outcome("failed", 1, f"not begun: {trouble or 'the sweep was stopped'}")
+    if noted.outcome.status == "running":
+        if noted.alive or noted.is_elsewhere:
+            return Outcome("running", 1, f"still under way in process {noted.pid} of {noted.host}")
+        return Outcome("failed", 1, "its process died (killed, or out of memory); the same command tries it again")
+    return noted.outcome

@@ -1,0 +1,126 @@
+"""What a sweep keeps on disk: its jobs, how each went, and the table of those that succeeded."""
+
+import hashlib
+import json
+import os
+import socket
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from filelock import FileLock
+
+from harness.errors import DataFormatError
+from harness.files import write_json, write_text
+from harness.jobs import Outcome
+from harness.records import finished_record
+from harness.report.document import brief
+from harness.report.published import published_numbers
+from harness.report.settings import Recorded, gathered
+
+Overrides = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Noted:
+    """An outcome, and the process that noted it."""
+
+    outcome: Outcome
+    host: str
+    pid: int
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether another machine is at the job, as far as is known here."""
+        return self.outcome.status == "running" and self.host != socket.gethostname()
+
+    @property
+    def alive(self) -> bool:
+        """Whether another process of this machine is still at the job."""
+        if self.outcome.status != "running" or self.is_elsewhere or self.pid == os.getpid():
+            return False
+        try:
+            os.kill(self.pid, 0)
+        except ProcessLookupError:
+            return False
+        except PermissionError:
+            return True
+        return True
+
+
+class SweepFolder:
+    """The folder of a sweep; the processes of its jobs write to it at the same time.
+
+    ``sweep.json`` lists the jobs, ``jobs/<digest>.json`` says how one went, ``table.md`` is the table so far, and
+    ``stopped`` is there where somebody asked to stop.
+
+    Args:
+        path: of the folder.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def open(self, jobs: Sequence[Overrides]) -> None:
+        """Begin a sweep: what an earlier one of the same jobs has finished stays noted, all else is forgotten."""
+        listed = [list(overrides) for overrides in jobs]
+        same = _read(self.path / "sweep.json") == {"jobs": listed}
+        for path in (self.path / "jobs").glob("*.json"):
+            values = _read(path)
+            if not (same and isinstance(values, dict) and values.get("outcome", {}).get("status") == "ok"):
+                path.unlink(missing_ok=True)
+        (self.path / "stopped").unlink(missing_ok=True)
+        write_json(self.path / "sweep.json", {"jobs": listed})
+
+    @property
+    def stopped(self) -> bool:
+        """Whether somebody asked to stop."""
+        return (self.path / "stopped").exists()
+
+    def stop(self) -> None:
+        """Let the jobs that have not begun know that they shall not."""
+        write_text(self.path / "stopped", "")
+
+    def note(self, overrides: Overrides, outcome: Outcome) -> None:
+        """Keep how a job goes."""
+        values = {"overrides": overrides, "outcome": asdict(outcome), "host": socket.gethostname(), "pid": os.getpid()}
+        write_json(self._path_of(overrides), values)
+
+    def noted(self, overrides: Overrides) -> Noted | None:
+        """Return how a job went, as far as is known."""
+        values = _read(self._path_of(overrides))
+        if not isinstance(values, dict):
+            return None
+        return Noted(Outcome(**values["outcome"]), values["host"], values["pid"])
+
+    def table(self) -> str:
+        """Return the table of what has succeeded so far, in Markdown; empty where nothing has."""
+        jobs = _read(self.path / "sweep.json")
+        listed = [tuple(overrides) for overrides in jobs["jobs"]] if isinstance(jobs, dict) else []
+        runs = []
+        for noted in map(self.noted, listed):
+            if noted is not None and noted.outcome.folder:
+                folder = Path(noted.outcome.folder)
+                record = finished_record(folder)
+                runs += [Recorded(record, folder)] if record is not None else []
+        return brief(gathered(runs), published_numbers()) if runs else ""
+
+    def write_table(self) -> None:
+        """Bring ``table.md`` up to date, one process at a time."""
+        with FileLock(self.path / ".lock"):
+            if table := self.table():
+                write_text(self.path / "table.md", table + "\n")
+
+    def _path_of(self, overrides: Overrides) -> Path:
+        digest = hashlib.sha256("\0".join(overrides).encode()).hexdigest()[:10]
+        return self.path / "jobs" / f"{digest}.json"
+
+
+def _read(path: Path) -> object:
+    """Return a JSON file's value, None where there is none."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise DataFormatError(f"{path}: not JSON ({error}); delete it") from None
