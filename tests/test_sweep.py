@@ -1,0 +1,204 @@
+"""Sweeps: their jobs, known ahead; failures of every kind; launchers that run jobs in processes of their own."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from harness import cli
+from harness.records import RunRecord, read_record
+from harness.sweep.folder import SweepFolder
+from tests.running import SMALL, without_times
+
+ROOT = Path(__file__).resolve().parents[1]
+QUICK = [*SMALL, "trainer.max_epochs=1", "data.fraction=0.02"]
+
+
+def sweep(folder: Path, *arguments: str) -> int:
+    paths = [f"results_dir={folder}/results", f"cache_dir={folder}/cache"]
+    with pytest.raises(SystemExit) as exit_:
+        cli.main(["-m", *QUICK, *paths, *arguments])
+    return int(exit_.value.code or 0)
+
+
+def records_in(folder: Path) -> list[RunRecord]:
+    return [read_record(path) for path in sorted((folder / "results").glob("*/*/record.json"))]
+
+
+def test_combinations_that_mean_the_same_are_one_job(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    more = ("vectors=static,contextual", "embedding=static_mini", "mixing=top,mean")
+    assert sweep(tmp_path, *more, "dry_run=true") == 0
+    shown = capsys.readouterr().out
+    assert "3 jobs: 0 finished, 3 to run" in shown  # there is nothing to mix in static vectors alone
+
+
+def test_a_dry_run_says_what_all_jobs_would_cost_and_does_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert sweep(tmp_path, "mixing=top,mean", "task.scheme=auto,bix", "dry_run=true") == 0
+    shown = capsys.readouterr().out
+    assert "mixing=top task.scheme=auto" in shown
+    assert "4 jobs: 0 finished, 2 to run, 2 would fail; to encode, once: 629 sentences (8,165 tokens" in shown
+    assert "2 jobs of which no finished run tells how long" in shown
+    assert not (tmp_path / "results").exists()
+    assert sweep(tmp_path, "mixing=top") == 0
+    capsys.readouterr()
+    assert sweep(tmp_path, "mixing=top,mean", "dry_run=true") == 0
+    shown = capsys.readouterr().out
+    assert "mixing=top   finished" in shown
+    assert "to encode, once: 0 sentences" in shown
+    assert "would train 1 epochs at most (" in shown
+    assert "no finished run" not in shown
+
+
+def test_the_same_command_finds_its_folder_and_runs_what_failed_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = tmp_path / "late.conll"
+    more = ("data=files", f"data.train={data}", f"data.dev={data}", f"data.test={data}", "seed=1,2", "data.fraction=1")
+    assert sweep(tmp_path, *more) == 1
+    shown = capsys.readouterr()
+    assert "2 of 2 runs did not succeed" in shown.err
+    assert "late.conll" in shown.err
+    data.write_text("Ann B-PER\nruns O\n\n" * 20)
+    assert sweep(tmp_path, *more) == 0
+    assert sweep(tmp_path, *more) == 0
+    assert capsys.readouterr().err.count("is finished") == 2
+    (folder,) = (tmp_path / "results" / "sweeps").iterdir()
+    assert "| 2 |" in (folder / "table.md").read_text()
+
+
+def test_a_sweep_by_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert sweep(tmp_path, "sweep=mine", "seed=1") == 0
+    assert "sweeps/mine/table.md" in capsys.readouterr().out
+    assert sweep(tmp_path, "sweep=../mine", "seed=1") == 2
+    assert "sweep is '../mine'; expected the name of a folder" in capsys.readouterr().err
+
+
+def test_outcomes_of_another_list_of_jobs_are_forgotten(tmp_path: Path) -> None:
+    from harness.jobs import Outcome
+
+    folder = SweepFolder(tmp_path)
+    first, second = ("seed=1",), ("seed=2",)
+    folder.open([first, second])
+    folder.note(first, Outcome("ok", folder="somewhere"))
+    folder.note(second, Outcome("running"))
+    folder.stop()
+    folder.open([first, second])
+    assert not folder.stopped
+    assert folder.noted(first) is not None
+    assert folder.noted(second) is None
+    folder.open([first])
+    assert folder.noted(first) is None
+
+
+MOODS = '''
+import os, signal, time
+from dataclasses import dataclass
+from tests.test_cli import PLUGIN
+exec(PLUGIN.replace("class Vowels", "class Plain"))
+
+@dataclass(frozen=True, kw_only=True)
+class Moods(Plain):
+    """A task that fails in a way of one's choice."""
+    mood: str = "fine"
+    pause: float = 0.0
+    def build_head(self, *, input_dim, output_dim):
+        time.sleep(self.pause)
+        if self.mood == "raises":
+            raise RuntimeError("this head cannot be")
+        if self.mood == "dies":
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().build_head(input_dim=input_dim, output_dim=output_dim)
+    def examples(self, split):
+        if self.mood == "empty":
+            from harness.errors import DataFormatError
+            raise DataFormatError(f"{split}.txt: no such file")
+        return super().examples(split)
+'''
+
+
+def moods(folder: Path, *arguments: str) -> list[str]:
+    """Return the command that sweeps over moods."""
+    (folder / "conf" / "task").mkdir(parents=True, exist_ok=True)
+    (folder / "moods.py").write_text(MOODS)
+    (folder / "conf" / "task" / "moods.yaml").write_text(
+        "_target_: moods.Moods\ndata: ${data}\nsize: 40\nmood: fine\npause: 0.0\n"
+    )
+    small = [a for a in SMALL if not a.startswith(("task.", "threads="))]
+    own = ["task=moods", "plugins=[moods]", "data.fraction=1", "--config-dir", "conf", f"cache_dir={folder}/cache"]
+    return [sys.executable, "-m", "harness", "-m", *small, *own, *arguments]
+
+
+def started(folder: Path, *arguments: str) -> "subprocess.Popen[str]":
+    search = os.pathsep.join(filter(None, [str(folder), str(ROOT), os.environ.get("PYTHONPATH")]))
+    return subprocess.Popen(
+        moods(folder, *arguments),
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": search},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("launcher", ["joblib", "submitit_local"])
+def test_one_job_raises_one_is_killed_one_has_no_data(launcher: str, tmp_path: Path) -> None:
+    pytest.importorskip("hydra_plugins.hydra_joblib_launcher", reason="needs the extra joblib")
+    pytest.importorskip("hydra_plugins.hydra_submitit_launcher", reason="needs the extra submitit")
+    command = (f"hydra/launcher={launcher}", "task.mood=fine,raises,dies,empty", "seed=1,2,3")
+    kept = [*command[:1], "task.mood=raises,fine,dies,empty", "seed=1"]
+    process = started(tmp_path, *kept)
+    out, errors = process.communicate(timeout=300)
+    assert process.returncode == 1, errors
+    assert "3 of 4 runs did not succeed:" in errors
+    ended = errors.partition("did not succeed:")[2]
+    assert "task.mood=raises: RuntimeError: this head cannot be" in ended
+    assert "task.mood=dies: its process died" in ended
+    assert "task.mood=empty: train.txt: no such file" in ended
+    assert "| moods |" not in out.partition("table:")[2]
+    process = started(tmp_path, *command)
+    out, errors = process.communicate(timeout=300)
+    assert process.returncode == 1
+    assert "9 of 12 runs did not succeed:" in errors
+    (row,) = [line for line in out.splitlines() if line.startswith("| vowels |")]
+    assert "| 3 |" in row  # the finished one of the sweep before among them
+
+
+@pytest.mark.slow
+def test_processors_are_divided_among_jobs(tmp_path: Path) -> None:
+    pytest.importorskip("hydra_plugins.hydra_joblib_launcher", reason="needs the extra joblib")
+    process = started(tmp_path, "hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "seed=1,2")
+    _, errors = process.communicate(timeout=300)
+    assert process.returncode == 0, errors
+    cores = len(os.sched_getaffinity(0))
+    assert [record.environment["threads"] for record in records_in(tmp_path)] == [max(1, cores // 2)] * 2
+
+
+@pytest.mark.slow
+def test_a_sweep_killed_again_and_again_ends_in_the_same_table(tmp_path: Path) -> None:
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    arguments = ("threads=1", "task.pause=0.3", "trainer.max_epochs=5", "seed=1,2,3", "mixing=top,mean")
+    process = started(whole, *arguments)
+    assert process.wait(timeout=300) == 0
+    for wait in (4.0, 5.5, 7.0):
+        process = started(broken, *arguments)
+        time.sleep(wait)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    process = started(broken, *arguments)
+    assert process.wait(timeout=300) == 0
+
+    def table(folder: Path) -> str:
+        (path,) = (folder / "results" / "sweeps").glob("*/table.md")
+        return path.read_text()
+
+    assert table(whole) == table(broken)
+    assert [without_times(r)["metrics"] for r in records_in(whole)] == [
+        without_times(r)["metrics"] for r in records_in(broken)
+    ]
