@@ -8,10 +8,14 @@ import time
 from pathlib import Path
 
 import pytest
+from hydra import compose, initialize_config_dir
 
 from harness import cli
+from harness.composing import CONF, register_resolvers
+from harness.jobs import Outcome
 from harness.records import RunRecord, read_record
 from harness.sweep.folder import SweepFolder
+from harness.sweep.spanning import Job, spanned
 from tests.running import SMALL, without_times
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -43,7 +47,7 @@ def test_a_dry_run_says_what_all_jobs_would_cost_and_does_nothing(
     shown = capsys.readouterr().out
     assert "mixing=top task.scheme=auto" in shown
     assert "4 jobs: 0 finished, 2 to run, 2 would fail; to encode, once: 629 sentences (8,165 tokens" in shown
-    assert "2 jobs of which no finished run tells how long" in shown
+    assert "to train, one after the other: 2 jobs of which no finished run tells how long" in shown
     assert not (tmp_path / "results").exists()
     assert sweep(tmp_path, "mixing=top") == 0
     capsys.readouterr()
@@ -80,8 +84,6 @@ def test_a_sweep_by_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
 
 
 def test_outcomes_of_another_list_of_jobs_are_forgotten(tmp_path: Path) -> None:
-    from harness.jobs import Outcome
-
     folder = SweepFolder(tmp_path)
     first, second = ("seed=1",), ("seed=2",)
     folder.open([first, second])
@@ -94,6 +96,55 @@ def test_outcomes_of_another_list_of_jobs_are_forgotten(tmp_path: Path) -> None:
     assert folder.noted(second) is None
     folder.open([first])
     assert folder.noted(first) is None
+
+
+PRESETS = {  # jobs, and what one of them has of its own
+    "table1": (24, "task=squad vectors=both seed=3"),
+    "table2": (12, "vectors=both mixing=lambda_1 seed=2"),
+    "table3": (9, "mixing.placement=both seed=1"),
+    "layers": (12, "mixing=concat seed=1"),
+    "figure1": (42, "data.fraction=0.001 vectors=static seed=1"),
+    "figure2": (15, "task=pos seed=2"),
+    "glove_or_elmo": (9, "vectors=contextual seed=3"),
+    "encoders": (6, "encoder=random seed=1"),
+    "layer_mixing": (36, "mixing=mean mixing.layer_norm=token mixing.placement=output"),
+}
+
+
+def jobs_of(*overrides: str) -> list[Job]:
+    register_resolvers()
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        return spanned(compose("config", overrides=list(overrides), return_hydra_config=True))
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_a_preset_spans_its_jobs(preset: str) -> None:
+    jobs = jobs_of(f"experiment={preset}")
+    count, one = PRESETS[preset]
+    assert len(jobs) == count
+    assert one in [str(job) for job in jobs]
+    assert all(job.config is not None for job in jobs)
+
+
+def test_the_command_line_takes_the_place_of_a_presets_axis() -> None:
+    jobs = jobs_of("experiment=table3", "seed=7")
+    assert [str(job) for job in jobs] == [f"mixing.placement={place}" for place in ("input", "both", "output")]
+    assert [job.config.seed for job in jobs if job.config is not None] == [7, 7, 7]
+
+
+@pytest.mark.parametrize("paper", ["ner", "sst5", "snli", "squad"])
+def test_a_preset_of_the_paper_and_a_table_go_together(paper: str) -> None:
+    """The table's own axes come through: what the paper's preset says of the mix must not undo them."""
+    jobs = jobs_of(f"experiment=[paper/{paper},table2]", "seed=1")
+    mixes = [job.config.mixing for job in jobs if job.config is not None and job.config.vectors == "both"]
+    assert [(mix["name"], mix.get("lambda_")) for mix in mixes] == [
+        ("top", None),
+        ("scalar_mix", 1.0),
+        ("scalar_mix", 0.001),
+    ]
+    assert all(
+        job.config is not None and job.config.task["_target_"] == jobs[0].config.task["_target_"] for job in jobs
+    )
 
 
 MOODS = '''

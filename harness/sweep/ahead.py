@@ -82,11 +82,17 @@ def _total(jobs: int, forecasts: Sequence[Forecast]) -> str:
         written += one.bytes * own / max(1, all_tokens)
         seconds += one.encode_s * own / max(1, all_tokens)
     finished = sum(one.finished for one in forecasts)
-    unknown = sum(one.train_s is None and not one.finished for one in forecasts)
-    training = human_seconds(sum(one.train_s or 0.0 for one in forecasts))
     return (
         f"{jobs} jobs: {finished} finished, {len(forecasts) - finished} to run, {jobs - len(forecasts)} would fail; "
         f"to encode, once: {len(seen):,} sentences ({tokens:,} tokens, {human_bytes(written)}, "
-        f"{human_seconds(seconds)}); to train: {training} at most, one after the other"
-        + (f", and {unknown} jobs of which no finished run tells how long" if unknown else "")
+        f"{human_seconds(seconds)}); to train, one after the other: {_training(forecasts)}"
     )
+
+
+def _training(forecasts: Sequence[Forecast]) -> str:
+    """Add up how long training takes, as far as finished runs tell."""
+    known = [one.train_s for one in forecasts if one.train_s is not None]
+    unknown = sum(one.train_s is None and not one.finished for one in forecasts)
+    parts = [f"{human_seconds(sum(known))} at most"] if known or not unknown else []
+    parts += [f"{unknown} jobs of which no finished run tells how long"] if unknown else []
+    return ", and ".join(parts)
