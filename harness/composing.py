@@ -125,6 +125,8 @@ def _known_keys(conf: Path) -> set[str]:
                 walk(child, f"{name}.")
 
     for path in conf.glob("**/*.yaml"):
+        if path.name == "wandb_sweep.yaml":  # for wandb's own agent
+            continue
         node = OmegaConf.load(path)
         whole = path.parent == conf or "@package _global_" in path.read_text(encoding="utf-8")
         if isinstance(node, DictConfig):

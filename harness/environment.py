@@ -42,6 +42,16 @@ def _overrides() -> list[str] | None:
     return list(HydraConfig.get().overrides.task) if HydraConfig.initialized() else None
 
 
+def sweep_name() -> str | None:
+    """Return the name of the sweep that this job belongs to, None outside of one."""
+    from hydra.core.hydra_config import HydraConfig
+    from hydra.types import RunMode
+
+    if not HydraConfig.initialized() or HydraConfig.get().mode != RunMode.MULTIRUN:
+        return None
+    return Path(str(HydraConfig.get().sweep.dir)).name
+
+
 def device_of(wanted: str) -> str:
     """Return the torch device that ``auto``, ``cpu``, ``cuda`` or ``cuda:N`` means here.
 

@@ -14,7 +14,7 @@ import torch
 from harness.cache import FeatureStore, LayerSource, Uncached
 from harness.config import HarnessConfig, MixingConfig, build, mixing_of, plain
 from harness.embeddings import Coverage, StaticVectors
-from harness.environment import device_of, environment
+from harness.environment import device_of, environment, sweep_name
 from harness.errors import ConfigError
 from harness.features import TokenFeatures
 from harness.model import Model
@@ -198,25 +198,51 @@ def build_model(plan: Plan) -> Model:
 
 
 def start_tracking(plan: Plan) -> Tracker:
-    """Start whatever ``tracking`` names."""
+    """Start whatever ``tracking`` names. What an ablation varies is a value of its own, by a short name."""
+    config, mix = plan.config, plan.mixing
     axes = {
         "task": plan.task.name,
+        "head": config.task.get("head") if isinstance(config.task.get("head"), str) else None,
         "encoder": plan.encoder.name if plan.encoder is not None else "none",
+        "state": plan.encoder.state if plan.encoder is not None else "none",
         "embedding": plan.static.name if plan.static is not None else "none",
-        "mixing": plan.mixing.name,
-        "placement": plan.mixing.placement,
-        "seed": plan.config.seed,
-        "fraction": plan.config.data.fraction,
+        "mixing": mix.name,
+        "placement": mix.placement,
+        "lambda": mix.mix.get("lambda_"),
+        "layer_norm": mix.mix.get("layer_norm"),
+        "seed": config.seed,
+        "fraction": config.data.fraction,
     }
-    tracker: Tracker | None = build(
-        plan.config.tracking,
-        where="tracking",
-        prefixes=plan.config.plugins,
+    tags = [f"{axis}:{axes[axis]}" for axis in ("task", "encoder", "embedding", "mixing")]
+    return tracker_of(
+        config,
         run_name=f"{plan.task.name}-{plan.name}",
-        run_group=f"{plan.task.name}-{plan.group}",
-        run_tags=[f"{axis}:{axes[axis]}" for axis in ("task", "encoder", "embedding", "mixing")],
+        run_group=sweep_name() or f"{plan.task.name}-{plan.group}",
+        run_tags=tags,
         job_type=plan.task.name,
-        config={**axes, "config": plain(plan.config)},
+        values={**axes, "config": plain(config)},
+    )
+
+
+def tracker_of(
+    config: HarnessConfig,
+    *,
+    run_name: str,
+    run_group: str,
+    run_tags: Sequence[str],
+    job_type: str,
+    values: Mapping[str, Any],
+) -> Tracker:
+    """Build the tracker that ``tracking`` names; one that does nothing where that is none."""
+    tracker: Tracker | None = build(
+        config.tracking,
+        where="tracking",
+        prefixes=config.plugins,
+        run_name=run_name,
+        run_group=run_group,
+        run_tags=run_tags,
+        job_type=job_type,
+        config=values,
     )
     return NoTracker() if tracker is None else tracker
 

@@ -127,3 +127,6 @@ class Tracker(Protocol):
 
     def finish(self, record: Mapping[str, Any], files: Mapping[str, str]) -> None:
         """Hand over the finished record and the run's files (name -> path), and close."""
+
+    def finish_with_table(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        """Hand over a table, where that is all there is to tell, and close."""

@@ -25,6 +25,9 @@ class NoTracker:
     def finish(self, record: Mapping[str, Any], files: Mapping[str, str]) -> None:
         """Do nothing."""
 
+    def finish_with_table(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        """Do nothing."""
+
 
 def wandb_tracker(
     *,
@@ -46,7 +49,7 @@ def wandb_tracker(
         project, entity: where it goes.
         mode: ``auto`` is online where an API key is configured, offline otherwise.
         dir: offline runs are kept in ``dir/wandb``.
-        group: of runs that belong together; by default those that differ in the seed alone.
+        group: of runs that belong together; by default those of one sweep, else those that differ in the seed alone.
         tags: added to the run's own.
         run_name, run_group, run_tags, job_type, config: supplied by the engine.
 
@@ -92,6 +95,16 @@ class WandbTracker:
         self._guard(lambda: self._hand_over(record, files))
         self._guard(lambda: self._run.finish(exit_code=0 if record["status"] == "ok" else 1), even_so=True)
 
+    def finish_with_table(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        """Hand over a table, and close the run."""
+        self._guard(lambda: self._log_table(name, columns, rows))
+        self._guard(lambda: self._run.finish(), even_so=True)
+
+    def _log_table(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        import wandb
+
+        self._run.log({name: wandb.Table(columns=list(columns), data=[list(row) for row in rows])})
+
     def _hand_over(self, record: Mapping[str, Any], files: Mapping[str, str]) -> None:
         import wandb
 
@@ -129,10 +142,10 @@ class _Guard:
 def _mode(mode: str) -> Any:
     if mode != "auto":
         return mode
-    return os.environ.get("WANDB_MODE") or ("online" if _has_key() else "offline")
+    return os.environ.get("WANDB_MODE") or ("online" if has_key() else "offline")
 
 
-def _has_key() -> bool:
+def has_key() -> bool:
     """Whether wandb would find an API key: in the environment, or where ``wandb login`` puts it."""
     if os.environ.get("WANDB_API_KEY"):
         return True

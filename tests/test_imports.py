@@ -21,7 +21,7 @@ FLOORS = [
     {"summary", "help"},
     {"jobs"},
     {"sweep"},
-    {"cli", "power", "neighbours", "pretrain"},
+    {"cli", "power", "neighbours", "pretrain", "dashboard"},
     {"__main__"},
 ]
 

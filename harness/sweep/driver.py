@@ -15,6 +15,9 @@ from harness.composing import CONF, bad_request, explain
 from harness.errors import HarnessError
 from harness.interrupts import listening
 from harness.jobs import Outcome, one_line
+from harness.plan import tracker_of
+from harness.report.published import published_numbers
+from harness.report.tables import overview
 from harness.sweep.ahead import dry_run, fill_features
 from harness.sweep.folder import SweepFolder
 from harness.sweep.launching import Launching, threads_override
@@ -72,7 +75,22 @@ def run_sweep(config: DictConfig) -> int:
     if stop.requested:
         folder.stop()
     launching.run(jobs)
+    _track_table(jobs, folder)
     return _report(jobs, folder, launching.trouble)
+
+
+def _track_table(jobs: Sequence[Job], folder: SweepFolder) -> None:
+    """Give the tracker the table too, as a run of its own in the sweep's group."""
+    results = folder.results()
+    config = next((job.config for job in jobs if job.config is not None), None)
+    if results is None or config is None:
+        return
+    table = overview(results, published_numbers())
+    name = folder.path.name
+    tracker = tracker_of(
+        config, run_name=f"{name}-table", run_group=name, run_tags=["table"], job_type="table", values={"sweep": name}
+    )
+    tracker.finish_with_table("table", table.columns, table.rows)
 
 
 def _tell_jobs(config: DictConfig, path: Path) -> None:
@@ -85,8 +103,7 @@ def _tell_jobs(config: DictConfig, path: Path) -> None:
 
 def _report(jobs: Sequence[Job], folder: SweepFolder, trouble: str) -> int:
     """Print the table, name what did not succeed, and return the exit status."""
-    folder.write_table()
-    if table := folder.table():
+    if table := folder.write_table():
         print(table)  # noqa: T201
         print(f"table: {folder.path / 'table.md'}")  # noqa: T201
     outcomes = [(job, _outcome(job, folder, trouble)) for job in jobs]

@@ -16,7 +16,7 @@ from harness.jobs import Outcome
 from harness.records import finished_record
 from harness.report.document import brief
 from harness.report.published import published_numbers
-from harness.report.settings import Recorded, gathered
+from harness.report.settings import Recorded, Results, gathered
 
 Overrides = tuple[str, ...]
 
@@ -93,8 +93,8 @@ class SweepFolder:
             return None
         return Noted(Outcome(**values["outcome"]), values["host"], values["pid"])
 
-    def table(self) -> str:
-        """Return the table of what has succeeded so far, in Markdown; empty where nothing has."""
+    def results(self) -> Results | None:
+        """Return what has succeeded so far, None where nothing has."""
         jobs = _read(self.path / "sweep.json")
         listed = [tuple(overrides) for overrides in jobs["jobs"]] if isinstance(jobs, dict) else []
         runs = []
@@ -103,13 +103,17 @@ class SweepFolder:
                 folder = Path(noted.outcome.folder)
                 record = finished_record(folder)
                 runs += [Recorded(record, folder)] if record is not None else []
-        return brief(gathered(runs), published_numbers()) if runs else ""
+        return gathered(runs) if runs else None
 
-    def write_table(self) -> None:
-        """Bring ``table.md`` up to date, one process at a time."""
+    def write_table(self) -> str:
+        """Bring ``table.md`` up to date, one process at a time; return it, empty where nothing has succeeded."""
         with FileLock(self.path / ".lock"):
-            if table := self.table():
-                write_text(self.path / "table.md", table + "\n")
+            results = self.results()
+            if results is None:
+                return ""
+            table = brief(results, published_numbers())
+            write_text(self.path / "table.md", table + "\n")
+            return table
 
     def _path_of(self, overrides: Overrides) -> Path:
         digest = hashlib.sha256("\0".join(overrides).encode()).hexdigest()[:10]
