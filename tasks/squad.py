@@ -46,7 +46,7 @@ class ReadingComprehension:
     """
 
     name: ClassVar[str] = "squad"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     primary_metric: ClassVar[str] = "f1"
 
     data: DataConfig

@@ -69,7 +69,7 @@ def in_the_likest_sentence(passage: str, question: str, kind: str) -> list[str]:
 def test_the_data_never_change_unseen() -> None:
     """Raise the task's version when this changes: every score on the sample data does too."""
     digest = hashlib.sha256(json.dumps(DATA).encode()).hexdigest()
-    assert digest == "e4b3bf3a62a943addc270f1f70c061178b74f3e94db267149b344c7215ba7fad"
+    assert digest == "2aac7ca4e173398b29e8b32036d4e39c3dd2ebcddc0f59b9fcd10e4f50c1cc3c"
 
 
 def test_every_call_gives_the_same() -> None:
@@ -89,8 +89,8 @@ def test_answers_are_whole_words_of_passages_of_moderate_length() -> None:
     read = questions_of_articles(DATA["train"], "sample")
     assert all(answer.exact for question in read for answer in question.answers)
     lengths = [len(question.passage.tokens) for question in read]
-    assert min(lengths) >= 40
-    assert max(lengths) <= 90
+    assert min(lengths) >= 30
+    assert max(lengths) <= 60
 
 
 @pytest.mark.parametrize("split", DATA)
@@ -112,12 +112,12 @@ def test_no_question_has_two_answers() -> None:
 def test_the_type_leaves_many_answers_open() -> None:
     open_ = [len(candidates(passage, kind_of(answer))) for passage, _, answer, _ in questions("test")]
     assert min(open_) >= 2
-    assert sum(open_) / len(open_) > 3.5
-    assert accuracy(of_the_right_type) < 0.35
+    assert sum(open_) / len(open_) > 3
+    assert accuracy(of_the_right_type) < 0.45
 
 
 def test_shared_words_leave_answers_open() -> None:
-    assert 0.3 < accuracy(in_the_likest_sentence) < 0.62
+    assert 0.45 < accuracy(in_the_likest_sentence) < 0.6  # a small BiDAF reaches 0.76
 
 
 def test_passages_of_dev_and_test_are_new() -> None:
@@ -136,7 +136,7 @@ def test_the_written_files_read_back(tmp_path: Path, capsys: pytest.CaptureFixtu
         path = tmp_path / "new" / "folder" / f"{split}.json"
         assert json.loads(path.read_text()) == data
         assert len(read_squad(path)) == squad.PASSAGES[split] * squad.QUESTIONS
-    assert "train.json: 220 passages, 5 questions each" in capsys.readouterr().out
+    assert "train.json: 320 passages, 4 questions each" in capsys.readouterr().out
 
 
 def test_a_folder_that_cannot_be_is_refused_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
