@@ -134,3 +134,13 @@ def test_the_setup_and_the_presets_compose(tmp_path: Path) -> None:
     assert ner.embedding["trainable"] is True
     assert (ner.trainer.batch_size, ner.trainer.max_epochs, ner.trainer.patience, ner.trainer.lr) == (64, 75, 25, 0.001)
     assert config_of(tmp_path, "experiment=paper/ner", "encoder=none", *files).encoder == {"name": "none"}
+
+
+def test_vectors_says_what_enters(tmp_path: Path) -> None:
+    both = config_of(tmp_path)
+    static, contextual = config_of(tmp_path, "vectors=static"), config_of(tmp_path, "vectors=contextual")
+    assert (static.encoder, static.embedding) == ({"name": "none"}, both.embedding)
+    assert (contextual.encoder, contextual.embedding) == (both.encoder, {"name": "none"})
+    assert static.determining() == config_of(tmp_path, "encoder=none").determining()
+    assert static.determining() == config_of(tmp_path, "vectors=static", "mixing=top").determining()
+    assert "mixing" in contextual.determining()

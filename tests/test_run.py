@@ -6,17 +6,20 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from filelock import FileLock
 from safetensors.torch import load_file
 
 from harness.errors import CacheError, ConfigError, HarnessError
-from harness.interrupts import Stop
-from harness.records import RUN_FILES, RunRecord, folder_of, read_record
+from harness.interrupts import Interrupted, Stop
+from harness.plan import Parts, prepare
+from harness.records import LOCK, RUN_FILES, RunRecord, folder_of, read_record
 from harness.training import Trainer
-from tests.running import SMALL, small_run, without_times
+from tests.running import SMALL, config_of, small_run, without_times
 
 
 class StopAfter(Stop):
@@ -214,3 +217,25 @@ def test_two_processes_at_once_end_with_the_same_record(tmp_path: Path) -> None:
     assert [process.returncode for process in both] == [0, 0], logs
     (path,) = (tmp_path / "results" / "ner").glob("*/record.json")
     assert read_record(path).status == "ok"
+
+
+def test_a_run_that_another_process_is_at_is_waited_for(tmp_path: Path) -> None:
+    folder = folder_in(tmp_path, small_run(tmp_path))
+    (folder / "record.json").unlink()
+    with FileLock(folder / LOCK), pytest.raises(Interrupted):
+        small_run(tmp_path, stop=StopAfter(2))
+    assert not (folder / "record.json").exists()
+    assert small_run(tmp_path).status == "ok"
+    assert not (folder / LOCK).exists()
+
+
+def test_runs_of_one_process_share_what_they_are_made_of(tmp_path: Path) -> None:
+    parts = Parts()
+    config = config_of(tmp_path, *SMALL)
+    first, second = prepare(config, parts), prepare(replace(config, seed=2), parts)
+    assert first.task is second.task
+    assert first.encoder is second.encoder
+    assert first.digests["dev"] == second.digests["dev"]
+    assert first.digests["train"] != second.digests["train"]  # a part of it, drawn by the seed
+    carrying = config_of(tmp_path, *SMALL, "encoder.state=carry", "cache=none")
+    assert prepare(carrying, parts).encoder is not prepare(carrying, parts).encoder  # it remembers what it read

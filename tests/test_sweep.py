@@ -2,18 +2,23 @@
 
 import os
 import random
+import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
 
 from harness import cli
 from harness.composing import CONF, register_resolvers
+from harness.interrupts import Stop
 from harness.jobs import Outcome
 from harness.records import RunRecord, read_record
+from harness.sweep.devices import own_device
 from harness.sweep.folder import SweepFolder
 from harness.sweep.spanning import Job, spanned
 from tests.running import SMALL
@@ -83,6 +88,21 @@ def test_a_sweep_by_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert "sweep is '../mine'; expected the name of a folder" in capsys.readouterr().err
 
 
+def test_a_sweep_stopped_while_it_encodes_begins_no_job(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stopped(_: Any, stop: Stop) -> None:
+        signal.raise_signal(signal.SIGTERM)
+        stop.check()
+
+    monkeypatch.setattr("harness.sweep.driver.fill_features", stopped)
+    assert sweep(tmp_path, "seed=1,2") == 1
+    errors = capsys.readouterr().err
+    assert "2 of 2 runs did not succeed" in errors
+    assert "seed=2: not begun: the sweep was stopped" in errors
+    assert records_in(tmp_path) == []
+
+
 def test_outcomes_of_another_list_of_jobs_are_forgotten(tmp_path: Path) -> None:
     folder = SweepFolder(tmp_path)
     first, second = ("seed=1",), ("seed=2",)
@@ -96,6 +116,20 @@ def test_outcomes_of_another_list_of_jobs_are_forgotten(tmp_path: Path) -> None:
     assert folder.noted(second) is None
     folder.open([first])
     assert folder.noted(first) is None
+
+
+def test_each_of_the_jobs_at_the_same_time_has_a_gpu_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harness.sweep.devices._gpus", lambda: 2)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    auto = OmegaConf.create({"device": "auto"})
+    with own_device(auto) as first, own_device(auto) as second, own_device(auto) as third:
+        assert [one.device for one in (first, second, third)] == ["cuda:0", "cuda:1", "cuda:0"]
+    with own_device(auto) as again:
+        assert again.device == "cuda:0"
+    with own_device(OmegaConf.create({"device": "cpu"})) as told:
+        assert told.device == "cpu"
 
 
 PRESETS = {  # jobs, and what one of them has of its own

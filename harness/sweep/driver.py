@@ -13,7 +13,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from harness.composing import CONF, bad_request, explain
 from harness.errors import HarnessError
-from harness.interrupts import listening
+from harness.interrupts import Interrupted, listening
 from harness.jobs import Outcome, one_line
 from harness.plan import tracker_of
 from harness.report.published import published_numbers
@@ -60,7 +60,6 @@ def run_sweep(config: DictConfig) -> int:
 
     Raises:
         HarnessError: the sweep as a whole is wrong.
-        Interrupted: it was stopped before its first job.
     """
     folder = SweepFolder(sweep_dir(config))
     _tell_jobs(config, folder.path)
@@ -70,10 +69,13 @@ def run_sweep(config: DictConfig) -> int:
         return 0
     folder.open([job.overrides for job in jobs])
     with listening() as stop:
-        fill_features(jobs, stop)
-    launching = Launching(config, folder)
+        try:
+            fill_features(jobs, stop)
+        except Interrupted:
+            log.info("stopped while encoding; the same command goes on from here")
     if stop.requested:
         folder.stop()
+    launching = Launching(config, folder)
     launching.run(jobs)
     _track_table(jobs, folder)
     return _report(jobs, folder, launching.trouble)
