@@ -8,6 +8,7 @@ full stop.
 import re
 from collections.abc import Iterator
 from functools import lru_cache
+from sys import intern
 from unicodedata import category
 
 _CHUNK = re.compile(r"\S+")
@@ -78,8 +79,8 @@ def tokenize(text: str) -> list[tuple[int, int]]:
 
 
 def words(text: str) -> tuple[str, ...]:
-    """Return the tokens of a text."""
-    return tuple(text[start:end] for start, end in tokenize(text))
+    """Return the tokens of a text; equal tokens of all texts are one object, since a data set repeats them."""
+    return tuple(intern(text[start:end]) for start, end in tokenize(text))
 
 
 @lru_cache(maxsize=1 << 16)
