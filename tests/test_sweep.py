@@ -20,7 +20,7 @@ from harness.jobs import Outcome
 from harness.records import RunRecord, read_record
 from harness.sweep.devices import own_device
 from harness.sweep.folder import SweepFolder
-from harness.sweep.spanning import Job, spanned
+from harness.sweep.spanning import Job, spanned, sweep_dir
 from tests.running import SMALL
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -86,6 +86,18 @@ def test_a_sweep_by_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert "sweeps/mine/table.md" in capsys.readouterr().out
     assert sweep(tmp_path, "sweep=../mine", "seed=1") == 2
     assert "sweep is '../mine'; expected the name of a folder" in capsys.readouterr().err
+
+
+def test_a_sweep_is_called_by_its_presets(tmp_path: Path) -> None:
+    register_resolvers()
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        named = [
+            sweep_dir(compose("config", overrides=[f"experiment={preset}", *more], return_hydra_config=True)).name
+            for preset in ("table2", "[paper/snli,table2]")
+            for more in ([], ["dry_run=true"], ["seed=1"])
+        ]
+    assert [name.rpartition("-")[0] for name in named] == ["table2"] * 3 + ["paper-snli-table2"] * 3
+    assert named[0] == named[1] != named[2]
 
 
 def test_a_sweep_stopped_while_it_encodes_begins_no_job(

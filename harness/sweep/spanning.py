@@ -1,6 +1,7 @@
 """From a command line to the jobs that it spans: every combination, composed, none twice."""
 
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,7 +97,8 @@ def sweep_dir(config: DictConfig) -> Path:
         naming = sorted(one for one in overrides if one.lstrip("+~").partition("=")[0] not in _NOT_NAMING)
         choices = config.hydra.runtime.choices
         digest = hashlib.sha256("\0".join(naming).encode()).hexdigest()[:6]
-        name = f"{str(choices.get('experiment') or choices.get('task')).replace('/', '-')}-{digest}"
+        chosen = str(choices.get("experiment") or choices.get("task"))  # a list where several presets are
+        name = f"{re.sub(r'[^a-zA-Z0-9_.+]+', '-', chosen).strip('-')}-{digest}"
     elif not name or "/" in str(name) or str(name).startswith("."):
         raise ConfigError(f"sweep is {name!r}; expected the name of a folder")
     return Path(str(config.results_dir)) / "sweeps" / str(name)
