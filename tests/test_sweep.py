@@ -88,7 +88,7 @@ def test_a_sweep_by_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert "sweep is '../mine'; expected the name of a folder" in capsys.readouterr().err
 
 
-def test_a_sweep_is_called_by_its_presets(tmp_path: Path) -> None:
+def test_a_sweep_is_called_by_its_presets() -> None:
     register_resolvers()
     with initialize_config_dir(str(CONF), version_base="1.3"):
         named = [

@@ -95,9 +95,10 @@ def sweep_dir(config: DictConfig) -> Path:
     if name is None:
         overrides: Sequence[str] = list(config.hydra.overrides.task)
         naming = sorted(one for one in overrides if one.lstrip("+~").partition("=")[0] not in _NOT_NAMING)
-        choices = config.hydra.runtime.choices
         digest = hashlib.sha256("\0".join(naming).encode()).hexdigest()[:6]
-        chosen = str(choices.get("experiment") or choices.get("task"))  # a list where several presets are
+        # Hydra keeps no choice of a group where several are chosen.
+        presets = [one.partition("=")[2] for one in overrides if one.startswith("experiment=")]
+        chosen = presets[-1] if presets else str(config.hydra.runtime.choices.get("task"))
         name = f"{re.sub(r'[^a-zA-Z0-9_.+]+', '-', chosen).strip('-')}-{digest}"
     elif not name or "/" in str(name) or str(name).startswith("."):
         raise ConfigError(f"sweep is {name!r}; expected the name of a folder")
