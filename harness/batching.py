@@ -8,7 +8,8 @@ from harness.types import Example
 
 Lengths = tuple[int, ...]  # of each text of an example, in the order of its fields
 
-_WINDOW = 50  # batches' worth of examples of one text that are sorted together
+_WINDOW = 50  # batches' worth of examples of one text that are sorted together, at least
+_FEWEST = 20  # windows that are enough for chance: those of a large set are wider, and waste less
 
 
 def bucketed(
@@ -29,7 +30,7 @@ def bucketed(
     """
     order = torch.randperm(len(lengths), generator=generator).tolist()
     texts = len(lengths[0]) if lengths else 1
-    window = batch_size * _WINDOW * texts**2
+    window = max(batch_size * _WINDOW * texts**2, len(lengths) // _FEWEST)
     rank = _rank(lengths)
     batches = [
         batch

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 
+from harness.batching import bucketed, example_lengths, padding_waste
 from harness.config import DataConfig, build
 from harness.errors import ConfigError, DataFormatError
 from harness.interrupts import Stop
@@ -152,6 +153,9 @@ def test_the_published_files_give_so_many_examples(shared: Path) -> None:
     for granularity, expected in counts.items():
         examples = examples_of(trees, granularity, prefix="train")
         assert (len(examples), len(distinct_of(examples))) == expected
+        lengths = [example_lengths(example) for example in examples]
+        batches = bucketed(lengths, batch_size=100, max_tokens=16384, generator=torch.Generator().manual_seed(1))
+        assert padding_waste(lengths, batches) < 0.1
     data = DataConfig(source="files", **{s: str(folder / f"{s}.txt") for s in ("train", "dev", "test")})
     task = SentimentTreebank(data=data, granularity="phrases_min4", distinct=True)
     assert [len(task.examples(split)) for split in SPLITS] == [93_296, 1_101, 2_210]
