@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from harness.nn.masking import lengths_of_mask
+from harness.nn.partition import fits_probabilities, log_partition_of
 
 _FORBIDDEN = -1e4  # in training: probability 0 in floating point, yet no inf - inf in the gradient
 
@@ -110,8 +111,18 @@ class ConditionalRandomField(nn.Module):
         lengths = lengths_of_mask(mask)  # (batch,)
         if emissions.size(1) == 0:
             return emissions.sum(dim=(1, 2))  # (batch,): zeros that still have a gradient
-        transitions, start, end = self._training_potentials()
-        first, *rest = _time_major(emissions, mask)  # each (batch, tags)
+        potentials = self._training_potentials()
+        steps = _time_major(emissions, mask)  # (tokens, batch, tags)
+        if fits_probabilities(steps, *potentials):
+            return log_partition_of(steps, lengths, *potentials)
+        return self._log_partition_in_logarithms(steps, mask, *potentials).masked_fill(lengths == 0, 0.0)  # (batch,)
+
+    @staticmethod
+    def _log_partition_in_logarithms(
+        steps: Tensor, mask: Tensor, transitions: Tensor, start: Tensor, end: Tensor
+    ) -> Tensor:
+        """Return the log partition for scores of any size, (batch,)."""
+        first, *rest = steps.unbind(0)  # each (batch, tags)
         alpha = start + first  # (batch, tags)
         shifts = []
         for emission, inside in zip(rest, _inside(mask), strict=True):
@@ -124,7 +135,7 @@ class ConditionalRandomField(nn.Module):
         total = torch.logsumexp(alpha + end, dim=1)  # (batch,)
         if shifts:
             total = total + torch.stack(shifts).sum(dim=0)  # (batch,)
-        return total.masked_fill(lengths == 0, 0.0)  # (batch,)
+        return total
 
     @torch.no_grad()
     def viterbi(self, emissions: Tensor, mask: Tensor) -> list[tuple[int, ...]]:
@@ -148,7 +159,7 @@ class ConditionalRandomField(nn.Module):
         if emissions.size(1) == 0:
             return [()] * emissions.size(0)
         transitions, start, end = self._constrained_potentials(-math.inf)
-        first, *rest = _time_major(emissions, mask)  # each (batch, tags)
+        first, *rest = _time_major(emissions, mask).unbind(0)  # each (batch, tags)
         best = start + first  # (batch, tags): score of the best sequence so far that ends in the tag
         same = torch.arange(self.num_tags, device=best.device)  # (tags,)
         pointers = []
@@ -201,13 +212,14 @@ class ConditionalRandomField(nn.Module):
         )
 
 
-def _time_major(emissions: Tensor, mask: Tensor) -> tuple[Tensor, ...]:
-    """Return the emissions (batch, tags) of each place, 0 at padding, so that even a NaN there is harmless.
+def _time_major(emissions: Tensor, mask: Tensor) -> Tensor:
+    """Return the emissions as (tokens, batch, tags), 0 at padding, so that even a NaN there is harmless.
 
-    One ``unbind`` rather than an index at each step, whose gradients would each be as large as the whole.
+    To be taken apart by one ``unbind``, not by an index at each step, whose gradients would each be as large as the
+    whole.
     """
     filled = emissions.masked_fill(~mask.unsqueeze(2), 0.0)  # (batch, tokens, tags)
-    return filled.transpose(0, 1).contiguous().unbind(0)  # each (batch, tags)
+    return filled.transpose(0, 1).contiguous()  # (tokens, batch, tags)
 
 
 def _inside(mask: Tensor) -> tuple[Tensor, ...]:
