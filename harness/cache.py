@@ -90,6 +90,7 @@ class FeatureStore:
         self._word_layers = 1 if encoder.word_layer else 0
         self._words = BlobFile(self.folder / f"words-{_FORMAT}")
         self._sentences = BlobFile(self.folder / f"sentences-{_FORMAT}")
+        self._lock = FileLock(self.folder / "lock")  # this object may take it again while it holds it
 
     def plan(self, sentences: Iterable[Sentence]) -> FillPlan:
         """Say which sentences would be encoded and how many bytes that would write."""
@@ -114,13 +115,38 @@ class FeatureStore:
             log.info("features: all %s sentences are in %s", f"{plan.sentences:,}", self.folder)
             return FillReport(plan.sentences, plan.sentences)
         self._make_folder()
-        with FileLock(self.folder / "lock"):  # the holder may have written what we miss
-            self._words.recover()
-            self._sentences.recover()
+        with self._lock:  # the holder may have written what we miss
+            self._recover()
             plan = self.plan(sentences)
             if plan.missing:
                 self._check_space(plan)
                 self._encode(plan.missing, check)
+        return FillReport(plan.sentences, plan.sentences - len(plan.missing))
+
+    def fill_shard(
+        self, sentences: Iterable[Sentence], *, shard: int, shards: int, check: Callable[[], None] = lambda: None
+    ) -> FillReport:
+        """Encode and keep one part of what is not there yet, beside processes that are at the other parts.
+
+        Which part a sentence is of depends on the sentence alone, and so does every part's work.
+
+        Args:
+            sentences: all of them, the same for every part.
+            shard: which part, from 0.
+            shards: how many there are.
+            check: called now and then, and may raise.
+
+        Raises:
+            CacheError: as ``fill``.
+        """
+        own = [s for s in dict.fromkeys(sentences) if int.from_bytes(_sentence_key(s), "little") % shards == shard]
+        self._make_folder()
+        with self._lock:
+            self._recover()
+        plan = self.plan(own)
+        if plan.missing:
+            self._check_space(plan)
+            self._encode(plan.missing, check)
         return FillReport(plan.sentences, plan.sentences - len(plan.missing))
 
     def read(self, sentences: Sequence[Sentence]) -> Tensor:
@@ -202,10 +228,16 @@ class FeatureStore:
         self._flush(words, sentences)
 
     def _flush(self, words: dict[bytes, bytes], sentences: dict[bytes, bytes]) -> None:
-        self._words.append(words.items())  # before the sentences that are read through them
-        self._sentences.append(sentences.items())
-        words.clear()
-        sentences.clear()
+        with self._lock:
+            self._recover()  # another process may have written since, and the same words
+            # Words before the sentences that are read through them.
+            for kept, items in ((self._words, words), (self._sentences, sentences)):
+                kept.append((key, blob) for key, blob in items.items() if key not in kept)
+                items.clear()
+
+    def _recover(self) -> None:
+        self._words.recover()
+        self._sentences.recover()
 
 
 class Uncached:

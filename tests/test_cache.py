@@ -198,6 +198,31 @@ def test_of_two_processes_at_once_one_encodes_and_both_read(tmp_path: Path) -> N
     assert len(set(encoded_by)) == 1
 
 
+def _fill_shard(folder: Path, log: Path, shard: int) -> None:
+    FeatureStore(folder, SlowEncoder(pause=0.005, log=log)).fill_shard(SENTENCES, shard=shard, shards=3)
+
+
+def test_processes_with_a_part_each_fill_one_store_at_the_same_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harness.cache._FLUSH", 64)  # write after nearly every sentence
+    context = multiprocessing.get_context("fork")
+    log = tmp_path / "log"
+    parts = [context.Process(target=_fill_shard, args=(tmp_path, log, shard)) for shard in range(3)]
+    for process in parts:
+        process.start()
+    for process in parts:
+        process.join(60)
+    assert [process.exitcode for process in parts] == [0, 0, 0]
+    encoded_by = log.read_text().split()
+    assert len(encoded_by) == len(set(SENTENCES))
+    assert len(set(encoded_by)) == 3
+    store = FeatureStore(tmp_path, SlowEncoder())
+    assert store.plan(SENTENCES).missing == ()
+    assert_holds(store, SENTENCES)
+    assert (store.folder / "words-1.idx").stat().st_size == 40 * len({word for s in SENTENCES for word in s})
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")
 def test_a_writer_killed_at_any_moment_leaves_a_store_that_is_right(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -21,7 +21,7 @@ FLOORS = [
     {"summary", "help"},
     {"jobs"},
     {"sweep"},
-    {"cli", "power", "neighbours", "pretrain", "dashboard"},
+    {"cli", "power", "neighbours", "pretrain", "dashboard", "encode"},
     {"__main__"},
 ]
 
