@@ -18,6 +18,7 @@ from harness.composing import CONF, register_resolvers
 from harness.interrupts import Stop
 from harness.jobs import Outcome
 from harness.records import RunRecord, read_record
+from harness.report.__main__ import main as report
 from harness.sweep.devices import own_device
 from harness.sweep.folder import SweepFolder
 from harness.sweep.spanning import Job, spanned, sweep_dir
@@ -80,6 +81,10 @@ def test_the_same_command_finds_its_folder_and_runs_what_failed_alone(
     assert capsys.readouterr().err.count("is finished") == 2
     (folder,) = (tmp_path / "results" / "sweeps").iterdir()
     assert "| 2 |" in (folder / "table.md").read_text()
+    assert sweep(tmp_path, "seed=3") == 0  # of another sweep
+    capsys.readouterr()
+    assert report([str(folder)]) == 0
+    assert capsys.readouterr().out == (folder / "table.md").read_text()
 
 
 def test_a_sweep_by_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

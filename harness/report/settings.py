@@ -7,6 +7,7 @@ from pathlib import Path
 
 from harness.errors import DataFormatError
 from harness.records import RunRecord, flattened, read_record
+from harness.text_files import read_json
 from harness.types import Split
 
 _UNTOLD = re.compile(
@@ -80,14 +81,33 @@ class Results:
 
 
 def read_records(folder: Path) -> list[Recorded]:
-    """Read every record below a folder.
+    """Read every record below a folder, or of a sweep's folder, the records of its runs.
 
     Raises:
         DataFormatError: there is none, or one cannot be read.
     """
-    found = [Recorded(read_record(path), path.parent) for path in sorted(folder.glob("**/record.json"))]
+    found = records_of_sweep(folder) if (folder / "jobs").is_dir() else []
+    found = found or [Recorded(read_record(path), path.parent) for path in sorted(folder.glob("**/record.json"))]
     if not found:
         raise DataFormatError(f"{folder}: no record.json below it; give the results folder of a run or a sweep")
+    return found
+
+
+def records_of_sweep(folder: Path) -> list[Recorded]:
+    """Read the records of the runs of a sweep that succeeded.
+
+    Args:
+        folder: ``<results>/sweeps/<name>``; the runs are in ``<results>/<task>/<run>``.
+
+    Raises:
+        DataFormatError: a record cannot be read.
+    """
+    found = []
+    for path in sorted((folder / "jobs").glob("*.json")):
+        run = Path(read_json(path, fix="delete it")["outcome"]["folder"])
+        place = folder.parent.parent.joinpath(*run.parts[-2:])
+        if run.parts and (place / "record.json").exists():
+            found.append(Recorded(read_record(place / "record.json"), place))
     return found
 
 

@@ -1,22 +1,21 @@
 """What a sweep keeps on disk: its jobs, how each went, and the table of those that succeeded."""
 
 import hashlib
-import json
 import os
 import socket
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock
 
-from harness.errors import DataFormatError
 from harness.files import write_json, write_text
 from harness.jobs import Outcome
-from harness.records import finished_record
 from harness.report.document import brief
 from harness.report.published import published_numbers
-from harness.report.settings import Recorded, Results, gathered
+from harness.report.settings import Results, gathered, records_of_sweep
+from harness.text_files import read_json
 
 Overrides = tuple[str, ...]
 
@@ -95,14 +94,7 @@ class SweepFolder:
 
     def results(self) -> Results | None:
         """Return what has succeeded so far, None where nothing has."""
-        jobs = _read(self.path / "sweep.json")
-        listed = [tuple(overrides) for overrides in jobs["jobs"]] if isinstance(jobs, dict) else []
-        runs = []
-        for noted in map(self.noted, listed):
-            if noted is not None and noted.outcome.folder:
-                folder = Path(noted.outcome.folder)
-                record = finished_record(folder)
-                runs += [Recorded(record, folder)] if record is not None else []
+        runs = [run for run in records_of_sweep(self.path) if run.record.status == "ok"]
         return gathered(runs) if runs else None
 
     def write_table(self) -> str:
@@ -120,11 +112,6 @@ class SweepFolder:
         return self.path / "jobs" / f"{digest}.json"
 
 
-def _read(path: Path) -> object:
+def _read(path: Path) -> Any:
     """Return a JSON file's value, None where there is none."""
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return None
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise DataFormatError(f"{path}: not JSON ({error}); delete it") from None
+    return read_json(path, fix="delete it") if path.exists() else None
