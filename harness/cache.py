@@ -9,6 +9,7 @@ import logging
 import shutil
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Protocol
 
@@ -152,20 +153,25 @@ class FeatureStore:
     def read(self, sentences: Sequence[Sentence]) -> Tensor:
         """Return float32 (batch, layers, tokens, dim), zero at padded places."""
         longest = max(map(len, sentences), default=0)
-        shape = (len(sentences), self.encoder.num_layers, longest, self.encoder.dim)
-        layers = np.zeros(shape, dtype=np.float32)  # (batch, layers, tokens, dim)
-        words: dict[str, np.ndarray] = {}
-        for row, sentence in zip(layers, sentences, strict=True):
-            n = len(sentence)
-            blob = self._sentences.read(_sentence_key(sentence))
-            row[self._word_layers :, :n] = np.frombuffer(blob, self._dtype).reshape(-1, n, shape[3]) if n else 0
-            if self._word_layers:
-                for t, word in enumerate(sentence):
-                    if word not in words:
-                        words[word] = np.frombuffer(self._words.read(_word_key(word)), self._dtype)
-                    row[0, t] = words[word]
+        dim = self.encoder.dim
+        kept = np.zeros((len(sentences), self.encoder.num_layers, longest, dim), self._dtype)
+        for row, sentence in zip(kept, sentences, strict=True):
+            if sentence:
+                blob = np.frombuffer(self._sentences.read(_sentence_key(sentence)), self._dtype)
+                row[self._word_layers :, : len(sentence)] = blob.reshape(-1, len(sentence), dim)
+        if self._word_layers:
+            self._read_words(sentences, kept[:, 0])
         self._sentences.release()
-        return torch.from_numpy(layers)
+        return torch.from_numpy(kept).float()  # (batch, layers, tokens, dim)
+
+    def _read_words(self, sentences: Sequence[Sentence], layer: np.ndarray) -> None:
+        """Write the vector of every word into (batch, tokens, dim), each read once."""
+        places: dict[str, int] = {}  # of a word in the table
+        ids = [places.setdefault(word, len(places)) for sentence in sentences for word in sentence]
+        blobs = [self._words.read(_word_key(word)) for word in places]
+        table = np.frombuffer(b"".join(blobs), self._dtype).reshape(-1, layer.shape[2])  # (words, dim)
+        inside = np.arange(layer.shape[1]) < np.array([len(sentence) for sentence in sentences])[:, None]
+        layer[inside] = table[ids]
 
     def _make_folder(self) -> None:
         try:
@@ -284,5 +290,6 @@ def _sentence_key(sentence: Sentence) -> bytes:
     return digest.digest()
 
 
+@lru_cache(maxsize=1 << 17)
 def _word_key(word: str) -> bytes:
     return _sentence_key((word,))

@@ -133,7 +133,7 @@ class StaticEmbedding(nn.Module):
     def forward(self, sentences: list[tuple[str, ...]], mask: Tensor) -> Tensor:
         """Map the tokens of each row to (batch, tokens, dim), zero at padded places."""
         rows = torch.zeros(mask.shape, dtype=torch.int64)  # (batch, tokens)
-        for row, sentence in zip(rows, sentences, strict=True):
-            row[: len(sentence)] = torch.tensor([self._rows.get(word, 1) for word in sentence], dtype=torch.int64)
+        words = [self._rows.get(word, 1) for sentence in sentences for word in sentence]
+        rows[mask.cpu()] = torch.tensor(words, dtype=torch.int64)
         vectors: Tensor = self.embedding(rows.to(mask.device))  # (batch, tokens, dim)
         return vectors
