@@ -117,7 +117,7 @@ def test_the_type_leaves_many_answers_open() -> None:
 
 
 def test_shared_words_leave_answers_open() -> None:
-    assert 0.45 < accuracy(in_the_likest_sentence) < 0.6  # a small BiDAF reaches 0.76
+    assert 0.45 < accuracy(in_the_likest_sentence) < 0.6  # a small BiDAF reaches 0.75
 
 
 def test_passages_of_dev_and_test_are_new() -> None:
