@@ -122,68 +122,40 @@ class ProjectedLstm(nn.Module):
             its last step.
         """
         width = self.options.projection_dim
-        frozen = not torch.is_grad_enabled()
-        weight, bias = self._halves_of_tanh() if frozen else (self.weight, self.bias)
-        step = self._step_in_place if frozen else self._step
-        input_weight, recurrent_weight = weight[:width], weight[width:]  # (projection_dim, 4 * dim)
+        input_weight, recurrent_weight = self.weight[:width], self.weight[width:]  # (projection_dim, 4 * dim)
         hidden, cell = state.hidden, state.cell  # (rows, projection_dim), (rows, dim)
         outputs: list[Tensor] = []
         finished: list[tuple[Tensor, Tensor]] = []
         position = 0
         for block in _blocks(batch_sizes):
             block_end = position + sum(block)
-            block_gates = torch.addmm(bias, inputs[position:block_end], input_weight)  # (block, 4 * dim)
+            block_gates = torch.addmm(self.bias, inputs[position:block_end], input_weight)  # (block, 4 * dim)
             for step_gates in block_gates.split(block):  # (rows, 4 * dim)
                 rows = len(step_gates)
                 if rows < len(hidden):
                     finished.append((hidden[rows:], cell[rows:]))
                     hidden, cell = hidden[:rows], cell[:rows]
-                hidden, cell = step(step_gates, recurrent_weight, hidden, cell)
+                hidden, cell = self._step(torch.addmm(step_gates, hidden, recurrent_weight), cell)
                 outputs.append(hidden)
             position = block_end
         finished.append((hidden, cell))
         last_hidden, last_cell = (torch.cat(parts[::-1]) for parts in zip(*finished, strict=True))
         return torch.cat(outputs), LstmState(last_hidden, last_cell)
 
-    def _step(self, gates: Tensor, recurrent: Tensor, hidden: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
-        """Map gates (rows, 4 * dim) and state (rows, projection_dim) and (rows, dim) to the new hidden and cell."""
-        gates = torch.addmm(gates, hidden, recurrent)  # (rows, 4 * dim)
+    def _step(self, gates: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
+        """Map gates (rows, 4 * dim) and cell (rows, dim) to the new hidden and cell."""
         gates = gates.to(cell.dtype)  # under autocast the products alone are of its type
         input_gate, candidate, forget_gate, output_gate = gates.chunk(4, dim=1)  # (rows, dim) each
         # The forget bias of 1 is added at run time: it is not in the file.
         cell = torch.sigmoid(forget_gate + 1) * cell + torch.sigmoid(input_gate) * torch.tanh(candidate)  # (rows, dim)
         if self.options.cell_clip is not None:
             cell = cell.clamp(-self.options.cell_clip, self.options.cell_clip)  # (rows, dim)
-        return self._projected(torch.sigmoid(output_gate) * torch.tanh(cell)), cell
-
-    def _step_in_place(self, gates: Tensor, recurrent: Tensor, hidden: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
-        """Do what ``_step`` does with the weights of ``_halves_of_tanh``, in fewer passes and without a gradient."""
-        input_gate, half, forget_gate, output_gate = gates.addmm_(hidden, recurrent).sigmoid_().chunk(4, dim=1)
-        cell = torch.addcmul(forget_gate * cell, input_gate, half.mul_(2).sub_(1))  # (rows, dim)
-        if self.options.cell_clip is not None:
-            cell.clamp_(-self.options.cell_clip, self.options.cell_clip)
-        return self._projected((cell * 2).sigmoid_().mul_(2).sub_(1).mul_(output_gate)), cell
-
-    def _halves_of_tanh(self) -> tuple[Tensor, Tensor]:
-        """Return weight and bias that make one sigmoid of all gates do: tanh(x) is 2 sigmoid(2 x) - 1.
-
-        The candidate's columns are doubled, which is exact, and the forget bias of 1 is added here.
-        """
-        dim = self.options.lstm_dim
-        weight, bias = self.weight.clone(), self.bias.clone()
-        weight[:, dim : 2 * dim] *= 2
-        bias[dim : 2 * dim] *= 2
-        bias[2 * dim : 3 * dim] += 1
-        return weight, bias
-
-    def _projected(self, hidden: Tensor) -> Tensor:
-        """Map the output of the cell, (rows, dim), to the hidden state, (rows, projection_dim)."""
-        if not self.options.projects_states:
-            return hidden
-        hidden = (hidden @ self.projection).to(hidden.dtype)  # (rows, projection_dim)
-        if self.options.proj_clip is not None:
-            hidden = hidden.clamp(-self.options.proj_clip, self.options.proj_clip)  # (rows, projection_dim)
-        return hidden
+        hidden = torch.sigmoid(output_gate) * torch.tanh(cell)  # (rows, dim)
+        if self.options.projects_states:
+            hidden = (hidden @ self.projection).to(cell.dtype)  # (rows, projection_dim)
+            if self.options.proj_clip is not None:
+                hidden = hidden.clamp(-self.options.proj_clip, self.options.proj_clip)  # (rows, projection_dim)
+        return hidden, cell
 
 
 class BiLm(nn.Module):
