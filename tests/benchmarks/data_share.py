@@ -1,0 +1,73 @@
+"""What part of a training step goes into data, in processor time: python -m tests.benchmarks.data_share [OVERRIDES].
+
+Features are cached first; 40 steps are timed after five that are not.
+"""
+
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+
+import torch
+
+from harness.batching import bucketed, example_lengths
+from harness.composing import compose_values
+from harness.config import typed
+from harness.plan import build_model, prepare, sentences
+from harness.run import use_threads
+from harness.training import make_optimizer
+
+WARM, TIMED = 5, 40
+
+
+def shares(overrides: Sequence[str]) -> tuple[dict[str, float], float]:
+    """Return the share of each part of a step, and a step's seconds."""
+    config = typed(compose_values("config", ["tracking=none", "threads=1", *overrides]))
+    use_threads(config)
+    plan = prepare(config)
+    model = build_model(plan)
+    model.features.fill(sentences(plan.examples), check=lambda: None)
+    train = plan.examples["train"]
+    batches = bucketed(
+        [example_lengths(example) for example in train],
+        batch_size=config.trainer.batch_size,
+        max_tokens=config.trainer.max_batch_tokens,
+        generator=torch.Generator().manual_seed(1),
+    )
+    optimizer = make_optimizer(model.parameters(), config.trainer)
+    spent = dict.fromkeys(("collate", "read", "static and mix", "forward", "backward", "optimiser"), 0.0)
+    last = time.process_time()
+
+    def lap(part: str | None) -> None:
+        nonlocal last
+        now = time.process_time()
+        if part is not None:
+            spent[part] += now - last
+        last = now
+
+    for number, indices in enumerate((batches * (WARM + TIMED))[: WARM + TIMED]):
+        if number == WARM:
+            spent.update(dict.fromkeys(spent, 0.0))
+        lap(None)
+        batch = plan.task.collate([train[i] for i in indices])
+        lap("collate")
+        layers = model.read(batch, plan.device)
+        lap("read")
+        vectors = model.features(layers, batch)
+        lap("static and mix")
+        loss = model.head.loss(vectors, batch) + model.features.penalty()
+        lap("forward")
+        optimizer.zero_grad()
+        loss.backward()
+        lap("backward")
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 5.0)
+        optimizer.step()
+        lap("optimiser")
+    total = sum(spent.values())
+    return {part: seconds / total for part, seconds in spent.items()}, total / TIMED
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as folder:
+        found, step = shares([f"cache_dir={folder}", *sys.argv[1:]])
+    print(", ".join(f"{part} {100 * share:.1f} %" for part, share in found.items()), f"({1000 * step:.0f} ms a step)")
