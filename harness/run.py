@@ -102,11 +102,10 @@ def sole(plan: Plan, stop: Stop) -> Iterator[None]:
     plan.folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(plan.folder / LOCK)
     while not lock.is_locked:
-        stop.check()
         try:
             lock.acquire(timeout=1)
         except Timeout:
-            log.debug("%s: another process is at it", plan.folder)
+            stop.check()
     try:
         yield
     finally:

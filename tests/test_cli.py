@@ -143,6 +143,7 @@ def test_a_bad_data_file_is_one_line_with_its_place(
     assert "Traceback" not in errors
 
 
+@pytest.mark.slow
 def test_a_long_sentence_and_a_long_token_run(tmp_path: Path) -> None:
     long = "x" * 400 + " B-PER\n" + "word O\n" * 5000 + "\n"
     paths = [f"data.{split}={write(tmp_path / f'{split}.conll', GOOD + long)}" for split in ("train", "dev", "test")]

@@ -128,6 +128,7 @@ def test_words_may_hold_other_line_ends(tmp_path: Path) -> None:
         read_run(folder, "test")
 
 
+@pytest.mark.slow
 def test_recorded_runs_are_compared(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folders = {}
     for lr in ("0.01", "0.0001"):

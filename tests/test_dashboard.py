@@ -78,6 +78,7 @@ def test_what_is_wrong_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pyte
     assert "--metrics names none" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_sweep_is_a_group_and_its_table_a_run_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     begun: list[dict[str, Any]] = []
     tables: list[Any] = []

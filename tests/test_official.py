@@ -292,6 +292,7 @@ def test_the_settings_of_the_paper_ask_for_official_data(arguments: tuple[str, .
     assert config_of(tmp_path, *arguments, *files).data.path("train") == Path("a")
 
 
+@pytest.mark.slow
 def test_an_unreachable_hub_is_one_line_within_seconds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import socket
 

@@ -28,6 +28,7 @@ def names_everything(record: RunRecord) -> None:
         assert len(bytes.fromhex(digest)) == 32
 
 
+@pytest.mark.slow
 def test_a_job_of_a_sweep_is_repeated_to_the_bit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -150,15 +150,15 @@ def test_each_of_the_jobs_at_the_same_time_has_a_gpu_of_its_own(
         assert told.device == "cpu"
 
 
-PRESETS = {  # jobs, and what one of them has of its own
-    "table1": (24, "task=squad vectors=both seed=3"),
-    "table2": (12, "vectors=both mixing=lambda_1 seed=2"),
-    "table3": (9, "mixing.placement=both seed=1"),
-    "layers": (12, "mixing=concat seed=1"),
-    "figure1": (42, "data.fraction=0.001 vectors=static seed=1"),
-    "figure2": (15, "task=pos seed=2"),
-    "glove_or_elmo": (9, "vectors=contextual seed=3"),
-    "encoders": (6, "encoder=random seed=1"),
+PRESETS = {  # jobs of one seed, and what one of them has of its own
+    "table1": (8, "task=squad vectors=both"),
+    "table2": (4, "vectors=both mixing=lambda_1"),
+    "table3": (3, "mixing.placement=both"),
+    "layers": (4, "mixing=concat"),
+    "figure1": (14, "data.fraction=0.001 vectors=static"),
+    "figure2": (5, "task=pos"),
+    "glove_or_elmo": (3, "vectors=contextual"),
+    "encoders": (2, "encoder=random"),
     "layer_mixing": (36, "mixing=mean mixing.layer_norm=token mixing.placement=output"),
 }
 
@@ -171,7 +171,7 @@ def jobs_of(*overrides: str) -> list[Job]:
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_a_preset_spans_its_jobs(preset: str) -> None:
-    jobs = jobs_of(f"experiment={preset}")
+    jobs = jobs_of(f"experiment={preset}", "seed=1")
     count, one = PRESETS[preset]
     assert len(jobs) == count
     assert one in [str(job) for job in jobs]

@@ -115,6 +115,7 @@ def test_the_same_command_gives_the_same_weights_and_another_seed_others(text: P
     assert not equal(weights(text, "a"), weights(text, "c"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("more", [[], ["trainer.optimizer=adagrad", "model.dropout=0.1", "trainer.accumulate=2"]])
 def test_stopping_anywhere_changes_nothing(text: Path, more: list[str]) -> None:
     train(text, *more, out="whole")
