@@ -117,12 +117,7 @@ class FeatureStore:
             return FillReport(plan.sentences, plan.sentences)
         self._make_folder()
         with self._lock:  # the holder may have written what we miss
-            self._recover()
-            plan = self.plan(sentences)
-            if plan.missing:
-                self._check_space(plan)
-                self._encode(plan.missing, check)
-        return FillReport(plan.sentences, plan.sentences - len(plan.missing))
+            return self._add(sentences, check)
 
     def fill_shard(
         self, sentences: Iterable[Sentence], *, shard: int, shards: int, check: Callable[[], None] = lambda: None
@@ -142,9 +137,13 @@ class FeatureStore:
         """
         own = [s for s in dict.fromkeys(sentences) if int.from_bytes(_sentence_key(s), "little") % shards == shard]
         self._make_folder()
+        return self._add(own, check)
+
+    def _add(self, sentences: Sequence[Sentence], check: Callable[[], None]) -> FillReport:
+        """Encode and keep what is missing."""
         with self._lock:
             self._recover()
-        plan = self.plan(own)
+        plan = self.plan(sentences)
         if plan.missing:
             self._check_space(plan)
             self._encode(plan.missing, check)

@@ -3,11 +3,12 @@
 import os
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
-from harness.errors import ConfigError, nearest
+from harness.errors import ConfigError, nearest, one_line
 
 CONF = Path(__file__).resolve().parents[1] / "conf"
 ASSETS = Path(__file__).resolve().parent / "assets"
@@ -46,10 +47,7 @@ def run_jobs(root: str, argv: list[str], job: Callable[[Any], None]) -> None:
     """
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises its errors, and they are put into one line here
     import hydra
-    from hydra.errors import HydraException
     from omegaconf import DictConfig
-    from omegaconf.errors import OmegaConfBaseException
-    from yaml import YAMLError
 
     from harness.console import configure_logging
 
@@ -60,12 +58,23 @@ def run_jobs(root: str, argv: list[str], job: Callable[[Any], None]) -> None:
         job(config)
 
     sys.argv = [sys.argv[0], *flags_first(argv)]
-    try:
+    with wrong_requests_explained():
         hydra.main(config_path=str(CONF), config_name=root, version_base="1.3")(composed)()
+
+
+@contextmanager
+def wrong_requests_explained() -> Iterator[None]:
+    """Say in one line what Hydra cannot compose, and exit."""
+    from hydra.errors import HydraException
+    from omegaconf.errors import OmegaConfBaseException
+    from yaml import YAMLError
+
+    try:
+        yield
     except (HydraException, OmegaConfBaseException, YAMLError, ValueError) as error:
         bad_request(explain(error, CONF))
     except OSError as error:
-        bad_request(f"{error.filename}: {error.strerror}" if error.filename else " ".join(str(error).split()))
+        bad_request(one_line(error))
 
 
 def flags_first(argv: list[str]) -> list[str]:
@@ -134,10 +143,10 @@ def _known_keys(conf: Path) -> set[str]:
     return {key for key in keys if not key.startswith(("defaults", "hydra"))}
 
 
-def bad_request(message: str) -> NoReturn:
+def bad_request(message: str, *, exit_status: int = 2) -> NoReturn:
     """Say what is wrong with the request, and exit."""
     print(f"error: {message}", file=sys.stderr)  # noqa: T201
-    sys.exit(2)
+    sys.exit(exit_status)
 
 
 def user_cache() -> str:

@@ -122,10 +122,15 @@ class HarnessConfig:
         for key in _NOT_DETERMINING:
             del values[key]
         values["data"] = {"fraction": self.data.fraction}
-        values["task"] = {key: value for key, value in values["task"].items() if key != "data"}
+        values["task"] = without_data(values["task"])
         if names_nothing(self.encoder):
             del values["mixing"]  # there is nothing to mix
         return values
+
+
+def without_data(task: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a task's node without the data it reads."""
+    return {key: value for key, value in task.items() if key != "data"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,10 +169,10 @@ def typed(config: DictConfig) -> HarnessConfig:
     """
     result = typed_as(HarnessConfig, resolved(config))
     _check_ranges(result)
-    return without_unwanted(result)
+    return _without_unwanted(result)
 
 
-def without_unwanted(config: HarnessConfig) -> HarnessConfig:
+def _without_unwanted(config: HarnessConfig) -> HarnessConfig:
     """Leave out the encoder or the static vectors, as ``vectors`` says."""
     if config.vectors == "static":
         return replace(config, encoder=_NONE)

@@ -3,7 +3,6 @@
 import re
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from harness.cache import FeatureStore
 from harness.composing import compose_values
@@ -53,7 +52,7 @@ def _encode(argv: Sequence[str]) -> None:
         raise HarnessError(str(reason)) from None
     print(  # noqa: T201
         f"part {shard} of {shards}: {report.sentences:,} sentences, {report.found:,} were there, "
-        f"{source.tokens_encoded:,} tokens encoded; {Path(source.folder)}"
+        f"{source.tokens_encoded:,} tokens encoded; {source.folder}"
     )
 
 

@@ -5,6 +5,7 @@ import platform
 import re
 import subprocess
 import sys
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -74,6 +75,7 @@ def _version(package: str) -> str | None:
         return None
 
 
+@cache
 def _revision() -> dict[str, Any]:
     root = Path(__file__).resolve().parents[1]
 

@@ -43,6 +43,11 @@ class DownloadError(HarnessError):
     """A file could not be fetched, or is not the one that was fetched before."""
 
 
+def one_line(error: OSError) -> str:
+    """Say what the system refused, and where."""
+    return f"{error.filename}: {error.strerror}" if error.filename else " ".join(str(error).split())
+
+
 def nearest(name: str, choices: Iterable[str]) -> str:
     """Return ``"; did you mean 'x'?"``, or the list of choices where none is near.
 

@@ -1,12 +1,12 @@
 """What a run would cost, before it is run: what is to be encoded and trained, in bytes and seconds."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from typing import Any
 
+from harness.config import without_data
 from harness.console import human_bytes, human_seconds
 from harness.errors import DataFormatError
 from harness.plan import Plan, layer_source, sentences
@@ -68,38 +68,55 @@ class Forecast:
         return f"would train {self.epochs} epochs at most ({cost})"
 
 
-def forecast(plan: Plan) -> Forecast:
-    """Say what a run would do, having done none of it but a trial of the encoder."""
-    if finished_record(plan.folder) is not None and not plan.config.overwrite:
-        return Forecast(folder=plan.folder, sizes=plan.sizes, finished=True)
-    source = layer_source(plan)
-    filling = source.plan(sentences(plan.examples)) if source is not None else None
-    missing = filling.missing if filling is not None else ()
-    return Forecast(
-        folder=plan.folder,
-        sizes=plan.sizes,
-        finished=False,
-        encoder=plan.encoder.fingerprint if plan.encoder is not None else "",
-        sentences=filling.sentences if filling is not None else 0,
-        missing=missing,
-        bytes=filling.bytes if filling is not None else 0,
-        encode_s=encoding_seconds(plan.encoder, missing) if plan.encoder is not None else 0.0,
-        epochs=plan.config.trainer.max_epochs,
-        train_s=training_seconds(plan),
-    )
+class Forecaster:
+    """Says what runs would do. An encoder is tried once, and a task's records are read once, for all of them."""
+
+    def __init__(self) -> None:
+        self._pace: dict[str, float] = {}  # of an encoder by its fingerprint, seconds a token
+        self._records: dict[Path, list[RunRecord]] = {}  # of a task's folder
+
+    def forecast(self, plan: Plan) -> Forecast:
+        """Say what a run would do, having done none of it but a trial of the encoder."""
+        if finished_record(plan.folder) is not None and not plan.config.overwrite:
+            return Forecast(folder=plan.folder, sizes=plan.sizes, finished=True)
+        source = layer_source(plan)
+        filling = source.plan(sentences(plan.examples)) if source is not None else None
+        missing = filling.missing if filling is not None else ()
+        return Forecast(
+            folder=plan.folder,
+            sizes=plan.sizes,
+            finished=False,
+            encoder=plan.encoder.fingerprint if plan.encoder is not None else "",
+            sentences=filling.sentences if filling is not None else 0,
+            missing=missing,
+            bytes=filling.bytes if filling is not None else 0,
+            encode_s=self._encoding_seconds(plan.encoder, missing) if plan.encoder is not None else 0.0,
+            epochs=plan.config.trainer.max_epochs,
+            train_s=self._training_seconds(plan),
+        )
+
+    def _encoding_seconds(self, encoder: Encoder, missing: Sequence[Sentence]) -> float:
+        if not missing or not encoder.cacheable:
+            return 0.0
+        if encoder.fingerprint not in self._pace:
+            self._pace[encoder.fingerprint] = seconds_a_token(encoder, missing)
+        return self._pace[encoder.fingerprint] * sum(map(len, missing))
+
+    def _training_seconds(self, plan: Plan) -> float | None:
+        folder = plan.folder.parent
+        if folder not in self._records:
+            self._records[folder] = newest_records(folder)
+        return training_seconds(plan, self._records[folder])
 
 
-def encoding_seconds(encoder: Encoder, missing: Sequence[Sentence]) -> float:
-    """Encode a few sentences, and return how long all of them will take."""
-    if not missing or not encoder.cacheable:
-        return 0.0
+def seconds_a_token(encoder: Encoder, missing: Sequence[Sentence]) -> float:
+    """Encode a few sentences, and return how long a token takes."""
     step = max(1, len(missing) // _TRIAL)
     trial = missing[::step][:_TRIAL]
     _encode(encoder, trial[:4])  # the first call is slower
     started = time.perf_counter()
     _encode(encoder, trial)
-    spent = time.perf_counter() - started
-    return spent * sum(map(len, missing)) / max(1, sum(map(len, trial)))
+    return (time.perf_counter() - started) / max(1, sum(map(len, trial)))
 
 
 def _encode(encoder: Encoder, trial: Sequence[Sentence]) -> None:
@@ -107,13 +124,14 @@ def _encode(encoder: Encoder, trial: Sequence[Sentence]) -> None:
         pass
 
 
-def training_seconds(plan: Plan) -> float | None:
-    """Return what training to the last epoch would take, from finished runs of the task, those most like it first."""
-    folder = plan.folder.parent
-    if not folder.is_dir():
-        return None
+def newest_records(folder: Path) -> list[RunRecord]:
+    """Return the newest finished runs of a task, from its folder."""
     newest = sorted(folder.glob("*/record.json"), key=lambda path: path.stat().st_mtime, reverse=True)[:_NEWEST]
-    records = [record for record in map(_readable, newest) if record is not None]
+    return [record for record in map(_readable, newest) if record is not None]
+
+
+def training_seconds(plan: Plan, records: Sequence[RunRecord]) -> float | None:
+    """Return what training to the last epoch would take, from finished runs of the task, those most like it first."""
     for alike in (_same_head_and_vectors, _same_head, lambda *_: True):
         rates = [_seconds_an_example(record) for record in records if alike(record, plan)]
         if rates:
@@ -140,8 +158,4 @@ def _same_head_and_vectors(record: RunRecord, plan: Plan) -> bool:
 
 
 def _same_head(record: RunRecord, plan: Plan) -> bool:
-    return _without_data(record.config["task"]) == _without_data(plan.config.task)
-
-
-def _without_data(task: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in task.items() if key != "data"}
+    return without_data(record.config["task"]) == without_data(plan.config.task)

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from harness.config import typed
-from harness.errors import HarnessError
-from harness.forecast import forecast
+from harness.errors import HarnessError, one_line
+from harness.forecast import Forecaster
 from harness.interrupts import Interrupted, Stop
 from harness.plan import Parts, prepare
 from harness.records import folder_of, write_bad_request
@@ -48,7 +48,7 @@ def run_job(config: Any, *, stop: Stop, name: str, task: str | None = None) -> O
         settings = typed(config)
         if settings.dry_run:
             use_threads(settings)
-            print(forecast(prepare(settings, PARTS)))  # noqa: T201
+            print(Forecaster().forecast(prepare(settings, PARTS)))  # noqa: T201
             return Outcome("ok")
         record = run(settings, stop=stop, parts=PARTS)
         if record.status != "ok":
@@ -76,8 +76,3 @@ def _values(config: Any) -> dict[str, Any]:
     values = OmegaConf.to_container(config)
     assert isinstance(values, dict)
     return {str(key): value for key, value in values.items()}
-
-
-def one_line(error: OSError) -> str:
-    """Say what the system refused, and where."""
-    return f"{error.filename}: {error.strerror}" if error.filename else " ".join(str(error).split())

@@ -132,7 +132,7 @@ def prepare(config: HarnessConfig, parts: Parts | None = None) -> Plan:
         device=device,
         examples=examples,
         digests=digests,
-        coverage=_coverage(static, examples),
+        coverage=_coverage(static, examples, digests, parts),
         environment=environment(device),
         group=re.sub(r"[^\w.+-]", "_", f"{vectors}{mix}"),
         identity=identity_digest(identity),
@@ -254,11 +254,20 @@ def sentences(examples: Mapping[Split, Sequence[Example]]) -> Iterator[Sentence]
             yield from example.texts.values()
 
 
-def _coverage(static: StaticVectors | None, examples: Mapping[Split, Sequence[Example]]) -> Coverage | None:
+def _coverage(
+    static: StaticVectors | None,
+    examples: Mapping[Split, Sequence[Example]],
+    digests: Mapping[Split, str],
+    parts: Parts,
+) -> Coverage | None:
     """Return how much of the text the static vectors cover."""
     if static is None:
         return None
-    return static.coverage(Counter(word for sentence in sentences(examples) for word in sentence))
+
+    def count() -> Coverage:
+        return static.coverage(Counter(word for sentence in sentences(examples) for word in sentence))
+
+    return parts.once("coverage", [static.fingerprint, digests], count)
 
 
 def fraction_of(examples: Sequence[Example], fraction: float, *, seed: int) -> Sequence[Example]:

@@ -6,7 +6,7 @@ full stop.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from sys import intern
 from unicodedata import category
@@ -79,8 +79,13 @@ def tokenize(text: str) -> list[tuple[int, int]]:
 
 
 def words(text: str) -> tuple[str, ...]:
-    """Return the tokens of a text; equal tokens of all texts are one object, since a data set repeats them."""
-    return tuple(intern(text[start:end]) for start, end in tokenize(text))
+    """Return the tokens of a text."""
+    return tokens_at(text, tokenize(text))
+
+
+def tokens_at(text: str, offsets: Iterable[tuple[int, int]]) -> tuple[str, ...]:
+    """Return the tokens at these offsets; equal tokens of all texts are one object, since a data set repeats them."""
+    return tuple(intern(text[start:end]) for start, end in offsets)
 
 
 @lru_cache(maxsize=1 << 16)

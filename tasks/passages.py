@@ -1,12 +1,11 @@
 """A passage of raw text with its words: an answer is characters of the text, a head points at words."""
 
-import sys
 from dataclasses import dataclass
 
 import numpy as np
 
 from harness.types import Sentence
-from tasks.english_words import tokenize
+from tasks.english_words import tokenize, tokens_at
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
@@ -29,7 +28,7 @@ class Passage:
         offsets = tokenize(text)
         return cls(
             text=text,
-            tokens=tuple(sys.intern(text[start:end]) for start, end in offsets),  # each word is held once
+            tokens=tokens_at(text, offsets),
             offsets=np.array(offsets, dtype=np.int32).reshape(-1, 2),
         )
 

@@ -106,6 +106,29 @@ def test_a_sweep_is_called_by_its_presets() -> None:
     assert named[0] == named[1] != named[2]
 
 
+def test_whatever_goes_wrong_ahead_of_a_job_is_left_to_the_job(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(*_: Any) -> None:
+        raise RuntimeError("a plug-in's own mistake")
+
+    monkeypatch.setattr("harness.sweep.ahead.prepare", broken)
+    assert sweep(tmp_path, "seed=1", "dry_run=true") == 0
+    assert "would fail: RuntimeError: a plug-in's own mistake" in capsys.readouterr().out
+    assert sweep(tmp_path, "seed=1") == 0
+    assert [record.status for record in records_in(tmp_path)] == ["ok"]
+
+
+def test_a_dry_run_tries_an_encoder_and_reads_records_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[str] = []
+    read: list[Path] = []
+    monkeypatch.setattr("harness.forecast.seconds_a_token", lambda encoder, _: tried.append(encoder.name) or 0.1)
+    monkeypatch.setattr("harness.forecast.newest_records", lambda folder: read.append(folder) or [])
+    assert sweep(tmp_path, "mixing=top,mean", "seed=1,2", "dry_run=true") == 0
+    assert tried == ["random"]
+    assert len(read) == 1
+
+
 def test_a_sweep_stopped_while_it_encodes_begins_no_job(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -13,6 +13,7 @@ from torch import Tensor
 _WIDEST = 60.0  # exp(-60) is far above the smallest float32
 
 
+@torch.no_grad()
 def fits_probabilities(emissions: Tensor, transitions: Tensor, start: Tensor, end: Tensor) -> bool:
     """Whether ``log_partition_of`` is exact for these scores.
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from harness.config import names_nothing
 from harness.console import human_bytes, human_seconds
 from harness.errors import HarnessError
-from harness.forecast import Forecast, forecast
-from harness.interrupts import Stop
+from harness.forecast import Forecast, Forecaster
+from harness.interrupts import Interrupted, Stop
 from harness.jobs import PARTS
 from harness.plan import Plan, layer_source, prepare, sentences
 from harness.records import finished_record
@@ -38,7 +38,9 @@ def fill_features(jobs: Sequence[Job], stop: Stop) -> None:
             if source is not None and what not in filled:
                 source.fill(sentences(plan.examples), check=stop.check)
                 filled.add(what)
-        except HarnessError as error:
+        except Interrupted:
+            raise
+        except Exception as error:  # whatever it is, the other jobs go on
             log.debug("%s: %s", job, error)
 
 
@@ -60,14 +62,17 @@ def dry_run(jobs: Sequence[Job]) -> str:
 
 
 def _forecasts(jobs: Sequence[Job]) -> Iterator[tuple[Job, Forecast | str]]:
+    forecaster = Forecaster()
     for job in jobs:
         if job.config is None:
             yield job, "would fail: the request is wrong (run it by itself to see why)"
             continue
         try:
-            yield job, forecast(_prepared(job))
+            yield job, forecaster.forecast(_prepared(job))
         except HarnessError as error:
             yield job, f"would fail: {error}"
+        except Exception as error:
+            yield job, f"would fail: {type(error).__name__}: {error}"
 
 
 def _total(jobs: int, forecasts: Sequence[Forecast]) -> str:

@@ -6,15 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from hydra.errors import HydraException
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, open_dict, read_write
-from omegaconf.errors import OmegaConfBaseException
 
-from harness.composing import CONF, bad_request, explain
+from harness.composing import bad_request, wrong_requests_explained
 from harness.errors import HarnessError
 from harness.interrupts import Interrupted, listening
-from harness.jobs import Outcome, one_line
+from harness.jobs import Outcome
 from harness.plan import tracker_of
 from harness.report.published import published_numbers
 from harness.report.tables import overview
@@ -38,14 +36,10 @@ class Sweep(Callback):
         if not str(config.hydra.sweeper._target_).endswith(".BasicSweeper"):
             return
         try:
-            status = run_sweep(config)
-        except (HydraException, OmegaConfBaseException) as error:
-            bad_request(explain(error, CONF))
+            with wrong_requests_explained():
+                status = run_sweep(config)
         except HarnessError as error:
-            print(f"error: {error}", file=sys.stderr)  # noqa: T201
-            sys.exit(error.exit_status)
-        except OSError as error:
-            bad_request(one_line(error))
+            bad_request(str(error), exit_status=error.exit_status)
         except Exception:  # Hydra would make a warning of it, and go on
             log.exception("the sweep failed")
             sys.exit(1)

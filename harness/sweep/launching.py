@@ -26,13 +26,17 @@ def at_once(config: DictConfig) -> int:
     ``submitit_local`` begins whatever it is given; it is given ``hydra.sweeper.max_batch_size`` jobs at a time, by
     default one a processor.
     """
-    target = str(config.hydra.launcher._target_)
-    if target.endswith("JoblibLauncher"):
+    kind = _kind(config)
+    if kind == "JoblibLauncher":
         jobs = config.hydra.launcher.n_jobs or 1
         return int(jobs) if jobs > 0 else max(1, processors() + 1 + int(jobs))
-    if target.endswith("LocalLauncher"):
+    if kind == "LocalLauncher":
         return config.hydra.sweeper.max_batch_size or processors()
     return 1
+
+
+def _kind(config: DictConfig) -> str:
+    return str(config.hydra.launcher._target_).rpartition(".")[2]
 
 
 def threads_override(config: DictConfig) -> list[str]:
@@ -58,10 +62,8 @@ class Launching:
         self.trouble = ""  # why the last launch ended early
         self._folder = folder
         self._launched = 0
-        self._pool = str(config.hydra.launcher._target_).endswith("JoblibLauncher")
-        self._size = config.hydra.sweeper.max_batch_size
-        if str(config.hydra.launcher._target_).endswith("LocalLauncher"):
-            self._size = at_once(config)
+        self._pool = _kind(config) == "JoblibLauncher"
+        self._size = at_once(config) if _kind(config) == "LocalLauncher" else config.hydra.sweeper.max_batch_size
         context = HydraContext(config_loader=GlobalHydra.instance().config_loader(), callbacks=Callbacks(config))
         self._launcher = Plugins.instance().instantiate_launcher(
             hydra_context=context, task_function=work, config=config
