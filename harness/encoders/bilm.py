@@ -4,7 +4,7 @@ Source: Peters et al. 2018 (arXiv 1802.05365), section 3; exact operations as in
 Parameters keep the layout of the official file, so that loading and exporting copy them unchanged.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -13,7 +13,8 @@ from torch.nn import functional as F
 
 from harness.encoders.options import NUM_CHARACTERS, BiLmOptions, lstm_cell_name
 
-_BLOCK = 1024  # positions whose input products are computed at once: bounds memory on long sentences
+_BLOCK = 2**22  # gates computed at once from the inputs: bounds memory on long sentences
+_TYPES = 4096  # word types whose input products are kept while a batch goes through the first layer
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,9 @@ class CharCnn(nn.Module):
         convolved = []
         for weight, bias in zip(self.conv_weight, self.conv_bias, strict=True):
             windows = F.conv1d(chars, weight[0].permute(2, 1, 0), bias)  # (words, filters, windows)
-            convolved.append(activation(windows.max(dim=2).values))  # (words, filters)
+            # amax is faster, but shares the gradient among windows that are equal.
+            best = windows.max(dim=2).values if torch.is_grad_enabled() else windows.amax(dim=2)  # (words, filters)
+            convolved.append(activation(best))
         words = torch.cat(convolved, dim=1)  # (words, n_filters)
         for k in range(self.options.n_highway):
             # The file's "carry" gate weights the transformed part, not what is carried.
@@ -109,48 +112,69 @@ class ProjectedLstm(nn.Module):
         if options.projects_states:
             self.projection = nn.Parameter(torch.empty(dim, width))
 
-    def forward(self, inputs: Tensor, batch_sizes: Sequence[int], state: LstmState) -> tuple[Tensor, LstmState]:
+    def forward(
+        self, inputs: Tensor, batch_sizes: Sequence[int], state: LstmState, *, rows: Tensor | None = None
+    ) -> tuple[Tensor, LstmState]:
         """Run over packed sentences.
 
         Args:
-            inputs: (positions, projection_dim), time-major.
+            inputs: (positions, projection_dim), time-major; with ``rows`` (types, projection_dim).
             batch_sizes: rows at each step, not increasing.
             state: of the rows before the first step.
+            rows: int64 (positions,): the row of ``inputs`` that a position takes, time-major; by default its own.
 
         Returns:
-            outputs (positions, projection_dim) in the order of ``inputs``, and each row's state after
-            its last step.
+            outputs (positions, projection_dim), time-major, and each row's state after its last step.
         """
-        width = self.options.projection_dim
-        input_weight, recurrent_weight = self.weight[:width], self.weight[width:]  # (projection_dim, 4 * dim)
+        recurrent_weight = self.weight[self.options.projection_dim :]  # (projection_dim, 4 * dim)
         hidden, cell = state.hidden, state.cell  # (rows, projection_dim), (rows, dim)
         outputs: list[Tensor] = []
         finished: list[tuple[Tensor, Tensor]] = []
-        position = 0
-        for block in _blocks(batch_sizes):
-            block_end = position + sum(block)
-            block_gates = torch.addmm(self.bias, inputs[position:block_end], input_weight)  # (block, 4 * dim)
+        blocks = _blocks(batch_sizes, most=max(1, _BLOCK // self.weight.shape[1]))
+        for block, block_gates in zip(blocks, self._input_gates(inputs, rows, blocks), strict=True):
             for step_gates in block_gates.split(block):  # (rows, 4 * dim)
-                rows = len(step_gates)
-                if rows < len(hidden):
-                    finished.append((hidden[rows:], cell[rows:]))
-                    hidden, cell = hidden[:rows], cell[:rows]
-                hidden, cell = self._step(torch.addmm(step_gates, hidden, recurrent_weight), cell)
+                n = len(step_gates)
+                if n < len(hidden):
+                    finished.append((hidden[n:], cell[n:]))
+                    hidden, cell = hidden[:n], cell[:n]
+                hidden, cell = self._step(_added_product(step_gates, hidden, recurrent_weight), cell)
                 outputs.append(hidden)
-            position = block_end
         finished.append((hidden, cell))
         last_hidden, last_cell = (torch.cat(parts[::-1]) for parts in zip(*finished, strict=True))
         return torch.cat(outputs), LstmState(last_hidden, last_cell)
+
+    def _input_gates(self, inputs: Tensor, rows: Tensor | None, blocks: Sequence[Sequence[int]]) -> Iterator[Tensor]:
+        """Yield what the inputs give to the gates of each block, (block, 4 * dim): a word type's is computed once."""
+        weight = self.weight[: self.options.projection_dim]  # (projection_dim, 4 * dim)
+        bias = self._run_time_bias()  # (4 * dim,)
+        table = torch.addmm(bias, inputs, weight) if rows is not None and len(inputs) <= _TYPES else None
+        # Fresh memory costs more than the arithmetic; where no gradient needs it, a block goes where the last one was.
+        room = None if torch.is_grad_enabled() else weight.new_empty(max(map(sum, blocks)), weight.shape[1])
+        start = 0
+        for block in blocks:
+            end = start + sum(block)
+            out = None if room is None else room[: end - start]  # (block, 4 * dim)
+            if rows is None:
+                yield torch.addmm(bias, inputs[start:end], weight, out=out)
+            elif table is None:
+                yield torch.addmm(bias, inputs[rows[start:end]], weight, out=out)
+            else:
+                yield torch.index_select(table, 0, rows[start:end], out=out)
+            start = end
+
+    def _run_time_bias(self) -> Tensor:
+        """Return the bias, (4 * dim,), with the 1 at the forget gate that is not in the file."""
+        dim = self.options.lstm_dim
+        return self.bias + F.pad(self.bias.new_ones(dim), (2 * dim, dim))
 
     def _step(self, gates: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
         """Map gates (rows, 4 * dim) and cell (rows, dim) to the new hidden and cell."""
         gates = gates.to(cell.dtype)  # under autocast the products alone are of its type
         input_gate, candidate, forget_gate, output_gate = gates.chunk(4, dim=1)  # (rows, dim) each
-        # The forget bias of 1 is added at run time: it is not in the file.
-        cell = torch.sigmoid(forget_gate + 1) * cell + torch.sigmoid(input_gate) * torch.tanh(candidate)  # (rows, dim)
+        cell = torch.sigmoid(forget_gate) * cell + torch.sigmoid(input_gate) * _tanh(candidate)  # (rows, dim)
         if self.options.cell_clip is not None:
             cell = cell.clamp(-self.options.cell_clip, self.options.cell_clip)  # (rows, dim)
-        hidden = torch.sigmoid(output_gate) * torch.tanh(cell)  # (rows, dim)
+        hidden = torch.sigmoid(output_gate) * _tanh(cell)  # (rows, dim)
         if self.options.projects_states:
             hidden = (hidden @ self.projection).to(cell.dtype)  # (rows, projection_dim)
             if self.options.proj_clip is not None:
@@ -175,11 +199,12 @@ class BiLm(nn.Module):
         zero = LstmState(like.new_zeros(rows, options.projection_dim), like.new_zeros(rows, options.lstm_dim))
         return (zero,) * options.n_layers, (zero,) * options.n_layers
 
-    def forward(self, words: Tensor, packing: Packing, state: BiLmState) -> tuple[Tensor, BiLmState]:
+    def forward(self, words: Tensor, rows: Tensor, packing: Packing, state: BiLmState) -> tuple[Tensor, BiLmState]:
         """Run both directions over packed sentences that carry their boundary tokens.
 
         Args:
-            words: (positions, projection_dim), sentences end to end, longest first.
+            words: (types, projection_dim).
+            rows: int64 (positions,): the word of each position, sentences end to end, longest first.
             packing: the layout of the sentences.
             state: each row's state before its first step.
 
@@ -187,31 +212,30 @@ class BiLm(nn.Module):
             layers (n_layers + 1, positions, 2 * projection_dim), layer 0 being the word vector twice, and
             each row's state afterwards.
         """
-        layers = [torch.cat([words, words], dim=1)]  # (positions, 2 * projection_dim)
-        outputs: list[list[Tensor]] = []
+        layers = words.new_empty(self.options.n_layers + 1, len(rows), 2, self.options.projection_dim)
+        layers[0] = words[rows][:, None]  # (positions, 1, projection_dim)
         after: list[tuple[LstmState, ...]] = []
-        for lstms, order, before in zip(self.directions, packing.orders, state, strict=True):
-            direction, last = self._run(lstms, words[order], packing.batch_sizes, before)
-            back = torch.argsort(order)  # (positions,)
-            outputs.append([layer[back] for layer in direction])  # (positions, projection_dim) each
-            after.append(last)
-        layers += [torch.cat(pair, dim=1) for pair in zip(*outputs, strict=True)]
-        return torch.stack(layers), (after[0], after[1])
+        for d, order in enumerate(packing.orders):
+            states = []
+            run = self._run(d, words, rows[order], packing.batch_sizes, state[d])
+            for layer, (output, last) in enumerate(run, start=1):
+                layers[layer, :, d].index_copy_(0, order, output)
+                states.append(last)
+            after.append(tuple(states))
+        return layers.flatten(2), (after[0], after[1])
 
     def _run(
-        self, lstms: nn.Module, inputs: Tensor, batch_sizes: Sequence[int], before: Sequence[LstmState]
-    ) -> tuple[list[Tensor], tuple[LstmState, ...]]:
-        outputs: list[Tensor] = []
-        after: list[LstmState] = []
+        self, direction: int, words: Tensor, rows: Tensor, batch_sizes: Sequence[int], before: Sequence[LstmState]
+    ) -> Iterator[tuple[Tensor, LstmState]]:
+        """Yield each layer's output in one direction, (positions, projection_dim), time-major, and its last state."""
+        lstms, inputs = self.directions[direction], words
         assert isinstance(lstms, nn.ModuleList)
         for layer, (lstm, state) in enumerate(zip(lstms, before, strict=True)):
-            output, last = lstm(inputs, batch_sizes, state)  # (positions, projection_dim)
+            output, last = lstm(inputs, batch_sizes, state, rows=rows if layer == 0 else None)
             if layer > 0 and self.options.use_skip_connections:
                 output = output + inputs  # the recurrent state stays the value before the addition
-            outputs.append(output)
-            after.append(last)
+            yield output, last
             inputs = output
-        return outputs, tuple(after)
 
 
 def map_state(state: BiLmState, function: Callable[[Tensor], Tensor]) -> BiLmState:
@@ -253,12 +277,26 @@ def build_bilm(options: BiLmOptions, weights: Mapping[str, Tensor]) -> BiLm:
     return bilm.eval().requires_grad_(False)
 
 
-def _blocks(batch_sizes: Sequence[int]) -> list[list[int]]:
-    """Cut the steps into runs of about ``_BLOCK`` positions."""
+def _added_product(values: Tensor, left: Tensor, right: Tensor) -> Tensor:
+    """Return values + left @ right, in the place of ``values`` where no gradient needs them."""
+    if torch.is_grad_enabled():
+        return torch.addmm(values, left, right)
+    return values.addmm_(left, right)
+
+
+def _tanh(values: Tensor) -> Tensor:
+    """Return the tanh; without gradient by a sigmoid, which takes torch a third of the time."""
+    if torch.is_grad_enabled():
+        return torch.tanh(values)
+    return (2 * values).sigmoid_().mul_(2).sub_(1)
+
+
+def _blocks(batch_sizes: Sequence[int], *, most: int) -> list[list[int]]:
+    """Cut the steps into runs of ``most`` positions, or of one step that has more."""
     blocks: list[list[int]] = [[]]
     filled = 0
     for rows in batch_sizes:
-        if blocks[-1] and filled + rows > _BLOCK:
+        if blocks[-1] and filled + rows > most:
             blocks.append([])
             filled = 0
         blocks[-1].append(rows)

@@ -33,8 +33,8 @@ def burnt_in(bilm: BiLm) -> BiLmState:
     """Return the state after the fixed text, of one row."""
     state = bilm.zero_state(1)
     for sentence in BURN_IN:
-        words = word_vectors(bilm.char_cnn, [BOS, *sentence.split(), EOS])  # (positions, projection_dim)
-        state = bilm(words, Packing.of([len(words)], words.device), state)[1]
+        types, rows = word_vectors(bilm.char_cnn, [BOS, *sentence.split(), EOS])  # (types, projection_dim)
+        state = bilm(types, rows, Packing.of([len(rows)], rows.device), state)[1]
     return state
 
 

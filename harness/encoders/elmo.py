@@ -173,9 +173,9 @@ class ElmoEncoder:
         """Encode sentences together; each (layers, tokens, dim), on the CPU."""
         rows = sorted(range(len(batch)), key=lambda row: -len(batch[row]))
         packing = Packing.of([len(batch[row]) + 2 for row in rows], self._device)
-        words = self._words.of([word for row in rows for word in (BOS, *batch[row], EOS)])  # (positions, width)
+        types, places = self._words.of([word for row in rows for word in (BOS, *batch[row], EOS)])  # (types, width)
         before = self._select(self._carried, rows) if self.state == "carry" else self._repeat(len(rows))
-        layers, after = self.bilm(words, packing, before)  # (layers, positions, dim)
+        layers, after = self.bilm(types, places, packing, before)  # (layers, positions, dim)
         if self.state == "carry":
             self._store(after, rows)
         layers = layers.cpu()

@@ -6,21 +6,16 @@ import torch
 from torch import Tensor
 
 from harness.encoders.bilm import CharCnn
-from harness.encoders.char_ids import char_ids
+from harness.encoders.char_ids import char_ids, without_padding
 
 _WORDS_AT_ONCE = 256  # whose characters are convolved at once
 _WORDS_KEPT = 2**15  # vectors kept between calls
 
 
-def word_vectors(char_cnn: CharCnn, words: Sequence[str]) -> Tensor:
-    """Return float (words, projection_dim)."""
-    rows = {word: row for row, word in enumerate(dict.fromkeys(words))}
-    unique, device = list(rows), char_cnn.char_embed.device
-    parts = []
-    for start in range(0, len(unique), _WORDS_AT_ONCE):
-        ids = char_ids(unique[start : start + _WORDS_AT_ONCE], max_chars=char_cnn.options.max_chars)  # (words, chars)
-        parts.append(char_cnn(ids.to(device)))  # (words, projection_dim)
-    return torch.cat(parts)[[rows[word] for word in words]]
+def word_vectors(char_cnn: CharCnn, words: Sequence[str]) -> tuple[Tensor, Tensor]:
+    """Return the vectors of the different words, float (types, projection_dim), and int64 (words,), each word's row."""
+    types, rows = _types(words)
+    return _vectors(char_cnn, types), rows.to(char_cnn.char_embed.device)
 
 
 class KeptWordVectors:
@@ -32,16 +27,37 @@ class KeptWordVectors:
 
     def __init__(self, char_cnn: CharCnn) -> None:
         self._char_cnn = char_cnn
-        self._rows: dict[str, int] = {}
-        self._vectors = torch.empty(0)
+        self._places: dict[str, int] = {}
+        self._kept = torch.empty(0)  # (places, projection_dim)
 
-    def of(self, words: Sequence[str]) -> Tensor:
-        """Return float (words, projection_dim)."""
-        new = [word for word in dict.fromkeys(words) if word not in self._rows]
-        if len(self._rows) + len(new) > _WORDS_KEPT:
-            self._rows, new = {}, list(dict.fromkeys(words))
+    def of(self, words: Sequence[str]) -> tuple[Tensor, Tensor]:
+        """Return what ``word_vectors`` returns."""
+        types, rows = _types(words)
+        new = [word for word in types if word not in self._places]
+        if len(self._places) + len(new) > _WORDS_KEPT:
+            self._places, new = {}, types
         if new:
-            vectors = word_vectors(self._char_cnn, new)  # (new, projection_dim)
-            self._vectors = torch.cat([self._vectors, vectors]) if self._rows else vectors
-            self._rows |= {word: len(self._rows) + i for i, word in enumerate(new)}
-        return self._vectors[[self._rows[word] for word in words]]
+            vectors = _vectors(self._char_cnn, new)  # (new, projection_dim)
+            self._kept = torch.cat([self._kept, vectors]) if self._places else vectors
+            self._places |= {word: len(self._places) + i for i, word in enumerate(new)}
+        return self._kept[[self._places[word] for word in types]], rows.to(self._kept.device)
+
+
+def _types(words: Sequence[str]) -> tuple[list[str], Tensor]:
+    """Return the different words, and int64 (words,): the place of each word among them."""
+    places: dict[str, int] = {}
+    rows = [places.setdefault(word, len(places)) for word in words]
+    return list(places), torch.tensor(rows)
+
+
+def _vectors(char_cnn: CharCnn, types: Sequence[str]) -> Tensor:
+    """Return float (types, projection_dim); words of similar length are convolved together, with little padding."""
+    order = sorted(range(len(types)), key=lambda i: len(types[i].encode("utf-8", "ignore")))
+    widest = max(width for width, _ in char_cnn.options.filters)
+    parts = []
+    for start in range(0, len(order), _WORDS_AT_ONCE):
+        words = [types[i] for i in order[start : start + _WORDS_AT_ONCE]]
+        ids = without_padding(char_ids(words, max_chars=char_cnn.options.max_chars), widest=widest)  # (words, chars)
+        parts.append(char_cnn(ids.to(char_cnn.char_embed.device)))  # (words, projection_dim)
+    vectors = torch.cat(parts)
+    return torch.empty_like(vectors).index_copy_(0, torch.tensor(order, device=vectors.device), vectors)

@@ -70,7 +70,7 @@ def perplexity(
         packing = Packing.of([len(words) for words in bounded], device)
         words = [word for sentence in bounded for word in sentence]
         before = map_state(start, itemgetter(rows))
-        layers, after = network.bilm(word_vectors(network.bilm.char_cnn, words), packing, before)
+        layers, after = network.bilm(*word_vectors(network.bilm.char_cnn, words), packing, before)
         if state == "carry":
             for old, new in zip(_tensors(start), _tensors(after), strict=True):
                 old[rows] = new

@@ -114,7 +114,8 @@ def test_perplexity_equals_a_loop_over_words(state: str) -> None:
     states = {}
     for index, sentence in enumerate(repeated):
         bounded = [BOS, *sentence, EOS]
-        words = encoder._words.of(bounded)
+        types, rows = encoder._words.of(bounded)
+        words = types[rows]
         for d, (order, reading) in enumerate(((range(len(bounded)), 1), (range(len(bounded) - 1, -1, -1), -1))):
             start = [(torch.zeros(1, 8), torch.zeros(1, 16))] * 2
             if state == "warm":
@@ -153,7 +154,8 @@ def burn_in(network: PretrainingNetwork, encoder: ElmoEncoder, d: int) -> list:
 
     state = [(torch.zeros(1, 8), torch.zeros(1, 16))] * 2
     for sentence in BURN_IN:
-        words = encoder._words.of([BOS, *sentence.split(), EOS])
+        types, rows = encoder._words.of([BOS, *sentence.split(), EOS])
+        words = types[rows]
         for position in range(len(words))[:: -1 if d else 1]:
             _, state = step(network, d, words[position : position + 1], state)
     return state

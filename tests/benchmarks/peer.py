@@ -1,0 +1,78 @@
+"""AllenNLP itself, timed in a Python of its own: python3.10 -m venv peer && peer/bin/pip install allennlp==2.10.1."""
+
+import json
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from harness.encoders.options import BiLmOptions
+from harness.encoders.weights import write_weights
+from harness.files import write_json
+from harness.types import Sentence
+
+_SCRIPT = """
+import json, sys, time
+import torch
+from allennlp.modules.elmo import _ElmoBiLm, batch_to_ids
+options, weights, text, threads, batch = sys.argv[1:]
+torch.set_num_threads(int(threads))
+bilm = _ElmoBiLm(options, weights).eval()
+bilm._elmo_lstm.stateful = False
+sentences = sorted(json.load(open(text)), key=len, reverse=True)
+size = int(batch)
+def encode(sentences):
+    with torch.no_grad():
+        for start in range(0, len(sentences), size):
+            bilm(batch_to_ids(sentences[start : start + size]))
+encode(sentences[len(sentences) // 2 :][:size])
+began = time.perf_counter()
+encode(sentences)
+print(time.perf_counter() - began)
+"""
+
+
+def seconds(
+    python: str,
+    options: BiLmOptions,
+    weights: Mapping[str, Tensor],
+    sentences: Sequence[Sentence],
+    *,
+    threads: int,
+    batch: int,
+) -> float:
+    """Return how long AllenNLP's biLM takes for the sentences, longest first, after one batch that is not timed."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        write_json(folder / "options.json", _official(options))
+        write_weights(folder / "weights.hdf5", weights)
+        write_json(folder / "text.json", [list(sentence) for sentence in sentences])
+        files = [str(folder / "options.json"), str(folder / "weights.hdf5"), str(folder / "text.json")]
+        command = [python, "-c", _SCRIPT, *files, str(threads), str(batch)]
+        done = subprocess.run(command, check=True, capture_output=True, text=True)
+        return float(json.loads(done.stdout.split()[-1]))
+
+
+def _official(options: BiLmOptions) -> dict[str, Any]:
+    values = asdict(options)
+    lstm = {
+        "dim": options.lstm_dim,
+        "projection_dim": options.projection_dim,
+        "n_layers": options.n_layers,
+        "cell_clip": options.cell_clip,
+        "proj_clip": options.proj_clip,
+        "use_skip_connections": options.use_skip_connections,
+    }
+    char_cnn = {
+        "activation": options.activation,
+        "embedding": {"dim": options.char_dim},
+        "filters": [list(pair) for pair in values["filters"]],
+        "n_highway": options.n_highway,
+        "n_characters": 262,
+        "max_characters_per_token": options.max_chars,
+    }
+    return {"lstm": lstm, "char_cnn": char_cnn}
