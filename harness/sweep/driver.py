@@ -4,12 +4,14 @@ import logging
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, open_dict, read_write
 
 from harness.composing import bad_request, wrong_requests_explained
+from harness.console import human_seconds
 from harness.errors import HarnessError
 from harness.interrupts import Interrupted, listening
 from harness.jobs import Outcome
@@ -62,6 +64,7 @@ def run_sweep(config: DictConfig) -> int:
         print(dry_run(jobs))  # noqa: T201
         return 0
     folder.open([job.overrides for job in jobs])
+    began = perf_counter()
     with listening() as stop:
         try:
             fill_features(jobs, stop)
@@ -69,10 +72,19 @@ def run_sweep(config: DictConfig) -> int:
             log.info("stopped while encoding; the same command goes on from here")
     if stop.requested:
         folder.stop()
+    filled = perf_counter()
     launching = Launching(config, folder)
     launching.run(jobs)
+    _log_time(features=filled - began, runs=perf_counter() - filled)
     _track_table(jobs, folder)
     return _report(jobs, folder, launching.trouble)
+
+
+def _log_time(*, features: float, runs: float) -> None:
+    """Say how long the sweep took, and how much of it went into features."""
+    whole = features + runs
+    shares = f"features {human_seconds(features)} ({features / whole:.0%}), runs {human_seconds(runs)}"
+    log.info("the sweep took %s: %s", human_seconds(whole), shares)
 
 
 def _track_table(jobs: Sequence[Job], folder: SweepFolder) -> None:
