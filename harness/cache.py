@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -23,7 +23,7 @@ from harness.config import Precision
 from harness.console import human_bytes, progress
 from harness.errors import CacheError, ConfigError
 from harness.files import write_json
-from harness.protocols import Encoder
+from harness.protocols import Encoder, Rounding
 from harness.types import Sentence
 
 log = logging.getLogger(__name__)
@@ -185,6 +185,7 @@ class FeatureStore:
             "num_layers": self.encoder.num_layers,
             "dim": self.encoder.dim,
             "dtype": self._dtype.name,
+            "products": precision_of(self.encoder),
         }
         if not (self.folder / "meta.json").exists():
             write_json(self.folder / "meta.json", about)  # for people; nothing reads it
@@ -271,6 +272,13 @@ class Uncached:
             self.tokens_encoded += encoded.shape[1]
             layers[row, :, : encoded.shape[1]] = torch.from_numpy(_rounded(encoded, self._dtype).astype(np.float32))
         return layers  # (batch, layers, tokens, dim)
+
+
+def precision_of(encoder: Encoder) -> dict[str, Any]:
+    """Return in which precision an encoder multiplies, and its measured relative error, as far as it says."""
+    if not isinstance(encoder, Rounding):
+        return {}
+    return {"dtype": encoder.dtype, "rounding_error": encoder.rounding_error}
 
 
 def _rounded(layers: Tensor, dtype: np.dtype) -> np.ndarray:

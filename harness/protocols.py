@@ -46,6 +46,14 @@ class Encoder(Protocol):
         """
 
 
+@runtime_checkable
+class Rounding(Protocol):
+    """An encoder that says in which precision it multiplies."""
+
+    dtype: str
+    rounding_error: float  # relative, of its vectors of a fixed text; 0 for float32
+
+
 class LayerMix(Protocol):
     """An ``nn.Module`` that reduces the layers to one vector a token."""
 

@@ -10,6 +10,7 @@ from dataclasses import asdict
 import torch
 from filelock import FileLock, Timeout
 
+from harness.cache import precision_of
 from harness.config import HarnessConfig, plain
 from harness.errors import HarnessError
 from harness.evaluation import evaluate
@@ -218,6 +219,7 @@ def record_of(
             "state": encoder.state if encoder else "none",
             "num_layers": encoder.num_layers if encoder else 0,
             "dim": encoder.dim if encoder else 0,
+            **(precision_of(encoder) if encoder else {}),
         },
         embedding={
             "name": static.name if static else "none",

@@ -35,7 +35,7 @@ TINY: Raw = {
 }
 
 
-def tiny_elmo(cache_dir: Path, *, state: StatePolicy = "zeros", seed: int = 0, **changes: int) -> ElmoEncoder:
+def tiny_elmo(cache_dir: Path, *, state: StatePolicy = "zeros", seed: int = 0, **changes: Any) -> ElmoEncoder:
     """A random biLM of 3 layers, 16 wide."""
     return random_elmo(options=TINY, weights_seed=seed, state=state, cache_dir=str(cache_dir), **changes)
 

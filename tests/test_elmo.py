@@ -11,12 +11,14 @@ import numpy as np
 import pytest
 import torch
 
+from harness.encoders import bilm
 from harness.encoders.elmo import ElmoEncoder, load_elmo
 from harness.encoders.options import parse_options
 from harness.encoders.random import random_weights
-from harness.errors import DownloadError
+from harness.errors import ConfigError, DownloadError
 from harness.interrupts import Stop
 from harness.run import run
+from tests.benchmarks.reference import ReferenceElmo
 from tests.encoders import TINY, Array, tiny_elmo, write_official
 from tests.running import SMALL, config_of
 
@@ -164,6 +166,50 @@ def test_a_model_is_downloaded_once_and_verified_afterwards(tmp_path: Path) -> N
         file.write(b"x")
     with pytest.raises(DownloadError, match="has changed since its first use"):
         load_elmo(name="small", cache_dir=str(tmp_path / "cache"), **urls)
+
+
+def test_a_table_of_word_types_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = vectors(tiny_elmo(tmp_path), SENTENCES)
+    monkeypatch.setattr(bilm, "_TYPES", 1)  # too many types for one
+    monkeypatch.setattr(bilm, "_BLOCK", 100)
+    for ours, theirs in zip(vectors(tiny_elmo(tmp_path), SENTENCES), expected, strict=True):
+        torch.testing.assert_close(ours, theirs, atol=1e-6, rtol=0)
+
+
+def test_the_reference_of_the_benchmarks_gives_the_same_vectors(tmp_path: Path) -> None:
+    encoder = tiny_elmo(tmp_path)
+    weights = random_weights(encoder.options, seed=0)
+    reference = dict(ReferenceElmo(encoder.options, weights, encoder.bilm.char_cnn).encode(SENTENCES, batch_size=4))
+    for ours, theirs in zip(vectors(encoder, SENTENCES), (reference[i] for i in range(len(SENTENCES))), strict=True):
+        torch.testing.assert_close(ours, theirs, atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("state", ["zeros", "warm"])
+def test_bfloat16_is_another_encoder_that_rounds_as_much_as_it_says(state: str, tmp_path: Path) -> None:
+    exact, rounded = tiny_elmo(tmp_path, state=state), tiny_elmo(tmp_path, state=state, dtype="bfloat16")
+    assert exact.fingerprint != rounded.fingerprint
+    assert (exact.dtype, exact.rounding_error) == ("float32", 0)
+    assert rounded.dtype == "bfloat16"
+    theirs, ours = (torch.cat(vectors(encoder, SENTENCES), dim=1) for encoder in (exact, rounded))
+    assert ours.dtype == torch.float32
+    error = float((ours - theirs).norm() / theirs.norm())
+    assert 1e-4 < error < 2e-2
+    assert rounded.rounding_error == pytest.approx(error, rel=1)
+
+
+def test_the_record_and_the_store_name_the_precision(tmp_path: Path) -> None:
+    record = run(config_of(tmp_path, *SMALL, "encoder.dtype=bfloat16", "trainer.max_epochs=1"), stop=Stop())
+    assert record.encoder["dtype"] == "bfloat16"
+    (kept,) = tmp_path.rglob("meta.json")
+    assert json.loads(kept.read_text())["products"] == {
+        "dtype": "bfloat16",
+        "rounding_error": record.encoder["rounding_error"],
+    }
+
+
+def test_another_precision_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"encoder.dtype=float16: expected one of float32, bfloat16"):
+        tiny_elmo(tmp_path, dtype="float16")
 
 
 def test_a_whole_run_on_official_files_with_carried_state(tmp_path: Path) -> None:

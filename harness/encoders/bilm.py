@@ -92,11 +92,11 @@ class CharCnn(nn.Module):
         words = torch.cat(convolved, dim=1)  # (words, n_filters)
         for k in range(self.options.n_highway):
             # The file's "carry" gate weights the transformed part, not what is carried.
-            gate = torch.sigmoid(words @ self.carry_weight[k] + self.carry_bias[k])  # (words, n_filters)
-            transformed = torch.relu(words @ self.transform_weight[k] + self.transform_bias[k])  # (words, n_filters)
+            gate = torch.sigmoid(_affine(self.carry_bias[k], words, self.carry_weight[k]))  # (words, n_filters)
+            transformed = torch.relu(_affine(self.transform_bias[k], words, self.transform_weight[k]))  # as gate
             words = gate * transformed + (1 - gate) * words  # (words, n_filters)
         if self.options.projects_words:
-            words = words @ self.proj_weight + self.proj_bias  # (words, projection_dim)
+            words = _affine(self.proj_bias, words, self.proj_weight)  # (words, projection_dim)
         return words
 
 
@@ -147,17 +147,17 @@ class ProjectedLstm(nn.Module):
         """Yield what the inputs give to the gates of each block, (block, 4 * dim): a word type's is computed once."""
         weight = self.weight[: self.options.projection_dim]  # (projection_dim, 4 * dim)
         bias = self._run_time_bias()  # (4 * dim,)
-        table = torch.addmm(bias, inputs, weight) if rows is not None and len(inputs) <= _TYPES else None
+        table = _affine(bias, inputs, weight) if rows is not None and len(inputs) <= _TYPES else None
         # Fresh memory costs more than the arithmetic; where no gradient needs it, a block goes where the last one was.
-        room = None if torch.is_grad_enabled() else weight.new_empty(max(map(sum, blocks)), weight.shape[1])
+        room = None if torch.is_grad_enabled() else bias.new_empty(max(map(sum, blocks)), len(bias))
         start = 0
         for block in blocks:
             end = start + sum(block)
             out = None if room is None else room[: end - start]  # (block, 4 * dim)
             if rows is None:
-                yield torch.addmm(bias, inputs[start:end], weight, out=out)
+                yield _affine(bias, inputs[start:end], weight, out=out)
             elif table is None:
-                yield torch.addmm(bias, inputs[rows[start:end]], weight, out=out)
+                yield _affine(bias, inputs[rows[start:end]], weight, out=out)
             else:
                 yield torch.index_select(table, 0, rows[start:end], out=out)
             start = end
@@ -176,7 +176,7 @@ class ProjectedLstm(nn.Module):
             cell = cell.clamp(-self.options.cell_clip, self.options.cell_clip)  # (rows, dim)
         hidden = torch.sigmoid(output_gate) * _tanh(cell)  # (rows, dim)
         if self.options.projects_states:
-            hidden = (hidden @ self.projection).to(cell.dtype)  # (rows, projection_dim)
+            hidden = (hidden.to(self.projection.dtype) @ self.projection).to(cell.dtype)  # (rows, projection_dim)
             if self.options.proj_clip is not None:
                 hidden = hidden.clamp(-self.options.proj_clip, self.options.proj_clip)  # (rows, projection_dim)
         return hidden, cell
@@ -277,11 +277,20 @@ def build_bilm(options: BiLmOptions, weights: Mapping[str, Tensor]) -> BiLm:
     return bilm.eval().requires_grad_(False)
 
 
+def _affine(bias: Tensor, left: Tensor, right: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """Return bias + left @ right; the product is in the type of ``right``, the sum in that of ``bias``."""
+    if right.dtype == bias.dtype:
+        return torch.addmm(bias, left, right, out=out)
+    return torch.add(left.to(right.dtype) @ right, bias, out=out)
+
+
 def _added_product(values: Tensor, left: Tensor, right: Tensor) -> Tensor:
     """Return values + left @ right, in the place of ``values`` where no gradient needs them."""
     if torch.is_grad_enabled():
         return torch.addmm(values, left, right)
-    return values.addmm_(left, right)
+    if right.dtype == values.dtype:
+        return values.addmm_(left, right)
+    return values.add_(left.to(right.dtype) @ right)
 
 
 def _tanh(values: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor
@@ -16,6 +16,7 @@ from harness.encoders.bilm import BiLmState, Packing, build_bilm, map_state
 from harness.encoders.burn_in import BURN_IN, burnt_in, load_or_make_state
 from harness.encoders.char_ids import BOS, EOS
 from harness.encoders.options import BiLmOptions, read_options
+from harness.encoders.precision import Dtype, in_bfloat16, rounding_error
 from harness.encoders.weights import read_weights
 from harness.encoders.word_vectors import KeptWordVectors
 from harness.errors import ConfigError
@@ -33,6 +34,7 @@ def load_elmo(
     weights: str,
     state: StatePolicy = "warm",
     cache_dir: str,
+    dtype: Dtype = "float32",
     max_tokens: int = 4096,
     carry_rows: int = 32,
     device: str = "cpu",
@@ -45,6 +47,7 @@ def load_elmo(
         weights: path or URL of the ``.hdf5``.
         state: see ``ElmoEncoder``.
         cache_dir: downloads and burnt-in states are kept below it.
+        dtype: see ``ElmoEncoder``.
         max_tokens: see ``ElmoEncoder``.
         carry_rows: see ``ElmoEncoder``.
         device: where to compute.
@@ -64,6 +67,7 @@ def load_elmo(
         weights_digest=file_digest(weights_path),
         state=state,
         cache_dir=Path(cache_dir),
+        dtype=dtype,
         max_tokens=max_tokens,
         carry_rows=carry_rows,
         device=device,
@@ -86,6 +90,7 @@ class ElmoEncoder:
         weights_digest: identifies the weights.
         state: the state policy.
         cache_dir: where a burnt-in state is kept.
+        dtype: of the matrix products: bfloat16 is fast where the processor has it, and rounds (``rounding_error``).
         max_tokens: tokens, boundaries included, that are encoded at once (one longer sentence still fits).
         carry_rows: rows of a batch under ``carry``.
         device: where to compute.
@@ -100,12 +105,18 @@ class ElmoEncoder:
         weights_digest: str,
         state: StatePolicy = "warm",
         cache_dir: Path,
+        dtype: Dtype = "float32",
         max_tokens: int = 4096,
         carry_rows: int = 32,
         device: str = "cpu",
     ) -> None:
-        self.name, self.options, self.state = name, options, state
-        self.bilm = build_bilm(options, weights).to(device)
+        if dtype not in get_args(Dtype):
+            raise ConfigError(f"encoder.dtype={dtype}: expected one of {', '.join(get_args(Dtype))}")
+        self.name, self.options, self.state, self.dtype = name, options, state, dtype
+        self.bilm, self.rounding_error = build_bilm(options, weights).to(device), 0.0
+        if dtype == "bfloat16":
+            exact, self.bilm = self.bilm, in_bfloat16(self.bilm)
+            self.rounding_error = rounding_error(self.bilm, exact)
         self._max_tokens, self._carry_rows, self._device = max_tokens, carry_rows, torch.device(device)
         self._words = KeptWordVectors(self.bilm.char_cnn)
         if max_tokens < 1 or carry_rows < 1:
@@ -116,6 +127,8 @@ class ElmoEncoder:
             "options": asdict(options),
             "state": state,
         }
+        if dtype != "float32":
+            identity["dtype"] = dtype
         if state == "warm":
             identity["burn_in"] = BURN_IN
         if state == "carry":

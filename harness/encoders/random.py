@@ -19,6 +19,7 @@ from torch import Tensor
 from harness.download import local_file
 from harness.encoders.elmo import ElmoEncoder, StatePolicy
 from harness.encoders.options import BiLmOptions, parse_options, read_options
+from harness.encoders.precision import Dtype
 from harness.errors import ConfigError
 
 _VERSION = 1  # raised whenever the same seed would draw other weights
@@ -31,6 +32,7 @@ def random_elmo(
     weights_seed: int = 0,
     state: StatePolicy = "zeros",
     cache_dir: str,
+    dtype: Dtype = "float32",
     max_tokens: int = 4096,
     carry_rows: int = 32,
     device: str = "cpu",
@@ -41,7 +43,7 @@ def random_elmo(
         name: a short name for tables.
         options: the architecture: an official ``options.json`` (path or URL), or its contents.
         weights_seed: seeds the weights; apart from the run's seed, so that runs share one encoder.
-        state, cache_dir, max_tokens, carry_rows, device: see ``load_elmo``.
+        state, cache_dir, dtype, max_tokens, carry_rows, device: see ``load_elmo``.
 
     Raises:
         WeightsError: the options are not those of a character biLM.
@@ -60,6 +62,7 @@ def random_elmo(
         weights_digest=hashlib.sha256(identity.encode()).hexdigest(),
         state=state,
         cache_dir=Path(cache_dir),
+        dtype=dtype,
         max_tokens=max_tokens,
         carry_rows=carry_rows,
         device=device,
