@@ -7,7 +7,8 @@ A folder per encoder fingerprint and precision. ``words`` holds the context-free
 import hashlib
 import logging
 import shutil
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -66,8 +67,13 @@ class LayerSource(Protocol):
     def fill(self, sentences: Iterable[Sentence], *, check: Callable[[], None]) -> FillReport:
         """Make sure that the sentences can be read; ``check`` is called now and then, and may raise."""
 
-    def read(self, sentences: Sequence[Sentence]) -> Tensor:
-        """Return float32 (batch, layers, tokens, dim), zero at padded places."""
+    def read(self, sentences: Sequence[Sentence], layers: Sequence[int] | None = None) -> Tensor:
+        """Return float32 (batch, layers, tokens, dim), zero at padded places.
+
+        Args:
+            sentences: of the batch.
+            layers: which of the encoder's layers, from the lowest, each from 0; None for all.
+        """
 
 
 class FeatureStore:
@@ -91,7 +97,7 @@ class FeatureStore:
         self._word_layers = 1 if encoder.word_layer else 0
         self._words = BlobFile(self.folder / f"words-{_FORMAT}")
         self._sentences = BlobFile(self.folder / f"sentences-{_FORMAT}")
-        self._lock = FileLock(self.folder / "lock")  # this object may take it again while it holds it
+        self._lock = FileLock(self.folder / "lock", thread_local=False)  # the thread that writes takes it too
 
     def plan(self, sentences: Iterable[Sentence]) -> FillPlan:
         """Say which sentences would be encoded and how many bytes that would write."""
@@ -149,18 +155,21 @@ class FeatureStore:
             self._encode(plan.missing, check)
         return FillReport(plan.sentences, plan.sentences - len(plan.missing))
 
-    def read(self, sentences: Sequence[Sentence]) -> Tensor:
-        """Return float32 (batch, layers, tokens, dim), zero at padded places."""
+    def read(self, sentences: Sequence[Sentence], layers: Sequence[int] | None = None) -> Tensor:
+        """Return float32 (batch, layers, tokens, dim), zero at padded places; see ``LayerSource``."""
         longest = max(map(len, sentences), default=0)
-        dim = self.encoder.dim
-        kept = np.zeros((len(sentences), self.encoder.num_layers, longest, dim), self._dtype)
-        for row, sentence in zip(kept, sentences, strict=True):
-            if sentence:
-                blob = np.frombuffer(self._sentences.read(_sentence_key(sentence)), self._dtype)
-                row[self._word_layers :, : len(sentence)] = blob.reshape(-1, len(sentence), dim)
-        if self._word_layers:
+        dim, wanted = self.encoder.dim, range(self.encoder.num_layers) if layers is None else layers
+        kept = np.zeros((len(sentences), len(wanted), longest, dim), self._dtype)
+        if above := [layer - self._word_layers for layer in wanted if layer >= self._word_layers]:
+            for row, sentence in zip(kept, sentences, strict=True):
+                if sentence:
+                    blob = np.frombuffer(self._sentences.read(_sentence_key(sentence)), self._dtype)
+                    stored = blob.reshape(-1, len(sentence), dim)  # (layers above the words, tokens, dim)
+                    for place, layer in zip(row[-len(above) :], above, strict=True):
+                        place[: len(sentence)] = stored[layer]
+            self._sentences.release()
+        if len(above) < len(wanted):
             self._read_words(sentences, kept[:, 0])
-        self._sentences.release()
         return torch.from_numpy(kept).float()  # (batch, layers, tokens, dim)
 
     def _read_words(self, sentences: Sequence[Sentence], layer: np.ndarray) -> None:
@@ -213,33 +222,37 @@ class FeatureStore:
             )
 
     def _encode(self, missing: Sequence[Sentence], check: Callable[[], None]) -> None:
+        """Encode and write at the same time: what is gathered goes to a thread while the encoder goes on."""
         words: dict[bytes, bytes] = {}
         sentences: dict[bytes, bytes] = {}
         waiting = 0
-        for index, layers in progress(self.encoder.encode(missing), "encoding", total=len(missing)):
-            sentence = missing[index]
-            self.tokens_encoded += len(sentence)
-            kept = _rounded(layers, self._dtype)  # (layers, tokens, dim)
-            if (key := _sentence_key(sentence)) not in self._sentences:
-                sentences[key] = kept[self._word_layers :].tobytes()
-            waiting += kept.nbytes
-            if self._word_layers:
-                for word, vector in zip(sentence, kept[0], strict=True):
-                    if (key := _word_key(word)) not in self._words:
-                        words.setdefault(key, vector.tobytes())
-            if waiting >= _FLUSH:
-                self._flush(words, sentences)
-                waiting = 0
-                check()
+        with ThreadPoolExecutor(max_workers=1) as writer:
+            written = writer.submit(self._flush, {}, {})
+            for index, layers in progress(self.encoder.encode(missing), "encoding", total=len(missing)):
+                sentence = missing[index]
+                self.tokens_encoded += len(sentence)
+                kept = _rounded(layers, self._dtype)  # (layers, tokens, dim)
+                if (key := _sentence_key(sentence)) not in self._sentences:
+                    sentences[key] = kept[self._word_layers :].tobytes()
+                waiting += kept.nbytes
+                if self._word_layers:
+                    for word, vector in zip(sentence, kept[0], strict=True):
+                        if (key := _word_key(word)) not in self._words:
+                            words.setdefault(key, vector.tobytes())
+                if waiting >= _FLUSH:
+                    written.result()
+                    written = writer.submit(self._flush, words, sentences)
+                    words, sentences, waiting = {}, {}, 0
+                    check()
+            written.result()
         self._flush(words, sentences)
 
-    def _flush(self, words: dict[bytes, bytes], sentences: dict[bytes, bytes]) -> None:
+    def _flush(self, words: Mapping[bytes, bytes], sentences: Mapping[bytes, bytes]) -> None:
         with self._lock:
             self._recover()  # another process may have written since, and the same words
             # Words before the sentences that are read through them.
             for kept, items in ((self._words, words), (self._sentences, sentences)):
                 kept.append((key, blob) for key, blob in items.items() if key not in kept)
-                items.clear()
 
     def _recover(self) -> None:
         self._words.recover()
@@ -264,14 +277,16 @@ class Uncached:
         log.info("features: cache=none, sentences are encoded anew in every epoch")
         return FillReport(len(set(sentences)), 0)
 
-    def read(self, sentences: Sequence[Sentence]) -> Tensor:
-        """Return float32 (batch, layers, tokens, dim), rounded as a store would."""
+    def read(self, sentences: Sequence[Sentence], layers: Sequence[int] | None = None) -> Tensor:
+        """Return float32 (batch, layers, tokens, dim), rounded as a store would; see ``LayerSource``."""
         longest = max(map(len, sentences), default=0)
-        layers = torch.zeros(len(sentences), self.encoder.num_layers, longest, self.encoder.dim)
+        wanted = list(range(self.encoder.num_layers) if layers is None else layers)
+        read = torch.zeros(len(sentences), len(wanted), longest, self.encoder.dim)
         for row, encoded in self.encoder.encode(sentences):  # (layers, tokens, dim)
             self.tokens_encoded += encoded.shape[1]
-            layers[row, :, : encoded.shape[1]] = torch.from_numpy(_rounded(encoded, self._dtype).astype(np.float32))
-        return layers  # (batch, layers, tokens, dim)
+            kept = _rounded(encoded[wanted], self._dtype).astype(np.float32)
+            read[row, :, : encoded.shape[1]] = torch.from_numpy(kept)
+        return read  # (batch, layers, tokens, dim)
 
 
 def precision_of(encoder: Encoder) -> dict[str, Any]:

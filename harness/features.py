@@ -10,7 +10,7 @@ from harness.cache import FillReport, LayerSource
 from harness.config import Placement
 from harness.embeddings import StaticVectors
 from harness.errors import ConfigError
-from harness.protocols import Inspectable, LayerMix, Penalised
+from harness.protocols import Inspectable, LayerMix, Penalised, Selective
 from harness.types import Batch, Sentence, TokenVectors
 
 _PLACES: dict[Placement, tuple[str, ...]] = {
@@ -57,6 +57,8 @@ class TokenFeatures(nn.Module):
                 mix = make_mix()
                 assert isinstance(mix, nn.Module)
                 self.mixes[place] = mix
+        # The mixes of a run are alike, and so are the layers that they look at.
+        self._layers = next((mix.layers_used for mix in self.mixes.values() if isinstance(mix, Selective)), None)
         self.mix_dropout = nn.Dropout(mix_dropout)
         self.static = StaticEmbedding(static, vocabulary) if static is not None else None
         self.input_dim = self._mix_dim("input") + (self.static.dim if self.static is not None else 0)
@@ -80,10 +82,10 @@ class TokenFeatures(nn.Module):
         return self.source.tokens_encoded if self.source is not None else 0
 
     def read(self, batch: Batch) -> dict[str, Tensor]:
-        """Read each text's layers, float32 (batch, layers, tokens, dim), on the CPU."""
+        """Read the layers of each text that the mix looks at: float32 (batch, layers, tokens, dim), on the CPU."""
         if self.source is None:
             return {}
-        return {text: self.source.read(batch.sentences(text)) for text in batch.masks}
+        return {text: self.source.read(batch.sentences(text), self._layers) for text in batch.masks}
 
     def forward(self, layers: Mapping[str, Tensor], batch: Batch) -> dict[str, TokenVectors]:
         """Return the vectors of each text field, from what ``read`` returned."""

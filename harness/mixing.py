@@ -80,22 +80,19 @@ class FixedMix(nn.Module):
         if index is not None and not -num_layers <= index < num_layers:
             raise ConfigError(f"mixing.index is {index}; the encoder has layers 0 to {num_layers - 1}")
         self.output_dim = dim
-        self._index, self._num_layers, self._layer_norm = index, num_layers, layer_norm
+        self.layers_used = list(range(num_layers)) if index is None else [index % num_layers]
+        self._num_layers, self._layer_norm = num_layers, layer_norm
         self.gamma = nn.Parameter(torch.ones(())) if gamma else None
 
     def forward(self, layers: Tensor, mask: Tensor) -> Tensor:
-        """Map (batch, layers, tokens, dim) and bool (batch, tokens) to (batch, tokens, dim)."""
-        if self._index is not None:
-            layers = layers[:, self._index].unsqueeze(1)  # (batch, 1, tokens, dim)
+        """Map (batch, layers used, tokens, dim) and bool (batch, tokens) to (batch, tokens, dim)."""
         mixed = normalise(layers, mask, self._layer_norm).mean(dim=1)  # (batch, tokens, dim)
         return mixed if self.gamma is None else self.gamma * mixed
 
     def layer_weights(self) -> list[float]:
         """Return the fixed weight of each layer."""
-        if self._index is None:
-            return [1 / self._num_layers] * self._num_layers
-        chosen = self._index % self._num_layers
-        return [float(layer == chosen) for layer in range(self._num_layers)]
+        used = self.layers_used
+        return [1 / len(used) if layer in used else 0.0 for layer in range(self._num_layers)]
 
     def scale(self) -> float:
         """Return gamma."""

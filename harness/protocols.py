@@ -72,6 +72,13 @@ class Penalised(Protocol):
 
 
 @runtime_checkable
+class Selective(Protocol):
+    """A mix that looks at some layers only: they alone are read, and given to it."""
+
+    layers_used: Sequence[int]  # from the lowest, each from 0
+
+
+@runtime_checkable
 class Inspectable(Protocol):
     """A mix whose state is worth recording at every epoch."""
 

@@ -27,14 +27,14 @@ class FakeSource:
 
     encoder = SimpleNamespace(num_layers=LAYERS, dim=DIM)
 
-    def read(self, sentences: Sequence[Sentence]) -> Tensor:
+    def read(self, sentences: Sequence[Sentence], layers: Sequence[int] | None = None) -> Tensor:
         longest = max(len(sentence) for sentence in sentences)
-        layers = torch.zeros(len(sentences), LAYERS, longest, DIM)
-        for row, sentence in zip(layers, sentences, strict=True):
+        all_layers = torch.zeros(len(sentences), LAYERS, longest, DIM)
+        for row, sentence in zip(all_layers, sentences, strict=True):
             for place, word in enumerate(sentence):
                 generator = torch.Generator().manual_seed(sum(word.encode()) + place)
                 row[:, place] = torch.randn(LAYERS, DIM, generator=generator)
-        return layers
+        return all_layers if layers is None else all_layers[:, list(layers)]
 
 
 def make_mix(**options: Any) -> ScalarMix:
@@ -188,6 +188,15 @@ def test_the_penalty_is_the_sum_over_the_mixes() -> None:
 
 def test_a_mix_without_penalty_adds_none() -> None:
     assert features(make_mix=lambda: FixedMix(num_layers=LAYERS, dim=DIM, index=-1)).penalty() == 0
+
+
+@pytest.mark.parametrize("placement", ["input", "both"])
+def test_only_the_layers_that_the_mix_uses_are_read(placement: str) -> None:
+    built = features(make_mix=lambda: FixedMix(num_layers=LAYERS, dim=DIM, index=-1), placement=placement)
+    whole = FakeSource().read(BATCH.sentences("tokens"))  # (batch, layers, tokens, dim)
+    assert torch.equal(built.read(BATCH)["tokens"], whole[:, -1:])
+    vectors = built(built.read(BATCH), BATCH)["tokens"]
+    assert torch.equal(vectors.input[..., :DIM], whole[:, -1])
 
 
 def test_the_mix_state_is_by_place() -> None:

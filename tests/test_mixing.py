@@ -38,7 +38,8 @@ def test_the_penalty_is_lambda_times_the_sum_of_squared_weights() -> None:
 @pytest.mark.parametrize(("index", "layer"), [(0, 0), (1, 1), (-1, 2)])
 def test_a_single_layer(index: int, layer: int) -> None:
     mix = FixedMix(num_layers=3, dim=4, index=index)
-    assert torch.equal(mix(LAYERS, MASK), LAYERS[:, layer])
+    assert mix.layers_used == [layer]
+    assert torch.equal(mix(LAYERS[:, mix.layers_used], MASK), LAYERS[:, layer])
     assert mix.layer_weights()[layer] == 1.0
     assert sum(mix.layer_weights()) == 1.0
 

@@ -1,0 +1,93 @@
+"""How the cost of features grows: 1, 4 and 16 times as many sentences, each in a process of its own.
+
+    python -m tests.benchmarks.growth                   # elmo_mini, 1,000 sentences and their multiples
+    python -m tests.benchmarks.growth --sentences 500
+
+Sentences are drawn; time is of ``FeatureStore.fill`` after one batch that is not timed, memory the largest resident
+size of the process less what it was before. A word type's share of the work is done once, so that more text is cheaper
+by the token; what remains is told by the last column, time over the products that each size cannot do without.
+"""
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import torch
+
+from harness.cache import FeatureStore
+from harness.encoders.elmo import ElmoEncoder
+from tests.benchmarks import texts
+from tests.benchmarks.compare import Products, model
+
+_FACTORS = (1, 4, 16)
+
+
+def measure(count: int) -> dict[str, float]:
+    """Fill a store with ``count`` sentences on one thread; return tokens, seconds, MiB, and the products' seconds."""
+    torch.set_num_threads(1)
+    options, weights = model("elmo_mini")
+    sentences = texts.drawn(count)
+    with tempfile.TemporaryDirectory() as folder:
+        encoder = ElmoEncoder(
+            name="timed",
+            options=options,
+            weights=weights,
+            weights_digest="timed",
+            state="zeros",
+            cache_dir=Path(folder),
+        )
+        for _ in encoder.encode(texts.drawn(300, seed=1)):
+            pass
+        before = _resident()
+        began = time.perf_counter()
+        FeatureStore(Path(folder), encoder).fill(sentences)
+        seconds = time.perf_counter() - began
+        grown = _resident() - before
+    products = Products(options, sentences)
+    products()
+    began = time.perf_counter()
+    products()
+    return {
+        "tokens": sum(map(len, sentences)),
+        "seconds": seconds,
+        "MiB": grown,
+        "products": time.perf_counter() - began,
+    }
+
+
+def _resident() -> float:
+    """Return the largest resident size so far, in MiB."""
+    size = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return size / 2**20 if sys.platform == "darwin" else size / 2**10
+
+
+def main() -> None:
+    """Measure each size in a process of its own, and print a table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sentences", type=int, default=1000, metavar="N")
+    parser.add_argument("--only", type=int, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.only:
+        print(json.dumps(measure(given.only)))
+        return
+    print("| sentences | tokens | seconds | us a token | MiB above the start | time over products |")
+    print("| --- " * 6 + "|")
+    for factor in _FACTORS:
+        count = factor * given.sentences
+        command = [sys.executable, "-m", "tests.benchmarks.growth", "--only", str(count)]
+        done = subprocess.run(command, check=True, capture_output=True, text=True)
+        found = json.loads(done.stdout.splitlines()[-1])
+        print(
+            f"| {count:,} | {found['tokens']:,} | {found['seconds']:.2f} "
+            f"| {1e6 * found['seconds'] / found['tokens']:.0f} | {found['MiB']:.0f} "
+            f"| {found['seconds'] / found['products']:.2f} |"
+        )
+
+
+if __name__ == "__main__":
+    main()
