@@ -2,6 +2,7 @@
 
 import csv
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,14 @@ def test_settings_that_differ_are_apart_and_named_by_what_differs() -> None:
     assert "| ner | sample | none trainer.lr=0.1 | f1 | 1 | 50.00 | 30.00 |" in text
     assert "| ner | sample | random trainer.lr=0.1 | f1 | 2 | 50.00 ± 0.00 | 45.00 ± 7.07 |" in text
     assert "| ner | sample | random trainer.lr=0.2 | f1 | 1 | 50.00 | 70.00 |" in text
+
+
+def test_what_was_only_asked_for_names_no_setting() -> None:
+    asked = [
+        replace(one, config={**one.config, "sweep": f"s{i}"})
+        for i, one in enumerate((record(1, 0.4), record(1, 0.7, lr=0.2)))
+    ]
+    assert "sweep" not in table(*asked)
 
 
 def test_settings_that_nothing_in_the_config_tells_apart_are_told_apart() -> None:

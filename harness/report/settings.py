@@ -11,7 +11,8 @@ from harness.text_files import read_json
 from harness.types import Split
 
 _UNTOLD = re.compile(
-    r"(^|\.)(seed|results_dir|cache_dir|overwrite|dry_run|train|dev|test|path|dir)$|^tracking\.|^plugins|^task\.data\."
+    r"(^|\.)(seed|results_dir|cache_dir|overwrite|dry_run|train|dev|test|path|dir)$|^(sweep|vectors)$"
+    r"|^tracking\.|^plugins|^task\.data\."
 )
 
 
