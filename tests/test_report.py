@@ -61,11 +61,13 @@ def test_settings_that_differ_are_apart_and_named_by_what_differs() -> None:
 
 
 def test_what_was_only_asked_for_names_no_setting() -> None:
-    asked = [
-        replace(one, config={**one.config, "sweep": f"s{i}"})
-        for i, one in enumerate((record(1, 0.4), record(1, 0.7, lr=0.2)))
-    ]
-    assert "sweep" not in table(*asked)
+    asked = [(0.1, "one"), (0.2, "one"), (0.3, "other")]
+    runs = [record(1, 0.4, lr=lr) for lr, _ in asked]
+    text = table(
+        *(replace(run, config={**run.config, "sweep": name}) for run, (_, name) in zip(runs, asked, strict=True))
+    )
+    assert "trainer.lr=0.3" in text
+    assert "sweep" not in text
 
 
 def test_settings_that_nothing_in_the_config_tells_apart_are_told_apart() -> None:
