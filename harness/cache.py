@@ -7,8 +7,7 @@ A folder per encoder fingerprint and precision. ``words`` holds the context-free
 import hashlib
 import logging
 import shutil
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -97,7 +96,7 @@ class FeatureStore:
         self._word_layers = 1 if encoder.word_layer else 0
         self._words = BlobFile(self.folder / f"words-{_FORMAT}")
         self._sentences = BlobFile(self.folder / f"sentences-{_FORMAT}")
-        self._lock = FileLock(self.folder / "lock", thread_local=False)  # the thread that writes takes it too
+        self._lock = FileLock(self.folder / "lock")  # this object may take it again while it holds it
 
     def plan(self, sentences: Iterable[Sentence]) -> FillPlan:
         """Say which sentences would be encoded and how many bytes that would write."""
@@ -222,37 +221,33 @@ class FeatureStore:
             )
 
     def _encode(self, missing: Sequence[Sentence], check: Callable[[], None]) -> None:
-        """Encode and write at the same time: what is gathered goes to a thread while the encoder goes on."""
         words: dict[bytes, bytes] = {}
         sentences: dict[bytes, bytes] = {}
         waiting = 0
-        with ThreadPoolExecutor(max_workers=1) as writer:
-            written = writer.submit(self._flush, {}, {})
-            for index, layers in progress(self.encoder.encode(missing), "encoding", total=len(missing)):
-                sentence = missing[index]
-                self.tokens_encoded += len(sentence)
-                kept = _rounded(layers, self._dtype)  # (layers, tokens, dim)
-                if (key := _sentence_key(sentence)) not in self._sentences:
-                    sentences[key] = kept[self._word_layers :].tobytes()
-                waiting += kept.nbytes
-                if self._word_layers:
-                    for word, vector in zip(sentence, kept[0], strict=True):
-                        if (key := _word_key(word)) not in self._words:
-                            words.setdefault(key, vector.tobytes())
-                if waiting >= _FLUSH:
-                    written.result()
-                    written = writer.submit(self._flush, words, sentences)
-                    words, sentences, waiting = {}, {}, 0
-                    check()
-            written.result()
+        for index, layers in progress(self.encoder.encode(missing), "encoding", total=len(missing)):
+            sentence = missing[index]
+            self.tokens_encoded += len(sentence)
+            kept = _rounded(layers, self._dtype)  # (layers, tokens, dim)
+            if (key := _sentence_key(sentence)) not in self._sentences:
+                sentences[key] = kept[self._word_layers :].tobytes()
+            waiting += kept.nbytes
+            if self._word_layers:
+                for word, vector in zip(sentence, kept[0], strict=True):
+                    if (key := _word_key(word)) not in self._words:
+                        words.setdefault(key, vector.tobytes())
+            if waiting >= _FLUSH:
+                self._flush(words, sentences)
+                waiting = 0
+                check()
         self._flush(words, sentences)
 
-    def _flush(self, words: Mapping[bytes, bytes], sentences: Mapping[bytes, bytes]) -> None:
+    def _flush(self, words: dict[bytes, bytes], sentences: dict[bytes, bytes]) -> None:
         with self._lock:
             self._recover()  # another process may have written since, and the same words
             # Words before the sentences that are read through them.
             for kept, items in ((self._words, words), (self._sentences, sentences)):
                 kept.append((key, blob) for key, blob in items.items() if key not in kept)
+                items.clear()
 
     def _recover(self) -> None:
         self._words.recover()

@@ -1,6 +1,6 @@
 """Token features: encoder layers -> mix -> concatenation with static vectors -> dropout."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import cast
 
 import torch
@@ -36,7 +36,7 @@ class TokenFeatures(nn.Module):
         vocabulary: the words whose static vectors are needed.
 
     Raises:
-        ConfigError: nothing would enter at the input.
+        ConfigError: nothing would enter at the input, or a mix asks for layers in a wrong way.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class TokenFeatures(nn.Module):
                 assert isinstance(mix, nn.Module)
                 self.mixes[place] = mix
         # The mixes of a run are alike, and so are the layers that they look at.
-        self._layers = next((mix.layers_used for mix in self.mixes.values() if isinstance(mix, Selective)), None)
+        self._layers = next((_layers_used(mix) for mix in self.mixes.values() if isinstance(mix, Selective)), None)
         self.mix_dropout = nn.Dropout(mix_dropout)
         self.static = StaticEmbedding(static, vocabulary) if static is not None else None
         self.input_dim = self._mix_dim("input") + (self.static.dim if self.static is not None else 0)
@@ -111,6 +111,13 @@ class TokenFeatures(nn.Module):
             "weights": {place: mix.layer_weights() for place, mix in mixes.items()},
             "gamma": {place: mix.scale() for place, mix in mixes.items()},
         }
+
+
+def _layers_used(mix: Selective) -> Sequence[int]:
+    used = list(mix.layers_used)
+    if not used or used[0] < 0 or used != sorted(set(used)):
+        raise ConfigError(f"{type(mix).__name__}.layers_used is {used}; expected layers from the lowest, each from 0")
+    return used
 
 
 class StaticEmbedding(nn.Module):

@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-if (
-    "PYTEST_XDIST_WORKER" in os.environ
-):  # several processes share the processors: one thread each, and in what they start
+# Several processes share the processors: one thread each, and in what they start.
+if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ["OMP_NUM_THREADS"] = "1"
 
 SHARED = Path(__file__).resolve().parents[1].parent / "shared"
@@ -17,7 +16,7 @@ SHARED = Path(__file__).resolve().parents[1].parent / "shared"
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
     """Measure in one process (None leaves the number to ``pytest-xdist``)."""
-    return 0 if config.getoption("benchmark_only") or config.getoption("usepdb") else None
+    return 0 if config.getoption("benchmark_only") else None
 
 
 @pytest.fixture(scope="session")

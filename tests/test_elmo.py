@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from harness.config import build
 from harness.encoders import bilm
 from harness.encoders.elmo import ElmoEncoder, load_elmo
 from harness.encoders.options import parse_options
@@ -170,7 +171,7 @@ def test_a_model_is_downloaded_once_and_verified_afterwards(tmp_path: Path) -> N
 
 def test_a_table_of_word_types_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     expected = vectors(tiny_elmo(tmp_path), SENTENCES)
-    monkeypatch.setattr(bilm, "_TYPES", 1)  # too many types for one
+    monkeypatch.setattr(bilm, "_TABLE", 1)  # too many types for one
     monkeypatch.setattr(bilm, "_BLOCK", 100)
     for ours, theirs in zip(vectors(tiny_elmo(tmp_path), SENTENCES), expected, strict=True):
         torch.testing.assert_close(ours, theirs, atol=1e-6, rtol=0)
@@ -194,7 +195,7 @@ def test_bfloat16_is_another_encoder_that_rounds_as_much_as_it_says(state: str, 
     assert ours.dtype == torch.float32
     error = float((ours - theirs).norm() / theirs.norm())
     assert 1e-4 < error < 2e-2
-    assert rounded.rounding_error == pytest.approx(error, rel=1)
+    assert error / 3 < rounded.rounding_error < 3 * error  # of another text
 
 
 def test_the_record_and_the_store_name_the_precision(tmp_path: Path) -> None:
@@ -208,8 +209,8 @@ def test_the_record_and_the_store_name_the_precision(tmp_path: Path) -> None:
 
 
 def test_another_precision_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"encoder.dtype=float16: expected one of float32, bfloat16"):
-        tiny_elmo(tmp_path, dtype="float16")
+    with pytest.raises(ConfigError, match=r"encoder\.dtype is 'float16'; expected .*bfloat16"):
+        build(config_of(tmp_path, "encoder.dtype=float16").encoder, where="encoder")
 
 
 def test_a_whole_run_on_official_files_with_carried_state(tmp_path: Path) -> None:

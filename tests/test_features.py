@@ -190,13 +190,25 @@ def test_a_mix_without_penalty_adds_none() -> None:
     assert features(make_mix=lambda: FixedMix(num_layers=LAYERS, dim=DIM, index=-1)).penalty() == 0
 
 
-@pytest.mark.parametrize("placement", ["input", "both"])
-def test_only_the_layers_that_the_mix_uses_are_read(placement: str) -> None:
-    built = features(make_mix=lambda: FixedMix(num_layers=LAYERS, dim=DIM, index=-1), placement=placement)
-    whole = FakeSource().read(BATCH.sentences("tokens"))  # (batch, layers, tokens, dim)
-    assert torch.equal(built.read(BATCH)["tokens"], whole[:, -1:])
+@pytest.mark.parametrize("index", [0, 1, -1])
+def test_only_the_layers_that_the_mix_uses_are_read(index: int) -> None:
+    built = features(make_mix=lambda: FixedMix(num_layers=LAYERS, dim=DIM, index=index), placement="both")
+    wanted = FakeSource().read(BATCH.sentences("tokens"))[:, index]  # (batch, tokens, dim)
+    assert torch.equal(built.read(BATCH)["tokens"], wanted.unsqueeze(1))
     vectors = built(built.read(BATCH), BATCH)["tokens"]
-    assert torch.equal(vectors.input[..., :DIM], whole[:, -1])
+    assert torch.equal(vectors.input[..., :DIM], wanted)
+    assert torch.equal(vectors.output, wanted)
+
+
+@pytest.mark.parametrize("used", [[], [-1], [2, 0], [1, 1]])
+def test_layers_in_a_wrong_order_are_refused(used: list[int]) -> None:
+    def make() -> FixedMix:
+        mix = FixedMix(num_layers=LAYERS, dim=DIM, index=None)
+        mix.layers_used = used
+        return mix
+
+    with pytest.raises(ConfigError, match=r"FixedMix.layers_used is .*; expected layers from the lowest"):
+        features(make_mix=make)
 
 
 def test_the_mix_state_is_by_place() -> None:

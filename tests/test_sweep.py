@@ -2,6 +2,7 @@
 
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -89,7 +90,9 @@ def test_the_same_command_finds_its_folder_and_runs_what_failed_alone(
 
 def test_a_sweep_by_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert sweep(tmp_path, "sweep=mine", "seed=1") == 0
-    assert "sweeps/mine/table.md" in capsys.readouterr().out
+    shown = capsys.readouterr()
+    assert "sweeps/mine/table.md" in shown.out
+    assert re.search(r"the sweep took \d+ s: features ahead of the runs \d+ s \(\d+%\), runs \d+ s", shown.err)
     assert sweep(tmp_path, "sweep=../mine", "seed=1") == 2
     assert "sweep is '../mine'; expected the name of a folder" in capsys.readouterr().err
 

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from harness.encoders.options import NUM_CHARACTERS, BiLmOptions, lstm_cell_name
 
 _BLOCK = 2**22  # gates computed at once from the inputs: bounds memory on long sentences
-_TYPES = 4096  # word types whose input products are kept while a batch goes through the first layer
+_TABLE = 2**26  # gates of word types, at most, that are kept while a batch goes through the first layer
 
 
 @dataclass(frozen=True)
@@ -147,7 +147,8 @@ class ProjectedLstm(nn.Module):
         """Yield what the inputs give to the gates of each block, (block, 4 * dim): a word type's is computed once."""
         weight = self.weight[: self.options.projection_dim]  # (projection_dim, 4 * dim)
         bias = self._run_time_bias()  # (4 * dim,)
-        table = _affine(bias, inputs, weight) if rows is not None and len(inputs) <= _TYPES else None
+        repeated = rows is not None and len(inputs) < len(rows) and len(inputs) * len(bias) <= _TABLE
+        table = _affine(bias, inputs, weight) if repeated else None  # (types, 4 * dim)
         # Fresh memory costs more than the arithmetic; where no gradient needs it, a block goes where the last one was.
         room = None if torch.is_grad_enabled() else bias.new_empty(max(map(sum, blocks)), len(bias))
         start = 0
@@ -169,7 +170,6 @@ class ProjectedLstm(nn.Module):
 
     def _step(self, gates: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
         """Map gates (rows, 4 * dim) and cell (rows, dim) to the new hidden and cell."""
-        gates = gates.to(cell.dtype)  # under autocast the products alone are of its type
         input_gate, candidate, forget_gate, output_gate = gates.chunk(4, dim=1)  # (rows, dim) each
         cell = torch.sigmoid(forget_gate) * cell + torch.sigmoid(input_gate) * _tanh(candidate)  # (rows, dim)
         if self.options.cell_clip is not None:
@@ -278,19 +278,19 @@ def build_bilm(options: BiLmOptions, weights: Mapping[str, Tensor]) -> BiLm:
 
 
 def _affine(bias: Tensor, left: Tensor, right: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """Return bias + left @ right; the product is in the type of ``right``, the sum in that of ``bias``."""
-    if right.dtype == bias.dtype:
-        return torch.addmm(bias, left, right, out=out)
-    return torch.add(left.to(right.dtype) @ right, bias, out=out)
+    """Return bias + left @ right: the product in the type of ``right`` or autocast, the sum in that of ``bias``."""
+    if torch.is_grad_enabled() or right.dtype != bias.dtype:
+        return torch.add(left.to(right.dtype) @ right, bias, out=out)
+    return torch.addmm(bias, left, right, out=out)
 
 
 def _added_product(values: Tensor, left: Tensor, right: Tensor) -> Tensor:
-    """Return values + left @ right, in the place of ``values`` where no gradient needs them."""
+    """Return values + left @ right likewise, in the place of ``values`` where no gradient needs them."""
     if torch.is_grad_enabled():
-        return torch.addmm(values, left, right)
-    if right.dtype == values.dtype:
-        return values.addmm_(left, right)
-    return values.add_(left.to(right.dtype) @ right)
+        return values + left.to(right.dtype) @ right
+    if right.dtype != values.dtype:
+        return values.add_(left.to(right.dtype) @ right)
+    return values.addmm_(left, right)
 
 
 def _tanh(values: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -110,8 +110,6 @@ class ElmoEncoder:
         carry_rows: int = 32,
         device: str = "cpu",
     ) -> None:
-        if dtype not in get_args(Dtype):
-            raise ConfigError(f"encoder.dtype={dtype}: expected one of {', '.join(get_args(Dtype))}")
         self.name, self.options, self.state, self.dtype = name, options, state, dtype
         self.bilm, self.rounding_error = build_bilm(options, weights).to(device), 0.0
         if dtype == "bfloat16":

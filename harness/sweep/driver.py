@@ -83,8 +83,8 @@ def run_sweep(config: DictConfig) -> int:
 def _log_time(*, features: float, runs: float) -> None:
     """Say how long the sweep took, and how much of it went into features."""
     whole = features + runs
-    shares = f"features {human_seconds(features)} ({features / whole:.0%}), runs {human_seconds(runs)}"
-    log.info("the sweep took %s: %s", human_seconds(whole), shares)
+    ahead = f"features ahead of the runs {human_seconds(features)} ({features / whole:.0%})"
+    log.info("the sweep took %s: %s, runs %s", human_seconds(whole), ahead, human_seconds(runs))
 
 
 def _track_table(jobs: Sequence[Job], folder: SweepFolder) -> None:

@@ -11,10 +11,10 @@ itself too, by a Python that has ``allennlp==2.10.1``.
 
 import argparse
 import statistics
-import tempfile
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -22,10 +22,13 @@ from omegaconf import OmegaConf
 from torch import Tensor
 
 from harness.composing import ASSETS, compose_values
+from harness.encoders.bilm import build_bilm
 from harness.encoders.elmo import ElmoEncoder
 from harness.encoders.options import BiLmOptions, parse_options, read_options
+from harness.encoders.precision import Dtype
 from harness.encoders.random import random_weights
 from harness.encoders.weights import read_weights
+from harness.encoders.word_vectors import KeptWordVectors
 from harness.environment import environment
 from harness.files import write_json
 from harness.types import Sentence
@@ -46,7 +49,7 @@ class Row:
         ratio: reference time by this time, the median over rounds.
         ratio_spread: its smallest and largest.
         share_of_limit: the products' time by this time, the median over rounds.
-        difference: the largest absolute difference from the reference's vectors.
+        difference: the largest absolute difference from the reference's vectors, None where they were not compared.
     """
 
     name: str
@@ -55,11 +58,17 @@ class Row:
     ratio: float
     ratio_spread: tuple[float, float]
     share_of_limit: float
-    difference: float
+    difference: float | None
 
 
 def compare(
-    options: BiLmOptions, weights: dict[str, Tensor], sentences: Sequence[Sentence], *, rounds: int, batch: int
+    options: BiLmOptions,
+    weights: dict[str, Tensor],
+    sentences: Sequence[Sentence],
+    *,
+    dtypes: Sequence[Dtype],
+    rounds: int,
+    batch: int,
 ) -> list[Row]:
     """Time each way ``rounds`` times, after one that is not timed.
 
@@ -67,50 +76,59 @@ def compare(
         options: the architecture.
         weights: official dataset name -> tensor.
         sentences: to encode.
+        dtypes: of our products, each a way.
         rounds: how many are timed.
         batch: rows of a batch of the reference.
     """
-    with tempfile.TemporaryDirectory() as folder:
-
-        def encoder(dtype: str = "float32") -> ElmoEncoder:
-            return ElmoEncoder(
-                name="timed",
-                options=options,
-                weights=weights,
-                weights_digest="timed",
-                state="zeros",
-                cache_dir=Path(folder),
-            )
-
-        reference = ReferenceElmo(options, weights, encoder().bilm.char_cnn)
-        products = Products(options, sentences)
-        ways: dict[str, Callable[[], Iterable[tuple[int, Tensor]]]] = {
-            "reference": lambda: reference.encode(sentences, batch_size=batch),
-            "float32": lambda: encoder().encode(sentences),  # a new one: no word is known from the round before
-        }
-        vectors = {name: dict(way()) for name, way in ways.items()}
-        differences = {
-            name: max(float((found[i] - expected).abs().max()) for i, expected in vectors["reference"].items())
-            for name, found in vectors.items()
-        }
-        del vectors
-        seconds: dict[str, list[float]] = {name: [] for name in (*ways, "products")}
-        names = list(seconds)
-        for number in range(rounds):
-            for name in names[number % len(names) :] + names[: number % len(names)]:
-                began = time.perf_counter()
-                if name == "products":
-                    products()
-                else:
-                    for _ in ways[name]():
-                        pass
-                seconds[name].append(time.perf_counter() - began)
-                print(f"round {number + 1}: {name} {seconds[name][-1]:.2f} s", flush=True)
+    reference = ReferenceElmo(options, weights, build_bilm(options, weights).char_cnn)
+    encoders = {dtype: timed_encoder(options, weights, dtype) for dtype in dtypes}
+    ways: dict[str, Callable[[], Iterable[tuple[int, Tensor]]]] = {
+        "reference": lambda: reference.encode(sentences, batch_size=batch),
+        **{dtype: partial(_encode_anew, encoder, sentences) for dtype, encoder in encoders.items()},
+    }
+    vectors = {name: dict(way()) for name, way in ways.items()}
+    differences = {
+        name: max(float((found[i] - expected).abs().max()) for i, expected in vectors["reference"].items())
+        for name, found in vectors.items()
+    }
+    del vectors
+    products = Products(options, sentences)
+    seconds: dict[str, list[float]] = {name: [] for name in (*ways, "products")}
+    names = list(seconds)
+    for number in range(rounds):
+        for name in names[number % len(names) :] + names[: number % len(names)]:
+            began = time.perf_counter()
+            if name == "products":
+                products()
+            else:
+                for _ in ways[name]():
+                    pass
+            seconds[name].append(time.perf_counter() - began)
+            print(f"round {number + 1}: {name} {seconds[name][-1]:.2f} s", flush=True)
     tokens = sum(map(len, sentences))
     return [
-        _row(name, seconds[name], seconds["reference"], seconds["products"], tokens, differences.get(name, 0.0))
+        _row(name, seconds[name], seconds["reference"], seconds["products"], tokens, differences.get(name))
         for name in names
     ]
+
+
+def timed_encoder(options: BiLmOptions, weights: dict[str, Tensor], dtype: Dtype = "float32") -> ElmoEncoder:
+    """Return an encoder whose sentences begin from the zero state, as the reference's do."""
+    return ElmoEncoder(
+        name="timed",
+        options=options,
+        weights=weights,
+        weights_digest="timed",
+        state="zeros",
+        cache_dir=Path("unused"),
+        dtype=dtype,
+    )
+
+
+def _encode_anew(encoder: ElmoEncoder, sentences: Sequence[Sentence]) -> Iterable[tuple[int, Tensor]]:
+    """Encode as if no word were known from the round before."""
+    encoder._words = KeptWordVectors(encoder.bilm.char_cnn)
+    return encoder.encode(sentences)
 
 
 class Products:
@@ -147,7 +165,9 @@ class Products:
                 torch.mm(inputs[:n], weight, out=out[:n])
 
 
-def _row(name: str, own: list[float], base: list[float], limit: list[float], tokens: int, difference: float) -> Row:
+def _row(
+    name: str, own: list[float], base: list[float], limit: list[float], tokens: int, difference: float | None
+) -> Row:
     ratios = [theirs / ours for theirs, ours in zip(base, own, strict=True)]
     shares = [least / ours for least, ours in zip(limit, own, strict=True)]
     return Row(
@@ -178,7 +198,7 @@ def table(rows: Sequence[Row]) -> str:
         low, high = row.ratio_spread
         lines.append(
             f"| {row.name} | {row.tokens_per_second:,.0f} | {row.ratio:.2f} ({low:.2f} to {high:.2f}) "
-            f"| {row.share_of_limit:.2f} | {row.difference:.0e} |"
+            f"| {row.share_of_limit:.2f} | {'-' if row.difference is None else f'{row.difference:.0e}'} |"
         )
     return "\n".join(lines)
 
@@ -192,18 +212,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--threads", type=int, default=torch.get_num_threads(), metavar="N")
     parser.add_argument("--rounds", type=int, default=5, metavar="N")
     parser.add_argument("--batch", type=int, default=32, metavar="N", help="rows of a batch of the reference")
+    parser.add_argument("--bfloat16", action="store_true", help="time encoder.dtype=bfloat16 too")
     parser.add_argument("--peer", metavar="PYTHON", help="a Python that has AllenNLP")
     parser.add_argument("--json", type=Path, metavar="FILE", help="where to write the measurement")
     given = parser.parse_args(arguments)
     torch.set_num_threads(given.threads)
     sentences = texts.read(given.text, given.sentences) if given.text else texts.drawn(given.sentences)
     options, weights = model(given.size)
-    rows = compare(options, weights, sentences, rounds=given.rounds, batch=given.batch)
+    dtypes: list[Dtype] = ["float32", "bfloat16"] if given.bfloat16 else ["float32"]
+    rows = compare(options, weights, sentences, dtypes=dtypes, rounds=given.rounds, batch=given.batch)
     if given.peer:
         seconds = peer.seconds(given.peer, options, weights, sentences, threads=given.threads, batch=given.batch)
         median = statistics.median
         base, limit = ([median(row.seconds)] for row in rows if row.name in ("reference", "products"))
-        rows.append(_row("AllenNLP", [seconds], base, limit, sum(map(len, sentences)), 0.0))
+        rows.append(_row("AllenNLP", [seconds], base, limit, sum(map(len, sentences)), None))
     tokens = sum(map(len, sentences))
     print(f"{given.size}: {len(sentences):,} sentences, {tokens:,} tokens, {given.threads} threads, medians of rounds")
     print(table(rows))

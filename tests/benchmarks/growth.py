@@ -20,9 +20,8 @@ from pathlib import Path
 import torch
 
 from harness.cache import FeatureStore
-from harness.encoders.elmo import ElmoEncoder
 from tests.benchmarks import texts
-from tests.benchmarks.compare import Products, model
+from tests.benchmarks.compare import Products, model, timed_encoder
 
 _FACTORS = (1, 4, 16)
 
@@ -32,22 +31,15 @@ def measure(count: int) -> dict[str, float]:
     torch.set_num_threads(1)
     options, weights = model("elmo_mini")
     sentences = texts.drawn(count)
+    encoder = timed_encoder(options, weights)
+    for _ in encoder.encode(texts.drawn(300, seed=1)):
+        pass
+    before = _resident()
     with tempfile.TemporaryDirectory() as folder:
-        encoder = ElmoEncoder(
-            name="timed",
-            options=options,
-            weights=weights,
-            weights_digest="timed",
-            state="zeros",
-            cache_dir=Path(folder),
-        )
-        for _ in encoder.encode(texts.drawn(300, seed=1)):
-            pass
-        before = _resident()
         began = time.perf_counter()
         FeatureStore(Path(folder), encoder).fill(sentences)
         seconds = time.perf_counter() - began
-        grown = _resident() - before
+    grown = _resident() - before
     products = Products(options, sentences)
     products()
     began = time.perf_counter()
@@ -80,7 +72,7 @@ def main() -> None:
     for factor in _FACTORS:
         count = factor * given.sentences
         command = [sys.executable, "-m", "tests.benchmarks.growth", "--only", str(count)]
-        done = subprocess.run(command, check=True, capture_output=True, text=True)
+        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
         found = json.loads(done.stdout.splitlines()[-1])
         print(
             f"| {count:,} | {found['tokens']:,} | {found['seconds']:.2f} "

@@ -53,7 +53,7 @@ def seconds(
         write_json(folder / "text.json", [list(sentence) for sentence in sentences])
         files = [str(folder / "options.json"), str(folder / "weights.hdf5"), str(folder / "text.json")]
         command = [python, "-c", _SCRIPT, *files, str(threads), str(batch)]
-        done = subprocess.run(command, check=True, capture_output=True, text=True)
+        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
         return float(json.loads(done.stdout.split()[-1]))
 
 

@@ -1,12 +1,15 @@
 """A layer of LSTMs over a window: what the encoder computes, state handed on, gradients cut between windows."""
 
+from pathlib import Path
+
 import torch
 from torch import Tensor, nn
 
 from harness.encoders.bilm import LstmState, ProjectedLstm
+from harness.encoders.char_ids import char_ids
 from harness.encoders.options import BiLmOptions, parse_options
 from harness.pretrain.network import run_window
-from tests.encoders import changed
+from tests.encoders import changed, tiny_elmo
 
 STEPS, STREAMS = 5, 3
 FORMS = {
@@ -73,3 +76,13 @@ def test_bfloat16_products_are_near_float32() -> None:
         assert rough.dtype == torch.float32
         assert not torch.equal(rough, exact)
         assert (rough - exact).norm() < 0.05 * exact.norm()
+
+
+def test_sums_of_bfloat16_products_are_float32() -> None:
+    char_cnn = tiny_elmo(Path("unused")).bilm.char_cnn.requires_grad_(True)
+    ids = char_ids(["words", "of", "several", "lengths"])
+    exact = char_cnn(ids)  # (words, projection_dim)
+    with torch.autocast("cpu", torch.bfloat16):
+        rough = char_cnn(ids)
+    assert rough.dtype == torch.float32
+    assert 0 < (rough - exact).norm() < 0.01 * exact.norm()
