@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import load_file
+from torch import Tensor
 
 from harness.encoders.bilm import BiLm, BiLmState, LstmState, Packing
 from harness.encoders.char_ids import BOS, EOS
@@ -33,9 +34,15 @@ def burnt_in(bilm: BiLm) -> BiLmState:
     """Return the state after the fixed text, of one row."""
     state = bilm.zero_state(1)
     for sentence in BURN_IN:
-        types, rows = word_vectors(bilm.char_cnn, [BOS, *sentence.split(), EOS])  # (types, projection_dim)
-        state = bilm(types, rows, Packing.of([len(rows)], rows.device), state)[1]
+        state = read_sentence(bilm, sentence, state)[1]
     return state
+
+
+def read_sentence(bilm: BiLm, sentence: str, state: BiLmState) -> tuple[Tensor, BiLmState]:
+    """Return the layers of one sentence, (layers, positions, dim) with its boundaries, and the state after it."""
+    types, rows = word_vectors(bilm.char_cnn, [BOS, *sentence.split(), EOS])  # (types, projection_dim)
+    layers, after = bilm(types, rows, Packing.of([len(rows)], rows.device), state)
+    return layers, after
 
 
 def load_or_make_state(path: Path, make: Callable[[], BiLmState], *, device: torch.device) -> BiLmState:

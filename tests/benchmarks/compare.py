@@ -218,6 +218,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = parser.parse_args(arguments)
     torch.set_num_threads(given.threads)
     sentences = texts.read(given.text, given.sentences) if given.text else texts.drawn(given.sentences)
+    tokens = sum(map(len, sentences))
     options, weights = model(given.size)
     dtypes: list[Dtype] = ["float32", "bfloat16"] if given.bfloat16 else ["float32"]
     rows = compare(options, weights, sentences, dtypes=dtypes, rounds=given.rounds, batch=given.batch)
@@ -225,8 +226,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         seconds = peer.seconds(given.peer, options, weights, sentences, threads=given.threads, batch=given.batch)
         median = statistics.median
         base, limit = ([median(row.seconds)] for row in rows if row.name in ("reference", "products"))
-        rows.append(_row("AllenNLP", [seconds], base, limit, sum(map(len, sentences)), None))
-    tokens = sum(map(len, sentences))
+        rows.append(_row("AllenNLP", [seconds], base, limit, tokens, None))
     print(f"{given.size}: {len(sentences):,} sentences, {tokens:,} tokens, {given.threads} threads, medians of rounds")
     print(table(rows))
     if given.json:
