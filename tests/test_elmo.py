@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from harness.config import build
-from harness.encoders import bilm
+from harness.encoders import projected_lstm
 from harness.encoders.elmo import ElmoEncoder, load_elmo
 from harness.encoders.options import parse_options
 from harness.encoders.random import random_weights
@@ -171,8 +171,8 @@ def test_a_model_is_downloaded_once_and_verified_afterwards(tmp_path: Path) -> N
 
 def test_a_table_of_word_types_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     expected = vectors(tiny_elmo(tmp_path), SENTENCES)
-    monkeypatch.setattr(bilm, "_TABLE", 1)  # too many types for one
-    monkeypatch.setattr(bilm, "_BLOCK", 100)
+    monkeypatch.setattr(projected_lstm, "_TABLE", 1)  # too many types for one
+    monkeypatch.setattr(projected_lstm, "_BLOCK", 100)
     for ours, theirs in zip(vectors(tiny_elmo(tmp_path), SENTENCES), expected, strict=True):
         torch.testing.assert_close(ours, theirs, atol=1e-6, rtol=0)
 

@@ -11,8 +11,9 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from harness.encoders.bilm import BiLm, BiLmState, LstmState, Packing
+from harness.encoders.bilm import BiLm, BiLmState, Packing
 from harness.encoders.char_ids import BOS, EOS
+from harness.encoders.projected_lstm import LstmState
 from harness.encoders.word_vectors import word_vectors
 from harness.files import write_tensors
 

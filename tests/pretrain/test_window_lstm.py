@@ -5,9 +5,9 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from harness.encoders.bilm import LstmState, ProjectedLstm
 from harness.encoders.char_ids import char_ids
 from harness.encoders.options import BiLmOptions, parse_options
+from harness.encoders.projected_lstm import LstmState, ProjectedLstm
 from harness.pretrain.network import run_window
 from tests.encoders import changed, tiny_elmo
 

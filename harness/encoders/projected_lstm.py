@@ -1,0 +1,127 @@
+"""One LSTM layer of one direction, with projected output, clipped cell and clipped output.
+
+Source: Sak et al. 2014 (arXiv 1402.1128), with the clipping of the official ELMo code.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from harness.encoders.options import BiLmOptions
+from harness.encoders.products import added_product, affine
+
+_BLOCK = 2**22  # gates computed at once from the inputs: bounds memory on long sentences
+_TABLE = 2**26  # gates of word types, at most, that are kept while a batch goes through the first layer
+
+
+@dataclass(frozen=True)
+class LstmState:
+    """State of one LSTM: ``hidden`` (rows, projection_dim), ``cell`` (rows, lstm_dim)."""
+
+    hidden: Tensor
+    cell: Tensor
+
+
+class ProjectedLstm(nn.Module):
+    """One LSTM layer of one direction, with clipped cell and clipped projected output."""
+
+    def __init__(self, options: BiLmOptions) -> None:
+        super().__init__()
+        self.options = options
+        dim, width = options.lstm_dim, options.projection_dim
+        self.weight = nn.Parameter(torch.empty(2 * width, 4 * dim))  # rows: input, then recurrent
+        self.bias = nn.Parameter(torch.empty(4 * dim))  # gate order of TensorFlow: input, candidate, forget, output
+        if options.projects_states:
+            self.projection = nn.Parameter(torch.empty(dim, width))
+
+    def forward(
+        self, inputs: Tensor, batch_sizes: Sequence[int], state: LstmState, *, rows: Tensor | None = None
+    ) -> tuple[Tensor, LstmState]:
+        """Run over packed sentences.
+
+        Args:
+            inputs: (positions, projection_dim), time-major; with ``rows`` (types, projection_dim).
+            batch_sizes: rows at each step, not increasing.
+            state: of the rows before the first step.
+            rows: int64 (positions,): the row of ``inputs`` that a position takes, time-major; by default its own.
+
+        Returns:
+            outputs (positions, projection_dim), time-major, and each row's state after its last step.
+        """
+        recurrent_weight = self.weight[self.options.projection_dim :]  # (projection_dim, 4 * dim)
+        hidden, cell = state.hidden, state.cell  # (rows, projection_dim), (rows, dim)
+        outputs: list[Tensor] = []
+        finished: list[tuple[Tensor, Tensor]] = []
+        blocks = _blocks(batch_sizes, most=max(1, _BLOCK // self.weight.shape[1]))
+        for block, block_gates in zip(blocks, self._input_gates(inputs, rows, blocks), strict=True):
+            for step_gates in block_gates.split(block):  # (rows, 4 * dim)
+                n = len(step_gates)
+                if n < len(hidden):
+                    finished.append((hidden[n:], cell[n:]))
+                    hidden, cell = hidden[:n], cell[:n]
+                hidden, cell = self._step(added_product(step_gates, hidden, recurrent_weight), cell)
+                outputs.append(hidden)
+        finished.append((hidden, cell))
+        last_hidden, last_cell = (torch.cat(parts[::-1]) for parts in zip(*finished, strict=True))
+        return torch.cat(outputs), LstmState(last_hidden, last_cell)
+
+    def _input_gates(self, inputs: Tensor, rows: Tensor | None, blocks: Sequence[Sequence[int]]) -> Iterator[Tensor]:
+        """Yield what the inputs give to the gates of each block, (block, 4 * dim): a word type's is computed once."""
+        weight = self.weight[: self.options.projection_dim]  # (projection_dim, 4 * dim)
+        bias = self._run_time_bias()  # (4 * dim,)
+        repeated = rows is not None and len(inputs) < len(rows) and len(inputs) * len(bias) <= _TABLE
+        table = affine(bias, inputs, weight) if repeated else None  # (types, 4 * dim)
+        # Fresh memory costs more than the arithmetic; where no gradient needs it, a block goes where the last one was.
+        room = None if torch.is_grad_enabled() else bias.new_empty(max(map(sum, blocks)), len(bias))
+        start = 0
+        for block in blocks:
+            end = start + sum(block)
+            out = None if room is None else room[: end - start]  # (block, 4 * dim)
+            if rows is None:
+                yield affine(bias, inputs[start:end], weight, out=out)
+            elif table is None:
+                yield affine(bias, inputs[rows[start:end]], weight, out=out)
+            else:
+                yield torch.index_select(table, 0, rows[start:end], out=out)
+            start = end
+
+    def _run_time_bias(self) -> Tensor:
+        """Return the bias, (4 * dim,), with the 1 at the forget gate that is not in the file."""
+        dim = self.options.lstm_dim
+        return self.bias + F.pad(self.bias.new_ones(dim), (2 * dim, dim))
+
+    def _step(self, gates: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
+        """Map gates (rows, 4 * dim) and cell (rows, dim) to the new hidden and cell."""
+        input_gate, candidate, forget_gate, output_gate = gates.chunk(4, dim=1)  # (rows, dim) each
+        cell = torch.sigmoid(forget_gate) * cell + torch.sigmoid(input_gate) * _tanh(candidate)  # (rows, dim)
+        if self.options.cell_clip is not None:
+            cell = cell.clamp(-self.options.cell_clip, self.options.cell_clip)  # (rows, dim)
+        hidden = torch.sigmoid(output_gate) * _tanh(cell)  # (rows, dim)
+        if self.options.projects_states:
+            hidden = (hidden.to(self.projection.dtype) @ self.projection).to(cell.dtype)  # (rows, projection_dim)
+            if self.options.proj_clip is not None:
+                hidden = hidden.clamp(-self.options.proj_clip, self.options.proj_clip)  # (rows, projection_dim)
+        return hidden, cell
+
+
+def _blocks(batch_sizes: Sequence[int], *, most: int) -> list[list[int]]:
+    """Cut the steps into runs of ``most`` positions, or of one step that has more."""
+    blocks: list[list[int]] = [[]]
+    filled = 0
+    for rows in batch_sizes:
+        if blocks[-1] and filled + rows > most:
+            blocks.append([])
+            filled = 0
+        blocks[-1].append(rows)
+        filled += rows
+    return blocks
+
+
+def _tanh(values: Tensor) -> Tensor:
+    """Return the tanh; without gradient by a sigmoid, which takes torch a third of the time."""
+    if torch.is_grad_enabled():
+        return torch.tanh(values)
+    return (2 * values).sigmoid_().mul_(2).sub_(1)
