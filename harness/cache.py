@@ -6,6 +6,7 @@ A folder per encoder fingerprint and precision. ``words`` holds the context-free
 
 import hashlib
 import logging
+import math
 import shutil
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -227,7 +228,7 @@ class FeatureStore:
         for index, layers in progress(self.encoder.encode(missing), "encoding", total=len(missing)):
             sentence = missing[index]
             self.tokens_encoded += len(sentence)
-            kept = _rounded(layers, self._dtype)  # (layers, tokens, dim)
+            kept = _rounded(layers, self._dtype).numpy()  # (layers, tokens, dim)
             if (key := _sentence_key(sentence)) not in self._sentences:
                 sentences[key] = kept[self._word_layers :].tobytes()
             waiting += kept.nbytes
@@ -279,8 +280,7 @@ class Uncached:
         read = torch.zeros(len(sentences), len(wanted), longest, self.encoder.dim)
         for row, encoded in self.encoder.encode(sentences):  # (layers, tokens, dim)
             self.tokens_encoded += encoded.shape[1]
-            kept = _rounded(encoded[wanted], self._dtype).astype(np.float32)
-            read[row, :, : encoded.shape[1]] = torch.from_numpy(kept)
+            read[row, :, : encoded.shape[1]] = _rounded(encoded[wanted], self._dtype)
         return read  # (batch, layers, tokens, dim)
 
 
@@ -291,10 +291,9 @@ def precision_of(encoder: Encoder) -> dict[str, Any]:
     return {"dtype": encoder.dtype, "rounding_error": encoder.rounding_error}
 
 
-def _rounded(layers: Tensor, dtype: np.dtype) -> np.ndarray:
-    with np.errstate(over="ignore"):
-        kept = layers.numpy().astype(dtype)
-    if not np.isfinite(kept).all():
+def _rounded(layers: Tensor, dtype: np.dtype) -> Tensor:
+    kept = layers.to(getattr(torch, dtype.name))  # torch rounds 30 times as fast as numpy
+    if kept.numel() and not all(map(math.isfinite, torch.stack(torch.aminmax(kept)).tolist())):
         raise CacheError(f"a vector does not fit {dtype}, or is not finite; set cache_dtype=float32")
     return kept
 
