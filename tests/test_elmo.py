@@ -48,12 +48,15 @@ def vectors(encoder: ElmoEncoder, sentences: list[tuple[str, ...]]) -> list[torc
 
 
 @pytest.mark.realdata
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
 @pytest.mark.parametrize("fixture", ["elmo", "bilm_no_skip"])
-def test_carry_equals_the_stored_activations_of_the_official_code(fixture: str, shared: Path, tmp_path: Path) -> None:
+def test_carry_equals_the_stored_activations_of_the_official_code(
+    fixture: str, device: str, shared: Path, tmp_path: Path
+) -> None:
     folder = shared / "fixtures" / fixture
     listing = folder / ("sentences.json" if fixture == "elmo" else "lm_embeddings_sentences.json")
     streams = json.loads(listing.read_text())
-    encoder = official(folder, tmp_path, state="carry", carry_rows=3)
+    encoder = official(folder, tmp_path, state="carry", carry_rows=3, device=device)
     calls = [tuple(stream[k].split()) for k in range(10) for stream in streams]
     encoded = vectors(encoder, calls)
     worst = 0.0

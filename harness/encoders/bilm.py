@@ -11,9 +11,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from harness.encoders.halves import both
+from harness.encoders.host import device_copy
+from harness.encoders.lstm_steps import LstmState
 from harness.encoders.options import NUM_CHARACTERS, BiLmOptions, lstm_cell_name
 from harness.encoders.products import affine
-from harness.encoders.projected_lstm import LstmState, ProjectedLstm
+from harness.encoders.projected_lstm import ProjectedLstm
 
 BiLmState = tuple[tuple[LstmState, ...], tuple[LstmState, ...]]  # [direction][layer]
 
@@ -33,7 +36,7 @@ class Packing:
     orders: tuple[Tensor, Tensor]
 
     @classmethod
-    def of(cls, lengths: Sequence[int], device: torch.device | None = None) -> "Packing":
+    def of(cls, lengths: Sequence[int], device: torch.device) -> "Packing":
         """Lay out sentences of the given lengths, which must not increase and not be 0."""
         sizes = torch.tensor(lengths)  # (rows,)
         starts = torch.cumsum(sizes, 0) - sizes  # (rows,)
@@ -43,7 +46,8 @@ class Packing:
         first = torch.cumsum(batch_sizes, 0) - batch_sizes  # (steps,)
         row = torch.arange(len(time)) - first.repeat_interleave(batch_sizes)  # (positions,)
         forward, backward = starts[row] + time, starts[row] + sizes[row] - 1 - time  # (positions,)
-        return cls(tuple(starts.tolist()), tuple(batch_sizes.tolist()), (forward.to(device), backward.to(device)))
+        orders = device_copy(forward, device), device_copy(backward, device)
+        return cls(tuple(starts.tolist()), tuple(batch_sizes.tolist()), orders)
 
 
 class CharCnn(nn.Module):
@@ -122,15 +126,18 @@ class BiLm(nn.Module):
         """
         layers = words.new_empty(self.options.n_layers + 1, len(rows), 2, self.options.projection_dim)
         layers[0] = words[rows][:, None]  # (positions, 1, projection_dim)
-        after: list[tuple[LstmState, ...]] = []
-        for d, order in enumerate(packing.orders):
-            states = []
-            run = self._run(d, words, rows[order], packing.batch_sizes, state[d])
-            for layer, (output, last) in enumerate(run, start=1):
-                layers[layer, :, d].index_copy_(0, order, output)
+
+        def run(direction: int) -> tuple[LstmState, ...]:
+            order, states = packing.orders[direction], []
+            outputs = self._run(direction, words, rows[order], packing.batch_sizes, state[direction])
+            for layer, (output, last) in enumerate(outputs, start=1):
+                layers[layer, :, direction].index_copy_(0, order, output)
                 states.append(last)
-            after.append(tuple(states))
-        return layers.flatten(2), (after[0], after[1])
+            return tuple(states)
+
+        apart = layers.device.type == "cpu" and not torch.is_grad_enabled()
+        after = both(run) if apart else (run(0), run(1))
+        return layers.flatten(2), after
 
     def _run(
         self, direction: int, words: Tensor, rows: Tensor, batch_sizes: Sequence[int], before: Sequence[LstmState]

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from harness.encoders.bilm import BiLm, BiLmState, Packing
 from harness.encoders.char_ids import BOS, EOS
-from harness.encoders.projected_lstm import LstmState
+from harness.encoders.lstm_steps import LstmState
 from harness.encoders.word_vectors import word_vectors
 from harness.files import write_tensors
 
@@ -44,6 +44,17 @@ def read_sentence(bilm: BiLm, sentence: str, state: BiLmState) -> tuple[Tensor, 
     types, rows = word_vectors(bilm.char_cnn, [BOS, *sentence.split(), EOS])  # (types, projection_dim)
     layers, after = bilm(types, rows, Packing.of([len(rows)], rows.device), state)
     return layers, after
+
+
+@torch.no_grad()
+def after_boundary(bilm: BiLm, state: BiLmState) -> BiLmState:
+    """Return the state of one row once each direction has read the boundary token that it meets first."""
+    ends = (BOS, EOS)  # of the forward and the backward direction
+    read = [
+        bilm(*word_vectors(bilm.char_cnn, [end]), Packing.of([1], bilm.char_cnn.char_embed.device), state)[1]
+        for end in ends
+    ]
+    return read[0][0], read[1][1]
 
 
 def load_or_make_state(path: Path, make: Callable[[], BiLmState], *, device: torch.device) -> BiLmState:

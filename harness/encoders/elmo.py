@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -13,8 +13,9 @@ from torch import Tensor
 
 from harness.download import local_file
 from harness.encoders.bilm import BiLmState, Packing, build_bilm, map_state
-from harness.encoders.burn_in import BURN_IN, burnt_in, load_or_make_state
+from harness.encoders.burn_in import BURN_IN, after_boundary, burnt_in, load_or_make_state
 from harness.encoders.char_ids import BOS, EOS
+from harness.encoders.host import host_copy, one_ahead
 from harness.encoders.options import BiLmOptions, read_options
 from harness.encoders.precision import Dtype, in_bfloat16, rounding_error
 from harness.encoders.weights import read_weights
@@ -24,6 +25,7 @@ from harness.files import file_digest
 from harness.types import Sentence
 
 StatePolicy = Literal["zeros", "warm", "carry"]
+_MAX_TOKENS = {"cpu": 4096, "cuda": 16384}
 _VERSION = 1  # raised whenever the same weights would give other vectors
 
 
@@ -35,7 +37,7 @@ def load_elmo(
     state: StatePolicy = "warm",
     cache_dir: str,
     dtype: Dtype = "float32",
-    max_tokens: int = 4096,
+    max_tokens: int | None = None,
     carry_rows: int = 32,
     device: str = "cpu",
 ) -> "ElmoEncoder":
@@ -91,7 +93,7 @@ class ElmoEncoder:
         state: the state policy.
         cache_dir: where a burnt-in state is kept.
         dtype: of the matrix products: bfloat16 is fast where the processor has it, and rounds (``rounding_error``).
-        max_tokens: tokens, boundaries included, that are encoded at once (one longer sentence still fits).
+        max_tokens: tokens that are encoded at once (one longer sentence still fits); None: 4,096, on a GPU 16,384.
         carry_rows: rows of a batch under ``carry``.
         device: where to compute.
     """
@@ -106,7 +108,7 @@ class ElmoEncoder:
         state: StatePolicy = "warm",
         cache_dir: Path,
         dtype: Dtype = "float32",
-        max_tokens: int = 4096,
+        max_tokens: int | None = None,
         carry_rows: int = 32,
         device: str = "cpu",
     ) -> None:
@@ -115,9 +117,11 @@ class ElmoEncoder:
         if dtype == "bfloat16":
             exact, self.bilm = self.bilm, in_bfloat16(self.bilm)
             self.rounding_error = rounding_error(self.bilm, exact)
-        self._max_tokens, self._carry_rows, self._device = max_tokens, carry_rows, torch.device(device)
+        self._device = torch.device(device)
+        self._max_tokens = _MAX_TOKENS[self._device.type] if max_tokens is None else max_tokens
+        self._carry_rows = carry_rows
         self._words = KeptWordVectors(self.bilm.char_cnn)
-        if max_tokens < 1 or carry_rows < 1:
+        if self._max_tokens < 1 or carry_rows < 1:
             raise ConfigError(f"encoder.max_tokens={max_tokens}, encoder.carry_rows={carry_rows}: expected 1 or more")
         identity: dict[str, Any] = {
             "version": _VERSION,
@@ -132,10 +136,12 @@ class ElmoEncoder:
         if state == "carry":
             identity["rows"] = carry_rows
         self.fingerprint = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
-        self._start = self.bilm.zero_state(1)
+        start = self.bilm.zero_state(1)
         if state == "warm":
             path = cache_dir / "states" / f"{self.fingerprint}.safetensors"
-            self._start = load_or_make_state(path, partial(burnt_in, self.bilm), device=self._device)
+            start = load_or_make_state(path, partial(burnt_in, self.bilm), device=self._device)
+        # Every sentence begins alike, so that its first boundary is read once for all; the last says nothing of a word.
+        self._start = after_boundary(self.bilm, start)
         self._carried = map_state(self.bilm.zero_state(carry_rows), torch.clone)  # no two share memory
 
     word_layer = True
@@ -158,9 +164,9 @@ class ElmoEncoder:
         Long sentences come first, except under ``carry``, which keeps the given order.
         """
         batches = self._in_order(sentences) if self.state == "carry" else self._by_length(sentences)
-        for indices in batches:
-            batch = [sentences[i] for i in indices]
-            yield from zip(indices, self._encode_batch(batch), strict=True)
+        encoded = ((indices, self._encode_batch([sentences[i] for i in indices])) for indices in batches)
+        for indices, fetch in one_ahead(encoded) if self._device.type == "cuda" else encoded:
+            yield from zip(indices, fetch(), strict=True)
 
     def _in_order(self, sentences: Sequence[Sentence]) -> Iterator[list[int]]:
         for start in range(0, len(sentences), self._carry_rows):
@@ -170,30 +176,38 @@ class ElmoEncoder:
         batch: list[int] = []
         tokens = 0
         for i in sorted(range(len(sentences)), key=lambda i: -len(sentences[i])):
-            length = len(sentences[i]) + 2
-            if batch and tokens + length > self._max_tokens:
+            if batch and tokens + len(sentences[i]) > self._max_tokens:
                 yield batch
                 batch, tokens = [], 0
             batch.append(i)
-            tokens += length
+            tokens += len(sentences[i])
         if batch:
             yield batch
 
     @torch.inference_mode()
-    def _encode_batch(self, batch: Sequence[Sentence]) -> list[Tensor]:
-        """Encode sentences together; each (layers, tokens, dim), on the CPU."""
-        rows = sorted(range(len(batch)), key=lambda row: -len(batch[row]))
-        packing = Packing.of([len(batch[row]) + 2 for row in rows], self._device)
-        types, places = self._words.of([word for row in rows for word in (BOS, *batch[row], EOS)])  # (types, width)
-        before = self._select(self._carried, rows) if self.state == "carry" else self._repeat(len(rows))
+    def _encode_batch(self, batch: Sequence[Sentence]) -> Callable[[], list[Tensor]]:
+        """Encode sentences together; return what gives the vectors of each, (layers, tokens, dim), on the CPU."""
+        carries = self.state == "carry"
+        rows = sorted((row for row in range(len(batch)) if carries or batch[row]), key=lambda row: -len(batch[row]))
+        if not rows:
+            return lambda: [torch.empty(self.num_layers, 0, self.dim)] * len(batch)
+        words = [(BOS, *batch[row], EOS) if carries else batch[row] for row in rows]
+        packing = Packing.of([len(sentence) for sentence in words], self._device)
+        types, places = self._words.of([word for sentence in words for word in sentence])  # (types, width)
+        before = self._select(self._carried, rows) if carries else self._repeat(len(rows))
         layers, after = self.bilm(types, places, packing, before)  # (layers, positions, dim)
-        if self.state == "carry":
+        if carries:
             self._store(after, rows)
-        layers = layers.cpu()
-        vectors: list[Tensor] = [layers] * len(batch)
-        for row, start in zip(rows, packing.starts, strict=True):
-            vectors[row] = layers[:, start + 1 : start + 1 + len(batch[row])]
-        return vectors
+        arrived, boundary = host_copy(layers), 1 if carries else 0
+
+        def fetch() -> list[Tensor]:
+            kept = arrived()  # (layers, positions, dim)
+            vectors = [kept[:, :0]] * len(batch)
+            for row, start in zip(rows, packing.starts, strict=True):
+                vectors[row] = kept[:, start + boundary : start + boundary + len(batch[row])]
+            return vectors
+
+        return fetch
 
     def _repeat(self, rows: int) -> BiLmState:
         return map_state(self._start, lambda tensor: tensor.expand(rows, -1))

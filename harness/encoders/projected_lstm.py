@@ -4,25 +4,19 @@ Source: Sak et al. 2014 (arXiv 1402.1128), with the clipping of the official ELM
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from harness.encoders.captured import captured_steps
+from harness.encoders.fused_cell import fused_cell
+from harness.encoders.lstm_steps import LstmState, Steps
 from harness.encoders.options import BiLmOptions
 from harness.encoders.products import added_product, affine
 
 _BLOCK = 2**22  # gates computed at once from the inputs: bounds memory on long sentences
-_TABLE = 2**26  # gates of word types, at most, that are kept while a batch goes through the first layer
-
-
-@dataclass(frozen=True)
-class LstmState:
-    """State of one LSTM: ``hidden`` (rows, projection_dim), ``cell`` (rows, lstm_dim)."""
-
-    hidden: Tensor
-    cell: Tensor
+_TABLE = 2**27  # gates of word types, at most, that are kept while a batch goes through the first layer
 
 
 class ProjectedLstm(nn.Module):
@@ -51,22 +45,46 @@ class ProjectedLstm(nn.Module):
         Returns:
             outputs (positions, projection_dim), time-major, and each row's state after its last step.
         """
-        recurrent_weight = self.weight[self.options.projection_dim :]  # (projection_dim, 4 * dim)
-        hidden, cell = state.hidden, state.cell  # (rows, projection_dim), (rows, dim)
+        steps = captured_steps(self, state, batch_sizes) or Steps(self, state)
+        blocks = _blocks(batch_sizes, most=max(1, _BLOCK // self.weight.shape[1]))
         outputs: list[Tensor] = []
         finished: list[tuple[Tensor, Tensor]] = []
-        blocks = _blocks(batch_sizes, most=max(1, _BLOCK // self.weight.shape[1]))
         for block, block_gates in zip(blocks, self._input_gates(inputs, rows, blocks), strict=True):
-            for step_gates in block_gates.split(block):  # (rows, 4 * dim)
-                n = len(step_gates)
-                if n < len(hidden):
-                    finished.append((hidden[n:], cell[n:]))
-                    hidden, cell = hidden[:n], cell[:n]
-                hidden, cell = self._step(added_product(step_gates, hidden, recurrent_weight), cell)
-                outputs.append(hidden)
-        finished.append((hidden, cell))
+            for gates in block_gates.split(block):  # (rows, 4 * dim)
+                if len(gates) < steps.rows:
+                    finished.append(steps.finish(len(gates)))
+                outputs.append(steps.take(gates))
+        finished.append(steps.finish(0))
         last_hidden, last_cell = (torch.cat(parts[::-1]) for parts in zip(*finished, strict=True))
         return torch.cat(outputs), LstmState(last_hidden, last_cell)
+
+    def step(self, gates: Tensor, hidden: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
+        """Take one step.
+
+        Args:
+            gates: (rows, 4 * dim): what the inputs give to them; written over where no gradient is wanted.
+            hidden: (rows, projection_dim).
+            cell: (rows, dim).
+
+        Returns:
+            the new hidden and cell.
+        """
+        gates = added_product(gates, hidden, self.weight[self.options.projection_dim :])  # (rows, 4 * dim)
+        update = fused_cell(gates, self.options.cell_clip) or self._cell
+        cell, hidden = update(gates, cell)  # (rows, dim) each
+        if self.options.projects_states:
+            hidden = (hidden.to(self.projection.dtype) @ self.projection).to(cell.dtype)  # (rows, projection_dim)
+            if self.options.proj_clip is not None:
+                hidden = hidden.clamp(-self.options.proj_clip, self.options.proj_clip)  # (rows, projection_dim)
+        return hidden, cell
+
+    def _cell(self, gates: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
+        """Map gates (rows, 4 * dim) and cell (rows, dim) to the new cell and the output before projection."""
+        input_gate, candidate, forget_gate, output_gate = gates.chunk(4, dim=1)  # (rows, dim) each
+        cell = torch.sigmoid(forget_gate) * cell + torch.sigmoid(input_gate) * _tanh(candidate)  # (rows, dim)
+        if self.options.cell_clip is not None:
+            cell = cell.clamp(-self.options.cell_clip, self.options.cell_clip)  # (rows, dim)
+        return cell, torch.sigmoid(output_gate) * _tanh(cell)
 
     def _input_gates(self, inputs: Tensor, rows: Tensor | None, blocks: Sequence[Sequence[int]]) -> Iterator[Tensor]:
         """Yield what the inputs give to the gates of each block, (block, 4 * dim): a word type's is computed once."""
@@ -92,19 +110,6 @@ class ProjectedLstm(nn.Module):
         """Return the bias, (4 * dim,), with the 1 at the forget gate that is not in the file."""
         dim = self.options.lstm_dim
         return self.bias + F.pad(self.bias.new_ones(dim), (2 * dim, dim))
-
-    def _step(self, gates: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
-        """Map gates (rows, 4 * dim) and cell (rows, dim) to the new hidden and cell."""
-        input_gate, candidate, forget_gate, output_gate = gates.chunk(4, dim=1)  # (rows, dim) each
-        cell = torch.sigmoid(forget_gate) * cell + torch.sigmoid(input_gate) * _tanh(candidate)  # (rows, dim)
-        if self.options.cell_clip is not None:
-            cell = cell.clamp(-self.options.cell_clip, self.options.cell_clip)  # (rows, dim)
-        hidden = torch.sigmoid(output_gate) * _tanh(cell)  # (rows, dim)
-        if self.options.projects_states:
-            hidden = (hidden.to(self.projection.dtype) @ self.projection).to(cell.dtype)  # (rows, projection_dim)
-            if self.options.proj_clip is not None:
-                hidden = hidden.clamp(-self.options.proj_clip, self.options.proj_clip)  # (rows, projection_dim)
-        return hidden, cell
 
 
 def _blocks(batch_sizes: Sequence[int], *, most: int) -> list[list[int]]:

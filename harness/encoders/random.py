@@ -33,7 +33,7 @@ def random_elmo(
     state: StatePolicy = "zeros",
     cache_dir: str,
     dtype: Dtype = "float32",
-    max_tokens: int = 4096,
+    max_tokens: int | None = None,
     carry_rows: int = 32,
     device: str = "cpu",
 ) -> ElmoEncoder:

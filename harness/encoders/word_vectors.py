@@ -7,6 +7,7 @@ from torch import Tensor
 
 from harness.encoders.bilm import CharCnn
 from harness.encoders.char_ids import char_ids, without_padding
+from harness.encoders.host import device_copy
 
 _WORDS_AT_ONCE = 256  # whose characters are convolved at once
 _WORDS_KEPT = 2**15  # vectors kept between calls
@@ -15,7 +16,7 @@ _WORDS_KEPT = 2**15  # vectors kept between calls
 def word_vectors(char_cnn: CharCnn, words: Sequence[str]) -> tuple[Tensor, Tensor]:
     """Return the vectors of the different words, float (types, projection_dim), and int64 (words,), each word's row."""
     types, rows = _types(words)
-    return _vectors(char_cnn, types), rows.to(char_cnn.char_embed.device)
+    return _vectors(char_cnn, types), device_copy(rows, char_cnn.char_embed.device)
 
 
 class KeptWordVectors:
@@ -40,7 +41,9 @@ class KeptWordVectors:
             vectors = _vectors(self._char_cnn, new)  # (new, projection_dim)
             self._kept = torch.cat([self._kept, vectors]) if self._places else vectors
             self._places |= {word: len(self._places) + i for i, word in enumerate(new)}
-        return self._kept[[self._places[word] for word in types]], rows.to(self._kept.device)
+        places = torch.tensor([self._places[word] for word in types])  # (types,)
+        device = self._kept.device
+        return self._kept[device_copy(places, device)], device_copy(rows, device)
 
 
 def _types(words: Sequence[str]) -> tuple[list[str], Tensor]:
@@ -52,12 +55,15 @@ def _types(words: Sequence[str]) -> tuple[list[str], Tensor]:
 
 def _vectors(char_cnn: CharCnn, types: Sequence[str]) -> Tensor:
     """Return float (types, projection_dim); words of similar length are convolved together, with little padding."""
+    device = char_cnn.char_embed.device
     order = sorted(range(len(types)), key=lambda i: len(types[i].encode("utf-8", "ignore")))
     widest = max(width for width, _ in char_cnn.options.filters)
     parts = []
     for start in range(0, len(order), _WORDS_AT_ONCE):
         words = [types[i] for i in order[start : start + _WORDS_AT_ONCE]]
         ids = without_padding(char_ids(words, max_chars=char_cnn.options.max_chars), widest=widest)  # (words, chars)
-        parts.append(char_cnn(ids.to(char_cnn.char_embed.device)))  # (words, projection_dim)
+        # On a GPU convolutions would be rounded to TF32, unlike products.
+        with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+            parts.append(char_cnn(device_copy(ids, device)))  # (words, projection_dim)
     vectors = torch.cat(parts)
-    return torch.empty_like(vectors).index_copy_(0, torch.tensor(order, device=vectors.device), vectors)
+    return torch.empty_like(vectors).index_copy_(0, device_copy(torch.tensor(order), device), vectors)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from harness.encoders.projected_lstm import LstmState
+from harness.encoders.lstm_steps import LstmState
 from harness.errors import ConfigError, HarnessError
 from harness.files import replacing, write_text
 from harness.interrupts import Stop

@@ -1,0 +1,43 @@
+"""The elementwise part of an LSTM's step as one kernel, on a GPU.
+
+torch compiles it at first use, by CUDA's own run-time compiler. The operator that does so is private: where a version
+of torch lacks it, or on a CPU, there is nothing here, and the caller computes with torch's public operators.
+"""
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+import torch
+from torch import Tensor
+
+Cell = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+_MAKER = "_create_multi_output_jit_fn"  # in torch.cuda.jiterator
+_CODE = """
+template <typename T> void cell_step(
+    T input_gate, T candidate, T forget_gate, T output_gate, T before, T clip, T& cell, T& output) {
+  T enters = tanh(candidate) / (T(1) + exp(-input_gate));
+  T stays = before / (T(1) + exp(-forget_gate));
+  T sum = enters + stays;
+  cell = sum > clip ? clip : sum < -clip ? -clip : sum;
+  output = tanh(cell) / (T(1) + exp(-output_gate));
+}
+"""
+
+
+def fused_cell(gates: Tensor, clip: float | None) -> Cell | None:
+    """Return what maps gates (rows, 4 * dim) and cell (rows, dim) to the new cell and the output; None: not here."""
+    if not gates.is_cuda or torch.is_grad_enabled() or (kernel := _kernel()) is None:
+        return None
+
+    def cell(gates: Tensor, before: Tensor) -> tuple[Tensor, Tensor]:
+        after, output = kernel(*gates.chunk(4, dim=1), before, clip=torch.inf if clip is None else clip)
+        return after, output
+
+    return cell
+
+
+@lru_cache(maxsize=1)
+def _kernel() -> Callable[..., Any] | None:
+    maker = getattr(torch.cuda.jiterator, _MAKER, None)
+    return None if maker is None else maker(_CODE, num_outputs=2, clip=0.0)
