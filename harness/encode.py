@@ -4,6 +4,7 @@ import re
 import sys
 from collections.abc import Sequence
 
+from harness.arithmetic import set_up_torch
 from harness.cache import FeatureStore
 from harness.composing import compose_values
 from harness.config import typed
@@ -11,7 +12,6 @@ from harness.console import configure_logging, exit_status_of
 from harness.errors import ConfigError, HarnessError
 from harness.interrupts import Interrupted, listening
 from harness.plan import layer_source, prepare, sentences
-from harness.run import use_threads
 
 _USAGE = """\
 usage: python -m harness.encode [shard=I/N] [GROUP=CHOICE ...] [KEY=VALUE ...]
@@ -40,7 +40,7 @@ def _encode(argv: Sequence[str]) -> None:
     shard, shards = _shard([one for one in argv if one.startswith("shard=")])
     values = compose_values("config", [one for one in argv if not one.startswith("shard=")])
     config = typed(values)
-    use_threads(config)
+    set_up_torch(config)
     plan = prepare(config)
     source = layer_source(plan)
     if not isinstance(source, FeatureStore):

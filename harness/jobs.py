@@ -4,13 +4,14 @@ import logging
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from harness.arithmetic import set_up_torch
 from harness.config import typed
 from harness.errors import HarnessError, one_line
 from harness.forecast import Forecaster
 from harness.interrupts import Interrupted, Stop
 from harness.plan import Parts, prepare
 from harness.records import folder_of, write_bad_request
-from harness.run import run, use_threads
+from harness.run import run
 from harness.summary import print_summary
 
 log = logging.getLogger(__name__)
@@ -47,7 +48,7 @@ def run_job(config: Any, *, stop: Stop, name: str, task: str | None = None) -> O
     try:
         settings = typed(config)
         if settings.dry_run:
-            use_threads(settings)
+            set_up_torch(settings)
             print(Forecaster().forecast(prepare(settings, PARTS)))  # noqa: T201
             return Outcome("ok")
         record = run(settings, stop=stop, parts=PARTS)

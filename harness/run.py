@@ -10,6 +10,7 @@ from dataclasses import asdict
 import torch
 from filelock import FileLock, Timeout
 
+from harness.arithmetic import set_up_torch
 from harness.cache import precision_of
 from harness.config import HarnessConfig, plain
 from harness.errors import HarnessError
@@ -34,8 +35,6 @@ from harness.types import SPLITS
 
 log = logging.getLogger(__name__)
 
-_DEFAULT_THREADS = torch.get_num_threads()
-
 
 def run(config: HarnessConfig, *, stop: Stop, parts: Parts | None = None) -> RunRecord:
     """Train and score one task on frozen features; write its record and return it.
@@ -51,7 +50,7 @@ def run(config: HarnessConfig, *, stop: Stop, parts: Parts | None = None) -> Run
     Raises:
         HarnessError: the request is wrong, or the run failed; the latter is in the record too.
     """
-    use_threads(config)
+    set_up_torch(config)
     plan = prepare(config, parts)
     if not config.overwrite and (done := finished(plan)) is not None:
         return done
@@ -86,11 +85,6 @@ def begin(plan: Plan, model: Model, stop: Stop) -> RunRecord:
             error.recorded = True
         raise
     return conclude(plan, record, progress, track)
-
-
-def use_threads(config: HarnessConfig) -> None:
-    """Let torch compute with as many threads as the config says."""
-    torch.set_num_threads(config.threads or _DEFAULT_THREADS)
 
 
 @contextmanager

@@ -48,3 +48,15 @@ def without_times(record: RunRecord) -> dict[str, Any]:
     del values["timing"]
     values["config"] = {key: value for key, value in record.config.items() if key not in ("overwrite", "cache_dir")}
     return values
+
+
+class StopAfter(Stop):
+    """Asks to stop after a number of looks."""
+
+    def __init__(self, looks: int) -> None:
+        self._looks = looks
+
+    @property
+    def requested(self) -> bool:  # type: ignore[override]
+        self._looks -= 1
+        return self._looks < 0

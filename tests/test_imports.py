@@ -12,7 +12,7 @@ FLOORS = [
     {"config", "composing"},
     {"statistics", "blobs", "nn", "encoders", "embeddings", "mixing", "cache", "batching"},
     {"features"},
-    {"model", "records", "tracking", "environment", "averaging"},
+    {"model", "records", "tracking", "environment", "averaging", "arithmetic"},
     {"evaluation"},
     {"training"},
     {"plan"},

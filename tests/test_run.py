@@ -15,23 +15,11 @@ from filelock import FileLock
 from safetensors.torch import load_file
 
 from harness.errors import CacheError, ConfigError, HarnessError
-from harness.interrupts import Interrupted, Stop
+from harness.interrupts import Interrupted
 from harness.plan import Parts, prepare
 from harness.records import LOCK, RUN_FILES, RunRecord, folder_of, read_record
 from harness.training import Trainer
-from tests.running import SMALL, config_of, small_run, without_times
-
-
-class StopAfter(Stop):
-    """Asks to stop after a number of looks."""
-
-    def __init__(self, looks: int) -> None:
-        self._looks = looks
-
-    @property
-    def requested(self) -> bool:  # type: ignore[override]
-        self._looks -= 1
-        return self._looks < 0
+from tests.running import SMALL, StopAfter, config_of, small_run, without_times
 
 
 def folder_in(tmp_path: Path, record: RunRecord) -> Path:

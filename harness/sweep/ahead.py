@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterator, Sequence
 
+from harness.arithmetic import set_up_torch
 from harness.config import names_nothing
 from harness.console import human_bytes, human_seconds
 from harness.errors import HarnessError
@@ -11,7 +12,6 @@ from harness.interrupts import Interrupted, Stop
 from harness.jobs import PARTS
 from harness.plan import Plan, layer_source, prepare, sentences
 from harness.records import finished_record
-from harness.run import use_threads
 from harness.sweep.spanning import Job
 from harness.types import Sentence
 
@@ -46,7 +46,7 @@ def fill_features(jobs: Sequence[Job], stop: Stop) -> None:
 
 def _prepared(job: Job) -> Plan:
     assert job.config is not None
-    use_threads(job.config)
+    set_up_torch(job.config)
     return prepare(job.config, PARTS)
 
 

@@ -10,11 +10,11 @@ from collections.abc import Sequence
 
 import torch
 
+from harness.arithmetic import set_up_torch
 from harness.batching import bucketed, example_lengths
 from harness.composing import compose_values
 from harness.config import typed
 from harness.plan import build_model, prepare, sentences
-from harness.run import use_threads
 from harness.training import make_optimizer
 
 WARM, TIMED = 5, 40
@@ -23,7 +23,7 @@ WARM, TIMED = 5, 40
 def shares(overrides: Sequence[str]) -> tuple[dict[str, float], float]:
     """Return the share of each part of a step, and a step's seconds."""
     config = typed(compose_values("config", ["tracking=none", "threads=1", *overrides]))
-    use_threads(config)
+    set_up_torch(config)
     plan = prepare(config)
     model = build_model(plan)
     model.features.fill(sentences(plan.examples), check=lambda: None)
