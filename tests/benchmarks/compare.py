@@ -35,7 +35,7 @@ from harness.types import Sentence
 from tests.benchmarks import peer, texts
 from tests.benchmarks.reference import ReferenceElmo
 
-_BLOCK = 1024  # rows of the products that are the limit
+_BLOCKS = {"cpu": 1024, "cuda": 8192}  # rows of the products that are the limit
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,8 @@ def compare(
     dtypes: Sequence[Dtype],
     rounds: int,
     batch: int,
+    device: str = "cpu",
+    max_tokens: int | None = None,
 ) -> list[Row]:
     """Time each way ``rounds`` times, after one that is not timed.
 
@@ -79,40 +81,57 @@ def compare(
         dtypes: of our products, each a way.
         rounds: how many are timed.
         batch: rows of a batch of the reference.
+        device: where all of it is computed.
+        max_tokens: as of ``ElmoEncoder``.
     """
-    reference = ReferenceElmo(options, weights, build_bilm(options, weights).char_cnn)
-    encoders = {dtype: timed_encoder(options, weights, dtype) for dtype in dtypes}
+    reference = ReferenceElmo(options, weights, build_bilm(options, weights).char_cnn).to(device)
+    encoders = {dtype: timed_encoder(options, weights, dtype, device=device, max_tokens=max_tokens) for dtype in dtypes}
     ways: dict[str, Callable[[], Iterable[tuple[int, Tensor]]]] = {
         "reference": lambda: reference.encode(sentences, batch_size=batch),
         **{dtype: partial(_encode_anew, encoder, sentences) for dtype, encoder in encoders.items()},
     }
-    vectors = {name: dict(way()) for name, way in ways.items()}
+    vectors = {name: {i: layers.cpu() for i, layers in way()} for name, way in ways.items()}
     differences = {
         name: max(float((found[i] - expected).abs().max()) for i, expected in vectors["reference"].items())
         for name, found in vectors.items()
     }
     del vectors
-    products = Products(options, sentences)
-    seconds: dict[str, list[float]] = {name: [] for name in (*ways, "products")}
+    limits = {f"{dtype} products": Products(options, sentences, dtype=dtype, device=device) for dtype in dtypes}
+    for limit in limits.values():
+        limit()
+    seconds: dict[str, list[float]] = {name: [] for name in (*ways, *limits)}
     names = list(seconds)
     for number in range(rounds):
         for name in names[number % len(names) :] + names[: number % len(names)]:
             began = time.perf_counter()
-            if name == "products":
-                products()
+            if name in limits:
+                limits[name]()
             else:
                 for _ in ways[name]():
                     pass
+            if device != "cpu":
+                torch.cuda.synchronize()
             seconds[name].append(time.perf_counter() - began)
-            print(f"round {number + 1}: {name} {seconds[name][-1]:.2f} s", flush=True)
+            print(f"round {number + 1}: {name} {seconds[name][-1]:.3f} s", flush=True)
     tokens = sum(map(len, sentences))
-    return [
-        _row(name, seconds[name], seconds["reference"], seconds["products"], tokens, differences.get(name))
-        for name in names
-    ]
+    rows = []
+    for name in names:
+        limit = name if name in limits else f"{name if name in dtypes else 'float32'} products"
+        rows.append(_row(name, seconds[name], seconds["reference"], seconds[limit], tokens, differences.get(name)))
+        if name in limits:
+            rate = limits[name].operations / statistics.median(seconds[name])
+            print(f"{name}: {rate / 1e9:,.0f} GFLOP/s")
+    return rows
 
 
-def timed_encoder(options: BiLmOptions, weights: dict[str, Tensor], dtype: Dtype = "float32") -> ElmoEncoder:
+def timed_encoder(
+    options: BiLmOptions,
+    weights: dict[str, Tensor],
+    dtype: Dtype = "float32",
+    *,
+    device: str = "cpu",
+    max_tokens: int | None = None,
+) -> ElmoEncoder:
     """Return an encoder whose sentences begin from the zero state, as the reference's do."""
     return ElmoEncoder(
         name="timed",
@@ -122,6 +141,8 @@ def timed_encoder(options: BiLmOptions, weights: dict[str, Tensor], dtype: Dtype
         state="zeros",
         cache_dir=Path("unused"),
         dtype=dtype,
+        device=device,
+        max_tokens=max_tokens,
     )
 
 
@@ -134,25 +155,40 @@ def _encode_anew(encoder: ElmoEncoder, sentences: Sequence[Sentence]) -> Iterabl
 class Products:
     """The matrix products that encoding cannot do without, on rows enough that they run as fast as they can.
 
-    Per word type: highways, projection, and the input products of the first layer. Per position, boundaries included:
-    all others. The convolutions, which are no products of matrices, are left out.
+    Per word type: highways, projection, and the input products of the first layer. Per token: all others. The
+    convolutions, which are no products of matrices, are left out.
 
     Args:
         options: the architecture.
         sentences: to encode.
+        dtype: of the numbers.
+        device: where they are multiplied.
+
+    Attributes:
+        operations: multiplications and additions.
     """
 
-    def __init__(self, options: BiLmOptions, sentences: Sequence[Sentence]) -> None:
-        types = len({word for sentence in sentences for word in sentence}) + 2
-        positions = sum(map(len, sentences)) + 2 * len(sentences)
+    def __init__(
+        self, options: BiLmOptions, sentences: Sequence[Sentence], *, dtype: Dtype = "float32", device: str = "cpu"
+    ) -> None:
+        types = len({word for sentence in sentences for word in sentence})
+        tokens = sum(map(len, sentences))
         width, dim, filters = options.projection_dim, options.lstm_dim, options.n_filters
         wanted: list[tuple[int, int, int]] = [(types, filters, filters)] * (2 * options.n_highway)  # rows, from, to
         wanted += [(types, filters, width)] * options.projects_words
         wanted += [(types, width, 4 * dim)] * 2
-        wanted += [(positions, width, 4 * dim)] * (2 * (2 * options.n_layers - 1))
-        wanted += [(positions, dim, width)] * (2 * options.n_layers)
+        wanted += [(tokens, width, 4 * dim)] * (2 * (2 * options.n_layers - 1))
+        wanted += [(tokens, dim, width)] * (2 * options.n_layers)
+        self.operations = sum(2 * rows * before * after for rows, before, after in wanted)
+        self._block = _BLOCKS[torch.device(device).type]
+        like = torch.empty(0, dtype=getattr(torch, dtype), device=device)
         self._products = [
-            (rows, torch.randn(_BLOCK, before), torch.randn(before, after), torch.empty(_BLOCK, after))
+            (
+                rows,
+                like.new_empty(self._block, before).normal_(),
+                like.new_empty(before, after).normal_(),
+                like.new_empty(self._block, after),
+            )
             for rows, before, after in wanted
         ]
 
@@ -160,8 +196,8 @@ class Products:
     def __call__(self) -> None:
         """Multiply."""
         for rows, inputs, weight, out in self._products:
-            for start in range(0, rows, _BLOCK):
-                n = min(_BLOCK, rows - start)
+            for start in range(0, rows, self._block):
+                n = min(self._block, rows - start)
                 torch.mm(inputs[:n], weight, out=out[:n])
 
 
@@ -213,25 +249,39 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--rounds", type=int, default=5, metavar="N")
     parser.add_argument("--batch", type=int, default=32, metavar="N", help="rows of a batch of the reference")
     parser.add_argument("--bfloat16", action="store_true", help="time encoder.dtype=bfloat16 too")
+    parser.add_argument("--max-tokens", type=int, metavar="N", help="tokens that ours encodes at once")
+    parser.add_argument("--device", default="cpu", metavar="NAME", help="cpu, or cuda")
     parser.add_argument("--peer", metavar="PYTHON", help="a Python that has AllenNLP")
     parser.add_argument("--json", type=Path, metavar="FILE", help="where to write the measurement")
     given = parser.parse_args(arguments)
     torch.set_num_threads(given.threads)
+    torch.backends.cudnn.allow_tf32 = False  # the reference's convolutions too are in float32
     sentences = texts.read(given.text, given.sentences) if given.text else texts.drawn(given.sentences)
     tokens = sum(map(len, sentences))
     options, weights = model(given.size)
     dtypes: list[Dtype] = ["float32", "bfloat16"] if given.bfloat16 else ["float32"]
-    rows = compare(options, weights, sentences, dtypes=dtypes, rounds=given.rounds, batch=given.batch)
+    rows = compare(
+        options,
+        weights,
+        sentences,
+        dtypes=dtypes,
+        rounds=given.rounds,
+        batch=given.batch,
+        device=given.device,
+        max_tokens=given.max_tokens,
+    )
     if given.peer:
         seconds = peer.seconds(given.peer, options, weights, sentences, threads=given.threads, batch=given.batch)
         median = statistics.median
-        base, limit = ([median(row.seconds)] for row in rows if row.name in ("reference", "products"))
+        base, limit = ([median(row.seconds)] for row in rows if row.name in ("reference", "float32 products"))
         rows.append(_row("AllenNLP", [seconds], base, limit, tokens, None))
     print(f"{given.size}: {len(sentences):,} sentences, {tokens:,} tokens, {given.threads} threads, medians of rounds")
     print(table(rows))
     if given.json:
         measured = {"size": given.size, "sentences": len(sentences), "tokens": tokens, "threads": given.threads}
-        write_json(given.json, measured | {"rows": [asdict(row) for row in rows], "environment": environment("cpu")})
+        write_json(
+            given.json, measured | {"rows": [asdict(row) for row in rows], "environment": environment(given.device)}
+        )
 
 
 if __name__ == "__main__":

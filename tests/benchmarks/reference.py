@@ -26,11 +26,18 @@ class ReferenceElmo:
     """
 
     def __init__(self, options: BiLmOptions, weights: Mapping[str, Tensor], char_cnn: CharCnn) -> None:
-        self._options, self._char_cnn = options, char_cnn
+        self._options, self._char_cnn, self._device = options, char_cnn, "cpu"
         self._cells = [
             [_Cell(options, weights, lstm_cell_name(direction, layer)) for layer in range(options.n_layers)]
             for direction in range(2)
         ]
+
+    def to(self, device: str) -> "ReferenceElmo":
+        """Move it to a device."""
+        self._device = device
+        for module in (self._char_cnn, *(linear for cells in self._cells for cell in cells for linear in cell.linears)):
+            module.to(device)
+        return self
 
     @torch.inference_mode()
     def encode(self, sentences: Sequence[Sentence], *, batch_size: int = 32) -> Iterator[tuple[int, Tensor]]:
@@ -48,7 +55,7 @@ class ReferenceElmo:
         ids = torch.zeros(len(batch), lengths[0], slots, dtype=torch.int64)  # (rows, steps, chars), 0: no token
         for row, sentence in enumerate(batch):
             ids[row, : lengths[row]] = char_ids((BOS, *sentence, EOS), max_chars=slots)
-        words = self._char_cnn(ids.flatten(0, 1)).unflatten(0, ids.shape[:2])  # (rows, steps, width)
+        words = self._char_cnn(ids.flatten(0, 1).to(self._device)).unflatten(0, ids.shape[:2])  # (rows, steps, width)
         layers = [torch.cat([words, words], dim=2)]  # (rows, steps, dim)
         both = [words, words]  # per direction
         for layer in range(self._options.n_layers):
@@ -72,6 +79,7 @@ class _Cell:
         self._input = _linear(packed[:width].t())
         self._state = _linear(packed[width:].t(), bias)
         self._projection = _linear(weights[f"{name}/W_P_0"].t())
+        self.linears = self._input, self._state, self._projection
 
     def run(self, inputs: Tensor, lengths: Sequence[int], *, backwards: bool) -> Tensor:
         """Map (rows, steps, width) to (rows, steps, width); lengths must not increase."""

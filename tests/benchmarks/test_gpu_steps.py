@@ -1,0 +1,50 @@
+"""8,192 tokens through one layer and direction, on a GPU, in three ways.
+
+Run with: pytest tests/benchmarks/test_gpu_steps.py -m gpu --benchmark-only. Captured steps are what the encoder takes;
+the others are what there would be without graphs, and without graphs and the fused cell.
+"""
+
+import pytest
+import torch
+
+from harness.encoders import projected_lstm
+from harness.encoders.lstm_steps import LstmState
+from harness.encoders.projected_lstm import ProjectedLstm
+from tests.benchmarks.compare import model
+
+TOKENS = 8192
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("rows", [512, 64])
+@pytest.mark.parametrize("size", ["original", "small", "elmo_mini"])
+@pytest.mark.parametrize("way", ["captured", "fused", "plain", "products alone"])
+def test_steps(way: str, size: str, rows: int, dtype: str, benchmark, monkeypatch: pytest.MonkeyPatch) -> None:
+    benchmark.group = f"{size}, {rows} x {TOKENS // rows}, {dtype}"
+    options, _ = model(size)
+    with torch.device("cuda"):
+        lstm = ProjectedLstm(options).requires_grad_(False)
+        for parameter in lstm.parameters():
+            parameter.normal_(std=0.02)
+        inputs = torch.randn(TOKENS, options.projection_dim)
+        state = LstmState(torch.zeros(rows, options.projection_dim), torch.zeros(rows, options.lstm_dim))
+        big = torch.randn(TOKENS, options.lstm_dim)
+    for name in ("weight", "projection"):
+        getattr(lstm, name).data = getattr(lstm, name).data.to(getattr(torch, dtype))
+    if way in ("fused", "plain"):
+        monkeypatch.setattr(projected_lstm, "captured_steps", lambda *_: None)
+    if way == "plain":
+        monkeypatch.setattr(projected_lstm, "fused_cell", lambda *_: None)
+
+    def run() -> None:
+        if way == "products alone":
+            for _ in range(2):  # of the inputs, and of the hidden states
+                torch.mm(inputs.to(lstm.weight.dtype), lstm.weight[: options.projection_dim])
+            torch.mm(big.to(lstm.weight.dtype), lstm.projection)
+        else:
+            lstm(inputs, [rows] * (TOKENS // rows), state)
+        torch.cuda.synchronize()
+
+    with torch.inference_mode():
+        benchmark.pedantic(run, warmup_rounds=3, rounds=20)
