@@ -69,7 +69,7 @@ class Bidaf(nn.Module):
         self.max_answer_tokens = options.max_answer_tokens
         self.words = Words(input_dim=input_dim, chars=options.chars)
         self.highway = Highway(dim=self.words.output_dim, num_layers=options.highway_layers)
-        self.phrase = BiLstm(input_dim=self.words.output_dim, hidden_dim=options.hidden_dim, packed=False)
+        self.phrase = BiLstm(input_dim=self.words.output_dim, hidden_dim=options.hidden_dim)
         self.attention = BiAttention(dim=self.phrase.output_dim + output_dim)
         merged_dim = self.attention.output_dim
         self.modelling = BiLstm(
@@ -77,10 +77,9 @@ class Bidaf(nn.Module):
             hidden_dim=options.hidden_dim,
             num_layers=options.modelling_layers,
             dropout=options.dropout,
-            packed=False,
         )
         modelled_dim = self.modelling.output_dim
-        self.ending = BiLstm(input_dim=merged_dim + 3 * modelled_dim, hidden_dim=options.hidden_dim, packed=False)
+        self.ending = BiLstm(input_dim=merged_dim + 3 * modelled_dim, hidden_dim=options.hidden_dim)
         self.to_start = nn.Linear(merged_dim + modelled_dim, 1, bias=False)  # a softmax does not see a constant
         self.to_end = nn.Linear(merged_dim + self.ending.output_dim, 1, bias=False)
         self.dropout = nn.Dropout(options.dropout)

@@ -4,8 +4,11 @@ import pytest
 import torch
 from torch import Tensor
 
+from harness.nn import recurrent
 from harness.nn.masking import mask_of_lengths
+from harness.nn.ragged_lstm import Visits, bidirectional_lstm
 from harness.nn.recurrent import BiGru, BiLstm
+from harness.threads import both
 
 LENGTHS = torch.tensor([2, 0, 5, 1, 3])
 MASK = mask_of_lengths(LENGTHS)
@@ -146,30 +149,68 @@ def test_initial_values_of_the_gru():
         assert not any(p.any() for name, p in layer.gru.named_parameters() if name.startswith("bias"))
 
 
+def trained(layer: BiLstm | BiGru, vectors: Tensor, mask: Tensor) -> list[Tensor]:
+    """Outputs, and the gradients of the input and of every parameter."""
+    inputs = vectors.clone().requires_grad_()
+    output = layer(inputs, mask)
+    output.square().sum().backward()
+    return [output, inputs.grad, *(p.grad for p in layer.parameters())]
+
+
+def with_padding(precision: torch.dtype) -> tuple[Tensor, Tensor]:
+    vectors = torch.cat([make_vectors(), torch.full((len(LENGTHS), 2, 3), 1e6)], dim=1).to(precision)
+    return vectors, mask_of_lengths(LENGTHS, 7)
+
+
+@pytest.mark.parametrize("precision", [torch.double, torch.float])
+def test_gru_run_through_padding_is_that_with_padding_packed_away(precision):
+    packed = BiGru(input_dim=3, hidden_dim=4).to(precision)
+    padded = BiGru(input_dim=3, hidden_dim=4, packed=False).to(precision)
+    for parameter in packed.parameters():
+        torch.nn.init.normal_(parameter)
+    padded.load_state_dict(packed.state_dict())
+    given = with_padding(precision)
+    for ours, theirs in zip(*(trained(layer, *given) for layer in (packed, padded)), strict=True):
+        torch.testing.assert_close(ours, theirs)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("num_layers", [1, 2])
 @pytest.mark.parametrize("precision", [torch.double, torch.float])
-def test_padding_run_through_is_padding_packed_away(num_layers, precision):
-    for kind in (BiLstm, BiGru):
-        layers = {"num_layers": num_layers} if kind is BiLstm else {}
-        packed = kind(input_dim=3, hidden_dim=4, **layers).to(precision)
-        padded = kind(input_dim=3, hidden_dim=4, **layers, packed=False).to(precision)
-        for parameter in packed.parameters():
-            torch.nn.init.normal_(parameter)
-        padded.load_state_dict(packed.state_dict())
-        vectors = torch.cat([make_vectors(), torch.full((len(LENGTHS), 2, 3), 1e6)], dim=1).to(precision)
-        results = []
-        for layer in (packed, padded):
-            inputs = vectors.clone().requires_grad_()
-            output = layer(inputs, mask_of_lengths(LENGTHS, 7))
-            output.square().sum().backward()
-            results.append([output, inputs.grad, *(p.grad for p in layer.parameters())])
-        for ours, theirs in zip(*results, strict=True):
-            torch.testing.assert_close(ours, theirs)
+def test_lstm_without_padding_is_that_of_torch(num_layers, precision, threads, monkeypatch):
+    ours, theirs = (BiLstm(input_dim=3, hidden_dim=4, num_layers=num_layers).to(precision) for _ in range(2))
+    for parameter in ours.parameters():
+        torch.nn.init.normal_(parameter)
+    theirs.load_state_dict(ours.state_dict())
+    before, given = torch.get_num_threads(), with_padding(precision)
+    torch.set_num_threads(threads)
+    try:
+        results = [trained(ours, *given)]
+        assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(before)
+    monkeypatch.setattr(recurrent, "_run_ragged", recurrent._run_packed)
+    results.append(trained(theirs, *given))
+    for one, other in zip(*results, strict=True):
+        torch.testing.assert_close(one, other)
 
 
-def test_dropout_acts_between_layers_of_a_padded_run_in_training_only():
-    layer = BiLstm(input_dim=3, hidden_dim=4, num_layers=2, dropout=0.5, packed=False).double()
-    vectors = make_vectors()
-    assert not torch.equal(layer(vectors, MASK), layer(vectors, MASK))
-    layer.eval()
-    assert torch.equal(layer(vectors, MASK), layer(vectors, MASK))
+def test_gradient_of_the_lstm_is_that_of_its_output():
+    lengths = torch.tensor([3, 0, 1, 4])
+    visits, gates = Visits.of(lengths), torch.randn(8, 16, dtype=torch.double, requires_grad=True)
+    weights = tuple(torch.randn(8, 2, dtype=torch.double, requires_grad=True) for _ in range(2))
+    assert torch.autograd.gradcheck(lambda *given: bidirectional_lstm(given[0], given[1:], visits), (gates, *weights))
+
+
+def test_an_error_in_the_other_direction_is_raised_here():
+    def work(direction: int) -> int:
+        return 1 // (1 - direction)
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        with pytest.raises(ZeroDivisionError):
+            both(work)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)

@@ -20,7 +20,7 @@ def both(work: Callable[[int], Done]) -> tuple[Done, Done]:
         return work(0), work(1)
 
     def elsewhere() -> Done:
-        with torch.no_grad(), torch.inference_mode(inference):
+        with torch.inference_mode(inference), torch.no_grad():  # in this order: the former alone sets gradients too
             return work(1)
 
     torch.set_num_threads(threads // 2)
