@@ -27,6 +27,7 @@ _NOT_DETERMINING = (
     "results_dir",
     "overwrite",
     "dry_run",
+    "shard",
     "sweep",
     "plugins",
     "vectors",
@@ -112,6 +113,7 @@ class HarnessConfig:
     results_dir: str = "results"
     overwrite: bool = False
     dry_run: bool = False
+    shard: str | None = None
     sweep: str | None = None
     threads: int | None = None
     plugins: list[str] = field(default_factory=list)

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from harness.arithmetic import set_up_torch
 from harness.config import typed
 from harness.errors import HarnessError, one_line
+from harness.filling import fill_part
 from harness.forecast import Forecaster
 from harness.interrupts import Interrupted, Stop
 from harness.plan import Parts, prepare
@@ -50,6 +51,9 @@ def run_job(config: Any, *, stop: Stop, name: str, task: str | None = None) -> O
         if settings.dry_run:
             set_up_torch(settings)
             print(Forecaster().forecast(prepare(settings, PARTS)))  # noqa: T201
+            return Outcome("ok")
+        if settings.shard is not None:
+            print(fill_part(settings, stop=stop, parts=PARTS))  # noqa: T201
             return Outcome("ok")
         record = run(settings, stop=stop, parts=PARTS)
         if record.status != "ok":

@@ -16,7 +16,7 @@ FLOORS = [
     {"evaluation"},
     {"training"},
     {"plan"},
-    {"run", "compare", "forecast"},
+    {"run", "compare", "forecast", "filling"},
     {"report"},
     {"summary", "help"},
     {"jobs"},

@@ -20,10 +20,13 @@ from harness.interrupts import Stop
 from harness.jobs import Outcome
 from harness.records import RunRecord, read_record
 from harness.report.__main__ import main as report
+from harness.sweep import ahead
+from harness.sweep.ahead import shares
 from harness.sweep.devices import own_device
 from harness.sweep.folder import SweepFolder
+from harness.sweep.launching import encoding_processes
 from harness.sweep.spanning import Job, spanned, sweep_dir
-from tests.running import SMALL
+from tests.running import SMALL, config_of
 
 ROOT = Path(__file__).resolve().parents[1]
 PROCESSORS = len(os.sched_getaffinity(0))
@@ -65,6 +68,27 @@ def test_a_dry_run_says_what_all_jobs_would_cost_and_does_nothing(
     assert "to encode, once: 0 sentences" in shown
     assert "would train 1 epochs at most (" in shown
     assert "no finished run" not in shown
+
+
+def test_what_is_to_be_encoded_is_shared_where_that_is_worth_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = config_of(tmp_path, *QUICK)
+    jobs = [Job((f"mixing={mix}",), (f"mixing={mix}",), config) for mix in ("top", "mean")]
+    assert shares(jobs, 2, Stop()) == []  # 8,165 tokens
+    monkeypatch.setattr(ahead, "_WORTH_A_START", 8000)
+    assert [job.own for job in shares(jobs, 2, Stop())] == [("mixing=top", f"shard={i}/2") for i in (1, 2)]
+    assert shares(jobs, 1, Stop()) == []
+    ahead.fill_features(jobs, Stop())
+    assert shares(jobs, 2, Stop()) == []
+
+
+@pytest.mark.parametrize(("kind", "expected"), [("Slurm", 3), ("Ray", 3), ("Joblib", 2), ("Basic", 1)])
+def test_as_many_processes_encode_as_the_launcher_runs(kind: str, expected: int) -> None:
+    hydra = {"launcher": {"_target_": f"x.{kind}Launcher", "n_jobs": 2}, "sweeper": {"max_batch_size": None}}
+    config = OmegaConf.create({"hydra": hydra})
+    assert encoding_processes(config, 3) == expected
+    assert encoding_processes(config, 100) == {3: 8}.get(expected, expected)
 
 
 def test_the_same_command_finds_its_folder_and_runs_what_failed_alone(
@@ -304,6 +328,28 @@ def test_one_job_raises_one_is_killed_one_has_no_data(launcher: str, two: str, t
     assert process.returncode == 0, errors
     (row,) = [line for line in out.splitlines() if line.startswith("| vowels |")]
     assert "| 2 |" in row  # the run of the sweep before among them
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("launcher", "two"), [("joblib", "hydra.launcher.n_jobs=2"), ("submitit_local", "hydra.sweeper.max_batch_size=2")]
+)
+def test_processes_of_a_launcher_share_what_is_to_be_encoded(launcher: str, two: str, tmp_path: Path) -> None:
+    pytest.importorskip("hydra_plugins.hydra_joblib_launcher", reason="needs the extra joblib")
+    pytest.importorskip("hydra_plugins.hydra_submitit_launcher", reason="needs the extra submitit")
+    given = ["data.fraction=0.2", "mixing=top,mean", f"hydra/launcher={launcher}", two]
+    paths = [f"results_dir={tmp_path}/results", f"cache_dir={tmp_path}/cache"]
+    command = [sys.executable, "-m", "harness", "-m", *QUICK, *paths, *given]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    said = done.stdout + "".join(path.read_text() for path in tmp_path.rglob("*_log.out"))  # where submitit keeps it
+    parts = re.findall(r"part (\d) of 2: .* 0 were there, ([\d,]+) tokens encoded", said)
+    assert sorted(number for number, _ in parts) == ["1", "2"]
+    tokens = sum(int(count.replace(",", "")) for _, count in parts)
+    assert f"({tokens:,} tokens)" not in done.stderr  # of what was left to this process
+    records = records_in(tmp_path)
+    assert [record.timing["tokens_encoded"] for record in records] == [0, 0]
+    assert all(record.timing["cache_hit_rate"] == 1.0 for record in records)
 
 
 @pytest.mark.slow

@@ -2,8 +2,10 @@
 
 import logging
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from harness.arithmetic import set_up_torch
+from harness.cache import FeatureStore
 from harness.config import names_nothing
 from harness.console import human_bytes, human_seconds
 from harness.errors import HarnessError
@@ -17,31 +19,57 @@ from harness.types import Sentence
 
 log = logging.getLogger(__name__)
 
+_WORTH_A_START = 10_000  # tokens to encode, for which processes are started to share them
+
 
 def fill_features(jobs: Sequence[Job], stop: Stop) -> None:
     """Encode what the unfinished jobs need and the store does not hold.
 
     A job that cannot be prepared is passed over: it will say so itself.
     """
-    filled = set()
+    for job, source, texts in _sources(jobs, stop):
+        with _passed_over(job):
+            source.fill(texts, check=stop.check)
+
+
+def shares(jobs: Sequence[Job], processes: int, stop: Stop) -> list[Job]:
+    """Return jobs that encode a part each of what ``fill_features`` would encode, where it is worth their start."""
+    found = []
+    for job, source, texts in _sources(jobs, stop) if processes > 1 else ():
+        if sum(map(len, source.plan(texts).missing)) >= _WORTH_A_START:
+            parts = [f"shard={number}/{processes}" for number in range(1, processes + 1)]
+            found += [Job((*job.overrides, part), (*job.own, part), job.config) for part in parts]
+    return found
+
+
+def _sources(jobs: Sequence[Job], stop: Stop) -> Iterator[tuple[Job, FeatureStore, list[Sentence]]]:
+    """Yield, once for each store and data, an unfinished job and what it wants to be encoded where."""
+    seen = set()
     for job in jobs:
         config = job.config
         if config is None or config.cache != "disk" or names_nothing(config.encoder):
             continue
         stop.check()
-        try:
+        with _passed_over(job):
             plan = _prepared(job)
             if finished_record(plan.folder) is not None and not config.overwrite:
                 continue
             source = layer_source(plan)
             what = (plan.encoder.fingerprint if plan.encoder else "", config.cache_dtype, *plan.digests.values())
-            if source is not None and what not in filled:
-                source.fill(sentences(plan.examples), check=stop.check)
-                filled.add(what)
-        except Interrupted:
-            raise
-        except Exception as error:  # whatever it is, the other jobs go on
-            log.debug("%s: %s", job, error)
+            if isinstance(source, FeatureStore) and what not in seen:
+                seen.add(what)
+                yield job, source, list(sentences(plan.examples))
+
+
+@contextmanager
+def _passed_over(job: Job) -> Iterator[None]:
+    """Let nothing that goes wrong with one job disturb the others."""
+    try:
+        yield
+    except Interrupted:
+        raise
+    except Exception as error:
+        log.debug("%s: %s", job, error)
 
 
 def _prepared(job: Job) -> Plan:

@@ -18,9 +18,9 @@ from harness.jobs import Outcome
 from harness.plan import tracker_of
 from harness.report.published import published_numbers
 from harness.report.tables import overview
-from harness.sweep.ahead import dry_run, fill_features
+from harness.sweep.ahead import dry_run, fill_features, shares
 from harness.sweep.folder import SweepFolder
-from harness.sweep.launching import Launching, threads_override
+from harness.sweep.launching import Launching, encoding_processes, threads_override
 from harness.sweep.spanning import Job, spanned, sweep_dir
 
 log = logging.getLogger(__name__)
@@ -64,16 +64,17 @@ def run_sweep(config: DictConfig) -> int:
         print(dry_run(jobs))  # noqa: T201
         return 0
     folder.open([job.overrides for job in jobs])
+    launching = Launching(config, folder)
     began = perf_counter()
     with listening() as stop:
         try:
+            launching.encode(shares(jobs, encoding_processes(config, len(jobs)), stop))
             fill_features(jobs, stop)
         except Interrupted:
             log.info("stopped while encoding; the same command goes on from here")
     if stop.requested:
         folder.stop()
     filled = perf_counter()
-    launching = Launching(config, folder)
     launching.run(jobs)
     _log_time(features=filled - began, runs=perf_counter() - filled)
     _track_table(jobs, folder)

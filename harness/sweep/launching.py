@@ -17,6 +17,7 @@ from harness.sweep.work import work
 
 log = logging.getLogger(__name__)
 
+_ELSEWHERE = 8  # processes that encode, at most, where a launcher has other machines
 _LOOK = 0.5  # seconds between looks at the jobs of processes that a launcher has left behind
 
 
@@ -33,6 +34,12 @@ def at_once(config: DictConfig) -> int:
     if kind == "LocalLauncher":
         return config.hydra.sweeper.max_batch_size or processors()
     return 1
+
+
+def encoding_processes(config: DictConfig, jobs: int) -> int:
+    """Return how many of the launcher's processes share what is to be encoded: as many as run jobs at the same time."""
+    elsewhere = _kind(config) in ("SlurmLauncher", "RayLauncher")
+    return min(jobs, _ELSEWHERE) if elsewhere else at_once(config)
 
 
 def _kind(config: DictConfig) -> str:
@@ -88,6 +95,13 @@ class Launching:
                 if not self._folder.stopped:
                     log.warning("%s: its process died, perhaps with another's; once more, by itself", job)
                     self._launch([job])
+
+    def encode(self, shares: Sequence[Job]) -> None:
+        """Run jobs that only encode; what one of them leaves undone is encoded before the first run."""
+        for batch in _batches(shares, self._size):
+            if not self._folder.stopped:
+                self._launch(batch)
+        self.trouble = ""
 
     def _died(self, job: Job) -> bool:
         noted = self._folder.noted(job.overrides)
