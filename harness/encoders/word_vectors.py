@@ -29,21 +29,22 @@ class KeptWordVectors:
     def __init__(self, char_cnn: CharCnn) -> None:
         self._char_cnn = char_cnn
         self._places: dict[str, int] = {}
-        self._kept = torch.empty(0)  # (places, projection_dim)
+        self._kept = char_cnn.char_embed.new_empty(_WORDS_KEPT, char_cnn.options.projection_dim)
 
     def of(self, words: Sequence[str]) -> tuple[Tensor, Tensor]:
         """Return what ``word_vectors`` returns."""
         types, rows = _types(words)
+        if len(types) > len(self._kept):
+            return _vectors(self._char_cnn, types), device_copy(rows, self._kept.device)
         new = [word for word in types if word not in self._places]
-        if len(self._places) + len(new) > _WORDS_KEPT:
+        if len(self._places) + len(new) > len(self._kept):
             self._places, new = {}, types
         if new:
-            vectors = _vectors(self._char_cnn, new)  # (new, projection_dim)
-            self._kept = torch.cat([self._kept, vectors]) if self._places else vectors
-            self._places |= {word: len(self._places) + i for i, word in enumerate(new)}
-        places = torch.tensor([self._places[word] for word in types])  # (types,)
-        device = self._kept.device
-        return self._kept[device_copy(places, device)], device_copy(rows, device)
+            first = len(self._places)
+            self._kept[first : first + len(new)] = _vectors(self._char_cnn, new)
+            self._places |= {word: first + i for i, word in enumerate(new)}
+        places = device_copy(torch.tensor([self._places[word] for word in types]), self._kept.device)  # (types,)
+        return self._kept[places], device_copy(rows, self._kept.device)
 
 
 def _types(words: Sequence[str]) -> tuple[list[str], Tensor]:
