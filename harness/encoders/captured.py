@@ -6,7 +6,6 @@ the widest batch, and a graph for each of a few numbers of rows: those above the
 """
 
 from collections.abc import Callable, Sequence
-from functools import lru_cache
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -92,26 +91,25 @@ def captured_steps(lstm: SteppingLstm, state: LstmState, batch_sizes: Sequence[i
         return None
     steps, rows = _STEPS.get(lstm), len(state.hidden)
     if steps is None or steps.capacity < rows or steps.weights != addresses(lstm):
-        steps = _STEPS[lstm] = CapturedSteps(lstm, max(rows, 2 * _LEAST), state, cuda_graph)
+        steps = _STEPS[lstm] = CapturedSteps(lstm, max(rows, 2 * _LEAST), state, cuda_graphs())
     with torch.cuda.device(lstm.weight.device):
         steps.begin(lstm, state, batch_sizes)
     return steps
 
 
-def cuda_graph(work: Callable[[], None]) -> Replay:
-    """Capture work as a CUDA graph; nothing that it makes is of use outside of it."""
-    stream = torch.cuda.Stream()
-    stream.wait_stream(torch.cuda.current_stream())
-    with torch.cuda.stream(stream):
-        work()  # what a first call sets up cannot be captured
-    torch.cuda.current_stream().wait_stream(stream)
-    graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph, pool=_pool()):
-        work()
-    return graph.replay
+def cuda_graphs() -> Capture:
+    """Return what captures work as CUDA graphs, which run one after the other and so compute in the same memory."""
+    pool = torch.cuda.graph_pool_handle()  # lives as long as the graphs that were made with it
 
+    def capture(work: Callable[[], None]) -> Replay:
+        stream = torch.cuda.Stream()
+        stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(stream):
+            work()  # what a first call sets up cannot be captured
+        torch.cuda.current_stream().wait_stream(stream)
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph, pool=pool):
+            work()
+        return graph.replay
 
-@lru_cache(maxsize=1)
-def _pool() -> Any:
-    """Return the memory in which all graphs compute, one after the other."""
-    return torch.cuda.graph_pool_handle()
+    return capture
