@@ -96,14 +96,18 @@ def test_a_copy_of_what_the_host_has_is_itself() -> None:
 
 
 @pytest.mark.gpu
+@pytest.mark.parametrize("most", [captured._MOST, 0])
 @pytest.mark.parametrize("state", ["zeros", "warm", "carry"])
-def test_a_gpu_computes_what_the_cpu_does(state: str, tmp_path: Path) -> None:
+def test_a_gpu_computes_what_the_cpu_does(
+    state: str, most: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(captured, "_MOST", most)
     ours, theirs = (tiny_elmo(tmp_path / device, state=state, device=device) for device in ("cuda", "cpu"))
     for _ in range(2):
         for got, expected in zip(vectors(ours), vectors(theirs), strict=True):
             assert not got.is_cuda
             torch.testing.assert_close(got, expected, atol=1e-5, rtol=0)
-    assert any(lstm in captured._STEPS for lstm in ours.bilm.directions[0])
+    assert any(lstm in captured._STEPS for lstm in ours.bilm.directions[0]) == bool(most)
 
 
 @pytest.mark.gpu

@@ -8,7 +8,7 @@ ROOT = Path(__file__).resolve().parents[1]
 # Lower floors first: a module imports from its own floor or a lower one.
 FLOORS = [
     {"types", "errors", "files", "text_files", "console", "interrupts", "download"},
-    {"protocols", "threads"},
+    {"protocols"},
     {"config", "composing"},
     {"statistics", "blobs", "nn", "encoders", "embeddings", "mixing", "cache", "batching"},
     {"features"},

@@ -8,7 +8,6 @@ from harness.nn import recurrent
 from harness.nn.masking import mask_of_lengths
 from harness.nn.ragged_lstm import Visits, bidirectional_lstm
 from harness.nn.recurrent import BiGru, BiLstm
-from harness.threads import both
 
 LENGTHS = torch.tensor([2, 0, 5, 1, 3])
 MASK = mask_of_lengths(LENGTHS)
@@ -174,21 +173,15 @@ def test_gru_run_through_padding_is_that_with_padding_packed_away(precision):
         torch.testing.assert_close(ours, theirs)
 
 
-@pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("num_layers", [1, 2])
 @pytest.mark.parametrize("precision", [torch.double, torch.float])
-def test_lstm_without_padding_is_that_of_torch(num_layers, precision, threads, monkeypatch):
+def test_lstm_without_padding_is_that_of_torch(num_layers, precision, monkeypatch):
     ours, theirs = (BiLstm(input_dim=3, hidden_dim=4, num_layers=num_layers).to(precision) for _ in range(2))
     for parameter in ours.parameters():
         torch.nn.init.normal_(parameter)
     theirs.load_state_dict(ours.state_dict())
-    before, given = torch.get_num_threads(), with_padding(precision)
-    torch.set_num_threads(threads)
-    try:
-        results = [trained(ours, *given)]
-        assert torch.get_num_threads() == threads
-    finally:
-        torch.set_num_threads(before)
+    given = with_padding(precision)
+    results = [trained(ours, *given)]
     monkeypatch.setattr(recurrent, "_run_ragged", recurrent._run_packed)
     results.append(trained(theirs, *given))
     for one, other in zip(*results, strict=True):
@@ -200,17 +193,3 @@ def test_gradient_of_the_lstm_is_that_of_its_output():
     visits, gates = Visits.of(lengths), torch.randn(8, 16, dtype=torch.double, requires_grad=True)
     weights = tuple(torch.randn(8, 2, dtype=torch.double, requires_grad=True) for _ in range(2))
     assert torch.autograd.gradcheck(lambda *given: bidirectional_lstm(given[0], given[1:], visits), (gates, *weights))
-
-
-def test_an_error_in_the_other_direction_is_raised_here():
-    def work(direction: int) -> int:
-        return 1 // (1 - direction)
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(2)
-    try:
-        with pytest.raises(ZeroDivisionError):
-            both(work)
-        assert torch.get_num_threads() == 2
-    finally:
-        torch.set_num_threads(before)

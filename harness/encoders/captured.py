@@ -17,6 +17,7 @@ from harness.encoders.lstm_steps import LstmState, SteppingLstm
 Replay = Callable[[], Any]
 Capture = Callable[[Callable[[], None]], Replay]
 _LEAST = 32  # rows
+_MOST = 2**22  # gates of a step: of more, the step outlasts its launches, and copies to a fixed place cost more
 
 
 class CapturedSteps:
@@ -86,10 +87,13 @@ _STEPS: WeakKeyDictionary[Any, CapturedSteps] = WeakKeyDictionary()  # of each L
 
 
 def captured_steps(lstm: SteppingLstm, state: LstmState, batch_sizes: Sequence[int]) -> CapturedSteps | None:
-    """Return captured steps that have taken the state; None where they are of no use: on a CPU, or with a gradient."""
-    if not lstm.weight.is_cuda or torch.is_grad_enabled():
-        return None
+    """Return captured steps that have taken the state; None where they are of no use.
+
+    That is on a CPU, with a gradient, and where a step is long: see ``results/published/speed.md``.
+    """
     steps, rows = _STEPS.get(lstm), len(state.hidden)
+    if not lstm.weight.is_cuda or torch.is_grad_enabled() or rows * lstm.weight.shape[1] > _MOST:
+        return None
     if steps is None or steps.capacity < rows or steps.weights != addresses(lstm):
         steps = _STEPS[lstm] = CapturedSteps(lstm, max(rows, 2 * _LEAST), state, cuda_graphs())
     with torch.cuda.device(lstm.weight.device):

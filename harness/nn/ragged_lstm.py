@@ -1,7 +1,7 @@
 """A bidirectional LSTM over rows of different lengths, with its gradient written out.
 
-What ``nn.LSTM`` computes, for training on a CPU: padding is never computed, the products of all steps that need not
-wait for each other are one product (inputs, and the gradients of every weight), and the two directions go side by side.
+What ``nn.LSTM`` computes, for training on a CPU: padding is never computed, and the products of all steps that need not
+wait for each other are one product: of the inputs, and for the gradients of every weight.
 """
 
 from collections.abc import Sequence
@@ -11,8 +11,6 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
-
-from harness.threads import both
 
 
 @dataclass(frozen=True)
@@ -66,16 +64,12 @@ class _BidirectionalLstm(torch.autograd.Function):
     def forward(ctx: Any, gates: Tensor, ahead: Tensor, back: Tensor, visits: Visits) -> Tensor:
         width = ahead.shape[1]
         output = gates.new_empty(len(gates), 2 * width)  # (tokens, 2 * hidden_dim)
-
-        def run(direction: int) -> tuple[Tensor, ...]:
-            order, weight = visits.orders[direction], (ahead, back)[direction]
+        kept: list[Tensor] = []
+        for direction, (order, weight) in enumerate(zip(visits.orders, (ahead, back), strict=True)):
             own = gates[:, 4 * width * direction : 4 * width * (direction + 1)].index_select(0, order)
-            kept = _forward(own, weight, visits.sizes)
+            kept += _forward(own, weight, visits.sizes)
             output[:, width * direction : width * (direction + 1)].index_copy_(0, order, kept[-1])
-            return kept
-
-        kept = both(run)
-        ctx.save_for_backward(ahead, back, *kept[0], *kept[1])
+        ctx.save_for_backward(ahead, back, *kept)
         ctx.visits = visits
         return output
 
@@ -85,15 +79,13 @@ class _BidirectionalLstm(torch.autograd.Function):
         ahead, back, *kept = ctx.saved_tensors
         visits, width = ctx.visits, ahead.shape[1]
         gates_grad = grad.new_empty(len(grad), 8 * width)  # (tokens, 8 * hidden_dim)
-
-        def run(direction: int) -> Tensor:
-            order, weight = visits.orders[direction], (ahead, back)[direction]
+        weight_grads = []
+        for direction, (order, weight) in enumerate(zip(visits.orders, (ahead, back), strict=True)):
             own = grad[:, width * direction : width * (direction + 1)].index_select(0, order)
             through, weight_grad = _backward(own, weight, kept[4 * direction : 4 * direction + 4], visits)
             gates_grad[:, 4 * width * direction : 4 * width * (direction + 1)].index_copy_(0, order, through)
-            return weight_grad
-
-        return gates_grad, *both(run), None
+            weight_grads.append(weight_grad)
+        return gates_grad, weight_grads[0], weight_grads[1], None
 
 
 def _forward(gates: Tensor, recurrent: Tensor, sizes: Sequence[int]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
