@@ -147,6 +147,7 @@ def test_a_type_that_only_dev_has_is_scored_and_not_learnt(tmp_path: Path) -> No
     assert "NEW/recall" in task.score(task.examples("dev"), predictions)
 
 
+@pytest.mark.slow
 def test_a_long_sentence_and_a_long_token_work(task: NamedEntityRecognition) -> None:
     tokens = ("x" * 400, *(["word"] * 4999))
     example = Example(id="long", texts={"tokens": tokens}, target=("B-PER", *(["O"] * 4999)))

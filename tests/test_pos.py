@@ -153,6 +153,7 @@ def test_a_tag_that_only_dev_has_is_an_error_of_the_tagger(tmp_path: Path, caplo
     assert metrics["accuracy"] <= 0.5
 
 
+@pytest.mark.slow
 def test_a_long_sentence_works(task: PosTagging) -> None:
     example = Example(id="long", texts={"tokens": ("word",) * 5000}, target=("NOUN",) * 5000)
     head, batch = task.build_head(input_dim=10, output_dim=0), task.collate([example])

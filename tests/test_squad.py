@@ -112,6 +112,7 @@ def test_gradients_reach_every_parameter(task: ReadingComprehension, output_dim:
     assert [name for name, p in head.named_parameters() if p.grad is None or not p.grad.any()] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("head", HEADS)
 def test_ten_questions_are_learnt_by_heart(head: str) -> None:
     task = make_task(head, hidden_dim=24, dropout=0.0, chars=CharOptions())
@@ -151,7 +152,8 @@ def test_an_answer_is_no_longer_than_the_limit(monkeypatch: pytest.MonkeyPatch, 
     assert head.predict({}, batch)[0].value == {"text": "two three", "start": 1, "end": 2}
 
 
-@pytest.mark.parametrize("kind", ["bidaf", pytest.param("bidaf_self_attention", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["bidaf", "bidaf_self_attention"])
 def test_twenty_thousand_words_are_read(kind: str) -> None:
     task = make_task(kind)
     head, long = head_of(task).eval(), example("word " * 19_999 + "end", span=(19_999, 19_999))
