@@ -332,6 +332,8 @@ def _instance(schema: Any, values: Any, where: str) -> Any:
 
 def _check_ranges(config: HarnessConfig) -> None:
     trainer, data = config.trainer, config.data
+    if config.shard is not None and config.dry_run:
+        raise ConfigError(f"shard={config.shard} with dry_run=true: only the whole can be asked for; leave shard out")
     given = [split for split in ("train", "dev", "test") if getattr(data, split) is not None]
     if given and data.source != "files":
         raise ConfigError(f"data.{given[0]} is given, but data={data.source} reads no local file; add data=files")

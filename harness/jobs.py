@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from harness.arithmetic import set_up_torch
-from harness.config import typed
+from harness.config import HarnessConfig, typed
 from harness.errors import HarnessError, one_line
 from harness.filling import fill_part
 from harness.forecast import Forecaster
@@ -53,8 +53,7 @@ def run_job(config: Any, *, stop: Stop, name: str, task: str | None = None) -> O
             print(Forecaster().forecast(prepare(settings, PARTS)))  # noqa: T201
             return Outcome("ok")
         if settings.shard is not None:
-            print(fill_part(settings, stop=stop, parts=PARTS))  # noqa: T201
-            return Outcome("ok")
+            return _part(settings, stop)
         record = run(settings, stop=stop, parts=PARTS)
         if record.status != "ok":
             return Outcome(record.status, 1, record.error or "")
@@ -72,6 +71,15 @@ def run_job(config: Any, *, stop: Stop, name: str, task: str | None = None) -> O
     except Exception as error:  # whatever went wrong in one run must not take the others with it
         log.exception("%s", name)
         return Outcome("failed", 1, f"{type(error).__name__}: {error}")
+
+
+def _part(settings: HarnessConfig, stop: Stop) -> Outcome:
+    """Encode one part of the data; no record is written of it."""
+    try:
+        print(fill_part(settings, stop=stop, parts=PARTS))  # noqa: T201
+    except HarnessError as error:
+        return Outcome("failed", error.exit_status, str(error))
+    return Outcome("ok")
 
 
 def _values(config: Any) -> dict[str, Any]:

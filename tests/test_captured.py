@@ -13,7 +13,6 @@ from harness.encoders.captured import CapturedSteps
 from harness.encoders.elmo import ElmoEncoder
 from harness.encoders.host import host_copy, one_ahead
 from harness.encoders.lstm_steps import LstmState
-from harness.encoders.projected_lstm import ProjectedLstm
 from harness.types import Sentence
 from tests.encoders import tiny_elmo
 
@@ -25,48 +24,67 @@ def vectors(encoder: ElmoEncoder, sentences: list[Sentence] = SENTENCES) -> list
 
 
 @pytest.fixture
-def repeating(monkeypatch: pytest.MonkeyPatch) -> list[CapturedSteps]:
-    """Let a CPU go the GPU's way, with work that is repeated instead of a graph; return the steps that were made."""
-    made: dict[ProjectedLstm, CapturedSteps] = {}
+def captures(monkeypatch: pytest.MonkeyPatch) -> list[torch.device]:
+    """Let a CPU go the GPU's way, with work that is repeated instead of a graph; return a device for each capture."""
+    captured_on: list[torch.device] = []
 
-    def repeat(work: Callable[[], None]) -> Callable[[], None]:
-        work()  # as a capture does before it
-        return work
+    def repeating(device: torch.device) -> captured.Capture:
+        def capture(work: Callable[[], None]) -> Callable[[], None]:
+            captured_on.append(device)
+            work()  # as is done before a capture
+            return work
 
-    def steps_of(lstm: ProjectedLstm, state: LstmState, batch_sizes: list[int]) -> CapturedSteps:
-        steps = made.get(lstm)
-        if steps is None or steps.capacity < len(state.hidden):
-            steps = made[lstm] = CapturedSteps(lstm, len(state.hidden), state, repeat)
-            listed.append(steps)
-        steps.begin(lstm, state, batch_sizes)
-        return steps
+        return capture
 
-    listed: list[CapturedSteps] = []
-    monkeypatch.setattr(projected_lstm, "captured_steps", steps_of)
-    return listed
+    monkeypatch.setattr(captured, "_on_gpu", lambda _: True)
+    monkeypatch.setattr(captured, "cuda_graphs", repeating)
+    return captured_on
 
 
 @pytest.mark.parametrize("state", ["zeros", "warm", "carry"])
 def test_they_compute_what_free_steps_do(
-    state: str, tmp_path: Path, repeating: list[CapturedSteps], monkeypatch: pytest.MonkeyPatch
+    state: str, tmp_path: Path, captures: list[torch.device], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     at_a_place = tiny_elmo(tmp_path / "a", state=state)
     ours = [vectors(at_a_place) for _ in range(2)]  # state that is carried is another the second time
-    assert repeating
-    monkeypatch.setattr(projected_lstm, "captured_steps", lambda *_: None)
+    assert captures
+    monkeypatch.setattr(captured, "_on_gpu", lambda _: False)
     free = tiny_elmo(tmp_path / "b", state=state)
     for one, other in zip(ours, [vectors(free) for _ in range(2)], strict=True):
         for got, expected in zip(one, other, strict=True):
             torch.testing.assert_close(got, expected, atol=1e-6, rtol=0)
 
 
-def test_a_wider_batch_gets_more_room(tmp_path: Path, repeating: list[CapturedSteps]) -> None:
-    encoder = tiny_elmo(tmp_path)
-    few = vectors(encoder, SENTENCES[:2])
-    many = vectors(encoder, SENTENCES)
-    assert {steps.capacity for steps in repeating} >= {2, 116}
-    for one, other in zip(few, many[:2], strict=True):
-        torch.testing.assert_close(one, other, atol=1e-6, rtol=0)
+def test_a_width_is_captured_once(tmp_path: Path, captures: list[torch.device]) -> None:
+    encoder = tiny_elmo(tmp_path, max_tokens=100)  # many batches, of more rows each
+    vectors(encoder)
+    lstms = [lstm for direction in encoder.bilm.directions for lstm in direction]
+    assert len(captures) == sum(len(captured._STEPS[lstm]._replays) for lstm in lstms) <= 4 * 3
+    before = len(captures)
+    vectors(encoder)
+    vectors(encoder, SENTENCES[:3])
+    assert len(captures) == before
+
+
+def test_long_steps_and_steps_with_a_gradient_are_not_captured(
+    tmp_path: Path, captures: list[torch.device], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lstm = tiny_elmo(tmp_path).bilm.directions[0][0]
+    state, sizes = LstmState(torch.zeros(3, 8), torch.zeros(3, 16)), [3, 1]
+    assert captured.captured_steps(lstm, state, sizes) is None
+    with torch.no_grad():
+        assert captured.captured_steps(lstm, state, sizes) is not None
+        monkeypatch.setattr(captured, "_MOST", 2 * 64)
+        assert captured.captured_steps(lstm, state, sizes) is None
+
+
+def test_weights_that_move_are_captured_anew(tmp_path: Path, captures: list[torch.device]) -> None:
+    encoder, other = tiny_elmo(tmp_path), tiny_elmo(tmp_path, seed=1)
+    vectors(encoder)
+    encoder.bilm.load_state_dict(other.bilm.state_dict(), assign=True)
+    encoder._words, encoder._start = other._words, other._start
+    for got, expected in zip(vectors(encoder), vectors(other), strict=True):
+        torch.testing.assert_close(got, expected, atol=1e-6, rtol=0)
 
 
 def test_as_few_graphs_as_eighths_of_a_power_of_two(tmp_path: Path) -> None:
@@ -93,6 +111,16 @@ def test_one_ahead_begins_the_next_before_it_gives_one() -> None:
 def test_a_copy_of_what_the_host_has_is_itself() -> None:
     tensor = torch.zeros(3)
     assert host_copy(tensor)() is tensor
+
+
+@pytest.mark.gpu
+def test_a_process_may_use_one_gpu_after_the_other(tmp_path: Path) -> None:
+    if torch.cuda.device_count() < 2:
+        pytest.skip("needs two GPUs")
+    expected = vectors(tiny_elmo(tmp_path))
+    for device in ("cuda:1", "cuda:0"):
+        for got, right in zip(vectors(tiny_elmo(tmp_path, device=device)), expected, strict=True):
+            torch.testing.assert_close(got, right, atol=1e-5, rtol=0)
 
 
 @pytest.mark.gpu

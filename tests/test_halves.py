@@ -1,6 +1,7 @@
 """Two pieces of work at once: what they see of torch's settings, and what comes of their errors."""
 
 from collections.abc import Iterator
+from threading import Barrier
 
 import pytest
 import torch
@@ -20,7 +21,11 @@ def threads(request: pytest.FixtureRequest) -> Iterator[int]:
 def test_both_compute_without_gradient_on_half_of_the_threads(threads: int, inference: bool) -> None:
     weight = torch.ones(2, 2, requires_grad=True)
 
+    meeting = Barrier(2, timeout=10)
+
     def work(number: int) -> tuple[int, bool, torch.Tensor]:
+        if threads > 1:
+            meeting.wait()  # breaks unless both come
         return torch.get_num_threads(), torch.is_inference_mode_enabled(), weight * number
 
     with torch.inference_mode(inference), torch.no_grad():

@@ -15,12 +15,15 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from harness import cli
+from harness.cache import FeatureStore
 from harness.composing import CONF, register_resolvers
+from harness.config import build
 from harness.interrupts import Stop
 from harness.jobs import Outcome
+from harness.plan import prepare, sentences
 from harness.records import RunRecord, read_record
 from harness.report.__main__ import main as report
-from harness.sweep import ahead
+from harness.sweep import ahead, driver
 from harness.sweep.ahead import shares
 from harness.sweep.devices import own_device
 from harness.sweep.folder import SweepFolder
@@ -81,6 +84,34 @@ def test_what_is_to_be_encoded_is_shared_where_that_is_worth_it(
     assert shares(jobs, 1, Stop()) == []
     ahead.fill_features(jobs, Stop())
     assert shares(jobs, 2, Stop()) == []
+
+
+def test_parts_are_jobs_of_a_sweep_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert sweep(tmp_path, "shard=1/2,2/2") == 0
+    shown = capsys.readouterr().out
+    counts = re.findall(r"part \d of 2: .* 0 were there, ([\d,]+) tokens encoded", shown)
+    assert len(counts) == 2
+    assert sum(int(count.replace(",", "")) for count in counts) == 8165
+    assert records_in(tmp_path) == []
+
+
+def test_a_part_that_fails_leaves_no_record(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert sweep(tmp_path, "shard=1/2,half") == 1
+    assert "shard=half: expected shard=I/N" in capsys.readouterr().err
+    assert not (tmp_path / "results" / "ner").exists()
+
+
+def test_a_stop_holds_for_all_that_comes_after_it(tmp_path: Path) -> None:
+    folder = SweepFolder(tmp_path)
+
+    def stopped(stop: Stop) -> None:
+        stop.requested = True
+        stop.check()
+
+    assert driver._unless_stopped(folder, lambda _: 1) == 1
+    assert driver._unless_stopped(folder, stopped) is None
+    assert folder.stopped
+    assert driver._unless_stopped(folder, lambda _: 1) is None
 
 
 @pytest.mark.parametrize(("kind", "expected"), [("Slurm", 3), ("Ray", 3), ("Joblib", 2), ("Basic", 1)])
@@ -346,7 +377,9 @@ def test_processes_of_a_launcher_share_what_is_to_be_encoded(launcher: str, two:
     parts = re.findall(r"part (\d) of 2: .* 0 were there, ([\d,]+) tokens encoded", said)
     assert sorted(number for number, _ in parts) == ["1", "2"]
     tokens = sum(int(count.replace(",", "")) for _, count in parts)
-    assert f"({tokens:,} tokens)" not in done.stderr  # of what was left to this process
+    source = FeatureStore(tmp_path / "new", build(config_of(tmp_path, *QUICK).encoder, where="encoder"))
+    texts = sentences(prepare(config_of(tmp_path, *QUICK, "data.fraction=0.2")).examples)
+    assert tokens == sum(map(len, source.plan(texts).missing))  # nothing was left to the process of the sweep
     records = records_in(tmp_path)
     assert [record.timing["tokens_encoded"] for record in records] == [0, 0]
     assert all(record.timing["cache_hit_rate"] == 1.0 for record in records)

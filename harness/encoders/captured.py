@@ -77,10 +77,10 @@ class CapturedSteps:
         return step
 
 
-def addresses(lstm: SteppingLstm) -> tuple[int, ...]:
-    """Return where the weights lie: a graph reads them there."""
+def addresses(lstm: SteppingLstm) -> tuple[Any, ...]:
+    """Return where the weights lie, and their types: a graph reads them there."""
     assert isinstance(lstm, nn.Module)
-    return tuple(parameter.data_ptr() for parameter in lstm.parameters())
+    return tuple((parameter.data_ptr(), parameter.dtype) for parameter in lstm.parameters())
 
 
 _STEPS: WeakKeyDictionary[Any, CapturedSteps] = WeakKeyDictionary()  # of each LSTM
@@ -91,29 +91,35 @@ def captured_steps(lstm: SteppingLstm, state: LstmState, batch_sizes: Sequence[i
 
     That is on a CPU, with a gradient, and where a step is long: see ``results/published/speed.md``.
     """
-    steps, rows = _STEPS.get(lstm), len(state.hidden)
-    if not lstm.weight.is_cuda or torch.is_grad_enabled() or rows * lstm.weight.shape[1] > _MOST:
+    most = _MOST // lstm.weight.shape[1]  # rows
+    if not _on_gpu(lstm.weight) or torch.is_grad_enabled() or len(state.hidden) > most:
         return None
-    if steps is None or steps.capacity < rows or steps.weights != addresses(lstm):
-        steps = _STEPS[lstm] = CapturedSteps(lstm, max(rows, 2 * _LEAST), state, cuda_graphs())
-    with torch.cuda.device(lstm.weight.device):
-        steps.begin(lstm, state, batch_sizes)
+    steps = _STEPS.get(lstm)
+    if steps is None or steps.weights != addresses(lstm):
+        # Room for all that will ever come: batches of short sentences, which have more rows, come last.
+        steps = _STEPS[lstm] = CapturedSteps(lstm, most, state, cuda_graphs(lstm.weight.device))
+    steps.begin(lstm, state, batch_sizes)
     return steps
 
 
-def cuda_graphs() -> Capture:
+def _on_gpu(weight: Tensor) -> bool:
+    return weight.is_cuda
+
+
+def cuda_graphs(device: torch.device) -> Capture:
     """Return what captures work as CUDA graphs, which run one after the other and so compute in the same memory."""
     pool = torch.cuda.graph_pool_handle()  # lives as long as the graphs that were made with it
+    stream = torch.cuda.Stream(device)  # by default torch captures on a stream of the first device that ever did
 
     def capture(work: Callable[[], None]) -> Replay:
-        stream = torch.cuda.Stream()
-        stream.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(stream):
-            work()  # what a first call sets up cannot be captured
-        torch.cuda.current_stream().wait_stream(stream)
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph, pool=pool):
-            work()
+        with torch.cuda.device(device), torch.inference_mode(False), torch.no_grad():
+            stream.wait_stream(torch.cuda.current_stream())
+            with torch.cuda.stream(stream):
+                work()  # what a first call sets up cannot be captured
+            torch.cuda.current_stream().wait_stream(stream)
+            with torch.cuda.graph(graph, pool=pool, stream=stream):
+                work()
         return graph.replay
 
     return capture

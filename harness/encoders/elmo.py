@@ -136,13 +136,15 @@ class ElmoEncoder:
         if state == "carry":
             identity["rows"] = carry_rows
         self.fingerprint = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
+        if state == "carry":
+            self._carried = map_state(self.bilm.zero_state(carry_rows), torch.clone)  # no two share memory
+            return
         start = self.bilm.zero_state(1)
         if state == "warm":
             path = cache_dir / "states" / f"{self.fingerprint}.safetensors"
             start = load_or_make_state(path, partial(burnt_in, self.bilm), device=self._device)
         # Every sentence begins alike, so that its first boundary is read once for all; the last says nothing of a word.
         self._start = after_boundary(self.bilm, start)
-        self._carried = map_state(self.bilm.zero_state(carry_rows), torch.clone)  # no two share memory
 
     word_layer = True
 

@@ -13,10 +13,10 @@ from harness.encoders.captured import captured_steps
 from harness.encoders.fused_cell import fused_cell
 from harness.encoders.lstm_steps import LstmState, Steps
 from harness.encoders.options import BiLmOptions
-from harness.encoders.products import added_product, affine
+from harness.encoders.products import added_product, affine, product
 
 _BLOCK = 2**22  # gates computed at once from the inputs: bounds memory on long sentences
-_TABLE = 2**27  # gates of word types, at most, that are kept while a batch goes through the first layer
+_TABLE = 2**27  # gates of word types, at most, that a direction keeps while a batch goes through its first layer
 
 
 class ProjectedLstm(nn.Module):
@@ -73,7 +73,7 @@ class ProjectedLstm(nn.Module):
         update = fused_cell(gates, self.options.cell_clip) or self._cell
         cell, hidden = update(gates, cell)  # (rows, dim) each
         if self.options.projects_states:
-            hidden = (hidden.to(self.projection.dtype) @ self.projection).to(cell.dtype)  # (rows, projection_dim)
+            hidden = product(hidden, self.projection).to(cell.dtype)  # (rows, projection_dim)
             if self.options.proj_clip is not None:
                 hidden = hidden.clamp(-self.options.proj_clip, self.options.proj_clip)  # (rows, projection_dim)
         return hidden, cell

@@ -118,7 +118,7 @@ def _backward(grad: Tensor, recurrent: Tensor, kept: Sequence[Tensor], visits: V
     """Return the gradients of one direction's gates, (positions, 4 * hidden_dim), and recurrent weights.
 
     Args:
-        grad: of the outputs, (positions, hidden_dim), in the order of the visits.
+        grad: of the outputs, (positions, hidden_dim), in the order of the visits; it is written over.
         recurrent: (4 * hidden_dim, hidden_dim).
         kept: what ``_forward`` returned.
         visits: of the tokens.
@@ -139,7 +139,7 @@ def _backward(grad: Tensor, recurrent: Tensor, kept: Sequence[Tensor], visits: V
         dim=1,
     )  # (positions, 4 * hidden_dim)
     to_cell = leaves * (1 - squashed.square())  # (positions, hidden_dim)
-    grad, width = grad.clone(), recurrent.shape[1]
+    width = recurrent.shape[1]
     cell_grad = grad.new_zeros(rows, width)
     start = len(grad)
     for step in reversed(range(len(visits.sizes))):

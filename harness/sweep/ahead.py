@@ -36,9 +36,10 @@ def shares(jobs: Sequence[Job], processes: int, stop: Stop) -> list[Job]:
     """Return jobs that encode a part each of what ``fill_features`` would encode, where it is worth their start."""
     found = []
     for job, source, texts in _sources(jobs, stop) if processes > 1 else ():
-        if sum(map(len, source.plan(texts).missing)) >= _WORTH_A_START:
-            parts = [f"shard={number}/{processes}" for number in range(1, processes + 1)]
-            found += [Job((*job.overrides, part), (*job.own, part), job.config) for part in parts]
+        with _passed_over(job):
+            if sum(map(len, source.plan(texts).missing)) >= _WORTH_A_START:
+                parts = [f"shard={number}/{processes}" for number in range(1, processes + 1)]
+                found += [Job((*job.overrides, part), (*job.own, part), job.config) for part in parts]
     return found
 
 
@@ -47,7 +48,7 @@ def _sources(jobs: Sequence[Job], stop: Stop) -> Iterator[tuple[Job, FeatureStor
     seen = set()
     for job in jobs:
         config = job.config
-        if config is None or config.cache != "disk" or names_nothing(config.encoder):
+        if config is None or config.shard is not None or config.cache != "disk" or names_nothing(config.encoder):
             continue
         stop.check()
         with _passed_over(job):

@@ -2,10 +2,10 @@
 
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import Any, TypeVar
 
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, open_dict, read_write
@@ -13,7 +13,7 @@ from omegaconf import DictConfig, open_dict, read_write
 from harness.composing import bad_request, wrong_requests_explained
 from harness.console import human_seconds
 from harness.errors import HarnessError
-from harness.interrupts import Interrupted, listening
+from harness.interrupts import Interrupted, Stop, listening
 from harness.jobs import Outcome
 from harness.plan import tracker_of
 from harness.report.published import published_numbers
@@ -24,6 +24,8 @@ from harness.sweep.launching import Launching, encoding_processes, threads_overr
 from harness.sweep.spanning import Job, spanned, sweep_dir
 
 log = logging.getLogger(__name__)
+
+Done = TypeVar("Done")
 
 
 class Sweep(Callback):
@@ -66,19 +68,29 @@ def run_sweep(config: DictConfig) -> int:
     folder.open([job.overrides for job in jobs])
     launching = Launching(config, folder)
     began = perf_counter()
-    with listening() as stop:
-        try:
-            launching.encode(shares(jobs, encoding_processes(config, len(jobs)), stop))
-            fill_features(jobs, stop)
-        except Interrupted:
-            log.info("stopped while encoding; the same command goes on from here")
-    if stop.requested:
-        folder.stop()
+    processes = encoding_processes(config, len(jobs))
+    launching.encode(_unless_stopped(folder, lambda stop: shares(jobs, processes, stop)) or [])
+    _unless_stopped(folder, lambda stop: fill_features(jobs, stop))
     filled = perf_counter()
     launching.run(jobs)
     _log_time(features=filled - began, runs=perf_counter() - filled)
     _track_table(jobs, folder)
     return _report(jobs, folder, launching.trouble)
+
+
+def _unless_stopped(folder: SweepFolder, work: Callable[[Stop], Done]) -> Done | None:
+    """Do work ahead of the runs. A stop, wherever it was asked for, holds for all that comes after it."""
+    if folder.stopped:
+        return None
+    with listening() as stop:
+        try:
+            return work(stop)
+        except Interrupted:
+            log.info("stopped while encoding; the same command goes on from here")
+            return None
+        finally:
+            if stop.requested:
+                folder.stop()
 
 
 def _log_time(*, features: float, runs: float) -> None:

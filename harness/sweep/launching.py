@@ -101,6 +101,10 @@ class Launching:
         for batch in _batches(shares, self._size):
             if not self._folder.stopped:
                 self._launch(batch)
+        for job in shares:
+            noted = self._folder.noted(job.overrides)
+            if not self._folder.stopped and (noted is None or noted.outcome.status != "ok"):
+                log.warning("%s: %s", job, (noted and noted.outcome.reason) or self.trouble or "its process died")
         self.trouble = ""
 
     def _died(self, job: Job) -> bool:

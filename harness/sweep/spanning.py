@@ -83,6 +83,7 @@ def _wanted(settings: HarnessConfig) -> dict[str, Any]:
         "encoder": settings.encoder,
         "embedding": settings.embedding,
         "device": settings.device,
+        "shard": settings.shard,
     }
 
 

@@ -21,7 +21,9 @@ import torch
 from omegaconf import OmegaConf
 from torch import Tensor
 
+from harness.arithmetic import set_up_torch
 from harness.composing import ASSETS, compose_values
+from harness.config import typed
 from harness.encoders.bilm import build_bilm
 from harness.encoders.elmo import ElmoEncoder
 from harness.encoders.options import BiLmOptions, parse_options, read_options
@@ -254,8 +256,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--peer", metavar="PYTHON", help="a Python that has AllenNLP")
     parser.add_argument("--json", type=Path, metavar="FILE", help="where to write the measurement")
     given = parser.parse_args(arguments)
-    torch.set_num_threads(given.threads)
-    torch.backends.cudnn.allow_tf32 = False  # the reference's convolutions too are in float32
+    set_up_torch(typed(compose_values("config", [f"device={given.device}", f"threads={given.threads}"])))  # as in a run
     sentences = texts.read(given.text, given.sentences) if given.text else texts.drawn(given.sentences)
     tokens = sum(map(len, sentences))
     options, weights = model(given.size)
