@@ -10,7 +10,7 @@ FLOORS = [
     {"types", "errors", "files", "text_files", "console", "interrupts", "download"},
     {"protocols"},
     {"config", "composing"},
-    {"statistics", "blobs", "nn", "encoders", "embeddings", "mixing", "cache", "batching"},
+    {"statistics", "blobs", "nn", "encoders", "embeddings", "mixing", "cache", "batching", "time_major"},
     {"features"},
     {"model", "records", "tracking", "environment", "averaging", "arithmetic"},
     {"evaluation"},

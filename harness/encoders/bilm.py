@@ -17,6 +17,7 @@ from harness.encoders.lstm_steps import LstmState
 from harness.encoders.options import NUM_CHARACTERS, BiLmOptions, lstm_cell_name
 from harness.encoders.products import affine
 from harness.encoders.projected_lstm import ProjectedLstm
+from harness.time_major import time_major
 
 BiLmState = tuple[tuple[LstmState, ...], tuple[LstmState, ...]]  # [direction][layer]
 
@@ -40,14 +41,9 @@ class Packing:
         """Lay out sentences of the given lengths, which must not increase and not be 0."""
         sizes = torch.tensor(lengths)  # (rows,)
         starts = torch.cumsum(sizes, 0) - sizes  # (rows,)
-        steps = torch.arange(int(sizes[0]))  # (steps,)
-        batch_sizes = (sizes[None, :] > steps[:, None]).sum(dim=1)  # (steps,)
-        time = steps.repeat_interleave(batch_sizes)  # (positions,)
-        first = torch.cumsum(batch_sizes, 0) - batch_sizes  # (steps,)
-        row = torch.arange(len(time)) - first.repeat_interleave(batch_sizes)  # (positions,)
-        forward, backward = starts[row] + time, starts[row] + sizes[row] - 1 - time  # (positions,)
-        orders = device_copy(forward, device), device_copy(backward, device)
-        return cls(tuple(starts.tolist()), tuple(batch_sizes.tolist()), orders)
+        visits = time_major(starts, sizes)
+        forward, backward = (device_copy(order, device) for order in visits.orders)  # (positions,)
+        return cls(tuple(starts.tolist()), tuple(visits.batch_sizes.tolist()), (forward, backward))
 
 
 class CharCnn(nn.Module):
@@ -112,7 +108,7 @@ class BiLm(nn.Module):
         return (zero,) * options.n_layers, (zero,) * options.n_layers
 
     def forward(self, words: Tensor, rows: Tensor, packing: Packing, state: BiLmState) -> tuple[Tensor, BiLmState]:
-        """Run both directions over packed sentences that carry their boundary tokens.
+        """Run both directions over packed sentences, whose boundary tokens are words like others.
 
         Args:
             words: (types, projection_dim).

@@ -12,6 +12,8 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from harness.time_major import time_major
+
 
 @dataclass(frozen=True)
 class Visits:
@@ -31,16 +33,11 @@ class Visits:
     def of(cls, lengths: Tensor) -> "Visits":
         """Return the visits of rows of the given lengths, int64 (rows,), of which one is not 0."""
         sizes, rows = lengths.sort(descending=True, stable=True)  # (rows,)
-        steps = torch.arange(int(sizes[0]))  # (steps,)
-        counts = (sizes[None, :] > steps[:, None]).sum(dim=1)  # (steps,)
-        first = counts.cumsum(0) - counts  # (steps,): visit of each step's first row
-        time = steps.repeat_interleave(counts)  # (positions,)
-        place = torch.arange(len(time)) - first.repeat_interleave(counts)  # (positions,): among the sorted rows
-        start = (lengths.cumsum(0) - lengths)[rows]  # (rows,): first token of each sorted row
-        forward, backward = start[place] + time, start[place] + sizes[place] - 1 - time  # (positions,)
-        later = time > 0  # (positions,)
-        before = first[time[later] - 1] + place[later]  # (positions - rows,)
-        return cls(tuple(counts.tolist()), (forward, backward), before)
+        visits = time_major((lengths.cumsum(0) - lengths)[rows], sizes)
+        counts = visits.batch_sizes  # (steps,)
+        later = torch.arange(int(counts[0]), len(visits.time))  # (positions - rows,)
+        before = later - counts[visits.time[later] - 1]  # (positions - rows,)
+        return cls(tuple(counts.tolist()), visits.orders, before)
 
 
 def bidirectional_lstm(gates: Tensor, recurrent: tuple[Tensor, Tensor], visits: Visits) -> Tensor:
@@ -62,13 +59,12 @@ def bidirectional_lstm(gates: Tensor, recurrent: tuple[Tensor, Tensor], visits: 
 class _BidirectionalLstm(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, gates: Tensor, ahead: Tensor, back: Tensor, visits: Visits) -> Tensor:
-        width = ahead.shape[1]
-        output = gates.new_empty(len(gates), 2 * width)  # (tokens, 2 * hidden_dim)
+        output = gates.new_empty(len(gates), 2 * ahead.shape[1])  # (tokens, 2 * hidden_dim)
         kept: list[Tensor] = []
-        for direction, (order, weight) in enumerate(zip(visits.orders, (ahead, back), strict=True)):
-            own = gates[:, 4 * width * direction : 4 * width * (direction + 1)].index_select(0, order)
-            kept += _forward(own, weight, visits.sizes)
-            output[:, width * direction : width * (direction + 1)].index_copy_(0, order, kept[-1])
+        halves = zip(gates.chunk(2, dim=1), output.chunk(2, dim=1), visits.orders, (ahead, back), strict=True)
+        for own_gates, own_output, order, weight in halves:
+            kept += _forward(own_gates.index_select(0, order), weight, visits.sizes)
+            own_output.index_copy_(0, order, kept[-1])
         ctx.save_for_backward(ahead, back, *kept)
         ctx.visits = visits
         return output
@@ -77,13 +73,13 @@ class _BidirectionalLstm(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
         ahead, back, *kept = ctx.saved_tensors
-        visits, width = ctx.visits, ahead.shape[1]
-        gates_grad = grad.new_empty(len(grad), 8 * width)  # (tokens, 8 * hidden_dim)
+        visits = ctx.visits
+        gates_grad = grad.new_empty(len(grad), 8 * ahead.shape[1])  # (tokens, 8 * hidden_dim)
         weight_grads = []
-        for direction, (order, weight) in enumerate(zip(visits.orders, (ahead, back), strict=True)):
-            own = grad[:, width * direction : width * (direction + 1)].index_select(0, order)
-            through, weight_grad = _backward(own, weight, kept[4 * direction : 4 * direction + 4], visits)
-            gates_grad[:, 4 * width * direction : 4 * width * (direction + 1)].index_copy_(0, order, through)
+        parts = (grad.chunk(2, dim=1), gates_grad.chunk(2, dim=1), visits.orders, (ahead, back), (kept[:4], kept[4:]))
+        for own_grad, own_gates_grad, order, weight, own_kept in zip(*parts, strict=True):
+            through, weight_grad = _backward(own_grad.index_select(0, order), weight, own_kept, visits)
+            own_gates_grad.index_copy_(0, order, through)
             weight_grads.append(weight_grad)
         return gates_grad, weight_grads[0], weight_grads[1], None
 

@@ -127,7 +127,7 @@ def _read_rows(layer: Layer, vectors: Tensor, mask: Tensor, run: Callable[[Layer
     """Run a bidirectional layer over the tokens of each row alone; the output is 0 at padding."""
     if not mask.any():
         return vectors.new_zeros(*mask.shape, 2 * layer.hidden_size)
-    return run(layer, vectors, mask).masked_fill(~mask.unsqueeze(2), 0.0)  # (batch, tokens, 2 * hidden_dim)
+    return run(layer, vectors, mask)  # (batch, tokens, 2 * hidden_dim)
 
 
 def _run_packed(layer: nn.LSTM | nn.GRU, vectors: Tensor, mask: Tensor) -> Tensor:
@@ -135,7 +135,7 @@ def _run_packed(layer: nn.LSTM | nn.GRU, vectors: Tensor, mask: Tensor) -> Tenso
     lengths = lengths_of_mask(mask).clamp(min=1).cpu()  # (batch,)
     packed = pack_padded_sequence(vectors, lengths, batch_first=True, enforce_sorted=False)
     output: Tensor = pad_packed_sequence(layer(packed)[0], batch_first=True, total_length=vectors.size(1))[0]
-    return output  # (batch, tokens, 2 * hidden_dim)
+    return output.masked_fill(~mask.unsqueeze(2), 0.0)  # (batch, tokens, 2 * hidden_dim)
 
 
 def _run_ragged(lstm: nn.LSTM, vectors: Tensor, mask: Tensor) -> Tensor:
@@ -173,4 +173,4 @@ def _run_padded(gru: nn.GRU, vectors: Tensor, mask: Tensor) -> Tensor:
         weights += [getattr(gru, f"{name}_{end}") for name in ("weight_hh", "bias_ih", "bias_hh")]
     # has biases, layers, dropout, training, bidirectional, batch first
     output: Tensor = torch.gru(inputs, state, weights, True, 1, 0.0, gru.training, True, True)[0]
-    return output  # (batch, tokens, 2 * hidden_dim)
+    return output.masked_fill(padding, 0.0)  # (batch, tokens, 2 * hidden_dim)
