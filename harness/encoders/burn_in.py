@@ -4,7 +4,7 @@ The state is written down once per encoder, so that another machine's or another
 changes the vectors of a store that is half filled.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
@@ -41,20 +41,20 @@ def burnt_in(bilm: BiLm) -> BiLmState:
 
 def read_sentence(bilm: BiLm, sentence: str, state: BiLmState) -> tuple[Tensor, BiLmState]:
     """Return the layers of one sentence, (layers, positions, dim) with its boundaries, and the state after it."""
-    types, rows = word_vectors(bilm.char_cnn, [BOS, *sentence.split(), EOS])  # (types, projection_dim)
-    layers, after = bilm(types, rows, Packing.of([len(rows)], rows.device), state)
-    return layers, after
+    return _read(bilm, [BOS, *sentence.split(), EOS], state)
 
 
 @torch.no_grad()
 def after_boundary(bilm: BiLm, state: BiLmState) -> BiLmState:
     """Return the state of one row once each direction has read the boundary token that it meets first."""
-    ends = (BOS, EOS)  # of the forward and the backward direction
-    read = [
-        bilm(*word_vectors(bilm.char_cnn, [end]), Packing.of([1], bilm.char_cnn.char_embed.device), state)[1]
-        for end in ends
-    ]
-    return read[0][0], read[1][1]
+    return _read(bilm, [BOS], state)[1][0], _read(bilm, [EOS], state)[1][1]
+
+
+def _read(bilm: BiLm, words: Sequence[str], state: BiLmState) -> tuple[Tensor, BiLmState]:
+    """Return the layers of words in a row, (layers, words, dim), and the state after them."""
+    types, rows = word_vectors(bilm.char_cnn, words)  # (types, projection_dim)
+    layers, after = bilm(types, rows, Packing.of([len(rows)], rows.device), state)
+    return layers, after
 
 
 def load_or_make_state(path: Path, make: Callable[[], BiLmState], *, device: torch.device) -> BiLmState:

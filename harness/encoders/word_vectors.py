@@ -35,7 +35,7 @@ class KeptWordVectors:
         """Return what ``word_vectors`` returns."""
         types, rows = _types(words)
         if len(types) > len(self._kept):
-            return _vectors(self._char_cnn, types), device_copy(rows, self._kept.device)
+            return word_vectors(self._char_cnn, words)
         new = [word for word in types if word not in self._places]
         if len(self._places) + len(new) > len(self._kept):
             self._places, new = {}, types
