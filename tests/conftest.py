@@ -27,6 +27,15 @@ def shared() -> Path:
     return SHARED
 
 
+@pytest.fixture(params=["joblib", "submitit_local"])
+def two_processes(request: pytest.FixtureRequest) -> list[str]:
+    """The options of a launcher that runs two jobs at the same time."""
+    pytest.importorskip("hydra_plugins.hydra_joblib_launcher", reason="needs the extra joblib")
+    pytest.importorskip("hydra_plugins.hydra_submitit_launcher", reason="needs the extra submitit")
+    two = {"joblib": "hydra.launcher.n_jobs=2", "submitit_local": "hydra.sweeper.max_batch_size=2"}
+    return [f"hydra/launcher={request.param}", two[request.param]]
+
+
 @pytest.fixture(autouse=True)
 def _logging_as_before() -> Iterator[None]:
     """The command line sends log lines to the stderr of its test, which is closed afterwards."""

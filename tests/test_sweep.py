@@ -14,37 +14,18 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from harness import cli
-from harness.cache import FeatureStore
 from harness.composing import CONF, register_resolvers
-from harness.config import build
 from harness.interrupts import Stop
 from harness.jobs import Outcome
-from harness.plan import prepare, sentences
-from harness.records import RunRecord, read_record
 from harness.report.__main__ import main as report
-from harness.sweep import ahead, driver
-from harness.sweep.ahead import shares
 from harness.sweep.devices import own_device
 from harness.sweep.folder import SweepFolder
-from harness.sweep.launching import encoding_processes
 from harness.sweep.spanning import Job, spanned, sweep_dir
-from tests.running import SMALL, config_of
+from tests.running import SMALL
+from tests.sweeping import records_in, sweep
 
 ROOT = Path(__file__).resolve().parents[1]
 PROCESSORS = len(os.sched_getaffinity(0))
-QUICK = [*SMALL, "trainer.max_epochs=1", "data.fraction=0.02"]
-
-
-def sweep(folder: Path, *arguments: str) -> int:
-    paths = [f"results_dir={folder}/results", f"cache_dir={folder}/cache"]
-    with pytest.raises(SystemExit) as exit_:
-        cli.main(["-m", *QUICK, *paths, *arguments])
-    return int(exit_.value.code or 0)
-
-
-def records_in(folder: Path) -> list[RunRecord]:
-    return [read_record(path) for path in sorted((folder / "results").glob("*/*/record.json"))]
 
 
 def test_combinations_that_mean_the_same_are_one_job(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -71,55 +52,6 @@ def test_a_dry_run_says_what_all_jobs_would_cost_and_does_nothing(
     assert "to encode, once: 0 sentences" in shown
     assert "would train 1 epochs at most (" in shown
     assert "no finished run" not in shown
-
-
-def test_what_is_to_be_encoded_is_shared_where_that_is_worth_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    config = config_of(tmp_path, *QUICK)
-    jobs = [Job((f"mixing={mix}",), (f"mixing={mix}",), config) for mix in ("top", "mean")]
-    assert shares(jobs, 2, Stop()) == []  # 8,165 tokens
-    monkeypatch.setattr(ahead, "_WORTH_A_START", 8000)
-    assert [job.own for job in shares(jobs, 2, Stop())] == [("mixing=top", f"shard={i}/2") for i in (1, 2)]
-    assert shares(jobs, 1, Stop()) == []
-    ahead.fill_features(jobs, Stop())
-    assert shares(jobs, 2, Stop()) == []
-
-
-def test_parts_are_jobs_of_a_sweep_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert sweep(tmp_path, "shard=1/2,2/2") == 0
-    shown = capsys.readouterr().out
-    counts = re.findall(r"part \d of 2: .* 0 were there, ([\d,]+) tokens encoded", shown)
-    assert len(counts) == 2
-    assert sum(int(count.replace(",", "")) for count in counts) == 8165
-    assert records_in(tmp_path) == []
-
-
-def test_a_part_that_fails_leaves_no_record(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert sweep(tmp_path, "shard=1/2,half") == 1
-    assert "shard=half: expected shard=I/N" in capsys.readouterr().err
-    assert not (tmp_path / "results" / "ner").exists()
-
-
-def test_a_stop_holds_for_all_that_comes_after_it(tmp_path: Path) -> None:
-    folder = SweepFolder(tmp_path)
-
-    def stopped(stop: Stop) -> None:
-        stop.requested = True
-        stop.check()
-
-    assert driver._unless_stopped(folder, lambda _: 1) == 1
-    assert driver._unless_stopped(folder, stopped) is None
-    assert folder.stopped
-    assert driver._unless_stopped(folder, lambda _: 1) is None
-
-
-@pytest.mark.parametrize(("kind", "expected"), [("Slurm", 3), ("Ray", 3), ("Joblib", 2), ("Basic", 1)])
-def test_as_many_processes_encode_as_the_launcher_runs(kind: str, expected: int) -> None:
-    hydra = {"launcher": {"_target_": f"x.{kind}Launcher", "n_jobs": 2}, "sweeper": {"max_batch_size": None}}
-    config = OmegaConf.create({"hydra": hydra})
-    assert encoding_processes(config, 3) == expected
-    assert encoding_processes(config, 100) == {3: 8}.get(expected, expected)
 
 
 def test_the_same_command_finds_its_folder_and_runs_what_failed_alone(
@@ -338,13 +270,8 @@ def started(folder: Path, *arguments: str) -> "subprocess.Popen[str]":
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("launcher", "two"), [("joblib", "hydra.launcher.n_jobs=2"), ("submitit_local", "hydra.sweeper.max_batch_size=2")]
-)
-def test_one_job_raises_one_is_killed_one_has_no_data(launcher: str, two: str, tmp_path: Path) -> None:
-    pytest.importorskip("hydra_plugins.hydra_joblib_launcher", reason="needs the extra joblib")
-    pytest.importorskip("hydra_plugins.hydra_submitit_launcher", reason="needs the extra submitit")
-    process = started(tmp_path, f"hydra/launcher={launcher}", two, "task.mood=raises,fine,dies,empty")
+def test_one_job_raises_one_is_killed_one_has_no_data(two_processes: list[str], tmp_path: Path) -> None:
+    process = started(tmp_path, *two_processes, "task.mood=raises,fine,dies,empty")
     out, errors = process.communicate(timeout=300)
     assert process.returncode == 1, errors
     assert "3 of 4 runs did not succeed:" in errors
@@ -354,35 +281,11 @@ def test_one_job_raises_one_is_killed_one_has_no_data(launcher: str, two: str, t
     assert "task.mood=empty: train.txt: no such file" in ended
     (record,) = [record for record in records_in(tmp_path) if record.status == "ok"]
     assert record.environment["threads"] == max(1, PROCESSORS // 2)  # divided among the jobs at the same time
-    process = started(tmp_path, f"hydra/launcher={launcher}", two, "task.mood=fine", "seed=1,2")
+    process = started(tmp_path, *two_processes, "task.mood=fine", "seed=1,2")
     out, errors = process.communicate(timeout=300)
     assert process.returncode == 0, errors
     (row,) = [line for line in out.splitlines() if line.startswith("| vowels |")]
     assert "| 2 |" in row  # the run of the sweep before among them
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("launcher", "two"), [("joblib", "hydra.launcher.n_jobs=2"), ("submitit_local", "hydra.sweeper.max_batch_size=2")]
-)
-def test_processes_of_a_launcher_share_what_is_to_be_encoded(launcher: str, two: str, tmp_path: Path) -> None:
-    pytest.importorskip("hydra_plugins.hydra_joblib_launcher", reason="needs the extra joblib")
-    pytest.importorskip("hydra_plugins.hydra_submitit_launcher", reason="needs the extra submitit")
-    given = ["data.fraction=0.2", "mixing=top,mean", f"hydra/launcher={launcher}", two]
-    paths = [f"results_dir={tmp_path}/results", f"cache_dir={tmp_path}/cache"]
-    command = [sys.executable, "-m", "harness", "-m", *QUICK, *paths, *given]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr
-    said = done.stdout + "".join(path.read_text() for path in tmp_path.rglob("*_log.out"))  # where submitit keeps it
-    parts = re.findall(r"part (\d) of 2: .* 0 were there, ([\d,]+) tokens encoded", said)
-    assert sorted(number for number, _ in parts) == ["1", "2"]
-    tokens = sum(int(count.replace(",", "")) for _, count in parts)
-    source = FeatureStore(tmp_path / "new", build(config_of(tmp_path, *QUICK).encoder, where="encoder"))
-    texts = sentences(prepare(config_of(tmp_path, *QUICK, "data.fraction=0.2")).examples)
-    assert tokens == sum(map(len, source.plan(texts).missing))  # nothing was left to the process of the sweep
-    records = records_in(tmp_path)
-    assert [record.timing["tokens_encoded"] for record in records] == [0, 0]
-    assert all(record.timing["cache_hit_rate"] == 1.0 for record in records)
 
 
 @pytest.mark.slow
