@@ -13,6 +13,7 @@ import re
 import sys
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,11 @@ from harness.console import exit_status_of
 from harness.errors import ConfigError, DataFormatError, nearest
 from harness.files import replacing
 from tasks.column_files import read_columns
+
+
+def plain(lines: Iterable[str]) -> Iterator[str]:
+    """Yield the lines of a text file, a paragraph each."""
+    yield from lines
 
 
 def squad(lines: Iterable[str]) -> Iterator[str]:
@@ -67,7 +73,9 @@ def semcor(lines: Iterable[str]) -> Iterator[str]:
         yield words.replace("_", " ").replace("``", '"').replace("''", '"')
 
 
+_GAP = 50  # paragraphs between the text to train on and the held-out text: documents are not marked
 FORMATS: dict[str, Callable[[Iterable[str]], Iterator[str]]] = {
+    "plain": plain,
     "squad": squad,
     "snli": snli,
     "conllu": conllu,
@@ -77,7 +85,16 @@ FORMATS: dict[str, Callable[[Iterable[str]], Iterator[str]]] = {
 }
 
 
-def write_plain_text(source: Path, target: Path, *, form: str, only: str = "", without: str = "") -> int:
+def write_plain_text(
+    source: Path,
+    target: Path,
+    *,
+    form: str,
+    only: str = "",
+    without: str = "",
+    held_out: Path | None = None,
+    max_words: int | None = None,
+) -> int:
     """Write the text of a data set, one paragraph a line.
 
     Args:
@@ -86,9 +103,12 @@ def write_plain_text(source: Path, target: Path, *, form: str, only: str = "", w
         form: a key of ``FORMATS``, or ``columns`` for a column file.
         only: the id of the one book to write.
         without: the id of a book to leave out.
+        held_out: where the last hundredth of the paragraphs goes instead, for evaluation. The ``_GAP`` paragraphs
+            before it are in neither file, so that no document is in both.
+        max_words: the text is cut after the paragraph that reaches this many words, separated by spaces.
 
     Returns:
-        the number of paragraphs.
+        the number of paragraphs in ``target``.
 
     Raises:
         ConfigError: a book is named for another form, or there is none of that id.
@@ -97,14 +117,16 @@ def write_plain_text(source: Path, target: Path, *, form: str, only: str = "", w
     if (only or without) and form != "books":
         raise ConfigError(f"--only and --without name a book; a file of the form '{form}' has none")
     try:
-        with replacing(target) as temporary:
-            with temporary.open("wb") as raw:
-                out: Any = gzip.GzipFile("", "wb", fileobj=raw, mtime=0) if target.suffix == ".gz" else raw
-                count = sum(_write(out, paragraph) for paragraph in _paragraphs(source, form, only, without))
-                if out is not raw:
-                    out.close()
-            if not count:
-                raise DataFormatError(f"{source}: no text in it as '{form}'; name the form that it has")
+        paragraphs = _limited(filter(str.strip, _paragraphs(source, form, only, without)), max_words)
+        if held_out is not None:
+            everything = list(paragraphs)
+            cut = len(everything) - len(everything) // 100
+            _write(held_out, everything[cut:])
+            paragraphs = iter(everything[: max(0, cut - _GAP)])
+        first = next(paragraphs, None)
+        if first is None:
+            raise DataFormatError(f"{source}: no text in it as '{form}'; name the form that it has")
+        count = _write(target, chain([first], paragraphs))
     except FileNotFoundError:
         raise DataFormatError(f"{source}: no such file") from None
     except (KeyError, TypeError, ValueError, AttributeError, EOFError, zlib.error, OSError) as error:
@@ -135,12 +157,27 @@ def _chosen(lines: Iterable[str], only: str, without: str) -> Iterator[str]:
             raise ConfigError(f"no book '{wanted}'{nearest(wanted, seen)}")
 
 
-def _write(out: Any, paragraph: str) -> bool:
-    """Write a paragraph unless it is empty; return whether it was."""
-    words = paragraph.split()
-    if words:
-        out.write(" ".join(words).encode() + b"\n")
-    return bool(words)
+def _limited(paragraphs: Iterable[str], max_words: int | None) -> Iterator[str]:
+    """Yield paragraphs until they have ``max_words`` words."""
+    count = 0
+    for paragraph in paragraphs:
+        yield paragraph
+        count += len(paragraph.split())
+        if max_words is not None and count >= max_words:
+            return
+
+
+def _write(target: Path, paragraphs: Iterable[str]) -> int:
+    """Write a paragraph a line; return their number."""
+    count = 0
+    with replacing(target) as temporary, temporary.open("wb") as raw:
+        out: Any = gzip.GzipFile("", "wb", fileobj=raw, mtime=0) if target.suffix == ".gz" else raw
+        for paragraph in paragraphs:
+            out.write(" ".join(paragraph.split()).encode() + b"\n")
+            count += 1
+        if out is not raw:
+            out.close()
+    return count
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -153,11 +190,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("target", type=Path, help="where the text goes, plain or .gz")
     parser.add_argument("--only", metavar="ID", default="", help="books: this one alone")
     parser.add_argument("--without", metavar="ID", default="", help="books: all but this one, to hold it out")
+    parser.add_argument("--held-out", type=Path, metavar="FILE", help="write the last hundredth of the text here")
+    parser.add_argument("--max-words", type=int, metavar="N", help="cut the text after N words")
     chosen = parser.parse_args(arguments)
 
     def run() -> None:
         count = write_plain_text(
-            chosen.source, chosen.target, form=chosen.form, only=chosen.only, without=chosen.without
+            chosen.source,
+            chosen.target,
+            form=chosen.form,
+            only=chosen.only,
+            without=chosen.without,
+            held_out=chosen.held_out,
+            max_words=chosen.max_words,
         )
         print(f"{chosen.target}: {count:,} paragraphs")  # noqa: T201
 

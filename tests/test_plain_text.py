@@ -17,6 +17,7 @@ WIKITEXT = " \n = Heading = \n \n He didn 't pay 1 @,@ 000 well @-@ known dollar
 SEMCOR = {"tokens": [["The", "the", "DT"], ["Grand_Jury", "group", "NNP"], ["``", None, ""], ["play", "play", "NN"]]}
 
 CASES = {
+    "plain": ("One  line.\n\nAnother.\n", ["One line.", "Another."]),
     "squad": (json.dumps(SQUAD), ["One two. Three.", "Four."]),
     "snli": (
         "".join(json.dumps({"sentence1": a, "sentence2": b}) + "\n" for a, b in SNLI),
@@ -81,3 +82,17 @@ def test_another_form_is_refused(form: str, content: str, tmp_path: Path) -> Non
 def test_a_missing_file_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["squad", str(tmp_path / "none.json"), str(tmp_path / "out")]) == 2
     assert capsys.readouterr().err == f"error: {tmp_path}/none.json: no such file\n"
+
+
+def test_the_last_hundredth_can_be_held_out(tmp_path: Path) -> None:
+    lines = [f"Line {number} ." for number in range(1000)]
+    (tmp_path / "text").write_text("\n".join(lines))
+    arguments = ["plain", str(tmp_path / "text"), str(tmp_path / "train"), "--held-out", str(tmp_path / "dev")]
+    assert main(arguments) == 0
+    assert (tmp_path / "train").read_text().splitlines() == lines[:940]  # 50 paragraphs are in neither file
+    assert (tmp_path / "dev").read_text().splitlines() == lines[990:]
+
+
+def test_a_text_can_be_cut_after_so_many_words(tmp_path: Path) -> None:
+    (tmp_path / "text").write_text("One two .\n" * 5)
+    assert write_plain_text(tmp_path / "text", tmp_path / "out", form="plain", max_words=7) == 3

@@ -40,6 +40,7 @@ class TrainerConfig:
     lr: float = 0.002
     schedule: Literal["cosine", "constant"] = "cosine"
     warmup_steps: int = 200
+    decay_steps: int = 0
     streams: int = 128
     window: int = 20
     negatives: int = 4096
@@ -75,10 +76,18 @@ class PretrainConfig:
     plugins: list[str] = field(default_factory=list)
 
     def determining(self) -> dict[str, Any]:
-        """Return what, beside the text and the initial weights, determines the trained weights."""
+        """Return what, beside the text and the initial weights, determines the course of the training.
+
+        With a constant learning rate, the length of the training is not part of it: the updates before the final
+        decay are the same however many there will be.
+        """
+        trainer = asdict(self.trainer)
+        if self.trainer.schedule == "constant":
+            for name in ("epochs", "max_steps", "decay_steps"):
+                del trainer[name]
         return {
             "model": {key: value for key, value in asdict(self.model).items() if key != "name"},
-            "trainer": asdict(self.trainer),
+            "trainer": trainer,
             "seed": self.seed,
         }
 
@@ -95,6 +104,7 @@ def check_ranges(config: PretrainConfig) -> None:
         ("model.dropout", config.model.dropout, 0.0, 0.999),
         ("trainer.lr", trainer.lr, 0.0, infinity),
         ("trainer.warmup_steps", trainer.warmup_steps, 0, infinity),
+        ("trainer.decay_steps", trainer.decay_steps, 0, infinity),
         ("trainer.streams", trainer.streams, 1, infinity),
         ("trainer.window", trainer.window, 1, infinity),
         ("trainer.negatives", trainer.negatives, 1, infinity),

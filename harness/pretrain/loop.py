@@ -104,6 +104,11 @@ class Pretraining:
         trainer = self.config.trainer
         return trainer.streams * trainer.window * trainer.accumulate
 
+    @property
+    def _decay(self) -> tuple[int, int]:
+        """The updates between which the learning rate falls: before the first of them, it does not depend on them."""
+        return self.total_steps - self.config.trainer.decay_steps, self.total_steps
+
     def fit(self) -> None:
         """Train to the end, from the checkpoint if there is one.
 
@@ -211,6 +216,7 @@ class Pretraining:
     def _save(self) -> None:
         state = {
             "identity": self.identity,
+            "decay": self._decay,
             "progress": asdict(self.progress),
             "network": self.network.state_dict(),
             "optimizers": self.optimizers.state(),
@@ -232,6 +238,13 @@ class Pretraining:
         if state["identity"] != self.identity:
             raise ConfigError(
                 f"{path} is of a training with other options or other text; delete it, or choose another out=DIR"
+            )
+        begin, end = state["decay"]
+        decayed = self.config.trainer.schedule == "constant" and state["progress"]["step"] > min(begin, self._decay[0])
+        if decayed and (begin, end) != self._decay:
+            raise ConfigError(
+                f"{path} is at step {state['progress']['step']}, where the learning rate falls from step {begin} to "
+                f"{end}; it can go on only with trainer.max_steps={end} trainer.decay_steps={end - begin}"
             )
         for name, value in state["progress"].items():
             setattr(self.progress, name, value)

@@ -36,11 +36,17 @@ class Optimizers:
             ]
 
     def learning_rate(self, step: int) -> float:
-        """Return the learning rate of a step, counted from 0; warm-up takes a tenth of a short training at most."""
+        """Return the learning rate of a step, counted from 0.
+
+        Warm-up takes at most a tenth of a training whose rate is a cosine. A constant rate falls linearly towards
+        zero over the last ``decay_steps`` updates.
+        """
         options = self._options
-        warmup = min(1.0, (step + 1) / (min(options.warmup_steps, self._total // 10) + 1))
         if options.schedule == "constant":
-            return options.lr * warmup
+            warmup = min(1.0, (step + 1) / (options.warmup_steps + 1))
+            left = self._total - step  # updates, this one included
+            return options.lr * warmup * min(1.0, left / (options.decay_steps + 1))
+        warmup = min(1.0, (step + 1) / (min(options.warmup_steps, self._total // 10) + 1))
         return options.lr * warmup * 0.5 * (1 + math.cos(math.pi * min(1.0, step / self._total)))
 
     def step(self, step: int) -> float:

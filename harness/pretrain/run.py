@@ -78,7 +78,7 @@ def pretrain(config: PretrainConfig, *, stop: Stop) -> dict[str, Any]:
             (folder / name).unlink(missing_ok=True)
     for stale in folder.glob(f".{CHECKPOINT}.*.tmp"):  # of a process that was killed while it wrote
         stale.unlink()
-    done = _finished(folder, parts.identity)
+    done = _finished(folder, parts)
     if done is not None:
         log.info("%s is finished (overwrite=true trains it anew)", folder)
         return done
@@ -241,7 +241,7 @@ def _digests(init: Path | None) -> dict[str, str] | None:
     return {name: file_digest(init / name) for name in _READ if (init / name).exists()}
 
 
-def _finished(folder: Path, identity: str) -> dict[str, Any] | None:
+def _finished(folder: Path, parts: Parts) -> dict[str, Any] | None:
     """Return the record of this training if it has ended.
 
     Raises:
@@ -250,7 +250,7 @@ def _finished(folder: Path, identity: str) -> dict[str, Any] | None:
     if not (folder / RECORD).exists():
         return None
     record: dict[str, Any] = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-    if record["identity"] != identity:
+    if record["identity"] != parts.identity or record["steps"] != parts.total_steps:
         raise ConfigError(
             f"out={folder} holds an encoder trained with other options or text; "
             "choose another folder, or overwrite=true"

@@ -39,10 +39,16 @@ def test_the_learning_rate_rises_then_falls() -> None:
     assert rates[1] == pytest.approx(0.5 * (1 + math.cos(math.pi * 0.09)))
     assert rates[2] == pytest.approx(0.5)
     assert rates[3] == pytest.approx(0.0)
-    short = Optimizers(network(), TrainerConfig(lr=1.0, warmup_steps=200, schedule="constant"), total_steps=30)
-    assert [short.learning_rate(step) for step in (0, 3)] == [0.25, 1.0]
+    short = Optimizers(network(), TrainerConfig(lr=1.0, warmup_steps=200, schedule="cosine"), total_steps=30)
+    assert [short.learning_rate(step) for step in (0, 3)] == [0.25, pytest.approx(0.5 * (1 + math.cos(math.pi * 0.1)))]
     constant = Optimizers(network(), TrainerConfig(lr=1.0, schedule="constant", warmup_steps=0), total_steps=100)
     assert [constant.learning_rate(step) for step in (0, 99)] == [1.0, 1.0]
+
+
+def test_a_constant_learning_rate_falls_at_the_end() -> None:
+    options = TrainerConfig(lr=1.0, schedule="constant", warmup_steps=1, decay_steps=3)
+    falling = Optimizers(network(), options, total_steps=10)
+    assert [falling.learning_rate(step) for step in (0, 1, 6, 7, 8, 9)] == [0.5, 1.0, 1.0, 0.75, 0.5, 0.25]
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "adagrad"])

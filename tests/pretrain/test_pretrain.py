@@ -193,6 +193,23 @@ def test_a_checkpoint_of_other_options_is_refused(text: Path) -> None:
         train(text, "trainer.lr=0.02")
 
 
+def test_a_constant_rate_lets_a_stopped_training_be_made_longer(text: Path) -> None:
+    constant = "trainer.schedule=constant"
+    train(text, constant, "trainer.decay_steps=8", out="whole")
+    with pytest.raises(Interrupted):
+        train(text, constant, "trainer.max_steps=1000", stop=StopAfter(9))
+    train(text, constant, "trainer.decay_steps=8")
+    assert equal(weights(text), weights(text, "whole"))
+
+
+def test_a_falling_rate_ends_where_it_was_to_end(text: Path) -> None:
+    falling = ("trainer.schedule=constant", "trainer.decay_steps=20")
+    with pytest.raises(Interrupted):
+        train(text, *falling, stop=StopAfter(9))
+    with pytest.raises(ConfigError, match=r"only with trainer\.max_steps=24 trainer\.decay_steps=20"):
+        train(text, *falling, "trainer.max_steps=100")
+
+
 def test_fine_tuning_starts_from_what_was_exported(text: Path) -> None:
     train(text, "trainer.max_steps=60", out="base")
     record = train(text, f"init={text}/base", "trainer.max_steps=60", "trainer.schedule=constant", out="tuned")
