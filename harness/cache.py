@@ -21,11 +21,11 @@ from torch import Tensor
 
 from harness.blobs import RECORD_BYTES, BlobFile
 from harness.config import Precision
-from harness.console import human_bytes, progress
 from harness.errors import CacheError, ConfigError
-from harness.files import write_json
 from harness.protocols import Encoder, Rounding
 from harness.types import Sentence
+from harness.utils.console import human_bytes, progress
+from harness.utils.files import write_json
 
 log = logging.getLogger(__name__)
 

@@ -31,8 +31,8 @@ def _run(config: Any) -> int:
     """Run one composed config; return the exit status."""
     from hydra.core.hydra_config import HydraConfig
 
-    from harness.interrupts import listening
     from harness.jobs import run_job
+    from harness.utils.signals import listening
 
     with listening() as stop:
         outcome = run_job(config, stop=stop, name=" ".join(HydraConfig.get().overrides.task))

@@ -25,7 +25,6 @@ import torch
 from torch import Tensor
 
 from harness.config import build
-from harness.console import exit_status_of
 from harness.errors import ConfigError, DataFormatError
 from harness.protocols import Decomposable, Task
 from harness.records import RunRecord, flattened, read_record
@@ -38,6 +37,7 @@ from harness.statistics import (
     randomised_p,
 )
 from harness.types import Example, Prediction
+from harness.utils.console import exit_status_of
 
 _NAN = float("nan")
 

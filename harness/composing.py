@@ -49,7 +49,7 @@ def run_jobs(root: str, argv: list[str], job: Callable[[Any], None]) -> None:
     import hydra
     from omegaconf import DictConfig
 
-    from harness.console import configure_logging
+    from harness.utils.console import configure_logging
 
     configure_logging()
     register_resolvers()

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.console import exit_status_of
 from harness.errors import ConfigError
-from harness.files import write_text
 from harness.tracking import has_key
+from harness.utils.console import exit_status_of
+from harness.utils.files import write_text
 
 # What an ablation varies, as runs name it in their config.
 AXES = ("task", "encoder", "embedding", "mixing", "lambda", "layer_norm", "placement", "fraction", "seed")

@@ -21,9 +21,9 @@ from filelock import FileLock
 from numpy.typing import NDArray
 from torch import Tensor
 
-from harness.console import progress_of_bytes
-from harness.download import fetch, sha256_of
 from harness.errors import CacheError, ConfigError, DataFormatError, nearest
+from harness.utils.console import progress_of_bytes
+from harness.utils.download import fetch, sha256_of
 
 log = logging.getLogger(__name__)
 

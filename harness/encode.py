@@ -5,10 +5,10 @@ from collections.abc import Sequence
 
 from harness.composing import compose_values
 from harness.config import typed
-from harness.console import configure_logging, exit_status_of
 from harness.errors import HarnessError
 from harness.filling import fill_part
-from harness.interrupts import Interrupted, listening
+from harness.utils.console import configure_logging, exit_status_of
+from harness.utils.signals import Interrupted, listening
 
 _USAGE = """\
 usage: python -m harness.encode [shard=I/N] [GROUP=CHOICE ...] [KEY=VALUE ...]

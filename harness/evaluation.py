@@ -6,10 +6,10 @@ import torch
 
 from harness.batching import by_length, example_lengths
 from harness.config import TrainerConfig
-from harness.console import progress
 from harness.model import Model
 from harness.protocols import Task
 from harness.types import Example, Metrics, Prediction
+from harness.utils.console import progress
 
 
 @torch.inference_mode()

@@ -6,8 +6,8 @@ from harness.arithmetic import set_up_torch
 from harness.cache import FeatureStore
 from harness.config import HarnessConfig
 from harness.errors import ConfigError
-from harness.interrupts import Stop
 from harness.plan import Parts, layer_source, prepare, sentences
+from harness.utils.signals import Stop
 
 
 def fill_part(config: HarnessConfig, *, stop: Stop, parts: Parts | None = None) -> str:

@@ -7,12 +7,12 @@ from pathlib import Path
 from statistics import median
 
 from harness.config import without_data
-from harness.console import human_bytes, human_seconds
 from harness.errors import DataFormatError
 from harness.plan import Plan, layer_source, sentences
 from harness.protocols import Encoder
 from harness.records import RunRecord, finished_record, read_record
 from harness.types import Sentence
+from harness.utils.console import human_bytes, human_seconds
 
 _TRIAL = 64  # sentences that are encoded to see how fast it goes
 _NEWEST = 200  # records that are read to see how fast training goes

@@ -9,11 +9,11 @@ from harness.config import HarnessConfig, typed
 from harness.errors import HarnessError, one_line
 from harness.filling import fill_part
 from harness.forecast import Forecaster
-from harness.interrupts import Interrupted, Stop
 from harness.plan import Parts, prepare
 from harness.records import folder_of, write_bad_request
 from harness.run import run
 from harness.summary import print_summary
+from harness.utils.signals import Interrupted, Stop
 
 log = logging.getLogger(__name__)
 

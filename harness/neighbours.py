@@ -18,12 +18,12 @@ from torch.nn import functional as F
 
 from harness.composing import compose_values
 from harness.config import build, typed
-from harness.console import exit_status_of
 from harness.embeddings import StaticVectors
 from harness.environment import device_of
 from harness.errors import ConfigError, DataFormatError
 from harness.protocols import Encoder
 from harness.types import Sentence
+from harness.utils.console import exit_status_of
 
 
 def read_occurrences(path: Path, word: str) -> list[Sentence]:

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from harness.console import exit_status_of, progress
 from harness.errors import ConfigError
 from harness.statistics import Array, paired_t_p, paired_t_power, randomised_p
+from harness.utils.console import exit_status_of, progress
 
 
 def simulated_runs(

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from harness.errors import DataFormatError
-from harness.files import write_json, write_text
 from harness.types import Example, Prediction
+from harness.utils.files import write_json, write_text
 
 SCHEMA_VERSION = 1
 RUN_FILES = ("record.json", "config.yaml", "predictions.jsonl", "history.jsonl", "head.safetensors")

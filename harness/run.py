@@ -15,8 +15,6 @@ from harness.cache import precision_of
 from harness.config import HarnessConfig, plain
 from harness.errors import HarnessError
 from harness.evaluation import evaluate
-from harness.files import write_tensors, write_text
-from harness.interrupts import Interrupted, Stop
 from harness.model import Model
 from harness.plan import Parts, Plan, build_model, prepare, sentences, start_tracking
 from harness.protocols import Tracker
@@ -32,6 +30,8 @@ from harness.records import (
 )
 from harness.training import Progress, Trainer
 from harness.types import SPLITS
+from harness.utils.files import write_tensors, write_text
+from harness.utils.signals import Interrupted, Stop
 
 log = logging.getLogger(__name__)
 

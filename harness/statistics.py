@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from harness.console import progress
+from harness.utils.console import progress
 
 Array = np.ndarray
 _AT_ONCE = 100  # rounds

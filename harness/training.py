@@ -17,14 +17,14 @@ from torch import Tensor, nn
 from harness.averaging import WeightAverage
 from harness.batching import bucketed, example_lengths
 from harness.config import TrainerConfig, build
-from harness.console import progress
 from harness.errors import ConfigError, HarnessError, nearest
 from harness.evaluation import evaluate
-from harness.files import replacing
-from harness.interrupts import Stop
 from harness.model import Model
 from harness.protocols import Task, Tracker
 from harness.types import Example, Metrics
+from harness.utils.console import progress
+from harness.utils.files import replacing
+from harness.utils.signals import Stop
 
 log = logging.getLogger(__name__)
 

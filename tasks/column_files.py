@@ -8,7 +8,7 @@ from itertools import groupby
 from pathlib import Path
 
 from harness.errors import DataFormatError
-from harness.text_files import numbered_lines
+from harness.utils.text_files import numbered_lines
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Literal
 
 from harness.errors import DataFormatError
-from harness.text_files import numbered_lines
 from harness.types import Sentence
+from harness.utils.text_files import numbered_lines
 
 log = logging.getLogger(__name__)
 

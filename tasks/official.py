@@ -9,10 +9,10 @@ import zipfile
 from pathlib import Path
 
 from harness.config import LOCAL_FILES, DataConfig
-from harness.download import fetch
 from harness.errors import ConfigError, DataFormatError, DownloadError
-from harness.files import replacing
 from harness.types import Split
+from harness.utils.download import fetch
+from harness.utils.files import replacing
 from tasks.published import PUBLISHED, Row
 
 log = logging.getLogger(__name__)

@@ -17,9 +17,9 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from harness.console import exit_status_of
 from harness.errors import ConfigError, DataFormatError, nearest
-from harness.files import replacing
+from harness.utils.console import exit_status_of
+from harness.utils.files import replacing
 from tasks.column_files import read_columns
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import DataFormatError, nearest
-from harness.text_files import numbered_lines
+from harness.utils.text_files import numbered_lines
 
 log = logging.getLogger(__name__)
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import DataFormatError
-from harness.text_files import read_json
 from harness.types import Sentence
+from harness.utils.text_files import read_json
 from tasks.english_words import words
 from tasks.passages import Passage
 

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from harness.errors import DataFormatError, HarnessError
-from harness.text_files import read_json
+from harness.utils.text_files import read_json
 from tasks.squad_files import read_squad
 
 _NO_PUNCTUATION = str.maketrans("", "", string.punctuation)  # ASCII alone: other marks stay

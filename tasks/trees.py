@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from harness.errors import DataFormatError
-from harness.text_files import numbered_lines
 from harness.types import Sentence
+from harness.utils.text_files import numbered_lines
 
 _LABELS = {str(label): label for label in range(5)}
 # An opening bracket with its label, a closing one, or a word. Words may hold no-break spaces ("8\xa01/2").

@@ -8,9 +8,9 @@ from omegaconf import OmegaConf
 
 from harness.composing import CONF, register_resolvers
 from harness.config import HarnessConfig, typed
-from harness.interrupts import Stop
 from harness.records import RunRecord
 from harness.run import run
+from harness.utils.signals import Stop
 
 SMALL = (
     "tracking=none",

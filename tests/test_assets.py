@@ -10,7 +10,7 @@ from harness.composing import ASSETS
 from harness.config import build
 from harness.embeddings import StaticVectors
 from harness.encoders.elmo import ElmoEncoder
-from harness.files import file_digest
+from harness.utils.files import file_digest
 from tests.running import config_of
 
 

@@ -10,9 +10,9 @@ import yaml
 
 from harness.composing import CONF
 from harness.dashboard import AXES, main
-from harness.interrupts import Stop
 from harness.run import run
 from harness.tracking import wandb_tracker
+from harness.utils.signals import Stop
 from tests.running import SMALL, config_of
 from tests.test_sweep import sweep
 

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from harness import download
-from harness.download import fetch, sha256_of
 from harness.errors import ConfigError, DownloadError
+from harness.utils import download
+from harness.utils.download import fetch, sha256_of
 
 BODY = b"".join(number.to_bytes(4) for number in range(80_000))  # five chunks
 

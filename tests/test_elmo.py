@@ -17,8 +17,8 @@ from harness.encoders.elmo import ElmoEncoder, load_elmo
 from harness.encoders.options import parse_options
 from harness.encoders.random import random_weights
 from harness.errors import ConfigError, DownloadError
-from harness.interrupts import Stop
 from harness.run import run
+from harness.utils.signals import Stop
 from tests.benchmarks.reference import ReferenceElmo
 from tests.encoders import TINY, Array, tiny_elmo, write_official
 from tests.running import SMALL, config_of

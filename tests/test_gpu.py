@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from harness.interrupts import Stop
 from harness.records import RunRecord
 from harness.run import run
+from harness.utils.signals import Stop
 from tests.running import SMALL, StopAfter, config_of
 
 pytestmark = pytest.mark.gpu

@@ -17,8 +17,8 @@ from harness.encoders.elmo import load_elmo
 from harness.encoders.options import parse_options
 from harness.encoders.random import random_weights
 from harness.encoders.weights import write_weights
-from harness.files import write_json
 from harness.pretrain.export import as_official
+from harness.utils.files import write_json
 from tests.encoders import changed
 
 CALLS = [  # two batches, so that the second is read with the state of the first

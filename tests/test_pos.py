@@ -9,10 +9,10 @@ import torch
 
 from harness.config import DataConfig
 from harness.errors import ConfigError
-from harness.interrupts import Stop
 from harness.protocols import Decomposable
 from harness.run import run
 from harness.types import Batch, Example, Prediction, TokenVectors
+from harness.utils.signals import Stop
 from tasks.pos import IGNORED, BiLstmOptions, PosTagging
 from tests.running import SMALL as SMALL_RUN
 from tests.running import config_of

@@ -15,10 +15,10 @@ from filelock import FileLock
 from safetensors.torch import load_file
 
 from harness.errors import CacheError, ConfigError, HarnessError
-from harness.interrupts import Interrupted
 from harness.plan import Parts, prepare
 from harness.records import LOCK, RUN_FILES, RunRecord, folder_of, read_record
 from harness.training import Trainer
+from harness.utils.signals import Interrupted
 from tests.running import SMALL, StopAfter, config_of, small_run, without_times
 
 

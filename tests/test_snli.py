@@ -11,11 +11,11 @@ from torch import Tensor
 from harness.batching import bucketed, example_lengths, padding_waste
 from harness.config import DataConfig
 from harness.errors import ConfigError
-from harness.interrupts import Stop
 from harness.protocols import Decomposable
 from harness.records import RunRecord
 from harness.run import run
 from harness.types import Example, Prediction, TokenVectors
+from harness.utils.signals import Stop
 from tasks.snli import Esim, EsimOptions, NaturalLanguageInference, align, compare, to_examples
 from tasks.snli_files import LABELS, SentencePair, read_pairs
 from tests.running import config_of

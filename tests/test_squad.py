@@ -11,9 +11,9 @@ from torch import nn
 
 from harness.config import DataConfig
 from harness.errors import ConfigError
-from harness.interrupts import Stop
 from harness.run import run
 from harness.types import Batch, Example, Prediction, TokenVectors
+from harness.utils.signals import Stop
 from tasks.english_words import words
 from tasks.passages import Passage
 from tasks.samples import squad as sample

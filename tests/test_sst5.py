@@ -10,10 +10,10 @@ import torch
 from harness.batching import bucketed, example_lengths, padding_waste
 from harness.config import DataConfig, build
 from harness.errors import ConfigError, DataFormatError
-from harness.interrupts import Stop
 from harness.records import RunRecord
 from harness.run import run
 from harness.types import SPLITS, Example, Prediction
+from harness.utils.signals import Stop
 from tasks.sst5 import LABELS, Granularity, SentimentTreebank, distinct_of, examples_of
 from tasks.text_classifiers import BcnOptions, BiattentiveClassifier, BiLstmOptions, biattend
 from tasks.trees import parse_tree, read_trees

@@ -15,12 +15,12 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from harness.composing import CONF, register_resolvers
-from harness.interrupts import Stop
 from harness.jobs import Outcome
 from harness.report.__main__ import main as report
 from harness.sweep.devices import own_device
 from harness.sweep.folder import SweepFolder
 from harness.sweep.spanning import Job, spanned, sweep_dir
+from harness.utils.signals import Stop
 from tests.running import SMALL
 from tests.sweeping import records_in, sweep
 

@@ -10,13 +10,13 @@ from omegaconf import OmegaConf
 
 from harness.cache import FeatureStore
 from harness.config import build
-from harness.interrupts import Stop
 from harness.plan import prepare, sentences
 from harness.sweep import ahead, driver
 from harness.sweep.ahead import shares
 from harness.sweep.folder import SweepFolder
 from harness.sweep.launching import encoding_processes
 from harness.sweep.spanning import Job
+from harness.utils.signals import Stop
 from tests.running import config_of
 from tests.sweeping import QUICK, records_in, sweep
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.interrupts import Stop
 from harness.run import run
 from harness.tracking import _mode, wandb_tracker
+from harness.utils.signals import Stop
 from tests.running import SMALL, config_of
 
 WANDB = [*(o for o in SMALL if not o.startswith("tracking")), "tracking=wandb", "trainer.max_epochs=2"]

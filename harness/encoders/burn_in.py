@@ -15,7 +15,7 @@ from harness.encoders.bilm import BiLm, BiLmState, Packing
 from harness.encoders.char_ids import BOS, EOS
 from harness.encoders.lstm_steps import LstmState
 from harness.encoders.word_vectors import word_vectors
-from harness.files import write_tensors
+from harness.utils.files import write_tensors
 
 # Plain running text, tokenised as ELMo's training text was; the state settles after a few sentences.
 BURN_IN = (

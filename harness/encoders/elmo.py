@@ -11,7 +11,6 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from harness.download import local_file
 from harness.encoders.bilm import BiLmState, Packing, build_bilm, map_state
 from harness.encoders.burn_in import BURN_IN, after_boundary, burnt_in, load_or_make_state
 from harness.encoders.char_ids import BOS, EOS
@@ -21,8 +20,9 @@ from harness.encoders.precision import Dtype, in_bfloat16, rounding_error
 from harness.encoders.weights import read_weights
 from harness.encoders.word_vectors import KeptWordVectors
 from harness.errors import ConfigError
-from harness.files import file_digest
 from harness.types import Sentence
+from harness.utils.download import local_file
+from harness.utils.files import file_digest
 
 StatePolicy = Literal["zeros", "warm", "carry"]
 _MAX_TOKENS = {"cpu": 4096, "cuda": 16384}

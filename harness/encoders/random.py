@@ -16,11 +16,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from harness.download import local_file
 from harness.encoders.elmo import ElmoEncoder, StatePolicy
 from harness.encoders.options import BiLmOptions, parse_options, read_options
 from harness.encoders.precision import Dtype
 from harness.errors import ConfigError
+from harness.utils.download import local_file
 
 _VERSION = 1  # raised whenever the same seed would draw other weights
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from harness.encoders.options import BiLmOptions
 from harness.errors import WeightsError
-from harness.files import replacing
+from harness.utils.files import replacing
 
 Precision = Literal["float16", "float32"]
 

@@ -11,13 +11,13 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness.console import exit_status_of
 from harness.encoders.options import read_options
 from harness.encoders.weights import Precision, read_weights, write_weights
 from harness.errors import DataFormatError
-from harness.files import file_digest, replacing, write_json
 from harness.pretrain.export import OPTIONS, RECORD, SOFTMAX, VOCABULARY, WEIGHTS
 from harness.pretrain.loop import HISTORY
+from harness.utils.console import exit_status_of
+from harness.utils.files import file_digest, replacing, write_json
 
 
 def bundle(source: Path, target: Path, *, precision: Precision, softmax: bool = False) -> None:

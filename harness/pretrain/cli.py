@@ -48,9 +48,9 @@ def _compose_and_run(argv: list[str]) -> int:
 
 def _job(config: Any) -> int:
     from harness.config import resolved, typed_as
-    from harness.interrupts import Interrupted, listening
     from harness.pretrain.config import PretrainConfig, check_ranges
     from harness.pretrain.run import pretrain
+    from harness.utils.signals import Interrupted, listening
 
     try:
         settings: PretrainConfig = typed_as(PretrainConfig, resolved(config))

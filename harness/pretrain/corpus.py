@@ -19,12 +19,12 @@ import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
 
-from harness.console import progress
 from harness.encoders.char_ids import BOS, EOS
 from harness.errors import CacheError, DataFormatError
-from harness.files import file_digest
 from harness.pretrain.text import sentences
 from harness.types import Sentence
+from harness.utils.console import progress
+from harness.utils.files import file_digest
 
 log = logging.getLogger(__name__)
 

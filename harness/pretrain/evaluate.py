@@ -12,10 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from harness.composing import user_cache
-from harness.console import exit_status_of
 from harness.encoders.elmo import StatePolicy
 from harness.errors import ConfigError, nearest
-from harness.files import write_json
 from harness.pretrain.corpus import BOS_TYPE, EOS_TYPE, Corpus, open_corpus
 from harness.pretrain.export import VOCABULARY, read_network
 from harness.pretrain.network import PretrainingNetwork
@@ -23,6 +21,8 @@ from harness.pretrain.ngram import Ints, KneserNeyTrigram, Unigram, bounded
 from harness.pretrain.perplexity import Perplexity, perplexity
 from harness.pretrain.text import files_of
 from harness.pretrain.vocabulary import Vocabulary
+from harness.utils.console import exit_status_of
+from harness.utils.files import write_json
 
 _BOS, _EOS = 0, 1  # rows of the boundaries in a vocabulary
 _STATES: tuple[StatePolicy, ...] = ("zeros", "warm", "carry")

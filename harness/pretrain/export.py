@@ -10,9 +10,9 @@ from safetensors.torch import load_file
 from harness.encoders.options import NUM_CHARACTERS, read_options
 from harness.encoders.weights import Precision, read_weights, write_weights
 from harness.errors import WeightsError
-from harness.files import write_json, write_tensors
 from harness.pretrain.network import PretrainingNetwork
 from harness.pretrain.vocabulary import Vocabulary
+from harness.utils.files import write_json, write_tensors
 
 OPTIONS, WEIGHTS = "options.json", "weights.hdf5"  # the encoder: all that other tools read
 SOFTMAX, VOCABULARY = "softmax.safetensors", "vocabulary.txt"  # for perplexity and fine-tuning

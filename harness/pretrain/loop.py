@@ -15,8 +15,6 @@ import torch
 
 from harness.encoders.lstm_steps import LstmState
 from harness.errors import ConfigError, HarnessError
-from harness.files import replacing, write_text
-from harness.interrupts import Stop
 from harness.pretrain.config import PretrainConfig
 from harness.pretrain.corpus import Corpus
 from harness.pretrain.network import Batch, PretrainingNetwork
@@ -26,6 +24,8 @@ from harness.pretrain.softmax import log_uniform
 from harness.pretrain.vocabulary import Vocabulary
 from harness.pretrain.windows import Windows
 from harness.protocols import Tracker
+from harness.utils.files import replacing, write_text
+from harness.utils.signals import Stop
 
 log = logging.getLogger(__name__)
 

@@ -10,15 +10,12 @@ from typing import Any
 import torch
 
 from harness.config import build
-from harness.console import human_bytes
 from harness.encoders.elmo import StatePolicy
 from harness.encoders.options import parse_options, read_options
 from harness.encoders.random import random_weights
 from harness.encoders.weights import read_weights
 from harness.environment import device_of, environment
 from harness.errors import ConfigError, HarnessError
-from harness.files import file_digest, write_json
-from harness.interrupts import Interrupted, Stop
 from harness.pretrain.config import PretrainConfig
 from harness.pretrain.corpus import Corpus, open_corpus
 from harness.pretrain.export import (
@@ -39,6 +36,9 @@ from harness.pretrain.vocabulary import Vocabulary
 from harness.protocols import Tracker
 from harness.tracking import NoTracker
 from harness.types import Sentence
+from harness.utils.console import human_bytes
+from harness.utils.files import file_digest, write_json
+from harness.utils.signals import Interrupted, Stop
 
 log = logging.getLogger(__name__)
 

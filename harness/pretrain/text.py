@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import ConfigError, DataFormatError
-from harness.text_files import numbered_lines
+from harness.utils.text_files import numbered_lines
 
 _PARAGRAPHS_AT_ONCE = 1000
 _PARAGRAPH_CHARS = 100_000  # a longer line is cut at a space, to bound memory

@@ -16,11 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.composing import user_cache
-from harness.console import configure_logging, exit_status_of, human_bytes
 from harness.errors import ConfigError, DataFormatError
-from harness.files import replacing
 from harness.pretrain.corpus import Corpus, open_corpus
 from harness.pretrain.text import files_of
+from harness.utils.console import configure_logging, exit_status_of, human_bytes
+from harness.utils.files import replacing
 
 log = logging.getLogger(__name__)
 

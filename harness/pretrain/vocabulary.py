@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from harness.encoders.char_ids import BOS, EOS
 from harness.errors import DataFormatError
-from harness.files import write_text
+from harness.utils.files import write_text
 
 UNK = "<UNK>"
 SPECIAL = (BOS, EOS, UNK)  # the first three lines of a vocabulary file, as in bilm-tf

@@ -5,9 +5,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness.console import exit_status_of
 from harness.errors import ConfigError
-from harness.files import write_text
 from harness.report.analysis import analysed, check_baseline
 from harness.report.document import as_latex, as_markdown, brief, document
 from harness.report.formats import comparisons_csv, scores_csv
@@ -15,6 +13,8 @@ from harness.report.page import page
 from harness.report.published import PublishedNumbers, published_numbers, read_published
 from harness.report.rerun import rerun_command
 from harness.report.settings import gathered, read_records
+from harness.utils.console import exit_status_of
+from harness.utils.files import write_text
 
 _EPILOG = """
 FOLDER receives report.html (one page, with figures), report.md, report.tex (booktabs), report.csv (every metric,

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from harness.errors import DataFormatError
 from harness.records import RunRecord, flattened, read_record
-from harness.text_files import read_json
 from harness.types import Split
+from harness.utils.text_files import read_json
 
 _UNTOLD = re.compile(
     r"(^|\.)(seed|results_dir|cache_dir|overwrite|dry_run|train|dev|test|path|dir)$|^(sweep|vectors)$"

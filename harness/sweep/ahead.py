@@ -7,15 +7,15 @@ from contextlib import contextmanager
 from harness.arithmetic import set_up_torch
 from harness.cache import FeatureStore
 from harness.config import names_nothing
-from harness.console import human_bytes, human_seconds
 from harness.errors import HarnessError
 from harness.forecast import Forecast, Forecaster
-from harness.interrupts import Interrupted, Stop
 from harness.jobs import PARTS
 from harness.plan import Plan, layer_source, prepare, sentences
 from harness.records import finished_record
 from harness.sweep.spanning import Job
 from harness.types import Sentence
+from harness.utils.console import human_bytes, human_seconds
+from harness.utils.signals import Interrupted, Stop
 
 log = logging.getLogger(__name__)
 

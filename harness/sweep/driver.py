@@ -11,9 +11,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, open_dict, read_write
 
 from harness.composing import bad_request, wrong_requests_explained
-from harness.console import human_seconds
 from harness.errors import HarnessError
-from harness.interrupts import Interrupted, Stop, listening
 from harness.jobs import Outcome
 from harness.plan import tracker_of
 from harness.report.published import published_numbers
@@ -22,6 +20,8 @@ from harness.sweep.ahead import dry_run, fill_features, shares
 from harness.sweep.folder import SweepFolder
 from harness.sweep.launching import Launching, encoding_processes, threads_override
 from harness.sweep.spanning import Job, spanned, sweep_dir
+from harness.utils.console import human_seconds
+from harness.utils.signals import Interrupted, Stop, listening
 
 log = logging.getLogger(__name__)
 

@@ -6,11 +6,11 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from harness.composing import register_resolvers
-from harness.console import configure_logging
-from harness.interrupts import listening
 from harness.jobs import Outcome, run_job
 from harness.sweep.devices import own_device
 from harness.sweep.folder import SweepFolder
+from harness.utils.console import configure_logging
+from harness.utils.signals import listening
 
 
 def work(config: DictConfig) -> None:

@@ -32,8 +32,8 @@ from harness.encoders.random import random_weights
 from harness.encoders.weights import read_weights
 from harness.encoders.word_vectors import KeptWordVectors
 from harness.environment import environment
-from harness.files import write_json
 from harness.types import Sentence
+from harness.utils.files import write_json
 from tests.benchmarks import peer, texts
 from tests.benchmarks.reference import ReferenceElmo
 

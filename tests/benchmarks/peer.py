@@ -12,8 +12,8 @@ from torch import Tensor
 
 from harness.encoders.options import BiLmOptions
 from harness.encoders.weights import write_weights
-from harness.files import write_json
 from harness.types import Sentence
+from harness.utils.files import write_json
 
 _SCRIPT = """
 import json, sys, time

@@ -13,12 +13,12 @@ from harness.encoders.options import parse_options
 from harness.encoders.random import random_weights
 from harness.encoders.weights import read_weights, write_weights
 from harness.errors import WeightsError
-from harness.files import write_json
 from harness.pretrain.export import as_official
 from harness.pretrain.network import Batch, PretrainingNetwork
 from harness.pretrain.perplexity import perplexity
 from harness.pretrain.softmax import log_uniform
 from harness.pretrain.vocabulary import UNK, Vocabulary
+from harness.utils.files import write_json
 from tests.encoders import changed
 
 SENTENCES = [tuple("the bank was closed .".split()), tuple("a river".split()), tuple("extraordinarily so".split())]

@@ -17,14 +17,14 @@ from harness.composing import compose_values
 from harness.config import resolved, typed_as
 from harness.encoders.weights import read_weights
 from harness.errors import ConfigError, HarnessError, WeightsError
-from harness.files import file_digest
-from harness.interrupts import Interrupted, Stop
 from harness.pretrain.bundle import main as bundle_main
 from harness.pretrain.config import PretrainConfig, check_ranges
 from harness.pretrain.evaluate import main as evaluate_main
 from harness.pretrain.export import RECORD, SOFTMAX, VOCABULARY, WEIGHTS
 from harness.pretrain.loop import CHECKPOINT, HISTORY, Pretraining
 from harness.pretrain.run import pretrain
+from harness.utils.files import file_digest
+from harness.utils.signals import Interrupted, Stop
 from tests.test_run import StopAfter
 
 SMALL = (

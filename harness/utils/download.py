@@ -12,9 +12,9 @@ import pooch
 import requests
 from filelock import FileLock
 
-from harness.console import progress_of_bytes
 from harness.errors import ConfigError, DownloadError
-from harness.files import file_digest, write_json
+from harness.utils.console import progress_of_bytes
+from harness.utils.files import file_digest, write_json
 
 log = logging.getLogger(__name__)
 

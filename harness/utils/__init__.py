@@ -1,0 +1,1 @@
+"""General helpers: files, text, console output, signals, downloads."""
