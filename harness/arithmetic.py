@@ -4,7 +4,7 @@ import os
 
 import torch
 
-from harness.config import HarnessConfig
+from harness.config.schema import HarnessConfig
 from harness.environment import device_of
 
 _DEFAULT_THREADS = torch.get_num_threads()

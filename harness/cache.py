@@ -20,7 +20,7 @@ from filelock import FileLock
 from torch import Tensor
 
 from harness.blobs import RECORD_BYTES, BlobFile
-from harness.config import Precision
+from harness.config.schema import Precision
 from harness.errors import CacheError, ConfigError
 from harness.protocols import Encoder, Rounding
 from harness.types import Sentence

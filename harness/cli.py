@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from io import TextIOWrapper
 from typing import Any
 
-from harness.composing import CONF, run_jobs
+from harness.config.compose import CONF, run_jobs
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -18,7 +18,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")  # bars and dashes, where a terminal has none
     if "-h" in argv or "--help" in argv:
-        from harness.help import help_text
+        from harness.config.help import help_text
 
         print(help_text(CONF))  # noqa: T201
         sys.exit(0)

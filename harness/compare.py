@@ -24,7 +24,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from harness.config import build
+from harness.config.schema import build
 from harness.errors import ConfigError, DataFormatError
 from harness.protocols import Decomposable, Task
 from harness.records import RunRecord, flattened, read_record

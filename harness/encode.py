@@ -3,8 +3,8 @@
 import sys
 from collections.abc import Sequence
 
-from harness.composing import compose_values
-from harness.config import typed
+from harness.config.compose import compose_values
+from harness.config.schema import typed
 from harness.errors import HarnessError
 from harness.filling import fill_part
 from harness.utils.console import configure_logging, exit_status_of

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 
 from harness.batching import by_length, example_lengths
-from harness.config import TrainerConfig
+from harness.config.schema import TrainerConfig
 from harness.model import Model
 from harness.protocols import Task
 from harness.types import Example, Metrics, Prediction

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from harness.cache import FillReport, LayerSource
-from harness.config import Placement
+from harness.config.schema import Placement
 from harness.embeddings import StaticVectors
 from harness.errors import ConfigError
 from harness.protocols import Inspectable, LayerMix, Penalised, Selective

@@ -4,7 +4,7 @@ import re
 
 from harness.arithmetic import set_up_torch
 from harness.cache import FeatureStore
-from harness.config import HarnessConfig
+from harness.config.schema import HarnessConfig
 from harness.errors import ConfigError
 from harness.plan import Parts, layer_source, prepare, sentences
 from harness.utils.signals import Stop

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from harness.config import without_data
+from harness.config.schema import without_data
 from harness.errors import DataFormatError
 from harness.plan import Plan, layer_source, sentences
 from harness.protocols import Encoder

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from harness.arithmetic import set_up_torch
-from harness.config import HarnessConfig, typed
+from harness.config.schema import HarnessConfig, typed
 from harness.errors import HarnessError, one_line
 from harness.filling import fill_part
 from harness.forecast import Forecaster

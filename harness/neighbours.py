@@ -16,8 +16,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from harness.composing import compose_values
-from harness.config import build, typed
+from harness.config.compose import compose_values
+from harness.config.schema import build, typed
 from harness.embeddings import StaticVectors
 from harness.environment import device_of
 from harness.errors import ConfigError, DataFormatError

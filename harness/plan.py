@@ -12,7 +12,7 @@ from typing import Any, TypeVar, cast
 import torch
 
 from harness.cache import FeatureStore, LayerSource, Uncached
-from harness.config import HarnessConfig, MixingConfig, build, mixing_of, plain
+from harness.config.schema import HarnessConfig, MixingConfig, build, mixing_of, plain
 from harness.embeddings import Coverage, StaticVectors
 from harness.environment import device_of, environment, sweep_name
 from harness.errors import ConfigError

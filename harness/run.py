@@ -12,7 +12,7 @@ from filelock import FileLock, Timeout
 
 from harness.arithmetic import set_up_torch
 from harness.cache import precision_of
-from harness.config import HarnessConfig, plain
+from harness.config.schema import HarnessConfig, plain
 from harness.errors import HarnessError
 from harness.evaluation import evaluate
 from harness.model import Model

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from harness.averaging import WeightAverage
 from harness.batching import bucketed, example_lengths
-from harness.config import TrainerConfig, build
+from harness.config.schema import TrainerConfig, build
 from harness.errors import ConfigError, HarnessError, nearest
 from harness.evaluation import evaluate
 from harness.model import Model

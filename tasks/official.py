@@ -8,7 +8,7 @@ import logging
 import zipfile
 from pathlib import Path
 
-from harness.config import LOCAL_FILES, DataConfig
+from harness.config.schema import LOCAL_FILES, DataConfig
 from harness.errors import ConfigError, DataFormatError, DownloadError
 from harness.types import Split
 from harness.utils.download import fetch

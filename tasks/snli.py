@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from harness.config import DataConfig, check_dropout
+from harness.config.schema import DataConfig, check_dropout
 from harness.errors import ConfigError
 from harness.nn.attention import dot_product, masked_softmax
 from harness.nn.dropout import VariationalDropout

@@ -13,7 +13,7 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor
 
-from harness.config import DataConfig
+from harness.config.schema import DataConfig
 from harness.nn.masking import mask_of_sentences
 from harness.types import SPLITS, Batch, Example, Metrics, Prediction, Sentence, Split
 from tasks.classification import label_counts, mean_of_counts, score_labels

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from harness.config import DataConfig
+from harness.config.schema import DataConfig
 from harness.records import RunRecord
 from harness.types import Example, Metrics, Prediction
 from tasks.classification import score_labels

@@ -6,8 +6,8 @@ from typing import Any
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from harness.composing import CONF, register_resolvers
-from harness.config import HarnessConfig, typed
+from harness.config.compose import CONF, register_resolvers
+from harness.config.schema import HarnessConfig, typed
 from harness.records import RunRecord
 from harness.run import run
 from harness.utils.signals import Stop

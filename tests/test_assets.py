@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from harness.composing import ASSETS
-from harness.config import build
+from harness.config.compose import ASSETS
+from harness.config.schema import build
 from harness.embeddings import StaticVectors
 from harness.encoders.elmo import ElmoEncoder
 from harness.utils.files import file_digest

@@ -259,7 +259,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 import torch
 from torch import nn
-from harness.config import DataConfig
+from harness.config.schema import DataConfig
 from harness.types import Batch, Example, Metrics, Prediction
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import pytest
 
-from harness.config import DataConfig, build, mixing_of, plain
+from harness.config.schema import DataConfig, build, mixing_of, plain
 from harness.errors import ConfigError
 from tests.running import config_of
 

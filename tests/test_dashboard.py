@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from harness.composing import CONF
+from harness.config.compose import CONF
 from harness.dashboard import AXES, main
 from harness.run import run
 from harness.tracking import wandb_tracker

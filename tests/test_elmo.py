@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from harness.config import build
+from harness.config.schema import build
 from harness.encoders import projected_lstm
 from harness.encoders.elmo import ElmoEncoder, load_elmo
 from harness.encoders.options import parse_options

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from harness.config import DataConfig
+from harness.config.schema import DataConfig
 from harness.errors import DataFormatError
 from harness.types import Example, Prediction
 from tasks.column_files import read_columns

@@ -19,7 +19,7 @@ from typing import Any
 import datasets
 import pytest
 
-from harness.config import DataConfig
+from harness.config.schema import DataConfig
 from harness.errors import ConfigError, DataFormatError, DownloadError, HarnessError
 from tasks import published
 from tasks.ner import NamedEntityRecognition

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.composing import ASSETS
+from harness.config.compose import ASSETS
 from harness.encoders.elmo import load_elmo
 from harness.encoders.options import parse_options
 from harness.encoders.random import random_weights

@@ -7,7 +7,7 @@ from zlib import crc32
 import pytest
 import torch
 
-from harness.config import DataConfig
+from harness.config.schema import DataConfig
 from harness.errors import ConfigError
 from harness.protocols import Decomposable
 from harness.run import run

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from harness.batching import bucketed, example_lengths, padding_waste
-from harness.config import DataConfig
+from harness.config.schema import DataConfig
 from harness.errors import ConfigError
 from harness.protocols import Decomposable
 from harness.records import RunRecord

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from harness.config import DataConfig
+from harness.config.schema import DataConfig
 from harness.errors import ConfigError
 from harness.run import run
 from harness.types import Batch, Example, Prediction, TokenVectors

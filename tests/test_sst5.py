@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from harness.batching import bucketed, example_lengths, padding_waste
-from harness.config import DataConfig, build
+from harness.config.schema import DataConfig, build
 from harness.errors import ConfigError, DataFormatError
 from harness.records import RunRecord
 from harness.run import run

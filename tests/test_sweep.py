@@ -14,7 +14,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from harness.composing import CONF, register_resolvers
+from harness.config.compose import CONF, register_resolvers
 from harness.jobs import Outcome
 from harness.report.__main__ import main as report
 from harness.sweep.devices import own_device

@@ -9,7 +9,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from harness.cache import FeatureStore
-from harness.config import build
+from harness.config.schema import build
 from harness.plan import prepare, sentences
 from harness.sweep import ahead, driver
 from harness.sweep.ahead import shares

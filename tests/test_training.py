@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from harness.averaging import WeightAverage
-from harness.config import TrainerConfig
+from harness.config.schema import TrainerConfig
 from harness.errors import ConfigError
 from harness.training import make_optimizer
 from tests.running import small_run

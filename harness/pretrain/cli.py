@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from harness.composing import CONF, run_jobs
+from harness.config.compose import CONF, run_jobs
 from harness.errors import HarnessError
 
 log = logging.getLogger(__name__)
@@ -28,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run ``python -m harness.pretrain`` and exit."""
     argv = list(sys.argv[1:] if arguments is None else arguments)
     if "-h" in argv or "--help" in argv:
-        from harness.help import help_text
+        from harness.config.help import help_text
 
         print(help_text(CONF, root="pretrain", usage=_USAGE, command="python -m harness.pretrain"))  # noqa: T201
         sys.exit(0)
@@ -47,7 +47,7 @@ def _compose_and_run(argv: list[str]) -> int:
 
 
 def _job(config: Any) -> int:
-    from harness.config import resolved, typed_as
+    from harness.config.schema import resolved, typed_as
     from harness.pretrain.config import PretrainConfig, check_ranges
     from harness.pretrain.run import pretrain
     from harness.utils.signals import Interrupted, listening

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from harness.config import check_bounds
+from harness.config.schema import check_bounds
 
 
 @dataclass

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.composing import user_cache
+from harness.config.compose import user_cache
 from harness.encoders.elmo import StatePolicy
 from harness.errors import ConfigError, nearest
 from harness.pretrain.corpus import BOS_TYPE, EOS_TYPE, Corpus, open_corpus

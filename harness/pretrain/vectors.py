@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.composing import user_cache
+from harness.config.compose import user_cache
 from harness.errors import ConfigError, DataFormatError
 from harness.pretrain.corpus import Corpus, open_corpus
 from harness.pretrain.text import files_of

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.compare import Comparison, Run, compare, counted, interval_of, read_run
-from harness.config import build
+from harness.config.schema import build
 from harness.errors import ConfigError, DataFormatError, HarnessError
 from harness.protocols import Decomposable, Task
 from harness.report.settings import Block, Setting

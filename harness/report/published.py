@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harness.config import typed_as
+from harness.config.schema import typed_as
 from harness.errors import ConfigError, DataFormatError
 from harness.records import RunRecord, flattened
 

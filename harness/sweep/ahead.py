@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 from harness.arithmetic import set_up_torch
 from harness.cache import FeatureStore
-from harness.config import names_nothing
+from harness.config.schema import names_nothing
 from harness.errors import HarnessError
 from harness.forecast import Forecast, Forecaster
 from harness.jobs import PARTS

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, open_dict, read_write
 
-from harness.composing import bad_request, wrong_requests_explained
+from harness.config.compose import bad_request, wrong_requests_explained
 from harness.errors import HarnessError
 from harness.jobs import Outcome
 from harness.plan import tracker_of

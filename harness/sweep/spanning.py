@@ -12,7 +12,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
-from harness.config import HarnessConfig, typed
+from harness.config.schema import HarnessConfig, typed
 from harness.errors import ConfigError
 from harness.records import identity_digest
 

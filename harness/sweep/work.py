@@ -5,7 +5,7 @@ from pathlib import Path
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from harness.composing import register_resolvers
+from harness.config.compose import register_resolvers
 from harness.jobs import Outcome, run_job
 from harness.sweep.devices import own_device
 from harness.sweep.folder import SweepFolder

@@ -22,8 +22,8 @@ from omegaconf import OmegaConf
 from torch import Tensor
 
 from harness.arithmetic import set_up_torch
-from harness.composing import ASSETS, compose_values
-from harness.config import typed
+from harness.config.compose import ASSETS, compose_values
+from harness.config.schema import typed
 from harness.encoders.bilm import build_bilm
 from harness.encoders.elmo import ElmoEncoder
 from harness.encoders.options import BiLmOptions, parse_options, read_options

@@ -12,8 +12,8 @@ import torch
 
 from harness.arithmetic import set_up_torch
 from harness.batching import bucketed, example_lengths
-from harness.composing import compose_values
-from harness.config import typed
+from harness.config.compose import compose_values
+from harness.config.schema import typed
 from harness.plan import build_model, prepare, sentences
 from harness.training import make_optimizer
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from harness.config import DataConfig
+from harness.config.schema import DataConfig
 from harness.nn.masking import mask_of_lengths
 from harness.types import Batch, Example, TokenVectors
 from tasks.sst5 import LABELS, SentimentTreebank

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from harness.config import build
+from harness.config.schema import build
 from harness.encoders.bilm import Packing
 from harness.encoders.elmo import ElmoEncoder
 from tests.running import config_of

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from harness.cache import FeatureStore, Uncached
-from harness.config import build
+from harness.config.schema import build
 from harness.encoders.elmo import ElmoEncoder
 from tasks.samples.ner import sentences
 from tests.running import config_of

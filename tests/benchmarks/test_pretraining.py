@@ -13,8 +13,8 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from harness.composing import compose_values
-from harness.config import resolved, typed_as
+from harness.config.compose import compose_values
+from harness.config.schema import resolved, typed_as
 from harness.encoders.options import parse_options
 from harness.encoders.random import random_weights
 from harness.pretrain.config import PretrainConfig

@@ -13,8 +13,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from harness.composing import compose_values
-from harness.config import resolved, typed_as
+from harness.config.compose import compose_values
+from harness.config.schema import resolved, typed_as
 from harness.encoders.weights import read_weights
 from harness.errors import ConfigError, HarnessError, WeightsError
 from harness.pretrain.bundle import main as bundle_main

@@ -10,8 +10,8 @@ from typing import Any, NoReturn
 
 from harness.errors import ConfigError, nearest, one_line
 
-CONF = Path(__file__).resolve().parents[1] / "conf"
-ASSETS = Path(__file__).resolve().parent / "assets"
+CONF = Path(__file__).resolve().parents[2] / "conf"
+ASSETS = Path(__file__).resolve().parents[1] / "assets"
 
 
 def register_resolvers() -> None:

@@ -1,0 +1,1 @@
+"""Configuration: the schema, how plug-ins are built from it, how Hydra composes it."""
