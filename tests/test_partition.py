@@ -5,8 +5,8 @@ import torch
 from torch import Tensor
 
 from harness.nn.crf import ConditionalRandomField
+from harness.nn.crf_forward_backward import fits_probabilities, log_partition_of
 from harness.nn.masking import mask_of_lengths
-from harness.nn.partition import fits_probabilities, log_partition_of
 
 LENGTHS = torch.tensor([7, 0, 1, 40, 12])
 TAGS = 5

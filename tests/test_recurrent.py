@@ -5,8 +5,8 @@ import torch
 from torch import Tensor
 
 from harness.nn import recurrent
+from harness.nn.fused_bilstm import Visits, bidirectional_lstm
 from harness.nn.masking import mask_of_lengths
-from harness.nn.ragged_lstm import Visits, bidirectional_lstm
 from harness.nn.recurrent import BiGru, BiLstm
 
 LENGTHS = torch.tensor([2, 0, 5, 1, 3])

@@ -17,7 +17,7 @@ from harness.encoders.lstm_steps import LstmState
 from harness.encoders.options import NUM_CHARACTERS, BiLmOptions, lstm_cell_name
 from harness.encoders.products import affine
 from harness.encoders.projected_lstm import ProjectedLstm
-from harness.time_major import time_major
+from harness.nn.packed_order import time_major
 
 BiLmState = tuple[tuple[LstmState, ...], tuple[LstmState, ...]]  # [direction][layer]
 

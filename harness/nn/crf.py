@@ -5,8 +5,8 @@ import math
 import torch
 from torch import Tensor, nn
 
+from harness.nn.crf_forward_backward import fits_probabilities, log_partition_of
 from harness.nn.masking import lengths_of_mask
-from harness.nn.partition import fits_probabilities, log_partition_of
 
 _FORBIDDEN = -1e4  # in training: probability 0 in floating point, yet no inf - inf in the gradient
 

@@ -8,8 +8,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
+from harness.nn.fused_bilstm import Visits, bidirectional_lstm
 from harness.nn.masking import lengths_of_mask
-from harness.nn.ragged_lstm import Visits, bidirectional_lstm
 
 
 class BiLstm(nn.Module):

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from harness.time_major import time_major
+from harness.nn.packed_order import time_major
 
 
 @dataclass(frozen=True)
