@@ -10,7 +10,7 @@ import h5py
 from numpy.typing import NDArray
 
 from harness.encoders.elmo import ElmoEncoder, StatePolicy
-from harness.encoders.random import random_elmo
+from harness.encoders.random_elmo import random_elmo
 
 Array = NDArray[Any]
 Raw = dict[str, dict[str, Any]]  # the contents of an options.json

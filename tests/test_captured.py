@@ -8,11 +8,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from harness.encoders import captured, projected_lstm
-from harness.encoders.captured import CapturedSteps
 from harness.encoders.elmo import ElmoEncoder
-from harness.encoders.host import host_copy, one_ahead
-from harness.encoders.lstm_steps import LstmState
+from harness.encoders.kernels import cuda_graphs as captured
+from harness.encoders.kernels import projected_lstm
+from harness.encoders.kernels.async_copy import host_copy, one_ahead
+from harness.encoders.kernels.cuda_graphs import CapturedSteps
+from harness.encoders.kernels.lstm_steps import LstmState
 from harness.types import Sentence
 from tests.encoders import tiny_elmo
 

@@ -12,10 +12,10 @@ import pytest
 import torch
 
 from harness.config.schema import build
-from harness.encoders import projected_lstm
 from harness.encoders.elmo import ElmoEncoder, load_elmo
+from harness.encoders.kernels import projected_lstm
 from harness.encoders.options import parse_options
-from harness.encoders.random import random_weights
+from harness.encoders.random_elmo import random_weights
 from harness.errors import ConfigError, DownloadError
 from harness.run import run
 from harness.utils.signals import Stop
@@ -141,7 +141,7 @@ def test_odd_tokens_and_long_sentences(tmp_path: Path) -> None:
 
 def test_word_vectors_survive_a_full_memo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     expected = vectors(tiny_elmo(tmp_path), SENTENCES)
-    monkeypatch.setattr("harness.encoders.word_vectors._WORDS_KEPT", 5)
+    monkeypatch.setattr("harness.encoders.word_vector_cache._WORDS_KEPT", 5)
     actual = vectors(tiny_elmo(tmp_path, max_tokens=12), SENTENCES)
     for a, b in zip(actual, expected, strict=True):
         torch.testing.assert_close(a, b, atol=1e-5, rtol=0)

@@ -6,7 +6,7 @@ from threading import Barrier
 import pytest
 import torch
 
-from harness.encoders.halves import both
+from harness.encoders.kernels.parallel_directions import both
 
 
 @pytest.fixture(params=[1, 2, 3])

@@ -15,7 +15,7 @@ import pytest
 from harness.config.compose import ASSETS
 from harness.encoders.elmo import load_elmo
 from harness.encoders.options import parse_options
-from harness.encoders.random import random_weights
+from harness.encoders.random_elmo import random_weights
 from harness.encoders.weights import write_weights
 from harness.pretrain.export import as_official
 from harness.utils.files import write_json

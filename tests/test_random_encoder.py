@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from harness.encoders.options import parse_options
-from harness.encoders.random import random_elmo, random_weights
+from harness.encoders.random_elmo import random_elmo, random_weights
 from harness.errors import WeightsError
 from tests.encoders import TINY, tiny_elmo
 

@@ -13,7 +13,7 @@ import torch
 
 from harness.encoders.elmo import load_elmo
 from harness.encoders.options import BiLmOptions, parse_options, read_options
-from harness.encoders.random import random_elmo, random_weights
+from harness.encoders.random_elmo import random_elmo, random_weights
 from harness.encoders.weights import read_weights
 from harness.errors import WeightsError
 from tests.encoders import TINY, Array, changed, write_official

@@ -11,12 +11,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from harness.encoders.halves import both
-from harness.encoders.host import device_copy
-from harness.encoders.lstm_steps import LstmState
+from harness.encoders.kernels.async_copy import device_copy
+from harness.encoders.kernels.lstm_steps import LstmState
+from harness.encoders.kernels.mixed_matmul import affine
+from harness.encoders.kernels.parallel_directions import both
+from harness.encoders.kernels.projected_lstm import ProjectedLstm
 from harness.encoders.options import NUM_CHARACTERS, BiLmOptions, lstm_cell_name
-from harness.encoders.products import affine
-from harness.encoders.projected_lstm import ProjectedLstm
 from harness.nn.packed_order import time_major
 
 BiLmState = tuple[tuple[LstmState, ...], tuple[LstmState, ...]]  # [direction][layer]

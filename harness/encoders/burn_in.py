@@ -13,8 +13,8 @@ from torch import Tensor
 
 from harness.encoders.bilm import BiLm, BiLmState, Packing
 from harness.encoders.char_ids import BOS, EOS
-from harness.encoders.lstm_steps import LstmState
-from harness.encoders.word_vectors import word_vectors
+from harness.encoders.kernels.lstm_steps import LstmState
+from harness.encoders.word_vector_cache import word_vectors
 from harness.utils.files import write_tensors
 
 # Plain running text, tokenised as ELMo's training text was; the state settles after a few sentences.

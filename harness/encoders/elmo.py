@@ -14,11 +14,11 @@ from torch import Tensor
 from harness.encoders.bilm import BiLmState, Packing, build_bilm, map_state
 from harness.encoders.burn_in import BURN_IN, after_boundary, burnt_in, load_or_make_state
 from harness.encoders.char_ids import BOS, EOS
-from harness.encoders.host import host_copy, one_ahead
+from harness.encoders.kernels.async_copy import host_copy, one_ahead
 from harness.encoders.options import BiLmOptions, read_options
-from harness.encoders.precision import Dtype, in_bfloat16, rounding_error
+from harness.encoders.rounding_error import Dtype, in_bfloat16, rounding_error
 from harness.encoders.weights import read_weights
-from harness.encoders.word_vectors import KeptWordVectors
+from harness.encoders.word_vector_cache import KeptWordVectors
 from harness.errors import ConfigError
 from harness.types import Sentence
 from harness.utils.download import local_file

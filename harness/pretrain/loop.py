@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from harness.encoders.lstm_steps import LstmState
+from harness.encoders.kernels.lstm_steps import LstmState
 from harness.errors import ConfigError, HarnessError
 from harness.pretrain.config import PretrainConfig
 from harness.pretrain.corpus import Corpus

@@ -10,9 +10,9 @@ from torch.nn import functional as F
 
 from harness.encoders.bilm import BiLm, official_names
 from harness.encoders.char_ids import char_ids, without_padding
-from harness.encoders.lstm_steps import LstmState
+from harness.encoders.kernels.lstm_steps import LstmState
+from harness.encoders.kernels.projected_lstm import ProjectedLstm
 from harness.encoders.options import BiLmOptions
-from harness.encoders.projected_lstm import ProjectedLstm
 from harness.pretrain.softmax import Negatives, WordSoftmax
 
 _TYPES_AT_ONCE = 256  # words whose characters are convolved at once

@@ -13,7 +13,7 @@ from harness.encoders.bilm import BiLmState, Packing, map_state
 from harness.encoders.burn_in import burnt_in
 from harness.encoders.char_ids import BOS, EOS
 from harness.encoders.elmo import StatePolicy
-from harness.encoders.word_vectors import word_vectors
+from harness.encoders.word_vector_cache import word_vectors
 from harness.pretrain.network import PretrainingNetwork
 from harness.pretrain.vocabulary import Vocabulary
 from harness.types import Sentence

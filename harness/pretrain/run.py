@@ -12,7 +12,7 @@ import torch
 from harness.config.schema import build
 from harness.encoders.elmo import StatePolicy
 from harness.encoders.options import parse_options, read_options
-from harness.encoders.random import random_weights
+from harness.encoders.random_elmo import random_weights
 from harness.encoders.weights import read_weights
 from harness.environment import device_of, environment
 from harness.errors import ConfigError, HarnessError

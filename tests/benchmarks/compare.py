@@ -27,10 +27,10 @@ from harness.config.schema import typed
 from harness.encoders.bilm import build_bilm
 from harness.encoders.elmo import ElmoEncoder
 from harness.encoders.options import BiLmOptions, parse_options, read_options
-from harness.encoders.precision import Dtype
-from harness.encoders.random import random_weights
+from harness.encoders.random_elmo import random_weights
+from harness.encoders.rounding_error import Dtype
 from harness.encoders.weights import read_weights
-from harness.encoders.word_vectors import KeptWordVectors
+from harness.encoders.word_vector_cache import KeptWordVectors
 from harness.environment import environment
 from harness.types import Sentence
 from harness.utils.files import write_json

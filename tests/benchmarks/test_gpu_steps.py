@@ -7,9 +7,10 @@ where they are short, fused ones where they are long, plain ones where torch has
 import pytest
 import torch
 
-from harness.encoders import captured, projected_lstm
-from harness.encoders.lstm_steps import LstmState
-from harness.encoders.projected_lstm import ProjectedLstm
+from harness.encoders.kernels import cuda_graphs as captured
+from harness.encoders.kernels import projected_lstm
+from harness.encoders.kernels.lstm_steps import LstmState
+from harness.encoders.kernels.projected_lstm import ProjectedLstm
 from tests.benchmarks.compare import model
 
 TOKENS = 8192

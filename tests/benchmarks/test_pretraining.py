@@ -16,7 +16,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from harness.config.compose import compose_values
 from harness.config.schema import resolved, typed_as
 from harness.encoders.options import parse_options
-from harness.encoders.random import random_weights
+from harness.encoders.random_elmo import random_weights
 from harness.pretrain.config import PretrainConfig
 from harness.pretrain.network import Batch, PretrainingNetwork
 from harness.pretrain.optimize import Optimizers

@@ -10,7 +10,7 @@ import torch
 from harness.encoders.char_ids import BOS, EOS
 from harness.encoders.elmo import ElmoEncoder, load_elmo
 from harness.encoders.options import parse_options
-from harness.encoders.random import random_weights
+from harness.encoders.random_elmo import random_weights
 from harness.encoders.weights import read_weights, write_weights
 from harness.errors import WeightsError
 from harness.pretrain.export import as_official

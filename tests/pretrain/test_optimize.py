@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from harness.encoders.options import parse_options
-from harness.encoders.random import random_weights
+from harness.encoders.random_elmo import random_weights
 from harness.pretrain.config import TrainerConfig
 from harness.pretrain.network import PretrainingNetwork
 from harness.pretrain.optimize import Optimizers

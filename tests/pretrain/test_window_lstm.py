@@ -6,9 +6,9 @@ import torch
 from torch import Tensor, nn
 
 from harness.encoders.char_ids import char_ids
-from harness.encoders.lstm_steps import LstmState
+from harness.encoders.kernels.lstm_steps import LstmState
+from harness.encoders.kernels.projected_lstm import ProjectedLstm
 from harness.encoders.options import BiLmOptions, parse_options
-from harness.encoders.projected_lstm import ProjectedLstm
 from harness.pretrain.network import run_window
 from tests.encoders import changed, tiny_elmo
 

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from harness.encoders.elmo import ElmoEncoder, StatePolicy
 from harness.encoders.options import BiLmOptions, parse_options, read_options
-from harness.encoders.precision import Dtype
+from harness.encoders.rounding_error import Dtype
 from harness.errors import ConfigError
 from harness.utils.download import local_file
 

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from harness.encoders.captured import captured_steps
-from harness.encoders.fused_cell import fused_cell
-from harness.encoders.lstm_steps import LstmState, Steps
+from harness.encoders.kernels.cuda_graphs import captured_steps
+from harness.encoders.kernels.fused_cell import fused_cell
+from harness.encoders.kernels.lstm_steps import LstmState, Steps
+from harness.encoders.kernels.mixed_matmul import added_product, affine, product
 from harness.encoders.options import BiLmOptions
-from harness.encoders.products import added_product, affine, product
 
 _BLOCK = 2**22  # gates computed at once from the inputs: bounds memory on long sentences
 _TABLE = 2**27  # gates of word types, at most, that a direction keeps while a batch goes through its first layer

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from harness.encoders.bilm import CharCnn
 from harness.encoders.char_ids import char_ids, without_padding
-from harness.encoders.host import device_copy
+from harness.encoders.kernels.async_copy import device_copy
 
 _WORDS_AT_ONCE = 256  # whose characters are convolved at once
 _WORDS_KEPT = 2**15  # vectors kept between calls

@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor, nn
 
-from harness.encoders.lstm_steps import LstmState, SteppingLstm
+from harness.encoders.kernels.lstm_steps import LstmState, SteppingLstm
 
 Replay = Callable[[], Any]
 Capture = Callable[[Callable[[], None]], Replay]

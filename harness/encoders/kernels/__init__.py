@@ -1,0 +1,1 @@
+"""How the encoder is made fast; a reader can skip this folder."""
