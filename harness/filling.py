@@ -3,9 +3,9 @@
 import re
 
 from harness.arithmetic import set_up_torch
-from harness.cache import FeatureStore
 from harness.config.schema import HarnessConfig
 from harness.errors import ConfigError
+from harness.features.store import FeatureStore
 from harness.plan import Parts, layer_source, prepare, sentences
 from harness.utils.signals import Stop
 

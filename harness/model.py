@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from harness.features import TokenFeatures
+from harness.features.token_features import TokenFeatures
 from harness.protocols import Head
 from harness.types import Batch, Prediction
 

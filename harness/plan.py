@@ -11,12 +11,12 @@ from typing import Any, TypeVar, cast
 
 import torch
 
-from harness.cache import FeatureStore, LayerSource, Uncached
 from harness.config.schema import HarnessConfig, MixingConfig, build, mixing_of, plain
-from harness.embeddings import Coverage, StaticVectors
 from harness.environment import device_of, environment, sweep_name
 from harness.errors import ConfigError
-from harness.features import TokenFeatures
+from harness.features.static_vectors import Coverage, StaticVectors
+from harness.features.store import FeatureStore, LayerSource, Uncached
+from harness.features.token_features import TokenFeatures
 from harness.model import Model
 from harness.protocols import Encoder, Task, Tracker
 from harness.records import examples_digest, identity_digest, run_folder

@@ -11,10 +11,10 @@ import torch
 from filelock import FileLock, Timeout
 
 from harness.arithmetic import set_up_torch
-from harness.cache import precision_of
 from harness.config.schema import HarnessConfig, plain
 from harness.errors import HarnessError
 from harness.evaluation import evaluate
+from harness.features.store import precision_of
 from harness.model import Model
 from harness.plan import Parts, Plan, build_model, prepare, sentences, start_tracking
 from harness.protocols import Tracker

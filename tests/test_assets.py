@@ -8,8 +8,8 @@ import torch
 
 from harness.config.compose import ASSETS
 from harness.config.schema import build
-from harness.embeddings import StaticVectors
 from harness.encoders.elmo import ElmoEncoder
+from harness.features.static_vectors import StaticVectors
 from harness.utils.files import file_digest
 from tests.running import config_of
 

@@ -13,9 +13,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from harness.blobs import BlobFile
-from harness.cache import FeatureStore, Uncached
 from harness.errors import CacheError, ConfigError
+from harness.features.blob_file import BlobFile
+from harness.features.store import FeatureStore, Uncached
 from harness.types import Sentence
 from tests.encoders import tiny_elmo
 
@@ -209,7 +209,7 @@ def _fill_shard(folder: Path, log: Path, shard: int) -> None:
 def test_processes_with_a_part_each_fill_one_store_at_the_same_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("harness.cache._FLUSH", 64)  # write after nearly every sentence
+    monkeypatch.setattr("harness.features.store._FLUSH", 64)  # write after nearly every sentence
     context = multiprocessing.get_context("fork")
     log = tmp_path / "log"
     parts = [context.Process(target=_fill_shard, args=(tmp_path, log, shard)) for shard in range(3)]
@@ -231,7 +231,7 @@ def test_processes_with_a_part_each_fill_one_store_at_the_same_time(
 def test_a_writer_killed_at_any_moment_leaves_a_store_that_is_right(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("harness.cache._FLUSH", 64)  # write after nearly every sentence
+    monkeypatch.setattr("harness.features.store._FLUSH", 64)  # write after nearly every sentence
     context = multiprocessing.get_context("fork")
     for attempt in range(8):
         process = context.Process(target=_fill, args=(tmp_path, tmp_path / "log", 0.002))

@@ -48,7 +48,10 @@ REQUESTS = [
     (["+sed=3"], "sed: there is no such option; did you mean 'seed'?"),
     (["+task.schem=bio"], "task.schem: tasks.ner.NamedEntityRecognition has no such option; did you mean 'scheme'?"),
     (["+task.head.hiden_dim=3"], "task.head.hiden_dim: there is no such option; did you mean 'hidden_dim'?"),
-    (["+mixing.lamda=3"], "mixing.lamda: harness.mixing.ScalarMix has no such option; did you mean 'lambda_'?"),
+    (
+        ["+mixing.lamda=3"],
+        "mixing.lamda: harness.features.layer_mix.ScalarMix has no such option; did you mean 'lambda_'?",
+    ),
     (["trainer.lr=fast"], "trainer.lr is 'fast'; expected float"),
     (["trainer.max_epochs=1.5"], "trainer.max_epochs is 1.5; expected a valid integer"),
     (["trainer.max_epochs=0"], "trainer.max_epochs is 0; expected a value from 1"),

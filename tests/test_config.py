@@ -91,7 +91,10 @@ def test_a_wrong_value_names_its_key(values: dict[str, Any], message: str) -> No
     [
         ("tests.test_config.Part", "only harness., tasks., torch. may be used"),
         ("os.system", "may be used"),
-        ("harness.mixing.ScalrMix", "harness.mixing has no 'ScalrMix'; did you mean 'ScalarMix'?"),
+        (
+            "harness.features.layer_mix.ScalrMix",
+            "harness.features.layer_mix has no 'ScalrMix'; did you mean 'ScalarMix'?",
+        ),
         ("harness.nothing.X", "no module 'harness.nothing'"),
     ],
 )

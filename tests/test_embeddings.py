@@ -15,9 +15,9 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
-from harness import embeddings
-from harness.embeddings import Coverage, StaticVectors
 from harness.errors import CacheError, ConfigError, DataFormatError, DownloadError
+from harness.features.static_vectors import Coverage, StaticVectors
+from harness.features.token_features import static_vectors as embeddings
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -299,7 +299,7 @@ def test_configs_fit_the_constructor(path: Path) -> None:
         return
     parameters = inspect.signature(StaticVectors).parameters
     assert set(config) - {"_target_"} == set(parameters)
-    assert config._target_ == "harness.embeddings.StaticVectors"
+    assert config._target_ == "harness.features.static_vectors.StaticVectors"
     assert OmegaConf.is_missing(config, "path") or (config.path is None) != (config.url is None)
 
 

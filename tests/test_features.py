@@ -9,10 +9,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from harness.embeddings import StaticVectors
 from harness.errors import ConfigError
-from harness.features import Placement, TokenFeatures
-from harness.mixing import ConcatMix, FixedMix, ScalarMix
+from harness.features.layer_mix import ConcatMix, FixedMix, ScalarMix
+from harness.features.static_vectors import StaticVectors
+from harness.features.token_features import Placement, TokenFeatures
 from harness.types import Batch, Example, Sentence
 
 LAYERS, DIM, STATIC_DIM = 3, 4, 2

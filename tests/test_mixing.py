@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from harness.errors import ConfigError
-from harness.mixing import ConcatMix, FixedMix, ScalarMix, normalise
+from harness.features.layer_mix import ConcatMix, FixedMix, ScalarMix, normalise
 
 LAYERS = torch.randn(2, 3, 5, 4, generator=torch.Generator().manual_seed(1))  # (batch, layers, tokens, dim)
 MASK = torch.tensor([[True] * 5, [True] * 2 + [False] * 3])

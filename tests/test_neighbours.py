@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from harness.embeddings import StaticVectors
 from harness.errors import ConfigError, DataFormatError
+from harness.features.static_vectors import StaticVectors
 from harness.neighbours import lines_of, main, nearest_sentences, read_occurrences, vectors_of
 from tests.encoders import tiny_elmo
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
-from harness.cache import FeatureStore
 from harness.config.schema import build
+from harness.features.store import FeatureStore
 from harness.plan import prepare, sentences
 from harness.sweep import ahead, driver
 from harness.sweep.ahead import shares

@@ -5,9 +5,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from harness.arithmetic import set_up_torch
-from harness.cache import FeatureStore
 from harness.config.schema import names_nothing
 from harness.errors import HarnessError
+from harness.features.store import FeatureStore
 from harness.forecast import Forecast, Forecaster
 from harness.jobs import PARTS
 from harness.plan import Plan, layer_source, prepare, sentences

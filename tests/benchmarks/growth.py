@@ -19,7 +19,7 @@ from pathlib import Path
 
 import torch
 
-from harness.cache import FeatureStore
+from harness.features.store import FeatureStore
 from tests.benchmarks import texts
 from tests.benchmarks.compare import Products, model, timed_encoder
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.cache import FeatureStore, Uncached
 from harness.config.schema import build
 from harness.encoders.elmo import ElmoEncoder
+from harness.features.store import FeatureStore, Uncached
 from tasks.samples.ner import sentences
 from tests.running import config_of
 

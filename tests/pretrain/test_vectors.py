@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.embeddings import StaticVectors
+from harness.features.static_vectors import StaticVectors
 from harness.pretrain.vectors import main, write
 
 

@@ -6,10 +6,10 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from harness.cache import FillReport, LayerSource
 from harness.config.schema import Placement
-from harness.embeddings import StaticVectors
 from harness.errors import ConfigError
+from harness.features.static_vectors import StaticVectors
+from harness.features.store import FillReport, LayerSource
 from harness.protocols import Inspectable, LayerMix, Penalised, Selective
 from harness.types import Batch, Sentence, TokenVectors
 

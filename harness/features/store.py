@@ -19,9 +19,9 @@ import torch
 from filelock import FileLock
 from torch import Tensor
 
-from harness.blobs import RECORD_BYTES, BlobFile
 from harness.config.schema import Precision
 from harness.errors import CacheError, ConfigError
+from harness.features.blob_file import RECORD_BYTES, BlobFile
 from harness.protocols import Encoder, Rounding
 from harness.types import Sentence
 from harness.utils.console import human_bytes, progress
