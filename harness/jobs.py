@@ -4,7 +4,6 @@ import logging
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from harness.arithmetic import set_up_torch
 from harness.config.schema import HarnessConfig, typed
 from harness.errors import HarnessError, one_line
 from harness.filling import fill_part
@@ -13,6 +12,7 @@ from harness.plan import Parts, prepare
 from harness.records import folder_of, write_bad_request
 from harness.run import run
 from harness.summary import print_summary
+from harness.training.determinism import set_up_torch
 from harness.utils.signals import Interrupted, Stop
 
 log = logging.getLogger(__name__)

@@ -17,11 +17,11 @@ from harness.errors import ConfigError
 from harness.features.static_vectors import Coverage, StaticVectors
 from harness.features.store import FeatureStore, LayerSource, Uncached
 from harness.features.token_features import TokenFeatures
-from harness.model import Model
 from harness.protocols import Encoder, Task, Tracker
 from harness.records import examples_digest, identity_digest, run_folder
 from harness.tracking import NoTracker
-from harness.training import make_optimizer
+from harness.training.model import Model
+from harness.training.trainer import make_optimizer
 from harness.types import SPLITS, Example, Sentence, Split
 
 T = TypeVar("T")

@@ -10,12 +10,9 @@ from dataclasses import asdict
 import torch
 from filelock import FileLock, Timeout
 
-from harness.arithmetic import set_up_torch
 from harness.config.schema import HarnessConfig, plain
 from harness.errors import HarnessError
-from harness.evaluation import evaluate
 from harness.features.store import precision_of
-from harness.model import Model
 from harness.plan import Parts, Plan, build_model, prepare, sentences, start_tracking
 from harness.protocols import Tracker
 from harness.records import (
@@ -28,7 +25,10 @@ from harness.records import (
     write_predictions,
     write_record,
 )
-from harness.training import Progress, Trainer
+from harness.training.determinism import set_up_torch
+from harness.training.evaluation import evaluate
+from harness.training.model import Model
+from harness.training.trainer import Progress, Trainer
 from harness.types import SPLITS
 from harness.utils.files import write_tensors, write_text
 from harness.utils.signals import Interrupted, Stop

@@ -4,7 +4,7 @@ import random
 
 import torch
 
-from harness.batching import bucketed, by_length, padding_waste
+from harness.training.batching import bucketed, by_length, padding_waste
 
 RNG = random.Random(3)
 LENGTHS = [(RNG.randrange(1, 60),) for _ in range(1000)]

@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 from harness.errors import CacheError, ConfigError, HarnessError
 from harness.plan import Parts, prepare
 from harness.records import LOCK, RUN_FILES, RunRecord, folder_of, read_record
-from harness.training import Trainer
+from harness.training.trainer import Trainer
 from harness.utils.signals import Interrupted
 from tests.running import SMALL, StopAfter, config_of, small_run, without_times
 
@@ -123,7 +123,7 @@ def test_a_failed_run_is_recorded_with_its_reason_and_can_be_repeated(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr("harness.training.torch.isfinite", lambda _: torch.tensor(False))
+        patch.setattr("harness.training.trainer.torch.isfinite", lambda _: torch.tensor(False))
         with pytest.raises(HarnessError, match=r"epoch 1, step 1; lower trainer\.lr"):
             small_run(tmp_path)
     (path,) = (tmp_path / "results" / "ner").glob("*/record.json")

@@ -8,12 +8,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from harness.batching import bucketed, example_lengths, padding_waste
 from harness.config.schema import DataConfig
 from harness.errors import ConfigError
 from harness.protocols import Decomposable
 from harness.records import RunRecord
 from harness.run import run
+from harness.training.batching import bucketed, example_lengths, padding_waste
 from harness.types import Example, Prediction, TokenVectors
 from harness.utils.signals import Stop
 from tasks.snli import Esim, EsimOptions, NaturalLanguageInference, align, compare, to_examples

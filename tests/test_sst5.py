@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 import torch
 
-from harness.batching import bucketed, example_lengths, padding_waste
 from harness.config.schema import DataConfig, build
 from harness.errors import ConfigError, DataFormatError
 from harness.records import RunRecord
 from harness.run import run
+from harness.training.batching import bucketed, example_lengths, padding_waste
 from harness.types import SPLITS, Example, Prediction
 from harness.utils.signals import Stop
 from tasks.sst5 import LABELS, Granularity, SentimentTreebank, distinct_of, examples_of

@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import nn
 
-from harness.averaging import WeightAverage
 from harness.config.schema import TrainerConfig
 from harness.errors import ConfigError
-from harness.training import make_optimizer
+from harness.training.trainer import make_optimizer
+from harness.training.weight_average import WeightAverage
 from tests.running import small_run
 from tests.test_run import StopAfter
 

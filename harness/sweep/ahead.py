@@ -4,7 +4,6 @@ import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from harness.arithmetic import set_up_torch
 from harness.config.schema import names_nothing
 from harness.errors import HarnessError
 from harness.features.store import FeatureStore
@@ -13,6 +12,7 @@ from harness.jobs import PARTS
 from harness.plan import Plan, layer_source, prepare, sentences
 from harness.records import finished_record
 from harness.sweep.spanning import Job
+from harness.training.determinism import set_up_torch
 from harness.types import Sentence
 from harness.utils.console import human_bytes, human_seconds
 from harness.utils.signals import Interrupted, Stop

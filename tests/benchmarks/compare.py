@@ -21,7 +21,6 @@ import torch
 from omegaconf import OmegaConf
 from torch import Tensor
 
-from harness.arithmetic import set_up_torch
 from harness.config.compose import ASSETS, compose_values
 from harness.config.schema import typed
 from harness.encoders.bilm import build_bilm
@@ -32,6 +31,7 @@ from harness.encoders.rounding_error import Dtype
 from harness.encoders.weights import read_weights
 from harness.encoders.word_vector_cache import KeptWordVectors
 from harness.environment import environment
+from harness.training.determinism import set_up_torch
 from harness.types import Sentence
 from harness.utils.files import write_json
 from tests.benchmarks import peer, texts

@@ -10,12 +10,12 @@ from collections.abc import Sequence
 
 import torch
 
-from harness.arithmetic import set_up_torch
-from harness.batching import bucketed, example_lengths
 from harness.config.compose import compose_values
 from harness.config.schema import typed
 from harness.plan import build_model, prepare, sentences
-from harness.training import make_optimizer
+from harness.training.batching import bucketed, example_lengths
+from harness.training.determinism import set_up_torch
+from harness.training.trainer import make_optimizer
 
 WARM, TIMED = 5, 40
 

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import torch
 
-from harness.batching import by_length, example_lengths
 from harness.config.schema import TrainerConfig
-from harness.model import Model
 from harness.protocols import Task
+from harness.training.batching import by_length, example_lengths
+from harness.training.model import Model
 from harness.types import Example, Metrics, Prediction
 from harness.utils.console import progress
 

@@ -14,13 +14,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from harness.averaging import WeightAverage
-from harness.batching import bucketed, example_lengths
 from harness.config.schema import TrainerConfig, build
 from harness.errors import ConfigError, HarnessError, nearest
-from harness.evaluation import evaluate
-from harness.model import Model
 from harness.protocols import Task, Tracker
+from harness.training.batching import bucketed, example_lengths
+from harness.training.evaluation import evaluate
+from harness.training.model import Model
+from harness.training.weight_average import WeightAverage
 from harness.types import Example, Metrics
 from harness.utils.console import progress
 from harness.utils.files import replacing

@@ -1,0 +1,1 @@
+"""Training a head on frozen features and scoring it."""
