@@ -19,7 +19,7 @@ from harness.features.store import FeatureStore, LayerSource, Uncached
 from harness.features.token_features import TokenFeatures
 from harness.protocols import Encoder, Task, Tracker
 from harness.records import examples_digest, identity_digest, run_folder
-from harness.tracking import NoTracker
+from harness.tracking.wandb_tracker import NoTracker
 from harness.training.model import Model
 from harness.training.trainer import make_optimizer
 from harness.types import SPLITS, Example, Sentence, Split

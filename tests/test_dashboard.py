@@ -9,9 +9,9 @@ import pytest
 import yaml
 
 from harness.config.compose import CONF
-from harness.dashboard import AXES, main
 from harness.run import run
-from harness.tracking import wandb_tracker
+from harness.tracking.dashboard import AXES, main
+from harness.tracking.wandb_tracker import wandb_tracker
 from harness.utils.signals import Stop
 from tests.running import SMALL, config_of
 from tests.test_sweep import sweep
@@ -40,7 +40,7 @@ def test_the_specification_names_what_runs_log(tmp_path: Path, monkeypatch: pyte
         seen["config"] = set(arguments["config"])
         return Seen()
 
-    monkeypatch.setattr("harness.tracking.wandb_tracker", tracker)
+    monkeypatch.setattr("harness.tracking.wandb_tracker.wandb_tracker", tracker)
     small = [one for one in SMALL if not one.startswith("tracking")]
     run(config_of(tmp_path, *small, "tracking=wandb", "mixing.placement=both"), stop=Stop())
     assert set(AXES) <= seen["config"]
@@ -63,7 +63,7 @@ def test_without_a_key_the_specification_is_written(
 ) -> None:
     pytest.importorskip("wandb_workspaces", reason="needs the extra dashboard")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("harness.dashboard.has_key", lambda: False)
+    monkeypatch.setattr("harness.tracking.dashboard.has_key", lambda: False)
     assert main([]) == 0
     assert "written to dashboard.json" in capsys.readouterr().out
     assert (tmp_path / "dashboard.json").exists()
@@ -71,7 +71,7 @@ def test_without_a_key_the_specification_is_written(
 
 def test_what_is_wrong_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("wandb_workspaces", reason="needs the extra dashboard")
-    monkeypatch.setattr("harness.dashboard.has_key", lambda: True)
+    monkeypatch.setattr("harness.tracking.dashboard.has_key", lambda: True)
     assert main([]) == 2
     assert "--entity is needed" in capsys.readouterr().err
     assert main(["--metrics", ","]) == 2
@@ -96,7 +96,7 @@ def test_a_sweep_is_a_group_and_its_table_a_run_of_it(tmp_path: Path, monkeypatc
         begun.append(arguments)
         return Seen()
 
-    monkeypatch.setattr("harness.tracking.wandb_tracker", tracker)
+    monkeypatch.setattr("harness.tracking.wandb_tracker.wandb_tracker", tracker)
     assert sweep(tmp_path, "tracking=wandb", "mixing=top,mean", "sweep=mine") == 0
     assert [one["run_group"] for one in begun] == ["mine"] * 3
     assert [one["job_type"] for one in begun] == ["ner", "ner", "table"]

@@ -34,7 +34,7 @@ from harness.pretrain.perplexity import Perplexity, perplexity
 from harness.pretrain.text import files_of
 from harness.pretrain.vocabulary import Vocabulary
 from harness.protocols import Tracker
-from harness.tracking import NoTracker
+from harness.tracking.wandb_tracker import NoTracker
 from harness.types import Sentence
 from harness.utils.console import human_bytes
 from harness.utils.files import file_digest, write_json

@@ -1,4 +1,4 @@
-"""``python -m harness.dashboard``: the view of a wandb project in which ablations are read, defined here as code."""
+"""``python -m harness.tracking.dashboard``: the view of a wandb project in which ablations are read, defined here as code."""
 
 import argparse
 import importlib
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import ConfigError
-from harness.tracking import has_key
+from harness.tracking.wandb_tracker import has_key
 from harness.utils.console import exit_status_of
 from harness.utils.files import write_text
 
@@ -21,7 +21,7 @@ _LAYERS = 3
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit status."""
     parser = argparse.ArgumentParser(
-        prog="python -m harness.dashboard",
+        prog="python -m harness.tracking.dashboard",
         description="Save the view of this project's ablations in a wandb project: scores by setting, axes against "
         "score, learning curves, mix weights, times. Without an API key, write its specification to a file.",
     )

@@ -1,0 +1,1 @@
+"""Trackers that receive a copy of each run, and the wandb dashboard."""
