@@ -31,7 +31,7 @@ def _run(config: Any) -> int:
     """Run one composed config; return the exit status."""
     from hydra.core.hydra_config import HydraConfig
 
-    from harness.jobs import run_job
+    from harness.runs.job import run_job
     from harness.utils.signals import listening
 
     with listening() as stop:

@@ -27,7 +27,7 @@ from torch import Tensor
 from harness.config.schema import build
 from harness.errors import ConfigError, DataFormatError
 from harness.protocols import Decomposable, Task
-from harness.records import RunRecord, flattened, read_record
+from harness.runs.record import RunRecord, flattened, read_record
 from harness.statistics import (
     bootstrap,
     detectable_difference,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from harness.config.compose import compose_values
 from harness.config.schema import typed
 from harness.errors import HarnessError
-from harness.filling import fill_part
+from harness.runs.encode_shard import fill_part
 from harness.utils.console import configure_logging, exit_status_of
 from harness.utils.signals import Interrupted, listening
 

@@ -18,10 +18,10 @@ from torch.nn import functional as F
 
 from harness.config.compose import compose_values
 from harness.config.schema import build, typed
-from harness.environment import device_of
 from harness.errors import ConfigError, DataFormatError
 from harness.features.static_vectors import StaticVectors
 from harness.protocols import Encoder
+from harness.runs.environment import device_of
 from harness.types import Sentence
 from harness.utils.console import exit_status_of
 

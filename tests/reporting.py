@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from harness.config.schema import DataConfig
-from harness.records import RunRecord
+from harness.runs.record import RunRecord
 from harness.types import Example, Metrics, Prediction
 from tasks.classification import score_labels
 

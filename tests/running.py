@@ -8,8 +8,8 @@ from omegaconf import OmegaConf
 
 from harness.config.compose import CONF, register_resolvers
 from harness.config.schema import HarnessConfig, typed
-from harness.records import RunRecord
-from harness.run import run
+from harness.runs.record import RunRecord
+from harness.runs.run import run
 from harness.utils.signals import Stop
 
 SMALL = (

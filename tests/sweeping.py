@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from harness import cli
-from harness.records import RunRecord, read_record
+from harness.runs.record import RunRecord, read_record
 from tests.running import SMALL
 
 QUICK = [*SMALL, "trainer.max_epochs=1", "data.fraction=0.02"]

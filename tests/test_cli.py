@@ -11,7 +11,7 @@ import pytest
 
 from harness import cli
 from harness.pretrain import cli as pretrain_cli
-from harness.records import read_record
+from harness.runs.record import read_record
 from tests.running import SMALL
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -179,7 +179,7 @@ def test_a_signal_ends_a_sweep_whenever_it_comes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """Even where the job under way has nothing left to stop."""
-    from harness import run as run_module
+    from harness.runs import run as run_module
 
     execute = run_module.execute
 

@@ -11,7 +11,7 @@ import torch
 
 from harness.compare import Run, compare, main, read_run
 from harness.errors import DataFormatError
-from harness.records import RunRecord, folder_of
+from harness.runs.record import RunRecord, folder_of
 from harness.types import Example, Metrics, Prediction
 from tests.running import small_run
 

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from harness.config.compose import CONF
-from harness.run import run
+from harness.runs.run import run
 from harness.tracking.dashboard import AXES, main
 from harness.tracking.wandb_tracker import wandb_tracker
 from harness.utils.signals import Stop

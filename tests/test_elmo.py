@@ -17,7 +17,7 @@ from harness.encoders.kernels import projected_lstm
 from harness.encoders.options import parse_options
 from harness.encoders.random_elmo import random_weights
 from harness.errors import ConfigError, DownloadError
-from harness.run import run
+from harness.runs.run import run
 from harness.utils.signals import Stop
 from tests.benchmarks.reference import ReferenceElmo
 from tests.encoders import TINY, Array, tiny_elmo, write_official

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from harness.records import RunRecord
-from harness.run import run
+from harness.runs.record import RunRecord
+from harness.runs.run import run
 from harness.utils.signals import Stop
 from tests.running import SMALL, StopAfter, config_of
 

@@ -10,7 +10,7 @@ import torch
 from harness.config.schema import DataConfig
 from harness.errors import ConfigError
 from harness.protocols import Decomposable
-from harness.run import run
+from harness.runs.run import run
 from harness.types import Batch, Example, Prediction, TokenVectors
 from harness.utils.signals import Stop
 from tasks.pos import IGNORED, BiLstmOptions, PosTagging

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.records import RunRecord
 from harness.report.__main__ import main
 from harness.report.document import brief
 from harness.report.formats import latex, latex_text
 from harness.report.settings import Recorded, gathered
 from harness.report.tables import Table, p_value
+from harness.runs.record import RunRecord
 from tests.reporting import LABELS, write_results, write_run
 
 FILES = ["comparisons.csv", "report.csv", "report.html", "report.md", "report.tex"]

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from harness import cli
-from harness.records import RUN_FILES, RunRecord, read_record
 from harness.report.__main__ import main
+from harness.runs.record import RUN_FILES, RunRecord, read_record
 from tests.running import SMALL, without_times
 
 

@@ -15,8 +15,8 @@ from filelock import FileLock
 from safetensors.torch import load_file
 
 from harness.errors import CacheError, ConfigError, HarnessError
-from harness.plan import Parts, prepare
-from harness.records import LOCK, RUN_FILES, RunRecord, folder_of, read_record
+from harness.runs.plan import Parts, prepare
+from harness.runs.record import LOCK, RUN_FILES, RunRecord, folder_of, read_record
 from harness.training.trainer import Trainer
 from harness.utils.signals import Interrupted
 from tests.running import SMALL, StopAfter, config_of, small_run, without_times
@@ -163,7 +163,7 @@ def test_every_mix_runs(mixing: str, tmp_path: Path) -> None:
 
 
 def test_smaller_fractions_lie_within_larger_ones(tmp_path: Path) -> None:
-    from harness.plan import fraction_of
+    from harness.runs.plan import fraction_of
     from harness.types import Example
 
     examples = [Example(id=str(i), texts={}) for i in range(100)]

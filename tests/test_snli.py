@@ -11,8 +11,8 @@ from torch import Tensor
 from harness.config.schema import DataConfig
 from harness.errors import ConfigError
 from harness.protocols import Decomposable
-from harness.records import RunRecord
-from harness.run import run
+from harness.runs.record import RunRecord
+from harness.runs.run import run
 from harness.training.batching import bucketed, example_lengths, padding_waste
 from harness.types import Example, Prediction, TokenVectors
 from harness.utils.signals import Stop

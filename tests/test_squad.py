@@ -11,7 +11,7 @@ from torch import nn
 
 from harness.config.schema import DataConfig
 from harness.errors import ConfigError
-from harness.run import run
+from harness.runs.run import run
 from harness.types import Batch, Example, Prediction, TokenVectors
 from harness.utils.signals import Stop
 from tasks.english_words import words

@@ -9,8 +9,8 @@ import torch
 
 from harness.config.schema import DataConfig, build
 from harness.errors import ConfigError, DataFormatError
-from harness.records import RunRecord
-from harness.run import run
+from harness.runs.record import RunRecord
+from harness.runs.run import run
 from harness.training.batching import bucketed, example_lengths, padding_waste
 from harness.types import SPLITS, Example, Prediction
 from harness.utils.signals import Stop

@@ -15,8 +15,8 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from harness.config.compose import CONF, register_resolvers
-from harness.jobs import Outcome
 from harness.report.__main__ import main as report
+from harness.runs.job import Outcome
 from harness.sweep.devices import own_device
 from harness.sweep.folder import SweepFolder
 from harness.sweep.spanning import Job, spanned, sweep_dir
@@ -112,8 +112,10 @@ def test_whatever_goes_wrong_ahead_of_a_job_is_left_to_the_job(
 def test_a_dry_run_tries_an_encoder_and_reads_records_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tried: list[str] = []
     read: list[Path] = []
-    monkeypatch.setattr("harness.forecast.seconds_a_token", lambda encoder, _: tried.append(encoder.name) or 0.1)
-    monkeypatch.setattr("harness.forecast.newest_records", lambda folder: read.append(folder) or [])
+    monkeypatch.setattr(
+        "harness.runs.cost_estimate.seconds_a_token", lambda encoder, _: tried.append(encoder.name) or 0.1
+    )
+    monkeypatch.setattr("harness.runs.cost_estimate.newest_records", lambda folder: read.append(folder) or [])
     assert sweep(tmp_path, "mixing=top,mean", "seed=1,2", "dry_run=true") == 0
     assert tried == ["random"]
     assert len(read) == 1

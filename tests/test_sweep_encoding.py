@@ -10,7 +10,7 @@ from omegaconf import OmegaConf
 
 from harness.config.schema import build
 from harness.features.store import FeatureStore
-from harness.plan import prepare, sentences
+from harness.runs.plan import prepare, sentences
 from harness.sweep import ahead, driver
 from harness.sweep.ahead import shares
 from harness.sweep.folder import SweepFolder

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.run import run
+from harness.runs.run import run
 from harness.tracking.wandb_tracker import _mode, wandb_tracker
 from harness.utils.signals import Stop
 from tests.running import SMALL, config_of

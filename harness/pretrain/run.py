@@ -14,7 +14,6 @@ from harness.encoders.elmo import StatePolicy
 from harness.encoders.options import parse_options, read_options
 from harness.encoders.random_elmo import random_weights
 from harness.encoders.weights import read_weights
-from harness.environment import device_of, environment
 from harness.errors import ConfigError, HarnessError
 from harness.pretrain.config import PretrainConfig
 from harness.pretrain.corpus import Corpus, open_corpus
@@ -34,6 +33,7 @@ from harness.pretrain.perplexity import Perplexity, perplexity
 from harness.pretrain.text import files_of
 from harness.pretrain.vocabulary import Vocabulary
 from harness.protocols import Tracker
+from harness.runs.environment import device_of, environment
 from harness.tracking.wandb_tracker import NoTracker
 from harness.types import Sentence
 from harness.utils.console import human_bytes

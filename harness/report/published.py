@@ -11,7 +11,7 @@ from typing import Any
 
 from harness.config.schema import typed_as
 from harness.errors import ConfigError, DataFormatError
-from harness.records import RunRecord, flattened
+from harness.runs.record import RunRecord, flattened
 
 DEFAULT = Path(__file__).resolve().parents[2] / "results" / "published" / "paper.yaml"
 

@@ -4,7 +4,7 @@ import shlex
 from pathlib import Path
 
 from harness.errors import DataFormatError
-from harness.records import RunRecord, read_record
+from harness.runs.record import RunRecord, read_record
 
 _REPEATED = "repeated"
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.errors import DataFormatError
-from harness.records import RunRecord, flattened, read_record
+from harness.runs.record import RunRecord, flattened, read_record
 from harness.types import Split
 from harness.utils.text_files import read_json
 

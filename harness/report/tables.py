@@ -5,10 +5,10 @@ import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from harness.records import RunRecord
 from harness.report.analysis import Analysis
 from harness.report.published import PublishedNumbers
 from harness.report.settings import Block, Results, Setting
+from harness.runs.record import RunRecord
 
 SPLITS = ("dev", "test")
 _CONFUSION = "confusion"

@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from harness.config.schema import names_nothing
 from harness.errors import HarnessError
 from harness.features.store import FeatureStore
-from harness.forecast import Forecast, Forecaster
-from harness.jobs import PARTS
-from harness.plan import Plan, layer_source, prepare, sentences
-from harness.records import finished_record
+from harness.runs.cost_estimate import Forecast, Forecaster
+from harness.runs.job import PARTS
+from harness.runs.plan import Plan, layer_source, prepare, sentences
+from harness.runs.record import finished_record
 from harness.sweep.spanning import Job
 from harness.training.determinism import set_up_torch
 from harness.types import Sentence

@@ -12,10 +12,10 @@ from omegaconf import DictConfig, open_dict, read_write
 
 from harness.config.compose import bad_request, wrong_requests_explained
 from harness.errors import HarnessError
-from harness.jobs import Outcome
-from harness.plan import tracker_of
 from harness.report.published import published_numbers
 from harness.report.tables import overview
+from harness.runs.job import Outcome
+from harness.runs.plan import tracker_of
 from harness.sweep.ahead import dry_run, fill_features, shares
 from harness.sweep.folder import SweepFolder
 from harness.sweep.launching import Launching, encoding_processes, threads_override

@@ -10,10 +10,10 @@ from typing import Any
 
 from filelock import FileLock
 
-from harness.jobs import Outcome
 from harness.report.document import brief
 from harness.report.published import published_numbers
 from harness.report.settings import Results, gathered, records_of_sweep
+from harness.runs.job import Outcome
 from harness.utils.files import write_json, write_text
 from harness.utils.text_files import read_json
 

@@ -14,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from harness.config.schema import HarnessConfig, typed
 from harness.errors import ConfigError
-from harness.records import identity_digest
+from harness.runs.record import identity_digest
 
 # What changes nothing in what a sweep is.
 _NOT_NAMING = ("dry_run", "overwrite", "threads", "tracking", "device", "cache_dir", "results_dir", "sweep")

@@ -6,7 +6,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from harness.config.compose import register_resolvers
-from harness.jobs import Outcome, run_job
+from harness.runs.job import Outcome, run_job
 from harness.sweep.devices import own_device
 from harness.sweep.folder import SweepFolder
 from harness.utils.console import configure_logging

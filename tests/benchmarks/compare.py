@@ -30,7 +30,7 @@ from harness.encoders.random_elmo import random_weights
 from harness.encoders.rounding_error import Dtype
 from harness.encoders.weights import read_weights
 from harness.encoders.word_vector_cache import KeptWordVectors
-from harness.environment import environment
+from harness.runs.environment import environment
 from harness.training.determinism import set_up_torch
 from harness.types import Sentence
 from harness.utils.files import write_json

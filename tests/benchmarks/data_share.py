@@ -12,7 +12,7 @@ import torch
 
 from harness.config.compose import compose_values
 from harness.config.schema import typed
-from harness.plan import build_model, prepare, sentences
+from harness.runs.plan import build_model, prepare, sentences
 from harness.training.batching import bucketed, example_lengths
 from harness.training.determinism import set_up_torch
 from harness.training.trainer import make_optimizer

@@ -8,9 +8,9 @@ from statistics import median
 
 from harness.config.schema import without_data
 from harness.errors import DataFormatError
-from harness.plan import Plan, layer_source, sentences
 from harness.protocols import Encoder
-from harness.records import RunRecord, finished_record, read_record
+from harness.runs.plan import Plan, layer_source, sentences
+from harness.runs.record import RunRecord, finished_record, read_record
 from harness.types import Sentence
 from harness.utils.console import human_bytes, human_seconds
 

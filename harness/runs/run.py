@@ -13,9 +13,9 @@ from filelock import FileLock, Timeout
 from harness.config.schema import HarnessConfig, plain
 from harness.errors import HarnessError
 from harness.features.store import precision_of
-from harness.plan import Parts, Plan, build_model, prepare, sentences, start_tracking
 from harness.protocols import Tracker
-from harness.records import (
+from harness.runs.plan import Parts, Plan, build_model, prepare, sentences, start_tracking
+from harness.runs.record import (
     CHECKPOINT,
     LOCK,
     RUN_FILES,

@@ -6,12 +6,12 @@ from typing import Any, Literal
 
 from harness.config.schema import HarnessConfig, typed
 from harness.errors import HarnessError, one_line
-from harness.filling import fill_part
-from harness.forecast import Forecaster
-from harness.plan import Parts, prepare
-from harness.records import folder_of, write_bad_request
-from harness.run import run
-from harness.summary import print_summary
+from harness.runs.cost_estimate import Forecaster
+from harness.runs.encode_shard import fill_part
+from harness.runs.plan import Parts, prepare
+from harness.runs.record import folder_of, write_bad_request
+from harness.runs.run import run
+from harness.runs.summary import print_summary
 from harness.training.determinism import set_up_torch
 from harness.utils.signals import Interrupted, Stop
 

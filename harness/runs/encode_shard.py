@@ -5,7 +5,7 @@ import re
 from harness.config.schema import HarnessConfig
 from harness.errors import ConfigError
 from harness.features.store import FeatureStore
-from harness.plan import Parts, layer_source, prepare, sentences
+from harness.runs.plan import Parts, layer_source, prepare, sentences
 from harness.training.determinism import set_up_torch
 from harness.utils.signals import Stop
 

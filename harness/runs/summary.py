@@ -6,7 +6,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from harness.records import RunRecord
+from harness.runs.record import RunRecord
 
 _BARS = "▁▂▃▄▅▆▇█"
 _WIDTH = 24

@@ -77,7 +77,7 @@ def _version(package: str) -> str | None:
 
 @cache
 def _revision() -> dict[str, Any]:
-    root = Path(__file__).resolve().parents[1]
+    root = Path(__file__).resolve().parents[2]
 
     def git(*arguments: str) -> str | None:
         try:

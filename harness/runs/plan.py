@@ -12,13 +12,13 @@ from typing import Any, TypeVar, cast
 import torch
 
 from harness.config.schema import HarnessConfig, MixingConfig, build, mixing_of, plain
-from harness.environment import device_of, environment, sweep_name
 from harness.errors import ConfigError
 from harness.features.static_vectors import Coverage, StaticVectors
 from harness.features.store import FeatureStore, LayerSource, Uncached
 from harness.features.token_features import TokenFeatures
 from harness.protocols import Encoder, Task, Tracker
-from harness.records import examples_digest, identity_digest, run_folder
+from harness.runs.environment import device_of, environment, sweep_name
+from harness.runs.record import examples_digest, identity_digest, run_folder
 from harness.tracking.wandb_tracker import NoTracker
 from harness.training.model import Model
 from harness.training.trainer import make_optimizer
