@@ -9,7 +9,7 @@ import pytest
 import scipy
 import torch
 
-from harness.compare import Run, compare, main, read_run
+from harness.analysis.compare import Run, compare, main, read_run
 from harness.errors import DataFormatError
 from harness.runs.record import RunRecord, folder_of
 from harness.types import Example, Metrics, Prediction

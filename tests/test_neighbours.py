@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from harness.analysis.nearest_neighbours import lines_of, main, nearest_sentences, read_occurrences, vectors_of
 from harness.errors import ConfigError, DataFormatError
 from harness.features.static_vectors import StaticVectors
-from harness.neighbours import lines_of, main, nearest_sentences, read_occurrences, vectors_of
 from tests.encoders import tiny_elmo
 
 TEXT = ["they went to the play", "a play of words", "no such word", "he made a play at first base"]

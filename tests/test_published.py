@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
+from harness.analysis.report.published import DEFAULT, read_published
+from harness.analysis.report.settings import Block, Recorded, Setting, gathered
+from harness.analysis.report.tables import overview, systems_table
 from harness.errors import DataFormatError
-from harness.report.published import DEFAULT, read_published
-from harness.report.settings import Block, Recorded, Setting, gathered
-from harness.report.tables import overview, systems_table
 from harness.runs.record import RunRecord
 
 SIZES = {"train": 549_367, "dev": 9_842, "test": 9_824}

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.report.__main__ import main
-from harness.report.document import brief
-from harness.report.formats import latex, latex_text
-from harness.report.settings import Recorded, gathered
-from harness.report.tables import Table, p_value
+from harness.analysis.report.__main__ import main
+from harness.analysis.report.document import brief
+from harness.analysis.report.formats import latex, latex_text
+from harness.analysis.report.settings import Recorded, gathered
+from harness.analysis.report.tables import Table, p_value
 from harness.runs.record import RunRecord
 from tests.reporting import LABELS, write_results, write_run
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from harness import cli
-from harness.report.__main__ import main
+from harness.analysis.report.__main__ import main
 from harness.runs.record import RUN_FILES, RunRecord, read_record
 from tests.running import SMALL, without_times
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from harness.power import found, main
-from harness.statistics import (
+from harness.analysis.power_simulation import found, main
+from harness.analysis.statistics import (
     bootstrap,
     detectable_difference,
     hedges_g,

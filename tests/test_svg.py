@@ -4,7 +4,18 @@ import re
 
 import pytest
 
-from harness.report.svg import Bars, Row, Scale, Series, bar_chart, colour, dot_plot, heat_map, line_chart, ticks
+from harness.analysis.report.svg import (
+    Bars,
+    Row,
+    Scale,
+    Series,
+    bar_chart,
+    colour,
+    dot_plot,
+    heat_map,
+    line_chart,
+    ticks,
+)
 
 
 def attributes(drawing: str, element: str, name: str) -> list[float]:

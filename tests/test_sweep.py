@@ -14,8 +14,8 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
+from harness.analysis.report.__main__ import main as report
 from harness.config.compose import CONF, register_resolvers
-from harness.report.__main__ import main as report
 from harness.runs.job import Outcome
 from harness.sweep.devices import own_device
 from harness.sweep.folder import SweepFolder

@@ -9,7 +9,7 @@ usage: python -m harness [GROUP=CHOICE ...] [KEY=VALUE ...]
 
 Train and score a task on frozen word representations; the record goes to results/<task>/<run>/.
 
-See also, each with --help: python -m harness.report, .compare, .encode, .dashboard, .power, .neighbours, .pretrain
+See also, each with --help: python -m harness.analysis.report, .compare, .encode, .dashboard, .power, .neighbours, .pretrain
 
 examples:
   python -m harness task=ner

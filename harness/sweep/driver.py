@@ -10,10 +10,10 @@ from typing import Any, TypeVar
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, open_dict, read_write
 
+from harness.analysis.report.published import published_numbers
+from harness.analysis.report.tables import overview
 from harness.config.compose import bad_request, wrong_requests_explained
 from harness.errors import HarnessError
-from harness.report.published import published_numbers
-from harness.report.tables import overview
 from harness.runs.job import Outcome
 from harness.runs.plan import tracker_of
 from harness.sweep.ahead import dry_run, fill_features, shares

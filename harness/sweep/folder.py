@@ -10,9 +10,9 @@ from typing import Any
 
 from filelock import FileLock
 
-from harness.report.document import brief
-from harness.report.published import published_numbers
-from harness.report.settings import Results, gathered, records_of_sweep
+from harness.analysis.report.document import brief
+from harness.analysis.report.published import published_numbers
+from harness.analysis.report.settings import Results, gathered, records_of_sweep
 from harness.runs.job import Outcome
 from harness.utils.files import write_json, write_text
 from harness.utils.text_files import read_json

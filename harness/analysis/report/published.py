@@ -13,7 +13,7 @@ from harness.config.schema import typed_as
 from harness.errors import ConfigError, DataFormatError
 from harness.runs.record import RunRecord, flattened
 
-DEFAULT = Path(__file__).resolve().parents[2] / "results" / "published" / "paper.yaml"
+DEFAULT = Path(__file__).resolve().parents[3] / "results" / "published" / "paper.yaml"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,9 +5,9 @@ import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from harness.report.analysis import Analysis
-from harness.report.published import PublishedNumbers
-from harness.report.settings import Block, Results, Setting
+from harness.analysis.report.analysis import Analysis
+from harness.analysis.report.published import PublishedNumbers
+from harness.analysis.report.settings import Block, Results, Setting
 from harness.runs.record import RunRecord
 
 SPLITS = ("dev", "test")

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.report.analysis import Analysis
-from harness.report.figures import Figure, figures
-from harness.report.formats import latex, markdown
-from harness.report.published import PublishedNumbers
-from harness.report.settings import Block, Results
-from harness.report.tables import (
+from harness.analysis.report.analysis import Analysis
+from harness.analysis.report.figures import Figure, figures
+from harness.analysis.report.formats import latex, markdown
+from harness.analysis.report.published import PublishedNumbers
+from harness.analysis.report.settings import Block, Results
+from harness.analysis.report.tables import (
     Table,
     classes_table,
     comparisons_table,

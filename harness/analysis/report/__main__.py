@@ -1,18 +1,18 @@
-"""``python -m harness.report DIR``: the table of a folder of runs; with ``--out FOLDER``, a whole report of it."""
+"""``python -m harness.analysis.report DIR``: the table of a folder of runs; with ``--out FOLDER``, a whole report of it."""
 
 import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from harness.analysis.report.analysis import analysed, check_baseline
+from harness.analysis.report.document import as_latex, as_markdown, brief, document
+from harness.analysis.report.formats import comparisons_csv, scores_csv
+from harness.analysis.report.page import page
+from harness.analysis.report.published import PublishedNumbers, published_numbers, read_published
+from harness.analysis.report.rerun import rerun_command
+from harness.analysis.report.settings import gathered, read_records
 from harness.errors import ConfigError
-from harness.report.analysis import analysed, check_baseline
-from harness.report.document import as_latex, as_markdown, brief, document
-from harness.report.formats import comparisons_csv, scores_csv
-from harness.report.page import page
-from harness.report.published import PublishedNumbers, published_numbers, read_published
-from harness.report.rerun import rerun_command
-from harness.report.settings import gathered, read_records
 from harness.utils.console import exit_status_of
 from harness.utils.files import write_text
 
@@ -25,7 +25,7 @@ unrounded) and comparisons.csv. Runs that differ in the seed alone are one setti
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit status."""
     parser = argparse.ArgumentParser(
-        prog="python -m harness.report",
+        prog="python -m harness.analysis.report",
         description="Mean and standard deviation over seeds of every setting below DIR, in Markdown; with --out, "
         "intervals, paired comparisons, tables by class and figures too.",
         epilog=_EPILOG,

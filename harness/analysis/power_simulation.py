@@ -1,4 +1,4 @@
-"""``python -m harness.power``: how often the two tests of ``harness.compare`` find a difference, by simulation.
+"""``python -m harness.analysis.power_simulation``: how often the two tests of ``harness.analysis.compare`` find a difference, by simulation.
 
 Where there is none (two sets of seeds of one setting), 5 % of comparisons should come out below 0.05: the size of a
 test. Where there is one, the share is its power. Runs are simulated as a set of examples, each with a difficulty of its
@@ -11,8 +11,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from harness.analysis.statistics import Array, paired_t_p, paired_t_power, randomised_p
 from harness.errors import ConfigError
-from harness.statistics import Array, paired_t_p, paired_t_power, randomised_p
 from harness.utils.console import exit_status_of, progress
 
 
@@ -88,7 +88,9 @@ def table(*, examples: int, deviations: Sequence[float], trials: int) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit status."""
-    parser = argparse.ArgumentParser(prog="python -m harness.power", description=__doc__.split(": ", 1)[1])
+    parser = argparse.ArgumentParser(
+        prog="python -m harness.analysis.power_simulation", description=__doc__.split(": ", 1)[1]
+    )
     parser.add_argument("--examples", type=int, default=1000, help="of the test set; default: 1000")
     parser.add_argument("--trials", type=int, default=1000, help="simulated comparisons a line; default: 1000")
     parser.add_argument(

@@ -1,4 +1,4 @@
-"""``python -m harness.neighbours WORD``: what is near a word, with and without its context.
+"""``python -m harness.analysis.nearest_neighbours WORD``: what is near a word, with and without its context.
 
 Static vectors have one neighbourhood a word. A contextual encoder has one an occurrence: for each given context,
 the sentences of a text are listed in which the same word is nearest to it.
@@ -98,7 +98,7 @@ def _marked(sentence: Sentence, word: str) -> str:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit status."""
     parser = argparse.ArgumentParser(
-        prog="python -m harness.neighbours",
+        prog="python -m harness.analysis.nearest_neighbours",
         description="What is near a word: by static vectors, and in a context by a frozen encoder.",
         epilog="Further arguments are those of python -m harness: encoder=elmo_small embedding=none",
     )

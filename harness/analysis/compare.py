@@ -1,4 +1,4 @@
-"""``python -m harness.compare A B``: are two settings different, on the same examples and seeds?
+"""``python -m harness.analysis.compare A B``: are two settings different, on the same examples and seeds?
 
 A and B are folders of runs, one a seed. Two paired tests answer two questions, and both are printed:
 
@@ -24,11 +24,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from harness.config.schema import build
-from harness.errors import ConfigError, DataFormatError
-from harness.protocols import Decomposable, Task
-from harness.runs.record import RunRecord, flattened, read_record
-from harness.statistics import (
+from harness.analysis.statistics import (
     bootstrap,
     detectable_difference,
     hedges_g,
@@ -36,6 +32,10 @@ from harness.statistics import (
     paired_t_p,
     randomised_p,
 )
+from harness.config.schema import build
+from harness.errors import ConfigError, DataFormatError
+from harness.protocols import Decomposable, Task
+from harness.runs.record import RunRecord, flattened, read_record
 from harness.types import Example, Prediction
 from harness.utils.console import exit_status_of
 
@@ -262,7 +262,7 @@ def runs_of(pattern: str, split: str, *, only: Sequence[str] = ()) -> list[Run]:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit status."""
     parser = argparse.ArgumentParser(
-        prog="python -m harness.compare", description=__doc__.split("\n")[0].split(": ")[1]
+        prog="python -m harness.analysis.compare", description=__doc__.split("\n")[0].split(": ")[1]
     )
     parser.add_argument("a", help="folders of the runs of one setting: a glob, in quotes")
     parser.add_argument("b", help="and of the other")

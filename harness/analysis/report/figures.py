@@ -6,11 +6,11 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from harness.analysis.report.analysis import Analysis
+from harness.analysis.report.settings import Block, Recorded, Setting
+from harness.analysis.report.svg import Bars, Row, Series, bar_chart, dot_plot, heat_map, line_chart
+from harness.analysis.report.tables import Confusion
 from harness.errors import DataFormatError
-from harness.report.analysis import Analysis
-from harness.report.settings import Block, Recorded, Setting
-from harness.report.svg import Bars, Row, Series, bar_chart, dot_plot, heat_map, line_chart
-from harness.report.tables import Confusion
 
 _FRACTION = re.compile(r" data\.fraction=\S+")
 

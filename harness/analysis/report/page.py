@@ -3,10 +3,10 @@
 import re
 from html import escape
 
-from harness.report.document import Document, Section
-from harness.report.figures import Figure
-from harness.report.svg import COLOURS, colour
-from harness.report.tables import Table
+from harness.analysis.report.document import Document, Section
+from harness.analysis.report.figures import Figure
+from harness.analysis.report.svg import COLOURS, colour
+from harness.analysis.report.tables import Table
 
 _LIGHT = ("#0b6bcb", "#d4541a", "#12855b", "#b8479a", "#6d50c7", "#967009", "#0f8795", "#69707d")
 _DARK = ("#6cb6ff", "#ff9a63", "#4fd1a1", "#f08fd2", "#b9a3ff", "#e8c14b", "#56d0de", "#aab2bf")

@@ -4,12 +4,12 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.compare import Comparison, Run, compare, counted, interval_of, read_run
+from harness.analysis.compare import Comparison, Run, compare, counted, interval_of, read_run
+from harness.analysis.report.settings import Block, Setting
+from harness.analysis.statistics import holm
 from harness.config.schema import build
 from harness.errors import ConfigError, DataFormatError, HarnessError
 from harness.protocols import Decomposable, Task
-from harness.report.settings import Block, Setting
-from harness.statistics import holm
 from harness.types import Split
 
 ROUNDS = 10_000

@@ -7,10 +7,10 @@ import statistics
 from collections.abc import Sequence
 from typing import Any
 
-from harness.report.analysis import Analysis
-from harness.report.published import PublishedNumbers
-from harness.report.settings import Block
-from harness.report.tables import SPLITS, Table
+from harness.analysis.report.analysis import Analysis
+from harness.analysis.report.published import PublishedNumbers
+from harness.analysis.report.settings import Block
+from harness.analysis.report.tables import SPLITS, Table
 
 _LATEX = {
     "\\": r"\textbackslash{}",

@@ -1,0 +1,1 @@
+"""Statistics over finished runs: comparison, power, nearest neighbours, the report."""

@@ -1,0 +1,1 @@
+"""``python -m harness.analysis.report DIR``: what a folder of runs says, in tables and figures."""

@@ -1,1 +1,0 @@
-"""``python -m harness.report DIR``: what a folder of runs says, in tables and figures."""
