@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.encode import main
+from harness.commands.encode import main
 from tests.running import SMALL, small_run
 
 

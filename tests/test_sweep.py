@@ -17,9 +17,9 @@ from omegaconf import OmegaConf
 from harness.analysis.report.__main__ import main as report
 from harness.config.compose import CONF, register_resolvers
 from harness.runs.job import Outcome
-from harness.sweep.devices import own_device
-from harness.sweep.folder import SweepFolder
-from harness.sweep.spanning import Job, spanned, sweep_dir
+from harness.sweep.expand import Job, spanned, sweep_dir
+from harness.sweep.gpu_locks import own_device
+from harness.sweep.state import SweepFolder
 from harness.utils.signals import Stop
 from tests.running import SMALL
 from tests.sweeping import records_in, sweep
@@ -102,7 +102,7 @@ def test_whatever_goes_wrong_ahead_of_a_job_is_left_to_the_job(
     def broken(*_: Any) -> None:
         raise RuntimeError("a plug-in's own mistake")
 
-    monkeypatch.setattr("harness.sweep.ahead.prepare", broken)
+    monkeypatch.setattr("harness.sweep.prefill.prepare", broken)
     assert sweep(tmp_path, "seed=1", "dry_run=true") == 0
     assert "would fail: RuntimeError: a plug-in's own mistake" in capsys.readouterr().out
     assert sweep(tmp_path, "seed=1") == 0
@@ -128,7 +128,7 @@ def test_a_sweep_stopped_while_it_encodes_begins_no_job(
         signal.raise_signal(signal.SIGTERM)
         stop.check()
 
-    monkeypatch.setattr("harness.sweep.driver.fill_features", stopped)
+    monkeypatch.setattr("harness.sweep.sweeper.fill_features", stopped)
     assert sweep(tmp_path, "seed=1,2") == 1
     errors = capsys.readouterr().err
     assert "2 of 2 runs did not succeed" in errors
@@ -154,7 +154,7 @@ def test_outcomes_of_another_list_of_jobs_are_forgotten(tmp_path: Path) -> None:
 def test_each_of_the_jobs_at_the_same_time_has_a_gpu_of_its_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("harness.sweep.devices._gpus", lambda: 2)
+    monkeypatch.setattr("harness.sweep.gpu_locks._gpus", lambda: 2)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     auto = OmegaConf.create({"device": "auto"})
     with own_device(auto) as first, own_device(auto) as second, own_device(auto) as third:

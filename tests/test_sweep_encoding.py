@@ -11,11 +11,12 @@ from omegaconf import OmegaConf
 from harness.config.schema import build
 from harness.features.store import FeatureStore
 from harness.runs.plan import prepare, sentences
-from harness.sweep import ahead, driver
-from harness.sweep.ahead import shares
-from harness.sweep.folder import SweepFolder
-from harness.sweep.launching import encoding_processes
-from harness.sweep.spanning import Job
+from harness.sweep import prefill as ahead
+from harness.sweep import sweeper as driver
+from harness.sweep.expand import Job
+from harness.sweep.launcher import encoding_processes
+from harness.sweep.prefill import shares
+from harness.sweep.state import SweepFolder
 from harness.utils.signals import Stop
 from tests.running import config_of
 from tests.sweeping import QUICK, records_in, sweep

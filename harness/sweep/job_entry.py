@@ -7,8 +7,8 @@ from omegaconf import DictConfig
 
 from harness.config.compose import register_resolvers
 from harness.runs.job import Outcome, run_job
-from harness.sweep.devices import own_device
-from harness.sweep.folder import SweepFolder
+from harness.sweep.gpu_locks import own_device
+from harness.sweep.state import SweepFolder
 from harness.utils.console import configure_logging
 from harness.utils.signals import listening
 

@@ -11,7 +11,7 @@ from harness.runs.cost_estimate import Forecast, Forecaster
 from harness.runs.job import PARTS
 from harness.runs.plan import Plan, layer_source, prepare, sentences
 from harness.runs.record import finished_record
-from harness.sweep.spanning import Job
+from harness.sweep.expand import Job
 from harness.training.determinism import set_up_torch
 from harness.types import Sentence
 from harness.utils.console import human_bytes, human_seconds

@@ -16,10 +16,10 @@ from harness.config.compose import bad_request, wrong_requests_explained
 from harness.errors import HarnessError
 from harness.runs.job import Outcome
 from harness.runs.plan import tracker_of
-from harness.sweep.ahead import dry_run, fill_features, shares
-from harness.sweep.folder import SweepFolder
-from harness.sweep.launching import Launching, encoding_processes, threads_override
-from harness.sweep.spanning import Job, spanned, sweep_dir
+from harness.sweep.expand import Job, spanned, sweep_dir
+from harness.sweep.launcher import Launching, encoding_processes, threads_override
+from harness.sweep.prefill import dry_run, fill_features, shares
+from harness.sweep.state import SweepFolder
 from harness.utils.console import human_seconds
 from harness.utils.signals import Interrupted, Stop, listening
 

@@ -11,9 +11,9 @@ from hydra.core.plugins import Plugins
 from hydra.types import HydraContext
 from omegaconf import DictConfig
 
-from harness.sweep.folder import SweepFolder
-from harness.sweep.spanning import Job
-from harness.sweep.work import work
+from harness.sweep.expand import Job
+from harness.sweep.job_entry import work
+from harness.sweep.state import SweepFolder
 
 log = logging.getLogger(__name__)
 

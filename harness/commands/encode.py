@@ -1,4 +1,4 @@
-"""``python -m harness.encode``: fill the feature store with what a run will read, or with one part of it."""
+"""``python -m harness.commands.encode``: fill the feature store with what a run will read, or with one part of it."""
 
 import sys
 from collections.abc import Sequence
@@ -11,15 +11,15 @@ from harness.utils.console import configure_logging, exit_status_of
 from harness.utils.signals import Interrupted, listening
 
 _USAGE = """\
-usage: python -m harness.encode [shard=I/N] [GROUP=CHOICE ...] [KEY=VALUE ...]
+usage: python -m harness.commands.encode [shard=I/N] [GROUP=CHOICE ...] [KEY=VALUE ...]
 
 Encode every sentence of a task's data that the feature store does not hold, and train nothing. The options are those of
 python -m harness. With shard=I/N, I from 1 to N, it encodes one part of N; N processes with a part each, on machines
 that share cache_dir, fill one store at the same time.
 
 examples:
-  python -m harness.encode task=squad data=official encoder=elmo_original
-  python -m harness.encode task=squad data=official encoder=elmo_original shard=3/8 device=cuda:2
+  python -m harness.commands.encode task=squad data=official encoder=elmo_original
+  python -m harness.commands.encode task=squad data=official encoder=elmo_original shard=3/8 device=cuda:2
 """
 
 
