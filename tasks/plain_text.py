@@ -20,7 +20,7 @@ from typing import Any
 from harness.errors import ConfigError, DataFormatError, nearest
 from harness.utils.console import exit_status_of
 from harness.utils.files import replacing
-from tasks.column_files import read_columns
+from tasks.common.column_files import read_columns
 
 
 def plain(lines: Iterable[str]) -> Iterator[str]:

@@ -13,7 +13,7 @@ from torch import Tensor
 from harness.config.schema import DataConfig
 from harness.runs.record import RunRecord
 from harness.types import Example, Metrics, Prediction
-from tasks.classification import score_labels
+from tasks.common.label_scores import score_labels
 
 LABELS = ("entailment", "neutral", "contra/diction & more")
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tasks.classification import score_labels
+from tasks.common.label_scores import score_labels
 
 LABELS = ("a", "b", "c")
 

@@ -46,7 +46,10 @@ REQUESTS = [
     (["trainer.ptience=3"], "trainer.ptience: there is no such option; did you mean 'trainer.patience'?"),
     (["+trainer.ptience=3"], "trainer.ptience: there is no such option; did you mean 'patience'?"),
     (["+sed=3"], "sed: there is no such option; did you mean 'seed'?"),
-    (["+task.schem=bio"], "task.schem: tasks.ner.NamedEntityRecognition has no such option; did you mean 'scheme'?"),
+    (
+        ["+task.schem=bio"],
+        "task.schem: tasks.ner.task.NamedEntityRecognition has no such option; did you mean 'scheme'?",
+    ),
     (["+task.head.hiden_dim=3"], "task.head.hiden_dim: there is no such option; did you mean 'hidden_dim'?"),
     (
         ["+mixing.lamda=3"],
@@ -75,7 +78,7 @@ REQUESTS = [
     (["embedding=file", "embedding.path=nowhere.txt"], "nowhere.txt"),
     (["data=files"], "a value is needed; add data.dev=... data.test=... data.train=..."),
     (["task._target_=os.system"], "only harness., tasks., torch. may be used"),
-    (["task._target_=tasks.ner.Nothing"], "tasks.ner has no 'Nothing'"),
+    (["task._target_=tasks.ner.task.Nothing"], "tasks.ner.task has no 'Nothing'"),
     (["task._target_=tasks.nothing.Task"], "no module 'tasks.nothing'"),
     (["device=cdua"], "no such device; use auto, cpu, cuda or cuda:N"),
     (["device=meta"], "no such device; use auto, cpu, cuda or cuda:N"),

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from harness.errors import DataFormatError
-from tasks.column_files import ColumnSentence, read_columns
-from tasks.tag_schemes import detect, file_spans
+from tasks.common.column_files import ColumnSentence, read_columns
+from tasks.common.tag_schemes import detect, file_spans
 
 AB = [ColumnSentence(tokens=("a", "b"), tags=("O", "B-X"), line=1)]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import DataFormatError
-from tasks.conllu import read_conllu
+from tasks.pos.reader import read_conllu
 
 FEW = """\
 # sent_id = 1

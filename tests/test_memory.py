@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.samples.ner import sentences
+from tasks.ner.sample import sentences
 
 FAST = (
     "tracking=none",

@@ -8,8 +8,8 @@ import torch
 from harness.config.schema import DataConfig
 from harness.errors import DataFormatError
 from harness.types import Example, Prediction
-from tasks.column_files import read_columns
-from tasks.ner import BiLstmCrf, NamedEntityRecognition, TaggerOptions, read_tagged, score_tags
+from tasks.common.column_files import read_columns
+from tasks.ner.task import BiLstmCrf, NamedEntityRecognition, TaggerOptions, read_tagged, score_tags
 from tests.vectors import vectors_of_words as vectors
 
 SMALL = TaggerOptions(hidden_dim=12, num_layers=2, dropout=0.5, char_dim=4, char_filters=6)

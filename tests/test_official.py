@@ -21,10 +21,10 @@ import pytest
 
 from harness.config.schema import DataConfig
 from harness.errors import ConfigError, DataFormatError, DownloadError, HarnessError
-from tasks import published
-from tasks.ner import NamedEntityRecognition
-from tasks.official import data_name, official_file, official_name, official_rows
-from tasks.published import CONLL_TAGS, PUBLISHED
+from tasks.common import published
+from tasks.common.official import data_name, official_file, official_name, official_rows
+from tasks.common.published import CONLL_TAGS, PUBLISHED
+from tasks.ner.task import NamedEntityRecognition
 from tests.running import SMALL, config_of, small_run
 
 ANSWERS = {"text": datasets.Value("string"), "answer_start": datasets.Value("int32")}

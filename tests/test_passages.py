@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.passages import Passage
+from tasks.squad.passage import Passage
 
 TEXT = "Beyoncé’s  first album sold 1990–1995,\n\tin the U.S.A. (US$100 million)."
 

@@ -13,7 +13,7 @@ from harness.protocols import Decomposable
 from harness.runs.run import run
 from harness.types import Batch, Example, Prediction, TokenVectors
 from harness.utils.signals import Stop
-from tasks.pos import IGNORED, BiLstmOptions, PosTagging
+from tasks.pos.task import IGNORED, BiLstmOptions, PosTagging
 from tests.running import SMALL as SMALL_RUN
 from tests.running import config_of
 

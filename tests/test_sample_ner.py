@@ -12,9 +12,9 @@ from typing import NamedTuple
 import pytest
 
 from harness.errors import ConfigError
-from tasks.column_files import read_columns
-from tasks.samples import ner
-from tasks.tag_schemes import spans
+from tasks.common.column_files import read_columns
+from tasks.common.tag_schemes import spans
+from tasks.ner.task import sample as ner
 
 DATA = {split: ner.sentences(split) for split in ner.SIZES}
 ALL = [sentence for split in DATA.values() for sentence in split]

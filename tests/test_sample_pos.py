@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from harness.errors import ConfigError
-from tasks.conllu import read_conllu
-from tasks.samples import pos
+from tasks.pos.reader import read_conllu
+from tasks.pos.task import sample as pos
 
 DATA = {split: pos.tagged(split) for split in pos.SIZES}
 ALL = [sentence for split in DATA.values() for sentence in split]

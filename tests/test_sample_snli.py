@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from harness.errors import ConfigError
-from tasks.english_words import words
-from tasks.samples import snli
-from tasks.snli_files import LABELS, SentencePair, read_pairs
+from tasks.common.english_words import words
+from tasks.snli.reader import LABELS, SentencePair, read_pairs
+from tasks.snli.task import sample as snli
 
 DATA = {split: snli.pairs(split) for split in snli.SIZES}
 

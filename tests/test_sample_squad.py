@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from harness.errors import ConfigError
-from tasks.samples import squad
-from tasks.squad_files import questions_of_articles, read_squad
-from tasks.squad_metric import best_scores
+from tasks.squad.metric import best_scores
+from tasks.squad.reader import questions_of_articles, read_squad
+from tasks.squad.task import sample as squad
 
 DATA = {split: squad.articles(split) for split in squad.PASSAGES}
 

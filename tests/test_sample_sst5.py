@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from harness.errors import ConfigError
-from tasks.samples import sst5
-from tasks.trees import Tree, parse_tree, read_trees
+from tasks.sst5.reader import Tree, parse_tree, read_trees
+from tasks.sst5.task import sample as sst5
 
 LINES = {split: sst5.lines(split) for split in sst5.SIZES}
 DATA = {split: [parse_tree(line, where=split) for line in lines] for split, lines in LINES.items()}

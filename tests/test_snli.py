@@ -16,8 +16,8 @@ from harness.runs.run import run
 from harness.training.batching import bucketed, example_lengths, padding_waste
 from harness.types import Example, Prediction, TokenVectors
 from harness.utils.signals import Stop
-from tasks.snli import Esim, EsimOptions, NaturalLanguageInference, align, compare, to_examples
-from tasks.snli_files import LABELS, SentencePair, read_pairs
+from tasks.snli.reader import LABELS, SentencePair, read_pairs
+from tasks.snli.task import Esim, EsimOptions, NaturalLanguageInference, align, compare, to_examples
 from tests.running import config_of
 from tests.vectors import vectors_of_words as vectors
 
@@ -188,7 +188,7 @@ def test_the_published_rows_are_read(monkeypatch: pytest.MonkeyPatch, caplog: py
         {"premise": "A man eats.", "hypothesis": "He sings.", "label": "-"},
         {"premise": "A man eats.", "hypothesis": "He sleeps.", "label": "contradiction"},
     ]
-    monkeypatch.setattr("tasks.snli.official_rows", lambda name, *_, **__: rows if name == "snli" else [])
+    monkeypatch.setattr("tasks.snli.task.official_rows", lambda name, *_, **__: rows if name == "snli" else [])
     task = NaturalLanguageInference(data=DataConfig(source="official", cache_dir="somewhere"))
     with caplog.at_level(logging.INFO):
         examples = task.examples("dev")
@@ -300,7 +300,7 @@ def test_the_presets_compose_and_say_what_their_sources_say(tmp_path: Path) -> N
     assert (paper.mixing["lambda_"], paper.mixing["layer_norm"]) == (0.001, "paper")
     assert (paper.trainer.grad_norm, allennlp.trainer.grad_norm) == (5.0, 10.0)
     own = config_of(tmp_path, "experiment=snli", "data.train=a", "data.dev=b", "data.test=c", "embedding.path=d")
-    assert own.task["_target_"] == "tasks.snli.NaturalLanguageInference"
+    assert own.task["_target_"] == "tasks.snli.task.NaturalLanguageInference"
 
 
 @pytest.mark.slow

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.errors import DataFormatError
-from tasks.snli_files import LABELS, SentencePair, pairs_of_rows, read_pairs
+from tasks.snli.reader import LABELS, SentencePair, pairs_of_rows, read_pairs
 
 # As in snli_1.0_dev: the parses hold words that are no sentence, and one pair has no gold label.
 COLUMNS = (

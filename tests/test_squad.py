@@ -14,13 +14,12 @@ from harness.errors import ConfigError
 from harness.runs.run import run
 from harness.types import Batch, Example, Prediction, TokenVectors
 from harness.utils.signals import Stop
-from tasks.english_words import words
-from tasks.passages import Passage
-from tasks.samples import squad as sample
-from tasks.squad import ReadingComprehension
-from tasks.squad_bidaf import BidafOptions
-from tasks.squad_self_attention import SelfAttentionOptions
-from tasks.squad_words import CharOptions
+from tasks.common.english_words import words
+from tasks.squad.bidaf import BidafOptions
+from tasks.squad.bidaf_self_attention import SelfAttentionOptions
+from tasks.squad.passage import Passage
+from tasks.squad.task import ReadingComprehension, sample
+from tasks.squad.word_characters import CharOptions
 from tests.running import SMALL, config_of
 
 CHARS = CharOptions(filters=5, dim=4, width=3, dropout=0.1, output_dropout=0.1)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from harness.errors import DataFormatError
-from tasks.squad_files import questions_of_rows, read_squad
+from tasks.squad.reader import questions_of_rows, read_squad
 
 CONTEXT = "The Normans came from Normandy, a region in France. They gave US$100 to the region."
 

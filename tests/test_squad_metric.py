@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.squad_metric import best_scores, exact_match, f1, main, normalise, score_answers
+from tasks.squad.metric import best_scores, exact_match, f1, main, normalise, score_answers
 
 
 @pytest.mark.parametrize(

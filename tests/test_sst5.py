@@ -14,9 +14,9 @@ from harness.runs.run import run
 from harness.training.batching import bucketed, example_lengths, padding_waste
 from harness.types import SPLITS, Example, Prediction
 from harness.utils.signals import Stop
-from tasks.sst5 import LABELS, Granularity, SentimentTreebank, distinct_of, examples_of
-from tasks.text_classifiers import BcnOptions, BiattentiveClassifier, BiLstmOptions, biattend
-from tasks.trees import parse_tree, read_trees
+from tasks.sst5.reader import parse_tree, read_trees
+from tasks.sst5.task import LABELS, Granularity, SentimentTreebank, distinct_of, examples_of
+from tasks.sst5.text_classifiers import BcnOptions, BiattentiveClassifier, BiLstmOptions, biattend
 from tests.running import SMALL, config_of
 from tests.vectors import vectors_of_words as vectors
 

@@ -9,7 +9,7 @@ from seqeval.metrics.sequence_labeling import get_entities
 from seqeval.scheme import BILOU, IOB2, IOBES, Token, Tokens
 
 from harness.errors import DataFormatError
-from tasks.tag_schemes import (
+from tasks.common.tag_schemes import (
     Span,
     TagError,
     TagScheme,

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import DataFormatError
-from tasks.trees import Phrase, parse_tree, read_trees, unescaped
+from tasks.sst5.reader import Phrase, parse_tree, read_trees, unescaped
 
 GOOD = "(3 (2 It) (4 (3 (2 is) (4 good)) (2 .)))\n"
 

@@ -14,8 +14,8 @@ import torch
 from harness.config.schema import DataConfig
 from harness.nn.masking import mask_of_lengths
 from harness.types import Batch, Example, TokenVectors
-from tasks.sst5 import LABELS, SentimentTreebank
-from tasks.text_classifiers import BcnOptions
+from tasks.sst5.task import LABELS, SentimentTreebank
+from tasks.sst5.text_classifiers import BcnOptions
 
 BATCH, TOKENS, INPUT, HIDDEN = 100, 20, 1324, 300
 MEDIANS: dict[str, float] = {}

@@ -10,7 +10,7 @@ import pytest
 from harness.config.schema import build
 from harness.encoders.elmo import ElmoEncoder
 from harness.features.store import FeatureStore, Uncached
-from tasks.samples.ner import sentences
+from tasks.ner.sample import sentences
 from tests.running import config_of
 
 SENTENCES = [tokens for tokens, _ in sentences("dev")][:128]

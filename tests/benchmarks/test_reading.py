@@ -12,7 +12,7 @@ import torch
 
 from harness.nn.masking import mask_of_lengths
 from harness.types import Batch, TokenVectors
-from tasks.squad_bidaf import Bidaf, BidafOptions
+from tasks.squad.bidaf import Bidaf, BidafOptions
 
 BATCH, PASSAGE, QUESTION, INPUT, HIDDEN = 40, 150, 12, 1224, 100
 Product = tuple[int, int, int, int]  # how often, rows, inner, columns

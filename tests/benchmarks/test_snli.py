@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from harness.types import Batch, Example, TokenVectors
-from tasks.snli import LABELS, TEXTS, Esim
+from tasks.snli.task import LABELS, TEXTS, Esim
 
 INPUT, HIDDEN, PAIRS = 1324, 300, 32
 LENGTHS = {"premise": (11, 20), "hypothesis": (6, 12)}  # a bucket's shortest and longest: 15 and 9 words in the mean

@@ -16,11 +16,17 @@ from torch import Tensor
 from harness.config.schema import DataConfig
 from harness.nn.masking import mask_of_sentences
 from harness.types import SPLITS, Batch, Example, Metrics, Prediction, Sentence, Split
-from tasks.classification import label_counts, mean_of_counts, score_labels
-from tasks.official import data_name, official_file
-from tasks.samples import sst5 as sample
-from tasks.text_classifiers import BcnOptions, BiattentiveClassifier, BiLstmClassifier, BiLstmOptions, TextClassifier
-from tasks.trees import Tree, parse_tree, read_trees
+from tasks.common.label_scores import label_counts, mean_of_counts, score_labels
+from tasks.common.official import data_name, official_file
+from tasks.sst5.reader import Tree, parse_tree, read_trees
+from tasks.sst5.task import sample
+from tasks.sst5.text_classifiers import (
+    BcnOptions,
+    BiattentiveClassifier,
+    BiLstmClassifier,
+    BiLstmOptions,
+    TextClassifier,
+)
 
 log = logging.getLogger(__name__)
 

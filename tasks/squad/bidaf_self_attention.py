@@ -15,8 +15,8 @@ from harness.nn.bi_attention import BiAttention, SelfAttention
 from harness.nn.dropout import VariationalDropout
 from harness.nn.recurrent import BiGru
 from harness.types import Batch, Prediction, TokenVectors
-from tasks.squad_spans import answers, span_loss
-from tasks.squad_words import CharOptions, Words
+from tasks.squad.answer_span import answers, span_loss
+from tasks.squad.word_characters import CharOptions, Words
 
 _STD = 0.05  # of the initial weights of the GRUs
 

@@ -1,7 +1,7 @@
 """Published data sets, downloaded once at pinned revisions (``data=official``).
 
 Nothing of them is part of the project. Each is fetched from where its owners or a public mirror keep it
-(``tasks/published.py``), and its licence is said first. Where the file's digest is known, one with another is refused.
+(``tasks/common/published.py``), and its licence is said first. Where the file's digest is known, one with another is refused.
 """
 
 import logging
@@ -13,7 +13,7 @@ from harness.errors import ConfigError, DataFormatError, DownloadError
 from harness.types import Split
 from harness.utils.download import fetch
 from harness.utils.files import replacing
-from tasks.published import PUBLISHED, Row
+from tasks.common.published import PUBLISHED, Row
 
 log = logging.getLogger(__name__)
 

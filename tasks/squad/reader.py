@@ -12,8 +12,8 @@ from typing import Any
 from harness.errors import DataFormatError
 from harness.types import Sentence
 from harness.utils.text_files import read_json
-from tasks.english_words import words
-from tasks.passages import Passage
+from tasks.common.english_words import words
+from tasks.squad.passage import Passage
 
 log = logging.getLogger(__name__)
 

@@ -16,8 +16,8 @@ from harness.nn.bi_attention import BiAttention
 from harness.nn.highway import Highway
 from harness.nn.recurrent import BiLstm
 from harness.types import Batch, Prediction, TokenVectors
-from tasks.squad_spans import answers, span_loss
-from tasks.squad_words import CharOptions, Words
+from tasks.squad.answer_span import answers, span_loss
+from tasks.squad.word_characters import CharOptions, Words
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,6 +1,6 @@
 """The official scores of SQuAD v1.1: exact match, and F1 over words.
 
-``python -m tasks.squad_metric dev-v1.1.json predictions.json`` scores a predictions file: question ids and answers.
+``python -m tasks.squad.metric dev-v1.1.json predictions.json`` scores a predictions file: question ids and answers.
 
 Source: Rajpurkar et al. 2016, section 6.1, and the rules of the official script for v1.1.
 """
@@ -15,7 +15,7 @@ from pathlib import Path
 
 from harness.errors import DataFormatError, HarnessError
 from harness.utils.text_files import read_json
-from tasks.squad_files import read_squad
+from tasks.squad.reader import read_squad
 
 _NO_PUNCTUATION = str.maketrans("", "", string.punctuation)  # ASCII alone: other marks stay
 _ARTICLES = re.compile(r"\b(?:a|an|the)\b")

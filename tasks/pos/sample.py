@@ -8,7 +8,7 @@ Frames are plain text in which ``(a|b)`` is a choice, ``{N}`` (noun), ``{NS}`` (
 (present), ``{VZ}`` (third person) and ``{A}`` (adjective) take one of those forms, and ``word=TAG`` is a word in one
 of its uses. Every other word has one tag, in ``WORDS``.
 
-``python -m tasks.samples.pos FOLDER`` writes train.conllu, dev.conllu and test.conllu.
+``python -m tasks.pos.sample FOLDER`` writes train.conllu, dev.conllu and test.conllu.
 """
 
 import random
@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from harness.types import Sentence
-from tasks.samples.generating import check_split, choose, deck, write_splits
+from tasks.common.sample_data import check_split, choose, deck, write_splits
 
 SIZES = {"train": 1500, "dev": 300, "test": 300}
 SEEDS = {"train": 11, "dev": 12, "test": 13}

@@ -5,7 +5,7 @@ did, where and when. It names many people, places and years, so the type of the 
 words of the question, who and what, together say which it is. A sentence often tells of two deeds, and two people
 often did the same.
 
-``python -m tasks.samples.squad FOLDER`` writes train.json, dev.json and test.json.
+``python -m tasks.squad.sample FOLDER`` writes train.json, dev.json and test.json.
 """
 
 import json
@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tasks.samples.generating import check_split, choose, deck, some, write_splits
+from tasks.common.sample_data import check_split, choose, deck, some, write_splits
 
 PASSAGES = {"train": 320, "dev": 60, "test": 60}
 QUESTIONS = 4  # on a passage

@@ -5,7 +5,7 @@ belongs to, and which of two kinds holds the other decide the label. The words a
 hypotheses of all labels, mostly made of its own words, and the same hypothesis has premises of all labels. Some people
 occur in dev and test only.
 
-``python -m tasks.samples.snli FOLDER`` writes train.jsonl, dev.jsonl and test.jsonl in the published format.
+``python -m tasks.snli.sample FOLDER`` writes train.jsonl, dev.jsonl and test.jsonl in the published format.
 """
 
 import json
@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import product
 from typing import NamedTuple, TypeVar
 
-from tasks.samples.generating import check_split, choose, deck, some, write_splits
-from tasks.snli_files import LABELS, SentencePair
+from tasks.common.sample_data import check_split, choose, deck, some, write_splits
+from tasks.snli.reader import LABELS, SentencePair
 
 T = TypeVar("T")
 

@@ -21,10 +21,10 @@ from harness.nn.crf import ConditionalRandomField
 from harness.nn.masking import mask_of_sentences
 from harness.nn.recurrent import BiLstm
 from harness.types import SPLITS, Batch, Example, Metrics, Prediction, Split, TokenVectors
-from tasks.column_files import read_columns
-from tasks.official import data_name, official_rows
-from tasks.samples import ner as sample
-from tasks.tag_schemes import TagScheme, all_tags, convert, detect, encode, file_spans, legal_transitions, spans
+from tasks.common.column_files import read_columns
+from tasks.common.official import data_name, official_rows
+from tasks.common.tag_schemes import TagScheme, all_tags, convert, detect, encode, file_spans, legal_transitions, spans
+from tasks.ner.task import sample
 
 log = logging.getLogger(__name__)
 

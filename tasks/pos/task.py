@@ -18,10 +18,10 @@ from harness.config.schema import DataConfig, check_bounds
 from harness.nn.masking import lengths_of_mask, mask_of_sentences
 from harness.nn.recurrent import BiLstm
 from harness.types import SPLITS, Batch, Example, Metrics, Prediction, Split, TokenVectors
-from tasks.classification import mean_of_counts, score_labels
-from tasks.conllu import Tagset, read_conllu
-from tasks.official import data_name, official_file
-from tasks.samples import pos as sample
+from tasks.common.label_scores import mean_of_counts, score_labels
+from tasks.common.official import data_name, official_file
+from tasks.pos.reader import Tagset, read_conllu
+from tasks.pos.task import sample
 
 log = logging.getLogger(__name__)
 

@@ -5,7 +5,7 @@ dull", "almost superb"), contrast ("although ... , ...") and denial ("nobody can
 words in another order have another label, so that a bag of words does poorly. Some adjectives occur in dev and
 test only.
 
-Every phrase has a label, as in the Stanford Sentiment Treebank. ``python -m tasks.samples.sst5 FOLDER`` writes
+Every phrase has a label, as in the Stanford Sentiment Treebank. ``python -m tasks.sst5.sample FOLDER`` writes
 train.txt, dev.txt and test.txt, one bracketed tree a line.
 """
 
@@ -13,7 +13,7 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from tasks.samples.generating import check_split, choose, write_splits
+from tasks.common.sample_data import check_split, choose, write_splits
 
 SIZES = {"train": 700, "dev": 300, "test": 300}
 SEEDS = {"train": 1, "dev": 2, "test": 3}

@@ -20,11 +20,11 @@ from harness.nn.masking import mask_of_sentences
 from harness.nn.pooling import max_pool, mean_pool
 from harness.nn.recurrent import BiLstm
 from harness.types import SPLITS, Batch, Example, Metrics, Prediction, Split, TokenVectors
-from tasks.classification import label_counts, mean_of_counts, score_labels
-from tasks.english_words import words
-from tasks.official import data_name, official_rows
-from tasks.samples import snli as sample
-from tasks.snli_files import LABELS, SentencePair, pairs_of_rows, read_pairs
+from tasks.common.english_words import words
+from tasks.common.label_scores import label_counts, mean_of_counts, score_labels
+from tasks.common.official import data_name, official_rows
+from tasks.snli.reader import LABELS, SentencePair, pairs_of_rows, read_pairs
+from tasks.snli.task import sample
 
 TEXTS = ("premise", "hypothesis")
 _LABEL_IDS = {label: i for i, label in enumerate(LABELS)}

@@ -8,7 +8,7 @@ entity. Some names occur in dev and test only.
 Phrases are plain text in which ``(a|b)`` is a choice and ``{symbol}`` stands for one of the symbol's
 phrases. ``{A}`` and ``{B}`` are entities of any type, ``{A.does}`` is what an entity of that type does.
 
-``python -m tasks.samples.ner FOLDER`` writes train.conll, dev.conll and test.conll.
+``python -m tasks.ner.sample FOLDER`` writes train.conll, dev.conll and test.conll.
 """
 
 import random
@@ -16,8 +16,8 @@ import re
 from collections.abc import Iterator, Sequence
 
 from harness.types import Sentence
-from tasks.samples.generating import check_split, choose, deck, write_splits
-from tasks.tag_schemes import Span, encode
+from tasks.common.sample_data import check_split, choose, deck, write_splits
+from tasks.common.tag_schemes import Span, encode
 
 SIZES = {"train": 1500, "dev": 300, "test": 300}
 SEEDS = {"train": 1, "dev": 2, "test": 3}

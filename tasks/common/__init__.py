@@ -1,0 +1,1 @@
+"""What several tasks share: readers of shared formats, published data sets, scores."""
