@@ -12,7 +12,7 @@ import pytest
 from harness import cli
 from harness.pretrain import cli as pretrain_cli
 from harness.runs.record import read_record
-from tests.running import SMALL
+from tests.support.runs import SMALL
 
 ROOT = Path(__file__).resolve().parents[1]
 QUICK = [*SMALL, "trainer.max_epochs=1", "data.fraction=0.02"]

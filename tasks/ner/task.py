@@ -24,7 +24,7 @@ from harness.types import SPLITS, Batch, Example, Metrics, Prediction, Split, To
 from tasks.common.column_files import read_columns
 from tasks.common.official import data_name, official_rows
 from tasks.common.tag_schemes import TagScheme, all_tags, convert, detect, encode, file_spans, legal_transitions, spans
-from tasks.ner.task import sample
+from tasks.ner import sample
 
 log = logging.getLogger(__name__)
 

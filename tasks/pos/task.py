@@ -20,8 +20,8 @@ from harness.nn.recurrent import BiLstm
 from harness.types import SPLITS, Batch, Example, Metrics, Prediction, Split, TokenVectors
 from tasks.common.label_scores import mean_of_counts, score_labels
 from tasks.common.official import data_name, official_file
+from tasks.pos import sample
 from tasks.pos.reader import Tagset, read_conllu
-from tasks.pos.task import sample
 
 log = logging.getLogger(__name__)
 

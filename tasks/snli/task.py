@@ -23,8 +23,8 @@ from harness.types import SPLITS, Batch, Example, Metrics, Prediction, Split, To
 from tasks.common.english_words import words
 from tasks.common.label_scores import label_counts, mean_of_counts, score_labels
 from tasks.common.official import data_name, official_rows
+from tasks.snli import sample
 from tasks.snli.reader import LABELS, SentencePair, pairs_of_rows, read_pairs
-from tasks.snli.task import sample
 
 TEXTS = ("premise", "hypothesis")
 _LABEL_IDS = {label: i for i, label in enumerate(LABELS)}

@@ -19,12 +19,12 @@ from harness.protocols import Head
 from harness.types import Batch, Example, Metrics, Prediction, Split
 from tasks.common.label_scores import mean_of_counts
 from tasks.common.official import data_name, official_rows
+from tasks.squad import sample
 from tasks.squad.bidaf import Bidaf, BidafOptions
 from tasks.squad.bidaf_self_attention import BidafSelfAttention, SelfAttentionOptions
 from tasks.squad.metric import best_scores, score_answers
 from tasks.squad.passage import Passage
 from tasks.squad.reader import Question, questions_of_articles, questions_of_rows, read_squad
-from tasks.squad.task import sample
 
 log = logging.getLogger(__name__)
 

@@ -18,8 +18,8 @@ from harness.nn.masking import mask_of_sentences
 from harness.types import SPLITS, Batch, Example, Metrics, Prediction, Sentence, Split
 from tasks.common.label_scores import label_counts, mean_of_counts, score_labels
 from tasks.common.official import data_name, official_file
+from tasks.sst5 import sample
 from tasks.sst5.reader import Tree, parse_tree, read_trees
-from tasks.sst5.task import sample
 from tasks.sst5.text_classifiers import (
     BcnOptions,
     BiattentiveClassifier,

@@ -11,7 +11,7 @@ import torch
 from harness.config.schema import build
 from harness.encoders.bilm import Packing
 from harness.encoders.elmo import ElmoEncoder
-from tests.running import config_of
+from tests.support.runs import config_of
 
 TOKENS = 20
 ROWS = 4096 // TOKENS

@@ -11,7 +11,7 @@ from harness.config.schema import build
 from harness.encoders.elmo import ElmoEncoder
 from harness.features.store import FeatureStore, Uncached
 from tasks.ner.sample import sentences
-from tests.running import config_of
+from tests.support.runs import config_of
 
 SENTENCES = [tokens for tokens, _ in sentences("dev")][:128]
 BATCH = SENTENCES[:32]

@@ -19,7 +19,7 @@ from harness.pretrain.perplexity import perplexity
 from harness.pretrain.softmax import log_uniform
 from harness.pretrain.vocabulary import UNK, Vocabulary
 from harness.utils.files import write_json
-from tests.encoders import changed
+from tests.support.encoders import changed
 
 SENTENCES = [tuple("the bank was closed .".split()), tuple("a river".split()), tuple("extraordinarily so".split())]
 VOCABULARY = Vocabulary([BOS, EOS, UNK, "the", "bank", ".", "a", "river"])

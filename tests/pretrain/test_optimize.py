@@ -11,8 +11,8 @@ from harness.pretrain.config import TrainerConfig
 from harness.pretrain.network import PretrainingNetwork
 from harness.pretrain.optimize import Optimizers
 from harness.pretrain.softmax import log_uniform
-from tests.encoders import TINY
 from tests.pretrain.test_network import SENTENCES, VOCABULARY, batch_of
+from tests.support.encoders import TINY
 
 
 def network() -> PretrainingNetwork:

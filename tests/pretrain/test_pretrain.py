@@ -25,7 +25,7 @@ from harness.pretrain.loop import CHECKPOINT, HISTORY, Pretraining
 from harness.pretrain.run import pretrain
 from harness.utils.files import file_digest
 from harness.utils.signals import Interrupted, Stop
-from tests.test_run import StopAfter
+from tests.runs.test_run import StopAfter
 
 SMALL = (
     "tracking=none",

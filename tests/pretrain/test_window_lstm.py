@@ -10,7 +10,7 @@ from harness.encoders.kernels.lstm_steps import LstmState
 from harness.encoders.kernels.projected_lstm import ProjectedLstm
 from harness.encoders.options import BiLmOptions, parse_options
 from harness.pretrain.network import run_window
-from tests.encoders import changed, tiny_elmo
+from tests.support.encoders import changed, tiny_elmo
 
 STEPS, STREAMS = 5, 3
 FORMS = {

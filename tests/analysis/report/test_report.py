@@ -1,0 +1,290 @@
+"""The report: its table by hand, what it compares, and its formats read back by other means."""
+
+import csv
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from harness.analysis.report.__main__ import main
+from harness.analysis.report.document import brief
+from harness.analysis.report.formats import latex, latex_text
+from harness.analysis.report.settings import Recorded, gathered
+from harness.analysis.report.tables import Table, p_value
+from harness.runs.record import RunRecord
+from tests.support.reports import LABELS, write_results, write_run
+
+FILES = ["comparisons.csv", "report.csv", "report.html", "report.md", "report.tex"]
+
+
+def record(seed: int, test: float, *, lr: float = 0.1, status: str = "ok", name: str = "random") -> RunRecord:
+    return RunRecord(
+        status=status,  # type: ignore[arg-type]
+        task="ner",
+        name=f"{name}-s{seed}",
+        identity=f"{seed}",
+        setting=f"{name} {lr}",
+        seed=seed,
+        data={"name": "sample"},
+        primary_metric="f1",
+        metrics={"dev": {"f1": 0.5}, "test": {"f1": test}} if status == "ok" else {},
+        epochs=3,
+        parameters=1234,
+        config={
+            "seed": seed,
+            "encoder": {"name": name},
+            "trainer": {"lr": lr, "batch": 10 * lr},
+            "results_dir": f"{seed}",
+        },
+    )
+
+
+def table(*records: RunRecord) -> str:
+    return brief(gathered([Recorded(one, Path()) for one in records]))
+
+
+def test_mean_and_sample_deviation_over_seeds() -> None:
+    lines = table(record(1, 0.40), record(2, 0.50), record(3, 0.60)).splitlines()
+    assert lines[2:] == ["| ner | sample | random | f1 | 3 | 50.00 ± 0.00 | 50.00 ± 10.00 | 3.0 | 1,234 |"]
+
+
+def test_settings_that_differ_are_apart_and_named_by_what_differs() -> None:
+    """The batch size goes with the learning rate, so that one of them tells enough."""
+    text = table(record(1, 0.4), record(2, 0.5), record(1, 0.7, lr=0.2), record(1, 0.3, name="none"))
+    assert "| ner | sample | none trainer.lr=0.1 | f1 | 1 | 50.00 | 30.00 |" in text
+    assert "| ner | sample | random trainer.lr=0.1 | f1 | 2 | 50.00 ± 0.00 | 45.00 ± 7.07 |" in text
+    assert "| ner | sample | random trainer.lr=0.2 | f1 | 1 | 50.00 | 70.00 |" in text
+
+
+def test_what_was_only_asked_for_names_no_setting() -> None:
+    asked = [(0.1, "one"), (0.2, "one"), (0.3, "other")]
+    runs = [record(1, 0.4, lr=lr) for lr, _ in asked]
+    text = table(
+        *(replace(run, config={**run.config, "sweep": name}) for run, (_, name) in zip(runs, asked, strict=True))
+    )
+    assert "trainer.lr=0.3" in text
+    assert "sweep" not in text
+
+
+def test_settings_that_nothing_in_the_config_tells_apart_are_told_apart() -> None:
+    other = RunRecord(**(vars(record(1, 0.4)) | {"setting": "of another task version"}))
+    text = table(record(1, 0.5), other)
+    assert "| random [random 0.1] |" in text
+    assert "| random [of another task version] |" in text
+
+
+def test_failed_runs_are_counted_not_averaged() -> None:
+    text = table(record(1, 0.4), record(2, 0.0, status="failed"))
+    assert "| 1 | 50.00 | 40.00 |" in text
+    assert "1 of 2 runs did not end well" in text
+
+
+def test_a_copy_of_a_run_does_not_make_two_seeds() -> None:
+    text = table(record(1, 0.4), record(1, 0.4), record(2, 0.5))
+    assert "| 2 | 50.00 ± 0.00 | 45.00 ± 7.07 |" in text
+    assert "1 of 3 runs are copies of others" in text
+
+
+def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_results(tmp_path / "results")
+    assert main([str(tmp_path / "results")]) == 0
+    assert "| labels | made_up | none data.fraction=1.0 | accuracy | 3 |" in capsys.readouterr().out
+    assert main([str(tmp_path / "nothing")]) == 2
+    assert "no record.json below it" in capsys.readouterr().err
+    next((tmp_path / "results").glob("**/record.json")).write_text('{"schema_version": 9}')
+    assert main([str(tmp_path / "results")]) == 2
+    assert "schema version 9; this harness reads version 1" in capsys.readouterr().err
+    for wrong in ([], [str(tmp_path), "--rerun", "x"]):
+        with pytest.raises(SystemExit) as exit_:
+            main(wrong)
+        assert exit_.value.code == 2
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the whole report of made-up results, and the results beside it."""
+    folder = tmp_path_factory.mktemp("report")
+    write_results(folder / "results")
+    assert main([str(folder / "results"), "--out", str(folder / "out"), "--rounds", "500"]) == 0
+    return folder / "out"
+
+
+def rows_of(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_every_format_is_written(report: Path) -> None:
+    assert sorted(path.name for path in report.iterdir()) == FILES
+
+
+def test_the_csv_holds_every_metric_unrounded(report: Path) -> None:
+    rows = rows_of(report / "report.csv")
+    assert len(rows) == 3 * 2 * (2 + 3 * 3 + 9)
+    (row,) = (
+        r for r in rows if (r["setting"], r["split"], r["metric"]) == ("none data.fraction=1.0", "test", "accuracy")
+    )
+    runs = (report.parent / "results" / "labels").glob("none-*/predictions.jsonl")
+    lines = [[line for line in path.read_text().splitlines() if '"split": "test"' in line] for path in sorted(runs)]
+    right = [
+        np.mean([re.search(r'"gold": (".*"), "prediction": \1', line) is not None for line in some]) for some in lines
+    ]
+    assert float(row["mean"]) == pytest.approx(np.mean(right))
+    assert float(row["standard_deviation"]) == pytest.approx(np.std(right, ddof=1))
+    width = 2 * 1.96 * np.sqrt(np.mean(right) * (1 - np.mean(right)) / 200)  # were the seeds one
+    assert width / 2 < float(row["high"]) - float(row["low"]) < width
+
+
+def test_the_comparisons_tell_what_differs_and_how_surely(report: Path) -> None:
+    rows = rows_of(report / "comparisons.csv")
+    assert [(row["a"], row["b"]) for row in rows] == [
+        ("elmo data.fraction=0.5", "elmo data.fraction=1.0"),
+        ("elmo data.fraction=0.5", "none data.fraction=1.0"),
+        ("elmo data.fraction=1.0", "none data.fraction=1.0"),
+    ]
+    for row in rows:
+        assert float(row["low"]) < float(row["difference"]) < float(row["high"])
+        assert float(row["p_examples"]) == pytest.approx(1 / 501)
+        assert float(row["p_seeds"]) <= float(row["p_seeds_holm"]) <= 3 * float(row["p_seeds"])
+    assert min(float(row["p_examples_holm"]) for row in rows) == pytest.approx(3 / 501)
+
+
+def test_the_markdown_has_the_tables(report: Path) -> None:
+    text = (report / "report.md").read_text()
+    for heading in (
+        "Settings: accuracy in percent",
+        "Comparisons: accuracy",
+        "Seeds",
+        "Classes: f1 on test",
+        "Provenance",
+    ):
+        assert f"# {heading}" in text
+    assert text.count("### Confusion of setting") == 3
+    assert "| code | abc with uncommitted changes | 9 |" in text
+    for block in text.split("\n\n"):
+        if block.startswith("|"):
+            assert len({len(re.findall(r"(?<!\\)\|", line)) for line in block.splitlines()}) == 1
+
+
+def test_confusion_rows_add_up_to_a_hundred(report: Path) -> None:
+    part = (report / "report.md").read_text().split("### Confusion of setting 1 on test")[1].split("\n\n")[1]
+    rows = [line.strip("| ").split(" | ") for line in part.splitlines()[2:]]
+    assert [row[0] for row in rows] == list(LABELS)
+    for row in rows:
+        assert sum(map(float, row[1:])) == pytest.approx(100, abs=0.2)
+
+
+def test_the_latex_is_balanced_and_escaped(report: Path) -> None:
+    text = (report / "report.tex").read_text()
+    assert text.count(r"\begin{table}") == text.count(r"\end{table}") == text.count(r"\toprule") == 7
+    body = re.sub(r"\\[&%$#_{}]", "", re.sub(r"(?m)^%.*$", "", text))
+    assert body.count("{") == body.count("}")
+    assert body.count("$") % 2 == 0
+    for spec, rows in re.findall(r"\\begin\{tabular\}\{(\w+)\}(.*?)\\end\{tabular\}", body, re.DOTALL):
+        for line in rows.splitlines():
+            if line.endswith(r"\\"):
+                assert line.count("&") == len(spec) - 1
+    assert r"contra/diction \& more" in text
+
+
+def test_latex_text() -> None:
+    assert latex_text("a_b & 5 % of *all* < -1.2 − x") == r"a\_b \& 5 \% of *all* $<$ $-$1.2 $-$ x"
+    shown = latex(Table("Title", ("a", "b"), (("x", "1"),), note="Read **all** of *it*."))
+    assert r"\caption{Title. Read \textbf{all} of \emph{it}.}" in shown
+    assert r"\begin{tabular}{lr}" in shown
+
+
+class Page(HTMLParser):
+    """Checks that elements nest, and gathers them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.seen: list[tuple[str, dict[str, Any]]] = []
+
+    def handle_starttag(self, tag: str, attrs: Any) -> None:
+        self.seen.append((tag, dict(attrs)))
+        if tag != "meta":
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: Any) -> None:
+        self.seen.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def test_the_page_is_whole_and_needs_nothing_else(report: Path) -> None:
+    text = (report / "report.html").read_text()
+    page = Page()
+    page.feed(text)
+    assert page.open == []
+    tags = [tag for tag, _ in page.seen]
+    assert tags.count("svg") == 4 + 3
+    assert not {"script", "link", "img", "iframe"} & set(tags)
+    assert not re.search(r"https?://|url\(|@import|src=|href=", text)
+    assert "prefers-color-scheme: dark" in text
+    assert "contra/diction &amp; more" in text
+    labels = [values["aria-label"] for tag, values in page.seen if tag == "svg"]
+    assert labels[:4] == ["Scores on test", "Learning curves", "Score by training examples", "Mix weights"]
+
+
+def test_numbers_in_drawings_are_numbers(report: Path) -> None:
+    drawings = re.findall(r"<svg.*?</svg>", (report / "report.html").read_text(), re.DOTALL)
+    assert not any(re.search(r"\b(nan|inf|None)\b", drawing) for drawing in drawings)
+
+
+def test_the_report_is_the_same_every_time(report: Path, tmp_path: Path) -> None:
+    results = report.parent / "results"
+    assert main([str(results), "--out", str(tmp_path), "--rounds", "500"]) == 0
+    for name in FILES:
+        assert (tmp_path / name).read_text() == (report / name).read_text()
+
+
+def test_a_baseline_leaves_fewer_comparisons(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    results = write_results(tmp_path / "results")
+    asked = [str(results), "--out", str(tmp_path), "--rounds", "50", "--baseline"]
+    assert main([*asked, "none"]) == 0
+    assert {row["a"] for row in rows_of(tmp_path / "comparisons.csv")} == {"none data.fraction=1.0"}
+    assert len(rows_of(tmp_path / "comparisons.csv")) == 2
+    assert main([*asked, "nobody"]) == 2
+    assert "--baseline nobody: no setting is called so; there are: elmo" in capsys.readouterr().err
+
+
+def test_without_counts_examples_are_tested_only_when_asked(tmp_path: Path) -> None:
+    results = write_results(tmp_path / "results", counted=False)
+    assert main([str(results), "--out", str(tmp_path / "a")]) == 0
+    assert "nothing is tested over examples without --rounds" in (tmp_path / "a" / "report.md").read_text()
+    assert {row["p_examples"] for row in rows_of(tmp_path / "a" / "comparisons.csv")} == {""}
+    assert main([str(results), "--out", str(tmp_path / "b"), "--rounds", "3"]) == 0
+    assert {float(row["p_examples"]) for row in rows_of(tmp_path / "b" / "comparisons.csv")} == {0.25}
+
+
+def test_what_cannot_be_compared_is_said(tmp_path: Path) -> None:
+    results = tmp_path / "results"
+    one = write_run(results, encoder="elmo", seed=1, chance=0.9)
+    write_run(results, encoder="none", seed=2, chance=0.5, counted=True)
+    (one / "history.jsonl").unlink()
+    assert main([str(results), "--out", str(tmp_path), "--rounds", "9"]) == 0
+    text = (tmp_path / "report.md").read_text()
+    assert "Settings 1 and 2 are not compared: the two settings share no seed" in text
+    (one / "predictions.jsonl").unlink()
+    assert main([str(results), "--out", str(tmp_path), "--rounds", "9"]) == 0
+    assert "Setting 1 is not compared" in (tmp_path / "report.md").read_text()
+
+
+def test_other_test_data_are_another_block(tmp_path: Path) -> None:
+    write_run(tmp_path / "results", encoder="none", seed=1, chance=0.5)
+    other = {"name": "made_up", "sizes": {"train": 1, "dev": 200, "test": 200}, "sha256": {"test": "0" * 64}}
+    write_run(tmp_path / "results", encoder="elmo", seed=1, chance=0.5, data=other)
+    assert main([str(tmp_path / "results"), "--out", str(tmp_path), "--rounds", "9"]) == 0
+    assert (tmp_path / "report.md").read_text().count("## labels on made_up") == 2
+    assert rows_of(tmp_path / "comparisons.csv") == []
+
+
+def test_p_values() -> None:
+    assert [p_value(p) for p in (0.0001, 0.0123, 1.0, float("nan"))] == ["< 0.001", "0.012", "1.000", ""]

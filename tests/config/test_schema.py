@@ -1,0 +1,149 @@
+"""The typed config and ``build``: right values pass, wrong ones name their key."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+
+from harness.config.schema import DataConfig, build, mixing_of, plain
+from harness.errors import ConfigError
+from tests.support.runs import config_of
+
+HERE = ("tests.",)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    size: int = 3
+    rate: float = 0.5
+
+
+class Part:
+    def __init__(
+        self,
+        *,
+        count: int,
+        path: Path = Path(),
+        kind: Literal["a", "b"] = "a",
+        pair: tuple[int, int] = (1, 2),
+        options: Options = Options(),
+        inner: Any = None,
+        device: str = "cpu",
+    ) -> None:
+        self.count, self.path, self.kind, self.pair = count, path, kind, pair
+        self.options, self.inner, self.device = options, inner, device
+
+
+def make(prefixes: tuple[str, ...] = HERE, **values: Any) -> Part:
+    part: Part = build({"_target_": "tests.config.test_schema.Part", **values}, where="part", prefixes=prefixes)
+    return part
+
+
+def test_values_arrive_in_the_types_of_the_signature() -> None:
+    part = make(count=2, path="x/y", pair=[3, 4], options={"size": 9})
+    assert part.path == Path("x/y")
+    assert part.pair == (3, 4)
+    assert part.options == Options(size=9)
+
+
+def test_nodes_nest() -> None:
+    part = make(count=1, inner={"_target_": "tests.config.test_schema.Part", "count": 5})
+    assert part.inner.count == 5
+
+
+def test_a_node_without_a_target_is_none() -> None:
+    assert build({"name": "none"}, where="part") is None
+
+
+def test_what_the_engine_offers_gives_way_to_the_node() -> None:
+    node = {"_target_": "tests.config.test_schema.Part", "count": 1}
+    assert build(node, where="part", prefixes=HERE, offered={"device": "cuda", "other": 1}).device == "cuda"
+    assert build({**node, "device": "cpu"}, where="part", prefixes=HERE, offered={"device": "cuda"}).device == "cpu"
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({}, "part.count: tests.config.test_schema.Part needs a value"),
+        ({"count": 1, "pth": "x"}, "part.pth: tests.config.test_schema.Part has no such option; did you mean 'path'?"),
+        ({"count": "1"}, "part.count is '1'; expected int"),
+        ({"count": True}, "part.count is True; expected int"),
+        ({"count": 1.5}, "part.count is 1.5; expected a valid integer"),
+        ({"count": None}, "part.count is None"),
+        ({"count": 1, "kind": "c"}, "part.kind is 'c'; expected 'a' or 'b'"),
+        ({"count": 1, "pair": [1]}, "part.pair is [1]"),
+        ({"count": 1, "options": {"sze": 1}}, "part.options.sze: there is no such option; did you mean 'size'?"),
+        ({"count": 1, "options": {"size": "big"}}, "part.options.size is 'big'; expected int"),
+        ({"count": 1, "options": 3}, "part.options is 3; expected keys and values"),
+        ({"count": 1, "inner": {"_target_": "tests.config.test_schema.Part"}}, "part.inner.count: "),
+    ],
+)
+def test_a_wrong_value_names_its_key(values: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        make(**values)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        ("tests.config.test_schema.Part", "only harness., tasks., torch. may be used"),
+        ("os.system", "may be used"),
+        (
+            "harness.features.layer_mix.ScalrMix",
+            "harness.features.layer_mix has no 'ScalrMix'; did you mean 'ScalarMix'?",
+        ),
+        ("harness.nothing.X", "no module 'harness.nothing'"),
+    ],
+)
+def test_only_allowed_targets_are_made(target: str, message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        build({"_target_": target}, where="part")
+    assert message in str(caught.value)
+
+
+def test_a_mix_is_told_apart_from_what_the_engine_reads() -> None:
+    mixing = mixing_of({"_target_": "x.Y", "name": "mine", "placement": "both", "dropout": 0.1, "lambda_": 1.0})
+    assert (mixing.name, mixing.placement, mixing.dropout) == ("mine", "both", 0.1)
+    assert mixing.mix == {"_target_": "x.Y", "lambda_": 1.0}
+    with pytest.raises(ConfigError, match=r"mixing\.dropout is 1\.0; expected a value from 0 to below 1"):
+        mixing_of({"name": "x", "dropout": 1.0})
+
+
+def test_what_determines_a_result_is_in_its_identity_and_nothing_else(tmp_path: Path) -> None:
+    base = config_of(tmp_path).determining()
+    for same in ("cache_dir=/x", "overwrite=true", "tracking=none", "dry_run=true", "device=cpu"):
+        assert config_of(tmp_path, same).determining() == base, same
+    different = ("seed=2", "trainer.lr=0.1", "task.head.dropout=0.1", "mixing.lambda_=1", "mixing.placement=both")
+    for other in (*different, "data.fraction=0.5", "cache_dtype=float32", "threads=1", "cache=none"):
+        assert config_of(tmp_path, other).determining() != base, other
+
+
+def test_the_composed_defaults_are_the_typed_ones(tmp_path: Path) -> None:
+    config = config_of(tmp_path)
+    assert config.data == DataConfig()
+    assert config.trainer.optimizer == "Adam"
+    assert plain(config)["seed"] == 1
+
+
+def test_the_setup_and_the_presets_compose(tmp_path: Path) -> None:
+    files = ["data=files", "data.train=a", "data.dev=b", "data.test=c"]
+    paper = config_of(tmp_path, "setup=paper", *files)
+    assert (paper.encoder["name"], paper.embedding["name"]) == ("elmo_original", "glove_840b_300d")
+    ner = config_of(tmp_path, "experiment=paper/ner", *files)
+    assert ner.mixing["lambda_"] == 0.1
+    assert ner.embedding["trainable"] is True
+    assert (ner.trainer.batch_size, ner.trainer.max_epochs, ner.trainer.patience, ner.trainer.lr) == (64, 75, 25, 0.001)
+    assert config_of(tmp_path, "experiment=paper/ner", "encoder=none", *files).encoder == {"name": "none"}
+
+
+def test_vectors_says_what_enters(tmp_path: Path) -> None:
+    both = config_of(tmp_path)
+    static, contextual = config_of(tmp_path, "vectors=static"), config_of(tmp_path, "vectors=contextual")
+    assert (static.encoder, static.embedding) == ({"name": "none"}, both.embedding)
+    assert (contextual.encoder, contextual.embedding) == (both.encoder, {"name": "none"})
+    assert static.determining() == config_of(tmp_path, "encoder=none").determining()
+    assert static.determining() == config_of(tmp_path, "vectors=static", "mixing=top").determining()
+    assert "mixing" in contextual.determining()

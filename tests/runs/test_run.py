@@ -1,0 +1,231 @@
+"""A whole run: what it writes, that it repeats itself, and that stopping it anywhere loses nothing."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from filelock import FileLock
+from safetensors.torch import load_file
+
+from harness.errors import CacheError, ConfigError, HarnessError
+from harness.runs.plan import Parts, prepare
+from harness.runs.record import LOCK, RUN_FILES, RunRecord, folder_of, read_record
+from harness.training.trainer import Trainer
+from harness.utils.signals import Interrupted
+from tests.support.runs import SMALL, StopAfter, config_of, small_run, without_times
+
+
+def folder_in(tmp_path: Path, record: RunRecord) -> Path:
+    return folder_of(record, str(tmp_path / "results"))
+
+
+def test_a_run_writes_its_record_and_files(tmp_path: Path) -> None:
+    record = small_run(tmp_path)
+    folder = folder_in(tmp_path, record)
+    assert sorted(path.name for path in folder.iterdir()) == sorted(RUN_FILES)
+    assert read_record(folder / "record.json") == record
+    assert record.status == "ok"
+    assert record.data["sizes"] == {"train": 150, "dev": 300, "test": 300}
+    assert record.encoder["num_layers"] == 3
+    assert record.encoder["dim"] == 16
+    assert set(record.metrics) == {"dev", "test"}
+    assert sum(record.mixing["weights"]["input"]) == pytest.approx(1.0)
+    assert record.timing["cache_hit_rate"] == 0.0
+    history = [json.loads(line) for line in (folder / "history.jsonl").read_text().splitlines()]
+    assert [row["epoch"] for row in history] == [1, 2, 3]
+    assert {"train/loss", "dev/f1", "mix/input/s0", "mix/input/gamma"} <= set(history[0])
+    predictions = [json.loads(line) for line in (folder / "predictions.jsonl").read_text().splitlines()]
+    assert len(predictions) == 600
+    assert all(len(row["gold"]) == len(row["prediction"]) for row in predictions)
+    head = load_file(folder / "head.safetensors")
+    assert sum(tensor.numel() for tensor in head.values()) == record.parameters
+
+
+def test_the_same_config_gives_the_same_record(tmp_path: Path) -> None:
+    first = small_run(tmp_path / "a")
+    second = small_run(tmp_path / "b")
+    other = {"results_dir", "cache_dir", "encoder"}  # paths
+    for record in (first, second):
+        for key in other:
+            record.config[key] = None  # type: ignore[index]
+    assert without_times(first) == without_times(second)
+    a, b = (
+        load_file(folder_in(tmp_path / x, record) / "head.safetensors") for x, record in (("a", first), ("b", second))
+    )
+    assert all(torch.equal(a[name], b[name]) for name in a)
+
+
+def test_another_seed_gives_another_result(tmp_path: Path) -> None:
+    first, second = small_run(tmp_path), small_run(tmp_path, "seed=2")
+    assert first.identity != second.identity
+    assert first.mixing["weights"] != second.mixing["weights"]
+    assert second.timing["cache_hit_rate"] > 0.5  # dev and test are the same sentences
+
+
+def test_a_finished_run_is_skipped_and_overwritten_on_demand(tmp_path: Path) -> None:
+    path = folder_in(tmp_path, first := small_run(tmp_path)) / "record.json"
+    stamp = path.stat().st_mtime_ns
+    assert small_run(tmp_path) == first
+    assert path.stat().st_mtime_ns == stamp
+    again = small_run(tmp_path, "overwrite=true")
+    assert path.stat().st_mtime_ns != stamp
+    assert without_times(again) == without_times(first)
+    assert again.timing["cache_hit_rate"] == 1.0
+    assert again.timing["tokens_encoded"] == 0
+
+
+@pytest.mark.slow
+def test_without_a_store_the_result_is_the_same_to_rounding(tmp_path: Path) -> None:
+    stored, fresh = small_run(tmp_path / "a"), small_run(tmp_path / "b", "cache=none")
+    assert not (tmp_path / "b" / "cache" / "features").exists()
+    a, b = stored.mixing["weights"]["input"], fresh.mixing["weights"]["input"]
+    assert a == pytest.approx(b, abs=1e-3)
+
+
+@pytest.mark.parametrize("looks", [3, *(pytest.param(looks, marks=pytest.mark.slow) for looks in (0, 2, 5, 7, 11, 14))])
+def test_a_stopped_run_goes_on_to_the_metrics_of_an_unbroken_one(looks: int, tmp_path: Path) -> None:
+    unbroken = small_run(tmp_path / "a")
+    stopped = small_run(tmp_path / "b", stop=StopAfter(looks))
+    assert stopped.status == "interrupted"
+    assert read_record(folder_in(tmp_path / "b", stopped) / "record.json").status == "interrupted"
+    resumed = small_run(tmp_path / "b")
+    assert resumed.status == "ok"
+    assert resumed.metrics == unbroken.metrics
+    assert resumed.mixing == unbroken.mixing
+    for name in ("history.jsonl", "predictions.jsonl"):
+        ours, theirs = folder_in(tmp_path / "b", resumed) / name, folder_in(tmp_path / "a", unbroken) / name
+        assert ours.read_text() == theirs.read_text()
+
+
+def test_resuming_does_not_begin_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    small_run(tmp_path, stop=StopAfter(9))
+    steps = 0
+    step = Trainer._step
+
+    def counted(self: Trainer, examples: object) -> float:
+        nonlocal steps
+        steps += 1
+        return step(self, examples)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Trainer, "_step", counted)
+    small_run(tmp_path)
+    assert 0 < steps < 15  # 3 epochs of 5 batches
+
+
+def test_a_failed_run_is_recorded_with_its_reason_and_can_be_repeated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr("harness.training.trainer.torch.isfinite", lambda _: torch.tensor(False))
+        with pytest.raises(HarnessError, match=r"epoch 1, step 1; lower trainer\.lr"):
+            small_run(tmp_path)
+    (path,) = (tmp_path / "results" / "ner").glob("*/record.json")
+    failed = read_record(path)
+    assert failed.status == "failed"
+    assert "lower trainer.lr" in str(failed.error)
+    assert small_run(tmp_path).status == "ok"
+
+
+def test_too_little_space_for_the_store_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shutil.disk_usage", lambda _: type("usage", (), {"free": 10})())
+    with pytest.raises(CacheError, match="cache=none"):
+        small_run(tmp_path)
+
+
+@pytest.mark.parametrize("placement", ["output", "both"])
+def test_the_mix_may_enter_at_the_output(placement: str, tmp_path: Path) -> None:
+    vectors = tmp_path / "vectors.txt"
+    vectors.write_text("the 1 2 3\nof 4 5 6\nJordan 7 8 9\n")
+    record = small_run(
+        tmp_path, f"mixing.placement={placement}", "embedding=file", f"embedding.path={vectors}", "trainer.max_epochs=1"
+    )
+    assert set(record.mixing["weights"]) == ({"output"} if placement == "output" else {"input", "output"})
+    assert 0 < record.embedding["coverage"] < 1
+
+
+def test_an_output_mix_without_static_vectors_leaves_the_input_empty(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="nothing enters the head at its input"):
+        small_run(tmp_path, "mixing.placement=output")
+
+
+@pytest.mark.parametrize("mixing", ["top", "mean", "concat", "layer mixing.index=1"])
+def test_every_mix_runs(mixing: str, tmp_path: Path) -> None:
+    record = small_run(tmp_path, *f"mixing={mixing}".split(), "trainer.max_epochs=1")
+    assert record.status == "ok"
+    assert record.mixing["name"] == mixing.split()[0].replace("layer", "layer1")
+
+
+def test_smaller_fractions_lie_within_larger_ones(tmp_path: Path) -> None:
+    from harness.runs.plan import fraction_of
+    from harness.types import Example
+
+    examples = [Example(id=str(i), texts={}) for i in range(100)]
+    ids = [{e.id for e in fraction_of(examples, fraction, seed=3)} for fraction in (0.001, 0.1, 0.5, 1.0)]
+    assert [len(one) for one in ids] == [1, 10, 50, 100]
+    assert ids[0] < ids[1] < ids[2] < ids[3]
+    assert ids[1] != {e.id for e in fraction_of(examples, 0.1, seed=4)}
+
+
+def command(folder: Path, *overrides: str) -> list[str]:
+    paths = (f"results_dir={folder}/results", f"cache_dir={folder}/cache")
+    return [sys.executable, "-m", "harness", *SMALL, *paths, "trainer.max_epochs=6", *overrides]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_a_killed_process_goes_on_to_the_metrics_of_an_unbroken_one(number: signal.Signals, tmp_path: Path) -> None:
+    subprocess.run(command(tmp_path / "a"), check=True, capture_output=True)
+    (unbroken,) = (tmp_path / "a" / "results" / "ner").glob("*/record.json")
+    process = subprocess.Popen(command(tmp_path / "b"), stderr=subprocess.PIPE, stdout=subprocess.PIPE)
+    while not list((tmp_path / "b").glob("results/ner/*/checkpoint.pt")):
+        time.sleep(0.01)
+    os.kill(process.pid, number)
+    process.communicate()
+    if number == signal.SIGKILL:
+        assert process.returncode == -number
+    else:
+        assert process.returncode == 1
+        (stopped,) = (tmp_path / "b" / "results" / "ner").glob("*/record.json")
+        assert read_record(stopped).status == "interrupted"
+    subprocess.run(command(tmp_path / "b"), check=True, capture_output=True)
+    (resumed,) = (tmp_path / "b" / "results" / "ner").glob("*/record.json")
+    assert read_record(resumed).metrics == read_record(unbroken).metrics
+
+
+@pytest.mark.slow
+def test_two_processes_at_once_end_with_the_same_record(tmp_path: Path) -> None:
+    both = [subprocess.Popen(command(tmp_path), stderr=subprocess.PIPE, stdout=subprocess.PIPE) for _ in range(2)]
+    logs = [process.communicate()[1].decode() for process in both]
+    assert [process.returncode for process in both] == [0, 0], logs
+    (path,) = (tmp_path / "results" / "ner").glob("*/record.json")
+    assert read_record(path).status == "ok"
+
+
+@pytest.mark.slow
+def test_a_run_that_another_process_is_at_is_waited_for(tmp_path: Path) -> None:
+    folder = folder_in(tmp_path, small_run(tmp_path))
+    (folder / "record.json").unlink()
+    with FileLock(folder / LOCK), pytest.raises(Interrupted):
+        small_run(tmp_path, stop=StopAfter(0))
+    assert not (folder / "record.json").exists()
+    assert small_run(tmp_path).status == "ok"
+    assert not (folder / LOCK).exists()
+
+
+def test_runs_of_one_process_share_what_they_are_made_of(tmp_path: Path) -> None:
+    parts = Parts()
+    config = config_of(tmp_path, *SMALL)
+    first, second = prepare(config, parts), prepare(replace(config, seed=2), parts)
+    assert first.task is second.task
+    assert first.encoder is second.encoder
+    assert first.digests["dev"] == second.digests["dev"]
+    assert first.digests["train"] != second.digests["train"]  # a part of it, drawn by the seed
+    carrying = config_of(tmp_path, *SMALL, "encoder.state=carry", "cache=none")
+    assert prepare(carrying, parts).encoder is not prepare(carrying, parts).encoder  # it remembers what it read

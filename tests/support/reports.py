@@ -1,0 +1,116 @@
+"""Made-up results of a made-up task, for tests of the report."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from harness.config.schema import DataConfig
+from harness.runs.record import RunRecord
+from harness.types import Example, Metrics, Prediction
+from tasks.common.label_scores import score_labels
+
+LABELS = ("entailment", "neutral", "contra/diction & more")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Labels:
+    """One label an example; as much of a task as scores."""
+
+    name: ClassVar[str] = "labels"
+    version: ClassVar[int] = 1
+    primary_metric: ClassVar[str] = "accuracy"
+
+    data: DataConfig | None = None
+
+    def score(self, gold: Sequence[Example], predictions: Sequence[Prediction]) -> Metrics:
+        return Metrics(score_labels([e.target for e in gold], [p.value for p in predictions], LABELS))
+
+
+@dataclass(frozen=True, kw_only=True)
+class CountedLabels(Labels):
+    """The same, from counts."""
+
+    def counts(self, gold: Sequence[Example], predictions: Sequence[Prediction]) -> Tensor:
+        right = [[e.target == p.value, 1] for e, p in zip(gold, predictions, strict=True)]
+        return torch.tensor(right, dtype=torch.float64)
+
+    def score_of_counts(self, sums: Tensor) -> Tensor:
+        return sums[..., 0] / sums[..., 1]
+
+
+def write_run(
+    folder: Path,
+    *,
+    encoder: str,
+    seed: int,
+    chance: float,
+    fraction: float = 1.0,
+    examples: int = 200,
+    epochs: int = 6,
+    counted: bool = True,
+    **changes: Any,
+) -> Path:
+    """Write the files of a run that is right with a given chance; return its folder."""
+    generator = np.random.default_rng([seed, int(1000 * chance)])
+    task = (CountedLabels if counted else Labels)()
+    metrics, lines = {}, []
+    for split, salt in (("dev", 1), ("test", 2)):
+        names = [LABELS[i] for i in np.random.default_rng(salt).integers(3, size=examples)]
+        gold = [Example(id=f"{split}-{i}", texts={"tokens": ("a", "<b>")}, target=name) for i, name in enumerate(names)]
+        given = [
+            Prediction(id=e.id, value=e.target if generator.random() < chance else LABELS[generator.integers(3)])
+            for e in gold
+        ]
+        metrics[split] = dict(task.score(gold, given).values)
+        for e, p in zip(gold, given, strict=True):
+            row = {"split": split, "id": e.id, "texts": {"tokens": ["a"]}, "gold": e.target, "prediction": p.value}
+            lines.append(json.dumps(row))
+    weights = {} if encoder == "none" else {"input": [0.5, 0.3, 0.2], "output": [0.2, 0.3, 0.5]}
+    values: dict[str, Any] = {
+        "status": "ok",
+        "task": "labels",
+        "name": f"{encoder}-s{seed}",
+        "identity": f"{encoder}{fraction}{seed}",
+        "setting": f"{encoder} {fraction}",
+        "seed": seed,
+        "data": {
+            "name": "made_up",
+            "sizes": {"train": round(1000 * fraction), "dev": examples, "test": examples},
+            "sha256": {"dev": "d" * 64, "test": "e" * 64},
+        },
+        "encoder": {"name": encoder, "fingerprint": "f" * 64},
+        "mixing": {"name": "scalar_mix", "placement": "both", "weights": weights, "gamma": dict.fromkeys(weights, 1.0)},
+        "primary_metric": "accuracy",
+        "metrics": metrics,
+        "epochs": epochs,
+        "parameters": 1234,
+        "environment": {"revision": "abc", "dirty": True, "python": "3.11", "packages": {"torch": "2"}, "threads": 1},
+        "config": {
+            "task": {"_target_": f"tests.support.reports.{type(task).__name__}"},
+            "data": {"fraction": fraction},
+            "seed": seed,
+            "plugins": ["tests"],
+        },
+    }
+    place = folder / "labels" / f"{encoder}-{fraction}-s{seed}"
+    place.mkdir(parents=True)
+    (place / "record.json").write_text(json.dumps(asdict(RunRecord(**(values | changes)))))
+    (place / "predictions.jsonl").write_text("\n".join(lines) + "\n")
+    course = [{"epoch": i + 1, "dev/accuracy": chance * (1 - 0.5**i)} for i in range(epochs)]
+    (place / "history.jsonl").write_text("\n".join(map(json.dumps, course)) + "\n")
+    return place
+
+
+def write_results(folder: Path, *, counted: bool = True) -> Path:
+    """Write three settings of three seeds: without an encoder, with one, and with one on half the data."""
+    for seed in (1, 2, 3):
+        write_run(folder, encoder="none", seed=seed, chance=0.5, counted=counted, epochs=4 + seed)
+        write_run(folder, encoder="elmo", seed=seed, chance=0.9, counted=counted)
+        write_run(folder, encoder="elmo", seed=seed, chance=0.7, fraction=0.5, counted=counted)
+    return folder

@@ -1,0 +1,22 @@
+"""Running small sweeps inside the test process, and what they leave."""
+
+from pathlib import Path
+
+import pytest
+
+from harness import cli
+from harness.runs.record import RunRecord, read_record
+from tests.support.runs import SMALL
+
+QUICK = [*SMALL, "trainer.max_epochs=1", "data.fraction=0.02"]
+
+
+def sweep(folder: Path, *arguments: str) -> int:
+    paths = [f"results_dir={folder}/results", f"cache_dir={folder}/cache"]
+    with pytest.raises(SystemExit) as exit_:
+        cli.main(["-m", *QUICK, *paths, *arguments])
+    return int(exit_.value.code or 0)
+
+
+def records_in(folder: Path) -> list[RunRecord]:
+    return [read_record(path) for path in sorted((folder / "results").glob("*/*/record.json"))]
