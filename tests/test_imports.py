@@ -1,6 +1,7 @@
 """The house rules that a reader relies on: imports go one way, and the engine knows no task."""
 
 import ast
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -51,6 +52,34 @@ def test_imports_go_one_way() -> None:
                 if floor_of(imported) > floor_of(module):
                     wrong.append(f"{path.relative_to(ROOT)} imports {name}")
     assert wrong == []
+
+
+def test_no_file_imports_itself_through_others() -> None:
+    """No cycle of imports, anywhere: each file can be read with only those below it in mind."""
+    files = {path: module_of(path) for top in ("harness", "tasks") for path in (ROOT / top).glob("**/*.py")}
+    modules = set(files.values())
+    graph = {
+        module: {name for found in names_of(path) for name in (found, found.rpartition(".")[0]) if name in modules}
+        for path, module in files.items()
+    }
+    for module in graph:  # a package's docstring module is no import of what lies in it
+        graph[module].discard(module)
+    list(TopologicalSorter(graph).static_order())  # raises CycleError, naming the cycle
+
+
+def module_of(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def names_of(path: Path) -> set[str]:
+    """Return what a file imports, each name of ``from package import module`` as ``package.module`` too."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+        elif isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+    return names
 
 
 def test_the_engine_imports_no_task_and_names_none() -> None:

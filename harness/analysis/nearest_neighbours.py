@@ -21,9 +21,9 @@ from harness.config.schema import build, typed
 from harness.errors import ConfigError, DataFormatError
 from harness.features.static_vectors import StaticVectors
 from harness.protocols import Encoder
-from harness.runs.environment import device_of
 from harness.types import Sentence
 from harness.utils.console import exit_status_of
+from harness.utils.devices import device_of
 
 
 def read_occurrences(path: Path, word: str) -> list[Sentence]:

@@ -33,10 +33,11 @@ from harness.pretrain.perplexity import Perplexity, perplexity
 from harness.pretrain.text import files_of
 from harness.pretrain.vocabulary import Vocabulary
 from harness.protocols import Tracker
-from harness.runs.environment import device_of, environment
+from harness.runs.environment import environment
 from harness.tracking.wandb_tracker import NoTracker
 from harness.types import Sentence
 from harness.utils.console import human_bytes
+from harness.utils.devices import device_of
 from harness.utils.files import file_digest, write_json
 from harness.utils.signals import Interrupted, Stop
 

@@ -2,7 +2,6 @@
 
 import os
 import platform
-import re
 import subprocess
 import sys
 from functools import cache
@@ -11,8 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-
-from harness.errors import ConfigError
 
 _PACKAGES = ("torch", "numpy", "hydra-core", "seqeval", "scikit-learn", "datasets", "wandb")
 
@@ -51,21 +48,6 @@ def sweep_name() -> str | None:
     if not HydraConfig.initialized() or HydraConfig.get().mode != RunMode.MULTIRUN:
         return None
     return Path(str(HydraConfig.get().sweep.dir)).name
-
-
-def device_of(wanted: str) -> str:
-    """Return the torch device that ``auto``, ``cpu``, ``cuda`` or ``cuda:N`` means here.
-
-    Raises:
-        ConfigError: there is no such device.
-    """
-    if wanted == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    if not re.fullmatch(r"cpu|cuda(:\d+)?", wanted):
-        raise ConfigError(f"device={wanted}: no such device; use auto, cpu, cuda or cuda:N")
-    if wanted != "cpu" and int(wanted.partition(":")[2] or 0) >= torch.cuda.device_count():
-        raise ConfigError(f"device={wanted}: no such CUDA device is at hand; use device=cpu or device=auto")
-    return wanted
 
 
 def _version(package: str) -> str | None:

@@ -17,12 +17,13 @@ from harness.features.static_vectors import Coverage, StaticVectors
 from harness.features.store import FeatureStore, LayerSource, Uncached
 from harness.features.token_features import TokenFeatures
 from harness.protocols import Encoder, Task, Tracker
-from harness.runs.environment import device_of, environment, sweep_name
+from harness.runs.environment import environment, sweep_name
 from harness.runs.record import examples_digest, identity_digest, run_folder
 from harness.tracking.wandb_tracker import NoTracker
 from harness.training.model import Model
 from harness.training.trainer import make_optimizer
 from harness.types import SPLITS, Example, Sentence, Split
+from harness.utils.devices import device_of
 
 T = TypeVar("T")
 

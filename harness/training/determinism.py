@@ -5,7 +5,7 @@ import os
 import torch
 
 from harness.config.schema import HarnessConfig
-from harness.runs.environment import device_of
+from harness.utils.devices import device_of
 
 _DEFAULT_THREADS = torch.get_num_threads()
 

@@ -16,8 +16,8 @@ import torch
 from omegaconf import OmegaConf
 
 from harness.errors import CacheError, ConfigError, DataFormatError, DownloadError
+from harness.features import static_vectors as embeddings
 from harness.features.static_vectors import Coverage, StaticVectors
-from harness.features.token_features import static_vectors as embeddings
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
