@@ -32,7 +32,7 @@ from harness.analysis.statistics import (
     paired_t_p,
     randomised_p,
 )
-from harness.config.schema import build
+from harness.config.instantiate import build
 from harness.errors import ConfigError, DataFormatError
 from harness.protocols import Decomposable, Task
 from harness.runs.record import RunRecord, flattened, read_record

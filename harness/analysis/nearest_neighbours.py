@@ -17,7 +17,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from harness.config.compose import compose_values
-from harness.config.schema import build, typed
+from harness.config.instantiate import build
+from harness.config.schema import typed
 from harness.errors import ConfigError, DataFormatError
 from harness.features.static_vectors import StaticVectors
 from harness.protocols import Encoder

@@ -1,1 +1,20 @@
-"""One file for each subcommand of `python -m harness`."""
+"""One file for each subcommand of ``python -m harness``: its arguments and what it prints, nothing else.
+
+Each file is named after its command (``static-vectors`` is ``static_vectors.py``) and has one function,
+``main(arguments)``, which takes the words after the command's name and returns the exit status.
+"""
+
+COMMANDS = {
+    "report": "tables, statistics and figures of finished runs",
+    "compare": "paired tests of two settings on the same examples and seeds",
+    "encode": "fill the feature store with what a run will read, and train nothing",
+    "neighbours": "the words and sentences nearest to a word, with and without its context",
+    "pretrain": "train a biLM on plain text and export it in the official layout",
+    "perplexity": "perplexity of a trained biLM, next to count-based models",
+    "static-vectors": "train static word vectors on the text of a biLM",
+    "bundle": "copy a trained biLM in half precision",
+    "plain-text": "write the text of a published data set, to pre-train on",
+    "sample": "write a task's sample data as files in its published format",
+    "power": "how often the statistical tests find a true difference, by simulation",
+    "dashboard": "define the view of a wandb project in which ablations are read",
+}

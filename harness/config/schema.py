@@ -1,22 +1,28 @@
 """Configuration: a typed schema for what the engine owns, and ``build`` for what is plugged in."""
 
-import importlib
-import inspect
 import re
-import typing
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import MISSING, asdict, dataclass, field, fields, is_dataclass, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from harness.errors import ConfigError, nearest
+from harness.config.bounds import (
+    Count,
+    Dropout,
+    Fraction,
+    NonNegative,
+    OpenFraction,
+    Positive,
+    PositiveFloat,
+    Seed,
+    Threads,
+)
+from harness.config.instantiate import instance_of, names_nothing, typed_as
+from harness.errors import ConfigError
 
-T = TypeVar("T")
-_TARGET = "_target_"
-_PREFIXES = ("harness.", "tasks.", "torch.")
 # Where things lie, what is only said or asked, and the nodes whose objects have a fingerprint of their own.
 _NOT_DETERMINING = (
     "encoder",
@@ -57,7 +63,7 @@ class DataConfig:
     train: str | None = None
     dev: str | None = None
     test: str | None = None
-    fraction: float = 1.0
+    fraction: Fraction = 1.0
     cache_dir: str = ""
 
     def path(self, split: str) -> Path:
@@ -80,17 +86,17 @@ class TrainerConfig:
 
     optimizer: str = "Adam"
     optimizer_options: dict[str, Any] = field(default_factory=dict)
-    lr: float = 0.001
-    weight_decay: float = 0.0
-    batch_size: int = 32
-    eval_batch_size: int = 64
-    max_batch_tokens: int = 16384
-    max_epochs: int = 20
-    patience: int = 5
-    grad_norm: float | None = 5.0
-    plateau_factor: float = 0.5
-    plateau_patience: int | None = None
-    average: float | None = None
+    lr: NonNegative = 0.001
+    weight_decay: NonNegative = 0.0
+    batch_size: Positive = 32
+    eval_batch_size: Positive = 64
+    max_batch_tokens: Positive = 16384
+    max_epochs: Positive = 20
+    patience: Positive = 5
+    grad_norm: PositiveFloat | None = 5.0
+    plateau_factor: OpenFraction = 0.5
+    plateau_patience: Count | None = None
+    average: OpenFraction | None = None
 
 
 @dataclass
@@ -105,7 +111,7 @@ class HarnessConfig:
     tracking: Any
     trainer: TrainerConfig
     vectors: Vectors = "both"
-    seed: int = 1
+    seed: Seed = 1
     device: str = "auto"
     cache: Literal["disk", "none"] = "disk"
     cache_dtype: Precision = "float16"
@@ -115,7 +121,7 @@ class HarnessConfig:
     dry_run: bool = False
     shard: str | None = None
     sweep: str | None = None
-    threads: int | None = None
+    threads: Threads | None = None
     plugins: list[str] = field(default_factory=list)
 
     def determining(self) -> dict[str, Any]:
@@ -141,7 +147,7 @@ class MixingConfig:
 
     name: str
     placement: Placement = "input"
-    dropout: float = 0.0
+    dropout: Dropout = 0.0
     mix: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -153,8 +159,7 @@ def mixing_of(node: Any) -> MixingConfig:
     """
     own = {key: node[key] for key in ("name", "placement", "dropout") if key in node}
     mix = {key: value for key, value in node.items() if key not in own}
-    mixing: MixingConfig = _instance(MixingConfig, own, "mixing.")
-    check_dropout("mixing.dropout", mixing.dropout)
+    mixing: MixingConfig = instance_of(MixingConfig, own, "mixing.")
     return replace(mixing, mix=mix)
 
 
@@ -170,7 +175,7 @@ def typed(config: DictConfig) -> HarnessConfig:
         ConfigError: a key is unknown, a value is missing or of the wrong type or out of range.
     """
     result = typed_as(HarnessConfig, resolved(config))
-    _check_ranges(result)
+    _check_combinations(result)
     return _without_unwanted(result)
 
 
@@ -181,16 +186,6 @@ def _without_unwanted(config: HarnessConfig) -> HarnessConfig:
     if config.vectors == "contextual":
         return replace(config, embedding=_NONE)
     return config
-
-
-def typed_as(schema: type[T], values: Mapping[str, Any]) -> T:
-    """Turn plain values into a dataclass, names and types checked.
-
-    Raises:
-        ConfigError: a key is unknown or missing, or a value is of the wrong type.
-    """
-    result: T = _instance(schema, values, "")
-    return result
 
 
 def resolved(config: DictConfig) -> dict[str, Any]:
@@ -213,165 +208,10 @@ def resolved(config: DictConfig) -> dict[str, Any]:
     return {str(key): value for key, value in values.items()}
 
 
-def build(
-    node: Any,
-    *,
-    where: str,
-    prefixes: Sequence[str] = (),
-    offered: Mapping[str, Any] | None = None,
-    **extra: Any,
-) -> Any:
-    """Make the object that a ``_target_`` node names.
-
-    Args:
-        node: plain mapping with ``_target_`` and the keyword arguments of that class or function, nested
-            nodes included; ``{name: none}`` makes None.
-        where: the node's key, named in errors.
-        prefixes: modules that may be instantiated beside the harness's own and torch's.
-        offered: keyword arguments that the engine supplies if the target takes them and the node is silent.
-        **extra: keyword arguments that the engine supplies.
-
-    Raises:
-        ConfigError: the target is not allowed or does not exist, a key is unknown, missing, or of the
-            wrong type.
-    """
-    target = _target_of(node, where, prefixes)
-    if target is None:
-        return None
-    signature = inspect.signature(target)
-    hints = typing.get_type_hints(target.__init__ if inspect.isclass(target) else target)
-    arguments: dict[str, Any] = dict(extra)
-    for key, value in node.items():
-        if key == _TARGET:
-            continue
-        if key not in signature.parameters or key in extra:
-            known = set(signature.parameters) - set(extra) - {"self"}
-            raise ConfigError(f"{where}.{key}: {node[_TARGET]} has no such option{nearest(str(key), known)}")
-        if isinstance(value, Mapping) and _TARGET in value:
-            arguments[key] = build(value, where=f"{where}.{key}", prefixes=prefixes)
-        else:
-            arguments[key] = _checked(value, hints.get(key, Any), f"{where}.{key}")
-    for name, parameter in signature.parameters.items():
-        if name in (offered or {}):
-            arguments.setdefault(name, (offered or {})[name])
-        if parameter.default is inspect.Parameter.empty and name not in arguments:
-            raise ConfigError(f"{where}.{name}: {node[_TARGET]} needs a value; add +{where}.{name}=...")
-    return target(**arguments)
-
-
-def _target_of(node: Any, where: str, prefixes: Sequence[str]) -> Callable[..., Any] | None:
-    """Return what a node's ``_target_`` names; None for ``{name: none}``."""
-    if not isinstance(node, Mapping):
-        raise ConfigError(f"{where} is {node!r}; expected a group choice such as {where}=NAME")
-    if node.get(_TARGET):
-        return _locate(str(node[_TARGET]), where, (*_PREFIXES, *(f"{p.rstrip('.')}." for p in prefixes)))
-    if names_nothing(node):
-        return None
-    raise ConfigError(f"{where}._target_ is missing: it names the class to make, as in conf/{where}/*.yaml")
-
-
-def names_nothing(node: Any) -> bool:
-    """Whether a node is a group's choice ``none``."""
-    return isinstance(node, Mapping) and not node.get(_TARGET) and node.get("name") == "none"
-
-
-def _locate(name: str, where: str, prefixes: Sequence[str]) -> Callable[..., Any]:
-    if not name.startswith(tuple(prefixes)):
-        raise ConfigError(
-            f"{where}._target_ is '{name}'; only {', '.join(prefixes)} may be used (add yours to plugins=[...])"
-        )
-    module_name, _, attribute = name.rpartition(".")
-    try:
-        module = importlib.import_module(module_name)
-    except ModuleNotFoundError as error:
-        raise ConfigError(f"{where}._target_: no module '{error.name}' (from '{name}')") from None
-    target = getattr(module, attribute, None)
-    if not callable(target):
-        public = [n for n, value in vars(module).items() if getattr(value, "__module__", "") == module_name]
-        raise ConfigError(f"{where}._target_: {module_name} has no '{attribute}'{nearest(attribute, public)}")
-    return typing.cast(Callable[..., Any], target)
-
-
-def _checked(value: Any, hint: Any, where: str) -> Any:
-    """Check a plain value against a type hint; return it converted (a path, a tuple, a dataclass)."""
-    import pydantic
-
-    if is_dataclass(hint):
-        return _instance(hint, value, f"{where}.")
-    settings = pydantic.ConfigDict(arbitrary_types_allowed=True, strict=False)
-    try:
-        return pydantic.TypeAdapter(hint, config=settings).validate_python(_unambiguous(value, hint, where))
-    except pydantic.ValidationError as error:
-        reason = error.errors()[0]["msg"].lower().replace("input should be", "expected")
-        raise ConfigError(f"{where} is {value!r}; {reason}") from None
-
-
-def _unambiguous(value: Any, hint: Any, where: str) -> Any:
-    """Refuse what a lax check would let pass: a boolean or a number in quotes where a number is meant."""
-    numeric = {int, float} & {hint, *typing.get_args(hint)}
-    if numeric and (isinstance(value, bool) or (isinstance(value, str) and str not in typing.get_args(hint))):
-        wanted = " or ".join(sorted(t.__name__ for t in numeric))
-        raise ConfigError(f"{where} is {value!r}; expected {wanted}")
-    return value
-
-
-def _instance(schema: Any, values: Any, where: str) -> Any:
-    """Make a dataclass from plain values, checking names and types."""
-    if not isinstance(values, Mapping):
-        raise ConfigError(f"{where.rstrip('.') or 'config'} is {values!r}; expected keys and values")
-    hints = typing.get_type_hints(schema)
-    known = {one.name for one in fields(schema)}
-    for key in values:
-        if key not in known:
-            raise ConfigError(f"{where}{key}: there is no such option{nearest(str(key), known)}")
-    required = {one.name for one in fields(schema) if one.default is MISSING and one.default_factory is MISSING}
-    for key in sorted(required - set(values)):
-        raise ConfigError(f"{where}{key} is missing; add {where}{key}=...")
-    return schema(**{key: _checked(value, hints[key], f"{where}{key}") for key, value in values.items()})
-
-
-def _check_ranges(config: HarnessConfig) -> None:
-    trainer, data = config.trainer, config.data
+def _check_combinations(config: HarnessConfig) -> None:
+    data = config.data
     if config.shard is not None and config.dry_run:
         raise ConfigError(f"shard={config.shard} with dry_run=true: only the whole can be asked for; leave shard out")
     given = [split for split in ("train", "dev", "test") if getattr(data, split) is not None]
     if given and data.source != "files":
         raise ConfigError(f"data.{given[0]} is given, but data={data.source} reads no local file; add data=files")
-    bounds: list[tuple[str, float | None, float, float]] = [
-        ("data.fraction", config.data.fraction, 1e-9, 1.0),
-        ("trainer.lr", trainer.lr, 0.0, float("inf")),
-        ("trainer.weight_decay", trainer.weight_decay, 0.0, float("inf")),
-        ("trainer.plateau_factor", trainer.plateau_factor, 1e-9, 1 - 1e-9),
-        ("trainer.plateau_patience", trainer.plateau_patience, 0, float("inf")),
-        ("trainer.batch_size", trainer.batch_size, 1, float("inf")),
-        ("trainer.eval_batch_size", trainer.eval_batch_size, 1, float("inf")),
-        ("trainer.max_batch_tokens", trainer.max_batch_tokens, 1, float("inf")),
-        ("trainer.max_epochs", trainer.max_epochs, 1, float("inf")),
-        ("trainer.patience", trainer.patience, 1, float("inf")),
-        ("trainer.average", trainer.average, 1e-9, 1 - 1e-9),
-        ("trainer.grad_norm", trainer.grad_norm, 1e-12, float("inf")),
-        ("seed", config.seed, 0, 2**32 - 1),
-        ("threads", config.threads, 1, 4096),
-    ]
-    check_bounds(bounds)
-
-
-def check_bounds(bounds: Sequence[tuple[str, float | None, float, float]]) -> None:
-    """Check values, each given as its name, itself, and its least and greatest; None passes.
-
-    Raises:
-        ConfigError: naming the first that is out of its range.
-    """
-    for name, value, least, most in bounds:
-        if value is not None and not least <= value <= most:
-            raise ConfigError(f"{name} is {value}; expected a value from {least} to {most}")
-
-
-def check_dropout(name: str, value: float) -> None:
-    """Check a probability of dropping a value.
-
-    Raises:
-        ConfigError: it is out of range.
-    """
-    if not 0 <= value < 1:
-        raise ConfigError(f"{name} is {value}; expected a value from 0 to below 1")

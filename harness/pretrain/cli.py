@@ -47,14 +47,14 @@ def _compose_and_run(argv: list[str]) -> int:
 
 
 def _job(config: Any) -> int:
-    from harness.config.schema import resolved, typed_as
-    from harness.pretrain.config import PretrainConfig, check_ranges
+    from harness.config.instantiate import typed_as
+    from harness.config.schema import resolved
+    from harness.pretrain.config import PretrainConfig
     from harness.pretrain.run import pretrain
     from harness.utils.signals import Interrupted, listening
 
     try:
         settings: PretrainConfig = typed_as(PretrainConfig, resolved(config))
-        check_ranges(settings)
         with listening() as stop:
             record = pretrain(settings, stop=stop)
     except Interrupted as reason:

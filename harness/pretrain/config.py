@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from harness.config.schema import check_bounds
+from pydantic import Field
+
+from harness.config.bounds import Count, Dropout, NonNegative, Positive, PositiveFloat, Seed, Threads
 
 
 @dataclass
@@ -28,8 +30,8 @@ class ModelConfig:
 
     name: str
     options: Mapping[str, Any]
-    vocabulary: int
-    dropout: float
+    vocabulary: Annotated[int, Field(ge=4, le=2**31)]
+    dropout: Dropout
 
 
 @dataclass
@@ -37,17 +39,17 @@ class TrainerConfig:
     """How the biLM is trained; every value has a line in ``conf/pretrain.yaml``."""
 
     optimizer: Literal["adam", "adagrad"] = "adam"
-    lr: float = 0.002
+    lr: NonNegative = 0.002
     schedule: Literal["cosine", "constant"] = "cosine"
-    warmup_steps: int = 200
-    decay_steps: int = 0
-    streams: int = 128
-    window: int = 20
-    negatives: int = 4096
-    accumulate: int = 1
-    grad_norm: float | None = 10.0
-    epochs: float = 1.0
-    max_steps: int | None = None
+    warmup_steps: Count = 200
+    decay_steps: Count = 0
+    streams: Positive = 128
+    window: Positive = 20
+    negatives: Positive = 4096
+    accumulate: Positive = 1
+    grad_norm: PositiveFloat | None = 10.0
+    epochs: PositiveFloat = 1.0
+    max_steps: Positive | None = None
     precision: Literal["float32", "bfloat16"] = "float32"
 
 
@@ -62,16 +64,16 @@ class PretrainConfig:
     tracking: Any
     out: str
     init: str | None = None
-    seed: int = 1
+    seed: Seed = 1
     device: str = "auto"
-    threads: int | None = None
+    threads: Threads | None = None
     cache_dir: str = ""
     results_dir: str = ""
     weights_precision: Literal["float32", "float16"] = "float32"
-    log_every: int = 50
-    dev_every: int = 1000
-    dev_tokens: int = 20_000
-    checkpoint_every: int = 250
+    log_every: Positive = 50
+    dev_every: Positive = 1000
+    dev_tokens: Positive = 20_000
+    checkpoint_every: Positive = 250
     overwrite: bool = False
     plugins: list[str] = field(default_factory=list)
 
@@ -90,33 +92,3 @@ class PretrainConfig:
             "trainer": trainer,
             "seed": self.seed,
         }
-
-
-def check_ranges(config: PretrainConfig) -> None:
-    """Check what types do not tell.
-
-    Raises:
-        ConfigError: a value is out of its range.
-    """
-    trainer, infinity = config.trainer, float("inf")
-    bounds: list[tuple[str, float | None, float, float]] = [
-        ("model.vocabulary", config.model.vocabulary, 4, 2**31),
-        ("model.dropout", config.model.dropout, 0.0, 0.999),
-        ("trainer.lr", trainer.lr, 0.0, infinity),
-        ("trainer.warmup_steps", trainer.warmup_steps, 0, infinity),
-        ("trainer.decay_steps", trainer.decay_steps, 0, infinity),
-        ("trainer.streams", trainer.streams, 1, infinity),
-        ("trainer.window", trainer.window, 1, infinity),
-        ("trainer.negatives", trainer.negatives, 1, infinity),
-        ("trainer.accumulate", trainer.accumulate, 1, infinity),
-        ("trainer.grad_norm", trainer.grad_norm, 1e-12, infinity),
-        ("trainer.epochs", trainer.epochs, 1e-9, infinity),
-        ("trainer.max_steps", trainer.max_steps, 1, infinity),
-        ("seed", config.seed, 0, 2**32 - 1),
-        ("threads", config.threads, 1, 4096),
-        ("log_every", config.log_every, 1, infinity),
-        ("dev_every", config.dev_every, 1, infinity),
-        ("dev_tokens", config.dev_tokens, 1, infinity),
-        ("checkpoint_every", config.checkpoint_every, 1, infinity),
-    ]
-    check_bounds(bounds)

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from harness.config.schema import build
+from harness.config.instantiate import build
 from harness.encoders.elmo import StatePolicy
 from harness.encoders.options import parse_options, read_options
 from harness.encoders.random_elmo import random_weights

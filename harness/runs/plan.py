@@ -11,7 +11,8 @@ from typing import Any, TypeVar, cast
 
 import torch
 
-from harness.config.schema import HarnessConfig, MixingConfig, build, mixing_of, plain
+from harness.config.instantiate import build
+from harness.config.schema import HarnessConfig, MixingConfig, mixing_of, plain
 from harness.errors import ConfigError
 from harness.features.static_vectors import Coverage, StaticVectors
 from harness.features.store import FeatureStore, LayerSource, Uncached

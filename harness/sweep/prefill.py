@@ -4,7 +4,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from harness.config.schema import names_nothing
+from harness.config.instantiate import names_nothing
 from harness.errors import HarnessError
 from harness.features.store import FeatureStore
 from harness.runs.cost_estimate import Forecast, Forecaster

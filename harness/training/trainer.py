@@ -14,7 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from harness.config.schema import TrainerConfig, build
+from harness.config.instantiate import build
+from harness.config.schema import TrainerConfig
 from harness.errors import ConfigError, HarnessError, nearest
 from harness.protocols import Task, Tracker
 from harness.training.batching import bucketed, example_lengths

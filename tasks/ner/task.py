@@ -14,7 +14,8 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
-from harness.config.schema import DataConfig, check_dropout
+from harness.config.instantiate import check_dropout
+from harness.config.schema import DataConfig
 from harness.errors import ConfigError, DataFormatError
 from harness.nn.char_cnn import CharCnnWords, char_ids
 from harness.nn.crf import ConditionalRandomField

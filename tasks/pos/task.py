@@ -14,7 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from harness.config.schema import DataConfig, check_bounds
+from harness.config.instantiate import check_bounds
+from harness.config.schema import DataConfig
 from harness.nn.masking import lengths_of_mask, mask_of_sentences
 from harness.nn.recurrent import BiLstm
 from harness.types import SPLITS, Batch, Example, Metrics, Prediction, Split, TokenVectors

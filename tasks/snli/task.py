@@ -12,7 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from harness.config.schema import DataConfig, check_dropout
+from harness.config.instantiate import check_dropout
+from harness.config.schema import DataConfig
 from harness.errors import ConfigError
 from harness.nn.attention import dot_product, masked_softmax
 from harness.nn.dropout import VariationalDropout

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from harness.config.schema import check_bounds
+from harness.config.instantiate import check_bounds
 from harness.nn.attention import masked_softmax
 from harness.nn.bi_attention import BiAttention
 from harness.nn.highway import Highway

@@ -12,7 +12,8 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor
 
-from harness.config.schema import DataConfig, check_bounds
+from harness.config.instantiate import check_bounds
+from harness.config.schema import DataConfig
 from harness.errors import ConfigError
 from harness.nn.masking import mask_of_sentences
 from harness.protocols import Head

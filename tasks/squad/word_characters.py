@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from harness.config.schema import check_bounds
+from harness.config.instantiate import check_bounds
 from harness.nn.char_cnn import CharCnnWords, char_ids
 from harness.types import Batch, Sentence, TokenVectors
 

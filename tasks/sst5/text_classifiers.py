@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from harness.config.schema import check_bounds, check_dropout
+from harness.config.instantiate import check_bounds, check_dropout
 from harness.errors import ConfigError
 from harness.nn.attention import dot_product, masked_softmax
 from harness.nn.feedforward import FeedForward, Maxout

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from harness.config.schema import build
+from harness.config.instantiate import build
 from harness.encoders.bilm import Packing
 from harness.encoders.elmo import ElmoEncoder
 from tests.support.runs import config_of

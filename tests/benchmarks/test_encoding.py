@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.config.schema import build
+from harness.config.instantiate import build
 from harness.encoders.elmo import ElmoEncoder
 from harness.features.store import FeatureStore, Uncached
 from tasks.ner.sample import sentences

@@ -14,7 +14,8 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from harness.config.compose import compose_values
-from harness.config.schema import resolved, typed_as
+from harness.config.instantiate import typed_as
+from harness.config.schema import resolved
 from harness.encoders.options import parse_options
 from harness.encoders.random_elmo import random_weights
 from harness.pretrain.config import PretrainConfig

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from harness.config.compose import ASSETS
-from harness.config.schema import build
+from harness.config.instantiate import build
 from harness.encoders.elmo import ElmoEncoder
 from harness.features.static_vectors import StaticVectors
 from harness.utils.files import file_digest

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from harness.config.schema import build
+from harness.config.instantiate import build
 from harness.encoders.elmo import ElmoEncoder, load_elmo
 from harness.encoders.kernels import projected_lstm
 from harness.encoders.options import parse_options

@@ -14,11 +14,12 @@ import torch
 from safetensors.torch import load_file
 
 from harness.config.compose import compose_values
-from harness.config.schema import resolved, typed_as
+from harness.config.instantiate import typed_as
+from harness.config.schema import resolved
 from harness.encoders.weights import read_weights
 from harness.errors import ConfigError, HarnessError, WeightsError
 from harness.pretrain.bundle import main as bundle_main
-from harness.pretrain.config import PretrainConfig, check_ranges
+from harness.pretrain.config import PretrainConfig
 from harness.pretrain.evaluate import main as evaluate_main
 from harness.pretrain.export import RECORD, SOFTMAX, VOCABULARY, WEIGHTS
 from harness.pretrain.loop import CHECKPOINT, HISTORY, Pretraining
@@ -68,7 +69,6 @@ def overrides(folder: Path, *more: str, out: str = "out") -> list[str]:
 
 def config_of(folder: Path, *more: str, out: str = "out") -> PretrainConfig:
     config = typed_as(PretrainConfig, resolved(compose_values("pretrain", overrides(folder, *more, out=out))))
-    check_ranges(config)
     return config
 
 

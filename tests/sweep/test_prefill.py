@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
-from harness.config.schema import build
+from harness.config.instantiate import build
 from harness.features.store import FeatureStore
 from harness.runs.plan import prepare, sentences
 from harness.sweep import prefill as ahead

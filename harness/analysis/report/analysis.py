@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from harness.analysis.compare import Comparison, Run, compare, counted, interval_of, read_run
 from harness.analysis.report.settings import Block, Setting
 from harness.analysis.statistics import holm
-from harness.config.schema import build
+from harness.config.instantiate import build
 from harness.errors import ConfigError, DataFormatError, HarnessError
 from harness.protocols import Decomposable, Task
 from harness.types import Split

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harness.config.schema import typed_as
+from harness.config.instantiate import typed_as
 from harness.errors import ConfigError, DataFormatError
 from harness.runs.record import RunRecord, flattened
 

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 import torch
 
-from harness.config.schema import DataConfig, build
+from harness.config.instantiate import build
+from harness.config.schema import DataConfig
 from harness.errors import ConfigError, DataFormatError
 from harness.runs.record import RunRecord
 from harness.runs.run import run
