@@ -95,7 +95,7 @@ REQUESTS = [
     (["trainer.plateau_factor=2"], "trainer.plateau_factor is 2; expected a value less than 1"),
     (["task.head.hidden_dim=0"], "task.head: hidden_dim"),
     (["trainer.optimizer=LBFGS"], "no such optimiser"),
-    (["encoder.max_tokens=0"], "encoder.max_tokens=0"),
+    (["encoder.max_tokens=0"], "encoder.max_tokens is 0"),
     (["encoder.weights_seed=-1"], "encoder.weights_seed is -1"),
     (["seed=["], "[' See"),
     (["results_dir=${nowhere}"], "nowhere"),
