@@ -1,12 +1,15 @@
 """Building objects from config nodes: names and types are checked against the signature of what is built."""
 
 import importlib
+import importlib.util
 import inspect
 import re
+import sys
 import types
 import typing
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
 from harness.errors import ConfigError, nearest
@@ -94,6 +97,8 @@ def _locate(name: str, where: str, prefixes: Sequence[str]) -> Callable[..., Any
             f"{where}._target_ is '{name}'; only {', '.join(prefixes)} may be used (add yours to plugins=[...])"
         )
     module_name, _, attribute = name.rpartition(".")
+    if name.startswith("tasks."):
+        _load_own_tasks()
     try:
         module = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
@@ -103,6 +108,26 @@ def _locate(name: str, where: str, prefixes: Sequence[str]) -> Callable[..., Any
         public = [n for n, value in vars(module).items() if getattr(value, "__module__", "") == module_name]
         raise ConfigError(f"{where}._target_: {module_name} has no '{attribute}'{nearest(attribute, public)}")
     return typing.cast(Callable[..., Any], target)
+
+
+def _load_own_tasks() -> None:
+    """Import the package ``tasks`` that belongs to the harness, even if the working directory has one of that name.
+
+    Raises:
+        ConfigError: Another module of that name is already imported.
+    """
+    folder = Path(__file__).resolve().parents[2] / "tasks"
+    loaded = sys.modules.get("tasks")
+    if loaded is None:
+        spec = importlib.util.spec_from_file_location(
+            "tasks", folder / "__init__.py", submodule_search_locations=[str(folder)]
+        )
+        assert spec is not None
+        assert spec.loader is not None
+        sys.modules["tasks"] = module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+    elif Path(str(loaded.__file__)).resolve().parent != folder:
+        raise ConfigError(f"{loaded.__file__} hides the harness's own package 'tasks'; rename that file")
 
 
 def _checked(value: Any, hint: Any, where: str) -> Any:
