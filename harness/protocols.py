@@ -17,7 +17,7 @@ class Encoder(Protocol):
     """A frozen text encoder: it takes words and returns layers of vectors.
 
     The vectors of a sentence must depend on nothing but the sentence and on what ``fingerprint`` covers, because the
-    feature store computes them once and reuses them in every run. The exception is an encoder that is not ``cacheable``.
+    feature store computes them once and reuses them in every run; only an encoder that is not ``cacheable`` may differ.
     """
 
     @property
@@ -61,8 +61,8 @@ class Encoder(Protocol):
             sentences: Tokenised sentences, all different when the feature store calls. A sentence may be empty.
 
         Yields:
-            ``(index, layers)``: the position of the sentence in ``sentences``, and its vectors as a float32 CPU tensor of
-            shape (layers, tokens, dim), without boundary tokens. The vectors must be finite.
+            ``(index, layers)``: the position of the sentence in ``sentences``, and its vectors, float32
+            (layers, tokens, dim) on the CPU, without boundary tokens. The vectors must be finite.
         """
 
 

@@ -19,8 +19,8 @@ class Example:
         id: Unique within its split; it names the example in ``predictions.jsonl``.
         texts: Field name -> tokens, such as ``{"tokens": ...}`` or ``{"premise": ..., "hypothesis": ...}``.
         target: The gold answer in the task's own form, JSON-serialisable; None for unlabelled text.
-        origin: What the tokens were made from, if an answer must refer to it (a passage and the character offsets of its
-            tokens). Its type belongs to the task; nothing is learnt from it.
+        origin: What the tokens were made from, if an answer must refer to it (a passage and its tokens' character
+            offsets). Its type belongs to the task; nothing is learnt from it.
     """
 
     id: str
