@@ -10,7 +10,7 @@ from typing import Any
 
 from filelock import FileLock
 
-from harness.analysis.report.document import brief
+from harness.analysis.report.markdown import brief
 from harness.analysis.report.published import published_numbers
 from harness.analysis.report.settings import Results, gathered, records_of_sweep
 from harness.runs.job import Outcome

@@ -14,7 +14,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from harness.analysis.report.__main__ import main as report
+from harness.commands.report import main as report
 from harness.config.compose import CONF, register_resolvers
 from harness.runs.job import Outcome
 from harness.sweep.expand import Job, spanned, sweep_dir
