@@ -203,7 +203,7 @@ def test_of_two_processes_at_once_one_encodes_and_both_read(tmp_path: Path) -> N
 
 
 def _fill_shard(folder: Path, log: Path, shard: int) -> None:
-    FeatureStore(folder, SlowEncoder(pause=0.005, log=log)).fill_shard(SENTENCES, shard=shard, shards=3)
+    FeatureStore(folder, SlowEncoder(pause=0.005, log=log)).fill(SENTENCES, shard=shard, shards=3)
 
 
 def test_processes_with_a_part_each_fill_one_store_at_the_same_time(
