@@ -1,4 +1,4 @@
-"""GloVe's text format: one word and its numbers per line, read and checked once and converted to NumPy files."""
+"""GloVe's text format, one word and its numbers per line: it is read and checked once and converted to NumPy files."""
 
 import gzip
 import hashlib
@@ -107,7 +107,7 @@ def _convert(source: Path, *, member: str | None, folder: Path) -> None:
     ):
         for words, rows in _blocks(lines, name):  # rows: (block, dim)
             if not count:
-                write_array_header_1_0(rows_file, _HEADER | {"shape": (0, rows.shape[1])})
+                write_array_header_1_0(rows_file, _HEADER | {"shape": (0, rows.shape[1])})  # replaced at the end
             text = "".join(f"{word}\n" for word in words).encode()
             for file, digest, data in ((words_file, words_hash, text), (rows_file, rows_hash, rows.tobytes())):
                 file.write(data)
@@ -117,7 +117,7 @@ def _convert(source: Path, *, member: str | None, folder: Path) -> None:
             squares += float(np.square(rows, dtype=np.float64).sum())
             show(lines.tell())
         rows_file.seek(0)
-        write_array_header_1_0(rows_file, _HEADER | {"shape": (count, len(total))})  # as long as for 0 rows
+        write_array_header_1_0(rows_file, _HEADER | {"shape": (count, len(total))})  # NumPy pads it to one length
     mean = total / count  # (dim,)
     std = max(squares / (count * len(total)) - float(mean.mean()) ** 2, 0.0) ** 0.5
     content = text_digest(words_hash.hexdigest() + rows_hash.hexdigest())
@@ -129,12 +129,11 @@ def _convert(source: Path, *, member: str | None, folder: Path) -> None:
 @contextmanager
 def _open(source: Path, member: str | None) -> Iterator[tuple[str, int | None, IO[bytes] | gzip.GzipFile]]:
     """Open a file of vectors; yield its name for messages, its size in bytes if known, and its lines."""
-    suffix = source.suffix.lower()
-    if suffix == ".zip":
+    if source.suffix.lower() == ".zip":
         with zipfile.ZipFile(source) as archive, archive.open(name := _member(archive, member)) as lines:
             yield f"{source}/{name}", archive.getinfo(name).file_size, lines
     else:
-        packed = suffix == ".gz"
+        packed = source.suffix.lower() == ".gz"
         with gzip.open(source) if packed else source.open("rb") as lines:
             yield str(source), None if packed else source.stat().st_size, lines
 

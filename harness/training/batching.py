@@ -8,8 +8,8 @@ from harness.types import Example
 
 Lengths = tuple[int, ...]  # of each text of an example, in the order of its fields
 
-_WINDOW = 50  # examples of one text are sorted together in windows of at least so many batches
-_FEWEST = 20  # a large set has only so many windows; wider ones waste less padding and still leave enough to chance
+_WINDOW = 50  # batches per window, at least, for examples of one text
+_FEWEST = 20  # windows of a large set: wider windows waste less padding, and 20 still leave enough to chance
 
 
 def bucketed(
@@ -66,10 +66,9 @@ def _cut(indices: Iterable[int], lengths: Sequence[Lengths], batch_size: int, ma
 
 
 def _rank(lengths: Sequence[Lengths]) -> Callable[[int], Lengths]:
-    """Return the sort key of an example: the length of the text with the most tokens over all examples, then the next.
+    """Return the sort key of an example: its lengths, those of the text with the most tokens in total first.
 
-    Among examples whose first text has the same length, the second is sorted in increasing and decreasing order by
-    turns. Neighbours are then similar even where the length of the first text changes.
+    The order of the next text alternates, so that neighbours are similar where the length of the first text changes.
     """
     totals = [sum(column) for column in zip(*lengths, strict=True)]
     texts = sorted(range(len(totals)), key=lambda text: -totals[text])

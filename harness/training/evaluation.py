@@ -21,7 +21,7 @@ def evaluate(
         task: The task, which collates and scores the examples.
         model: The trained model.
         examples: The examples of the split, with gold targets.
-        options: The trainer's options; ``eval_batch_size`` and ``max_batch_tokens`` count.
+        options: The trainer's options; ``eval_batch_size`` and ``max_batch_tokens`` are used.
 
     Returns:
         The metrics, and one prediction per example in the order of ``examples``.

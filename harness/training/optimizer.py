@@ -18,7 +18,7 @@ def make_optimizer(parameters: Iterable[nn.Parameter], options: TrainerConfig) -
 
     Args:
         parameters: The parameters of the model; frozen ones are left out.
-        options: The trainer's options; ``optimizer``, ``optimizer_options``, ``lr`` and ``weight_decay`` count.
+        options: The trainer's options; ``optimizer``, ``optimizer_options``, ``lr`` and ``weight_decay`` are used.
 
     Raises:
         ConfigError: There is no such optimiser, it has no such option or value, or it cannot train these parameters.
@@ -48,7 +48,7 @@ def make_schedule(optimizer: torch.optim.Optimizer, options: TrainerConfig) -> R
 
     Args:
         optimizer: The optimiser whose learning rate is lowered.
-        options: The trainer's options; ``plateau_factor`` and ``plateau_patience`` count.
+        options: The trainer's options; ``plateau_factor`` and ``plateau_patience`` are used.
     """
     patience, factor = options.plateau_patience, options.plateau_factor
     return None if patience is None else ReduceLROnPlateau(optimizer, mode="max", factor=factor, patience=patience)

@@ -97,7 +97,7 @@ class Trainer:
 
         Raises:
             Interrupted: A stop was requested; the checkpoint holds everything that resuming needs.
-            HarnessError: The loss or the dev score is not finite, or the checkpoint cannot be read.
+            HarnessError: The loss is not finite, the dev score is not a number, or the checkpoint cannot be read.
         """
         if self.checkpoint.exists():
             self._load()
@@ -155,9 +155,7 @@ class Trainer:
                 now.best_epoch, now.best_score = now.epoch, metrics[name]
                 self.best = {key: tensor.clone() for key, tensor in self.model.trained().items()}
         if math.isnan(metrics[name]):
-            raise HarnessError(
-                f"dev {name} is NaN in epoch {now.epoch}, so no epoch can be selected; check the dev data"
-            )
+            raise HarnessError(f"dev {name} is NaN in epoch {now.epoch} and selects no epoch; check the dev data")
         loss = now.loss_sum / now.step
         row = {
             "epoch": now.epoch,
