@@ -23,7 +23,7 @@ def fill_part(config: HarnessConfig, *, stop: Stop, parts: Parts | None = None) 
     source = layer_source(plan)
     if not isinstance(source, FeatureStore):
         raise ConfigError("nothing to encode: encoder=none or cache=none keeps no features")
-    report = source.fill_shard(sentences(plan.examples), shard=shard - 1, shards=shards, check=stop.check)
+    report = source.fill(sentences(plan.examples), shard=shard - 1, shards=shards, check=stop.check)
     return (
         f"part {shard} of {shards}: {report.sentences:,} sentences, {report.found:,} were there, "
         f"{source.tokens_encoded:,} tokens encoded; {source.folder}"

@@ -22,7 +22,7 @@ from harness.runs.environment import environment, sweep_name
 from harness.runs.record import examples_digest, identity_digest, run_folder
 from harness.tracking.wandb_tracker import NoTracker
 from harness.training.model import Model
-from harness.training.trainer import make_optimizer
+from harness.training.optimizer import make_optimizer
 from harness.types import SPLITS, Example, Sentence, Split
 from harness.utils.devices import device_of
 

@@ -139,10 +139,7 @@ def execute(plan: Plan, model: Model, track: Tracker, stop: Stop, progress: Prog
         progress=progress,
     ).fit()
     score_start = time.perf_counter()
-    scored = {
-        split: evaluate(plan.task, model, plan.examples[split], plan.config.trainer, device=plan.device)
-        for split in SPLITS[1:]
-    }
+    scored = {split: evaluate(plan.task, model, plan.examples[split], plan.config.trainer) for split in SPLITS[1:]}
     write_predictions(
         plan.folder / "predictions.jsonl",
         {split: (plan.examples[split], predictions) for split, (_, predictions) in scored.items()},

@@ -13,11 +13,12 @@ from harness.errors import ConfigError
 from harness.protocols import Decomposable
 from harness.runs.record import RunRecord
 from harness.runs.run import run
-from harness.training.batching import bucketed, example_lengths, padding_waste
+from harness.training.batching import bucketed, example_lengths
 from harness.types import Example, Prediction, TokenVectors
 from harness.utils.signals import Stop
 from tasks.snli.reader import LABELS, SentencePair, read_pairs
 from tasks.snli.task import Esim, EsimOptions, NaturalLanguageInference, align, compare, to_examples
+from tests.support.padding import padding_waste
 from tests.support.runs import config_of
 from tests.support.vectors import vectors_of_words as vectors
 

@@ -12,12 +12,13 @@ from harness.config.schema import DataConfig
 from harness.errors import ConfigError, DataFormatError
 from harness.runs.record import RunRecord
 from harness.runs.run import run
-from harness.training.batching import bucketed, example_lengths, padding_waste
+from harness.training.batching import bucketed, example_lengths
 from harness.types import SPLITS, Example, Prediction
 from harness.utils.signals import Stop
 from tasks.sst5.reader import parse_tree, read_trees
 from tasks.sst5.task import LABELS, Granularity, SentimentTreebank, distinct_of, examples_of
 from tasks.sst5.text_classifiers import BcnOptions, BiattentiveClassifier, BiLstmOptions, biattend
+from tests.support.padding import padding_waste
 from tests.support.runs import SMALL, config_of
 from tests.support.vectors import vectors_of_words as vectors
 

@@ -1,4 +1,4 @@
-"""What the trainer is told of the optimiser and the average reaches them; stopping an averaged run loses nothing."""
+"""The average of the weights is its formula, and a run that was stopped resumes with its average."""
 
 from pathlib import Path
 
@@ -6,38 +6,11 @@ import pytest
 import torch
 from torch import nn
 
-from harness.config.schema import TrainerConfig
-from harness.errors import ConfigError
-from harness.training.trainer import make_optimizer
 from harness.training.weight_average import WeightAverage
-from tests.runs.test_run import StopAfter
-from tests.support.runs import small_run
+from tests.support.runs import StopAfter, small_run
 
 
-def test_options_reach_the_optimiser() -> None:
-    parameters = [nn.Parameter(torch.zeros(2))]
-    adam = make_optimizer(parameters, TrainerConfig(optimizer_options={"betas": [0.9, 0.9]}, lr=0.5))
-    assert (adam.defaults["betas"], adam.defaults["lr"]) == ((0.9, 0.9), 0.5)
-    adadelta = make_optimizer(parameters, TrainerConfig(optimizer="Adadelta", optimizer_options={"rho": 0.95}))
-    assert adadelta.defaults["rho"] == 0.95
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"beta": 1}, "did you mean 'betas'"),
-        ({"params": []}, "no such option"),
-        ({"weight_decay": 1}, r"set trainer\.weight_decay instead"),
-        ({"betas": [0.9]}, "field required"),
-        ({"fused": True, "foreach": True}, "cannot be `True` together"),
-    ],
-)
-def test_a_wrong_option_is_refused(options: dict[str, object], message: str) -> None:
-    with pytest.raises(ConfigError, match=message):
-        make_optimizer([nn.Parameter(torch.zeros(2))], TrainerConfig(optimizer_options=options))
-
-
-def test_the_average_is_its_formula_and_leaves_the_weights_alone() -> None:
+def test_the_average_is_its_formula_and_does_not_change_the_weights() -> None:
     model = nn.Linear(1, 1, bias=False)
     with torch.no_grad():
         model.weight.fill_(8.0)
@@ -53,7 +26,7 @@ def test_the_average_is_its_formula_and_leaves_the_weights_alone() -> None:
         assert model.weight.item() == step
 
 
-def test_the_weights_come_back_when_scoring_fails() -> None:
+def test_the_weights_are_restored_if_scoring_fails() -> None:
     model = nn.Linear(1, 1)
     average = WeightAverage(model, decay=0.5)
     before = model.weight.item()
@@ -76,7 +49,7 @@ def test_frozen_parameters_and_buffers_are_not_averaged() -> None:
         assert model[1].weight.item() == 1
 
 
-def test_the_average_changes_what_is_scored_and_kept(tmp_path: Path) -> None:
+def test_the_average_is_what_is_scored_and_kept(tmp_path: Path) -> None:
     plain = small_run(tmp_path / "a", "trainer.max_epochs=1")
     averaged = small_run(tmp_path / "b", "trainer.max_epochs=1", "trainer.average=0.5")
     assert plain.identity != averaged.identity
@@ -84,7 +57,7 @@ def test_the_average_changes_what_is_scored_and_kept(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("looks", [pytest.param(2, marks=pytest.mark.slow), 9])
-def test_a_stopped_run_goes_on_with_its_average(looks: int, tmp_path: Path) -> None:
+def test_a_stopped_run_resumes_with_its_average(looks: int, tmp_path: Path) -> None:
     options = ("trainer.average=0.9", "trainer.optimizer=Adadelta", "+trainer.optimizer_options.rho=0.95")
     unbroken = small_run(tmp_path / "a", *options)
     assert small_run(tmp_path / "b", *options, stop=StopAfter(looks)).status == "interrupted"
