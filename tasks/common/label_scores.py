@@ -1,4 +1,4 @@
-"""Scores of tasks whose answer is one label an example."""
+"""Scores of tasks that give one label to each example or to each token."""
 
 from collections.abc import Sequence
 
@@ -11,26 +11,27 @@ from harness.types import Example, Prediction
 def score_labels(
     gold: Sequence[str], predicted: Sequence[str], labels: Sequence[str], *, confusion: bool = True
 ) -> dict[str, float]:
-    """Score one label an example.
+    """Score predicted labels.
 
     Args:
-        gold, predicted: a label each.
-        labels: every label, in the order of tables. One that never occurs in gold counts as F1 0 in the mean
-            only if it was predicted.
-        confusion: whether the confusion matrix is wanted; of many labels it is long.
+        gold: The correct labels.
+        predicted: The predicted labels, in the same order.
+        labels: All labels, in the order of tables. A label that is neither in ``gold`` nor in ``predicted`` does not
+            count in ``macro_f1``.
+        confusion: Whether to return the confusion matrix too, which is long if there are many labels.
 
     Returns:
         ``accuracy``, ``macro_f1``, ``LABEL/precision|recall|f1``, and the confusion matrix as
-        ``confusion/GOLD/PREDICTED``: the fraction of all examples in each cell.
+        ``confusion/GOLD/PREDICTED``: the fraction of all labels in each cell.
 
     Raises:
-        ValueError: there is nothing to score.
+        ValueError: There is nothing to score, or the numbers of gold and predicted labels differ.
     """
     from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
     if not gold or len(gold) != len(predicted):
         raise ValueError(
-            f"score_labels: {len(gold)} gold and {len(predicted)} predicted labels; expected as many, not 0"
+            f"score_labels: {len(gold)} gold and {len(predicted)} predicted labels; give the same number, at least 1"
         )
     names = list(labels)
     counts = confusion_matrix(gold, predicted, labels=names)  # (gold, predicted)

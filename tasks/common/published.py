@@ -1,7 +1,7 @@
-"""The published data sets that the project knows how to get: where each lies, its pin, its licence, its rows.
+"""The published data sets that the project can download: address, revision, licence and number of rows of each.
 
-A revision is a commit: the same address always gives the same file. The digests are those that others have published
-for these very addresses (of EWT, also those of the files that this project was built with).
+A revision is a commit, so the same address always gives the same file. The digests were published by others for these
+addresses. Those of EWT are also the digests of the files with which this project was built.
 """
 
 import os
@@ -12,25 +12,25 @@ from typing import Any, Literal
 from harness.types import SPLITS, Split
 
 Row = dict[str, Any]
-HUB = "https://huggingface.co"  # or the environment's HF_ENDPOINT, a mirror
+HUB = "https://huggingface.co"  # the environment variable HF_ENDPOINT names a mirror instead
 GITHUB = "https://raw.githubusercontent.com"
 CONLL_TAGS = ("O", "B-PER", "I-PER", "B-ORG", "I-ORG", "B-LOC", "I-LOC", "B-MISC", "I-MISC")
-SNLI_LABELS = ("entailment", "neutral", "contradiction", "-")  # the last, -1 on the hub, for pairs without a gold label
+SNLI_LABELS = ("entailment", "neutral", "contradiction", "-")  # index -1, the last, means: no gold label
 
 
 @dataclass(frozen=True, kw_only=True)
 class PublishedFile:
     """One file of a data set.
 
-    Attributes:
-        path: below the data set's address.
-        sha256: of that file; None where it is not known to the project, and the first download's is kept.
-        rows: how many rows it has, for a table.
-        member: the file's name within an archive.
+    Args:
+        path: The path of the file, relative to the address of the data set.
+        sha256: The digest of the file.
+        rows: The number of rows, if the file is a table.
+        member: The name of the wanted file in the archive, if the file is an archive.
     """
 
     path: str
-    sha256: str | None
+    sha256: str
     rows: int | None = None
     member: str | None = None
 
@@ -39,15 +39,15 @@ class PublishedFile:
 class PublishedDataSet:
     """One data set.
 
-    Attributes:
-        title: what it is called.
-        host: where it lies.
-        repository: its name there.
-        revision: the commit that is pinned; empty where the address has no versions and the digest alone pins it.
-        licence: under which it may be used, as far as its owners say.
-        files: its splits.
-        adapt: for a table, what makes a row of ours of a row of theirs; its columns are checked before.
-        columns: for a table, those that ``adapt`` reads.
+    Args:
+        title: The full name, for log lines.
+        host: The kind of site that has the files: the Hugging Face hub, GitHub, or any other.
+        repository: The name of the repository on that site, or the address on another site.
+        revision: The commit. Empty if the site has no versions; then only the digest identifies the file.
+        licence: The licence, if its owners state one.
+        files: The file of each split.
+        adapt: Return a row with our keys from a row of the table; None if the files are not tables.
+        columns: The columns of the table that ``adapt`` reads; they are checked first.
     """
 
     title: str
@@ -60,7 +60,7 @@ class PublishedDataSet:
     columns: tuple[str, ...] = ()
 
     def url(self, file: PublishedFile) -> str:
-        """Return the address of one of its files."""
+        """Return the address of a file of the data set."""
         if self.host == "hub":
             hub = os.environ.get("HF_ENDPOINT") or HUB
             return f"{hub.rstrip('/')}/datasets/{self.repository}/resolve/{self.revision}/{file.path}"
@@ -71,10 +71,6 @@ class PublishedDataSet:
 
 def _conll_row(row: Row) -> Row:
     return {"tokens": row["tokens"], "tags": [CONLL_TAGS[tag] for tag in row["ner_tags"]]}
-
-
-def _sst5_row(row: Row) -> Row:
-    return {"text": row["text"], "label": row["label"]}
 
 
 def _snli_row(row: Row) -> Row:
@@ -137,24 +133,6 @@ PUBLISHED: dict[str, PublishedDataSet] = {
                 sha256="e266e515a0a7547657ed3d90d9ba46487d6bd251f27ad4269d4e8a427c8555cd",
             ),
         },
-    ),
-    "sst5": PublishedDataSet(
-        title="Stanford Sentiment Treebank, five labels, whole sentences",
-        host="hub",
-        repository="SetFit/sst5",
-        revision="e51bdcd8cd3a30da231967c1a249ba59361279a3",
-        licence="none is stated; published for research",
-        files={
-            "train": PublishedFile(path="train.jsonl", sha256=None, rows=8_544),
-            "dev": PublishedFile(path="dev.jsonl", sha256=None, rows=1_101),
-            "test": PublishedFile(
-                path="test.jsonl",
-                sha256="1384216112a34f3d70b6fa210762f3399bb080410c0456ac6e54a5cb413f04b2",
-                rows=2_210,
-            ),
-        },
-        adapt=_sst5_row,
-        columns=("text", "label"),
     ),
     "sst5_trees": PublishedDataSet(
         title="Stanford Sentiment Treebank, trees with a label at every phrase",

@@ -1,6 +1,6 @@
-"""What the generators of sample data share: chance that is the same everywhere, and files of the splits.
+"""Shared parts of the generators of sample data: random choices, and writing the files of the splits.
 
-All chance comes from ``random()``, which alone is promised to give the same numbers in every version of Python.
+All random choices use ``random.Random.random()``, the only method that gives the same numbers in every Python version.
 """
 
 import argparse
@@ -18,25 +18,45 @@ T = TypeVar("T")
 def check_split(split: str, splits: Collection[str]) -> None:
     """Check the name of a split.
 
+    Args:
+        split: The name to check.
+        splits: The names of the existing splits.
+
     Raises:
-        ConfigError: there is no such split.
+        ConfigError: There is no such split.
     """
     if split not in splits:
         raise ConfigError(f"no split '{split}' in the sample data{nearest(split, splits)}")
 
 
 def choose(items: Sequence[T], rng: random.Random) -> T:
-    """Return one of the items, each as likely."""
+    """Return one of the items, each with the same probability.
+
+    Args:
+        items: The items to choose from; at least one.
+        rng: The source of random numbers.
+    """
     return items[int(rng.random() * len(items))]
 
 
 def some(items: Sequence[T], number: int, rng: random.Random) -> list[T]:
-    """Return different items in random order."""
+    """Return some of the items, in random order.
+
+    Args:
+        items: The items to choose from.
+        number: The number of items to return. No position is chosen twice.
+        rng: The source of random numbers.
+    """
     return sorted(items, key=lambda _: rng.random())[:number]
 
 
 def deck(items: Sequence[T], rng: random.Random) -> Iterator[T]:
-    """Deal items at random for ever, each once before any comes again, so that counts stay balanced."""
+    """Yield items in random order without end; each item comes once before any item comes again.
+
+    Args:
+        items: The items to yield; at least one.
+        rng: The source of random numbers.
+    """
     while True:
         yield from some(items, len(items), rng)
 

@@ -1,12 +1,12 @@
-"""How a task reads its splits: each split once, from a published file or a local one, into examples."""
+"""How a task reads its splits: each split only once, from a published file or from a local one."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import wraps
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from harness.config.schema import DataConfig
-from harness.types import Example, Sentence, Split
+from harness.types import Example, Split
 from tasks.common.official import official_file
 
 Task = TypeVar("Task")
@@ -48,16 +48,3 @@ def split_file(data: DataConfig, split: Split, *, official: str) -> Path:
     if data.source == "official":
         return official_file(official, split, cache_dir=data.cache_dir)
     return data.path(split)
-
-
-def sentence_examples(labelled: Iterable[tuple[Sentence, Any]], split: Split) -> tuple[Example, ...]:
-    """Return one example for each labelled sentence, with the text field ``tokens``.
-
-    Args:
-        labelled: The tokens of each sentence, and its target.
-        split: The name of the split, with which the ids begin: ``train-0``, ``train-1``, ...
-    """
-    return tuple(
-        Example(id=f"{split}-{i}", texts={"tokens": tokens}, target=target)
-        for i, (tokens, target) in enumerate(labelled)
-    )

@@ -1,14 +1,11 @@
 """A small synthetic data set for named entities: persons (PER), places (LOC) and organisations (ORG).
 
-Made by this project, by the grammar below; no sentence is from a corpus. The same forms (Jordan, Paris,
-Lincoln) are persons, places and organisations, equally often, so a name says nothing of its type: only
-the context does, often several tokens away. As the name of a thing (a Lincoln penny) a form is no
-entity. Some names occur in dev and test only.
+The grammar below generates it; no sentence is from a corpus. The same names (Jordan, Paris, Lincoln) are persons,
+places and organisations, equally often. So only the context tells the type of a name, and it is often several tokens
+away. A name that is part of a thing (a Lincoln penny) is not an entity. Some names occur only in dev and test.
 
-Phrases are plain text in which ``(a|b)`` is a choice and ``{symbol}`` stands for one of the symbol's
-phrases. ``{A}`` and ``{B}`` are entities of any type, ``{A.does}`` is what an entity of that type does.
-
-``python -m tasks.ner.sample FOLDER`` writes train.conll, dev.conll and test.conll.
+A phrase is plain text in which ``(a|b)`` is a choice and ``{symbol}`` stands for one of the phrases of that symbol.
+``{A}`` and ``{B}`` are entities of any type; ``{A.does}`` is what an entity of that type does.
 """
 
 import random
@@ -16,7 +13,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from harness.types import Sentence
-from tasks.common.sample_data import check_split, choose, deck, write_splits
+from tasks.common.sample_data import check_split, choose, deck
 from tasks.common.tag_schemes import Span, encode
 
 SIZES = {"train": 1500, "dev": 300, "test": 300}
@@ -33,7 +30,7 @@ UNSEEN_NAMES = (
     "Denver", "Melbourne", "Santiago", "St. Clair", "Stafford", "Victoria", "Warwick", "Wellington",
 )  # fmt: skip
 
-# Longer names, in which a word beside the form gives the type away: one mention in LONG_EVERY.
+# Longer names with a word that tells the type; one of LONG_EVERY mentions is of this kind.
 LONG_EVERY = 8
 LONG = {
     "PER": ("Anna X", "Maria X", "Omar X", "Peter X"),
@@ -114,7 +111,7 @@ PHRASES = {
 }
 
 FRAMES = {
-    "far": (  # the words beside the name are the same for every type
+    "far": (  # the words next to the name are the same for every type
         "{A} , {aside} , {A.does} .",
         "{opener} , {A} {adverb} {A.does} .",
         "it was {A} , {aside} , that {A.does} .",
@@ -143,17 +140,17 @@ FRAMES = {
         "{ORG} (moved its offices|sent two lawyers) to {LOC} (in June|again) , {aside} .",
         "{ORG} (beat|outbid|sued) {ORG} (in March|on Monday|twice) , {aside} .",
     ),
-    "thing": (  # names that are no entities
+    "thing": (  # names that are not entities
         "(she|he) (lost|found|sold) the old {NAME} (penny|stamp|coin) (on the stairs|at home) .",
         "we (ordered|tried|praised) the {NAME} (salad|cake|soup) (again|twice) , {aside} .",
         "the {NAME} (waltz|recipe|knot) is (hard|easy) to (learn|forget) , {aside} .",
     ),
-    "none": (  # ordinary words, some of them with a capital that they owe to their place
+    "none": (  # ordinary words, some with a capital because they start the sentence
         "{A.kind} , {aside} , {A.does} .",
         "(hope|grace|summer|rose) is a (good|strange) name for a (nurse|port|bank) , {aside} .",
     ),
 }
-# Twenty sentences hold so many of each kind.
+# The number of sentences of each kind in twenty sentences.
 MIX = ("far",) * 10 + ("near",) * 3 + ("pair",) * 4 + ("thing",) * 2 + ("none",)
 
 _SYMBOL = re.compile(r"\{([A-Za-z.]+)\}")
@@ -161,16 +158,16 @@ _CHOICE = re.compile(r"\(([^()]+)\)")
 
 
 def sentences(split: str) -> list[tuple[Sentence, tuple[str, ...]]]:
-    """Return a split of the synthetic data: the same in every call, on every machine.
+    """Return a split of the synthetic data, the same in every call and on every machine.
 
     Args:
         split: ``train``, ``dev`` or ``test``.
 
     Returns:
-        For each sentence, its tokens and its BIO tags.
+        The tokens and the BIO tags of each sentence.
 
     Raises:
-        ConfigError: there is no such split.
+        ConfigError: There is no such split.
     """
     check_split(split, SIZES)
     rng = random.Random(SEEDS[split])
@@ -190,7 +187,7 @@ def sentences(split: str) -> list[tuple[Sentence, tuple[str, ...]]]:
 
 
 def _mentions(kind: str, names: Sequence[str], rng: random.Random) -> Iterator[str]:
-    """Deal the names of one type, now and then in a longer form."""
+    """Yield the names of one type without end, sometimes in a longer form."""
     forms = deck(("X",) * (LONG_EVERY - 1) + ("",), rng)
     longer = deck(LONG.get(kind, ("X",)), rng)
     for name, form in zip(deck(names, rng), forms, strict=False):
@@ -198,7 +195,7 @@ def _mentions(kind: str, names: Sequence[str], rng: random.Random) -> Iterator[s
 
 
 def _expand(text: str, rng: random.Random) -> str:
-    """Replace each symbol by one of its phrases and each ``(a|b)`` by one of its options; leave entities."""
+    """Replace each symbol by one of its phrases and each ``(a|b)`` by one of its options, but keep entities."""
 
     def phrase(match: re.Match[str]) -> str:
         return choose(PHRASES[match[1]], rng) if match[1] in PHRASES else match[0]
@@ -207,7 +204,7 @@ def _expand(text: str, rng: random.Random) -> str:
 
 
 def _fill(text: str, mentions: dict[str, Iterator[str]]) -> tuple[Sentence, tuple[str, ...]]:
-    """Put names in the place of ``{PER}``, ``{LOC}``, ``{ORG}`` and ``{NAME}``; return tokens and tags."""
+    """Replace ``{PER}``, ``{LOC}``, ``{ORG}`` and ``{NAME}`` by names; return tokens and tags."""
     tokens: list[str] = []
     tags: list[str] = []
     for word in text.split():
@@ -220,23 +217,7 @@ def _fill(text: str, mentions: dict[str, Iterator[str]]) -> tuple[Sentence, tupl
     return tuple(tokens), tuple(tags)
 
 
-def _columns(split: str) -> str:
-    """Return a split as the text of a column file."""
+def conll(split: str) -> str:
+    """Return a split as the content of a CoNLL column file."""
     pairs = [zip(*sentence, strict=True) for sentence in sentences(split)]
     return "\n".join("".join(f"{token} {tag}\n" for token, tag in pair) for pair in pairs)
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Write the three splits as column files, to be read with one's own eyes."""
-    write_splits(
-        arguments,
-        what="the synthetic NER data as CoNLL column files",
-        suffix=".conll",
-        splits=SIZES,
-        unit="sentences",
-        text=_columns,
-    )
-
-
-if __name__ == "__main__":
-    main()

@@ -1,23 +1,21 @@
-"""A small synthetic data set for parts of speech, in which a word's form does not tell its tag.
+"""A small synthetic data set for parts of speech, in which the form of a word does not tell its tag.
 
-Made by this project, by the frames below; no sentence is from a corpus. Twenty forms (level, sound, double) are nouns,
-verbs and adjectives equally often, and function words (that, to, her, before, have, like) have two or three uses:
-only the words around, sometimes several tokens away, decide. Four forms occur in dev and test only.
+The frames below generate it; no sentence is from a corpus. Twenty forms (level, sound, double) are nouns, verbs and
+adjectives equally often, and function words (that, to, her, before, have, like) have two or three uses. Only the words
+around them, sometimes several tokens away, tell the tag. Four forms occur only in dev and test.
 
-Frames are plain text in which ``(a|b)`` is a choice, ``{N}`` (noun), ``{NS}`` (plural), ``{V}`` (infinitive), ``{VP}``
-(present), ``{VZ}`` (third person) and ``{A}`` (adjective) take one of those forms, and ``word=TAG`` is a word in one
-of its uses. Every other word has one tag, in ``WORDS``.
-
-``python -m tasks.pos.sample FOLDER`` writes train.conllu, dev.conllu and test.conllu.
+A frame is plain text in which ``(a|b)`` is a choice, ``{N}`` (noun), ``{NS}`` (plural), ``{V}`` (infinitive), ``{VP}``
+(present), ``{VZ}`` (third person) and ``{A}`` (adjective) stand for one of those forms, and ``word=USE`` is a word in
+one of its uses. All other words have one tag, in ``WORDS``.
 """
 
 import random
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Literal
 
 from harness.types import Sentence
-from tasks.common.sample_data import check_split, choose, deck, write_splits
+from tasks.common.sample_data import check_split, choose, deck
 
 SIZES = {"train": 1500, "dev": 300, "test": 300}
 SEEDS = {"train": 11, "dev": 12, "test": 13}
@@ -28,7 +26,7 @@ FORMS = (
 )  # fmt: skip
 UNSEEN_FORMS = ("blank", "net", "round", "spare")
 
-# Universal tag, English (Penn) tag: the words that have no other here.
+# Universal tag and English (Penn) tag -> the words that always have these tags.
 WORDS = {
     "DET DT": "the a every some",
     "PRON PRP": "they we you it",
@@ -43,7 +41,7 @@ WORDS = {
     "NOUN NNS": "stones boxes coins lamps girls farmers soldiers miles",
     "ADP IN": "near behind of in",
     "ADV RB": "again there twice",
-    "NOUN NN ": "today yesterday",  # as UD has it
+    "NOUN NN ": "today yesterday",  # nouns, as in Universal Dependencies
     "CCONJ CC": "and but or",
     "VERB VBD": "saw looked seemed said wanted forgot fell broke",
     "VERB VBN": "forgotten seen",
@@ -52,7 +50,7 @@ WORDS = {
     "PUNCT .": ". ?",
     "PUNCT ,": ",",
 }
-# The uses of the words that have several, and of the forms in their slots.
+# The tags of each use of the words with several uses, and of the forms in each slot.
 USES = {
     "that=conjunction": "SCONJ IN",
     "that=article": "DET DT",
@@ -79,7 +77,7 @@ SLOTS = {
 }
 
 FRAMES = (
-    # A verb, a noun or an adjective after the same words; what follows decides.
+    # A verb, a noun or an adjective after the same words; the words after it tell which.
     "(we|they) saw her=object {V} the (stones|boxes|coins) (again|yesterday) .",
     "(we|they) saw her=object {V} (every|some) {A} (stone|coat|lake) .",
     "(we|they) saw her=possessive {N} (again|yesterday|twice) .",
@@ -96,7 +94,7 @@ FRAMES = (
     "the {NS} of the (king|church|village) (fell|broke) (again|today) .",
     "(some|many) {NS} near the (lake|road) {VP} the (stones|boxes) .",
     "the (king|queen) of the {A} (valley|village) {VZ} {NS} .",
-    # The use of one word decides that of another.
+    # The use of one word tells the use of another.
     "to=particle {V} the (boxes|coins|lamps) (takes|costs) (time|money) .",
     "to=particle {V} it (takes|costs) the (king|queen) {NS} .",
     "to=preposition the {N} near the (lake|church) it is (three|ten) miles .",
@@ -127,7 +125,7 @@ FRAMES = (
     "(will|can) you {V} her=possessive {A} (hat|coat) (today|again) ?",
 )
 
-CLAUSES = (1, 2, 2)  # frames in a sentence
+CLAUSES = (1, 2, 2)  # number of frames in a sentence
 JOINT = " (and|but) "
 
 _CHOICE = re.compile(r"\(([^()]+)\)")
@@ -135,10 +133,17 @@ _LEXICON = {word: tags.strip() for tags, words in WORDS.items() for word in word
 
 
 def tagged(split: str, tagset: Literal["upos", "xpos"] = "upos") -> list[tuple[Sentence, tuple[str, ...]]]:
-    """Return a split with one kind of tags: words and tags of each sentence.
+    """Return a split with one kind of tags.
+
+    Args:
+        split: ``train``, ``dev`` or ``test``.
+        tagset: ``upos`` for universal tags, ``xpos`` for English tags.
+
+    Returns:
+        The words and the tags of each sentence.
 
     Raises:
-        ConfigError: there is no such split.
+        ConfigError: There is no such split.
     """
     column = {"upos": 0, "xpos": 1}[tagset]
     return [
@@ -148,16 +153,16 @@ def tagged(split: str, tagset: Literal["upos", "xpos"] = "upos") -> list[tuple[S
 
 
 def sentences(split: str) -> list[list[tuple[str, str]]]:
-    """Return a split of the synthetic data: the same in every call, on every machine.
+    """Return a split of the synthetic data, the same in every call and on every machine.
 
     Args:
         split: ``train``, ``dev`` or ``test``.
 
     Returns:
-        For each sentence its words, each with its universal and its English tag, parted by a space.
+        The words of each sentence, each with its universal and its English tag, separated by a space.
 
     Raises:
-        ConfigError: there is no such split.
+        ConfigError: There is no such split.
     """
     check_split(split, SIZES)
     rng = random.Random(SEEDS[split])
@@ -168,7 +173,7 @@ def sentences(split: str) -> list[list[tuple[str, str]]]:
 
 
 def _fill(frame: str, decks: dict[str, Iterator[str]], rng: random.Random) -> list[tuple[str, str]]:
-    """Make a sentence of one or two frames."""
+    """Return the words and tags of a sentence that consists of one or two frames."""
     words = []
     for word in _CHOICE.sub(lambda match: choose(match[1].split("|"), rng), re.sub(r" [.?](?= )", " ,", frame)).split():
         if word.startswith("{"):
@@ -183,7 +188,7 @@ def _fill(frame: str, decks: dict[str, Iterator[str]], rng: random.Random) -> li
 
 
 def conllu(split: str) -> str:
-    """Return a split as the text of a CoNLL-U file, without lemmas, features and relations."""
+    """Return a split as the content of a CoNLL-U file, without lemmas, features and relations."""
     blocks = []
     for i, sentence in enumerate(sentences(split)):
         lines = [f"# sent_id = {split}-{i}", f"# text = {' '.join(word for word, _ in sentence)}"]
@@ -191,19 +196,3 @@ def conllu(split: str) -> str:
             lines.append("\t".join([str(number), word, "_", *tags.split(), *"_____"]))
         blocks.append("\n".join(lines) + "\n\n")
     return "".join(blocks)
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Write the three splits as CoNLL-U files, to be read with one's own eyes."""
-    write_splits(
-        arguments,
-        what="the synthetic part-of-speech data as CoNLL-U files",
-        suffix=".conllu",
-        splits=SIZES,
-        unit="sentences",
-        text=conllu,
-    )
-
-
-if __name__ == "__main__":
-    main()

@@ -45,7 +45,6 @@ def test_sentences_know_their_lines(tmp_path: Path) -> None:
     assert [sentence.tokens for sentence in sentences] == [("a", "b"), ("c",), ("d", "e")]
     assert [sentence.tags for sentence in sentences] == [("O", "B-X"), ("O",), ("I-X", "O")]
     assert [sentence.line for sentence in sentences] == [4, 8, 10]
-    assert sentences[2].line_of(1) == 11
 
 
 def test_docstart_has_no_say_in_the_columns(tmp_path: Path) -> None:

@@ -9,15 +9,18 @@ from harness.config.schema import DataConfig
 from harness.errors import DataFormatError
 from harness.types import Example, Prediction
 from tasks.common.column_files import read_columns
-from tasks.ner.task import BiLstmCrf, NamedEntityRecognition, TaggerOptions, read_tagged, score_tags
+from tasks.ner.bilstm_crf import BiLstmCrf, BiLstmCrfOptions
+from tasks.ner.metric import score_tags
+from tasks.ner.reader import read_tagged
+from tasks.ner.task import NamedEntityRecognition
 from tests.support.vectors import vectors_of_words as vectors
 
-SMALL = TaggerOptions(hidden_dim=12, num_layers=2, dropout=0.5, char_dim=4, char_filters=6)
+SMALL = BiLstmCrfOptions(hidden_dim=12, num_layers=2, dropout=0.5, char_dim=4, char_filters=6)
 
 
 @pytest.fixture
 def task() -> NamedEntityRecognition:
-    return NamedEntityRecognition(data=DataConfig(), head=SMALL)
+    return NamedEntityRecognition(data=DataConfig(), bilstm_crf=SMALL)
 
 
 # Columns: gold, prediction, F1 as conlleval counts, F1 of well-formed entities alone (reference sheet 5.1).
@@ -98,7 +101,9 @@ def test_gradients_reach_every_parameter(task: NamedEntityRecognition) -> None:
 
 
 def test_ten_sentences_are_learnt_by_heart() -> None:
-    task = NamedEntityRecognition(data=DataConfig(), head=TaggerOptions(hidden_dim=24, num_layers=1, dropout=0.0))
+    task = NamedEntityRecognition(
+        data=DataConfig(), bilstm_crf=BiLstmCrfOptions(hidden_dim=24, num_layers=1, dropout=0.0)
+    )
     torch.manual_seed(0)
     examples = [e for e in task.examples("train") if any(tag != "O" for tag in e.target)][:10]
     head, batch = task.build_head(input_dim=10, output_dim=0), task.collate(examples)
@@ -112,7 +117,7 @@ def test_ten_sentences_are_learnt_by_heart() -> None:
 
 @pytest.mark.parametrize("scheme", ["iob1", "bio", "iobes", "bioul"])
 def test_an_untrained_head_decodes_legal_tags_only(scheme: str) -> None:
-    task = NamedEntityRecognition(data=DataConfig(), head=SMALL, train_scheme=scheme)  # type: ignore[arg-type]
+    task = NamedEntityRecognition(data=DataConfig(), bilstm_crf=SMALL, train_scheme=scheme)  # type: ignore[arg-type]
     head = task.build_head(input_dim=10, output_dim=0)
     batch = task.collate(task.examples("train")[:20])
     for prediction in head.eval().predict(vectors(batch), batch):
@@ -126,7 +131,7 @@ def test_an_untrained_head_decodes_legal_tags_only(scheme: str) -> None:
 def test_gold_tags_reach_the_crf_in_its_scheme(scheme: str) -> None:
     task = NamedEntityRecognition(data=DataConfig(), train_scheme=scheme)  # type: ignore[arg-type]
     example = Example(id="x", texts={"tokens": ("a",) * 6}, target=("B-PER", "B-PER", "I-PER", "O", "B-LOC", "I-LOC"))
-    tags = [task.labels[i] for i in task.collate([example]).gold["tags"][0]]
+    tags = [task.labels[i] for i in task.collate([example]).gold["labels"][0]]
     expected = {
         "iob1": "I-PER B-PER I-PER O I-LOC I-LOC",
         "bio": "B-PER B-PER I-PER O B-LOC I-LOC",
@@ -140,7 +145,7 @@ def test_a_type_that_only_dev_has_is_scored_and_not_learnt(tmp_path: Path) -> No
     for split, kind in (("train", "PER"), ("dev", "NEW"), ("test", "PER")):
         (tmp_path / f"{split}.conll").write_text(f"Ann B-{kind}\nruns O\n")
     data = DataConfig(source="files", **{split: str(tmp_path / f"{split}.conll") for split in ("train", "dev", "test")})
-    task = NamedEntityRecognition(data=data, head=SMALL)
+    task = NamedEntityRecognition(data=data, bilstm_crf=SMALL)
     assert not any("NEW" in label for label in task.labels)
     batch = task.collate(task.examples("dev"))
     predictions = task.build_head(input_dim=10, output_dim=0).eval().predict(vectors(batch), batch)
@@ -181,7 +186,9 @@ def test_bad_tags_are_errors_with_file_and_line(content: str, message: str, tmp_
 
 
 def test_no_character_cnn_on_demand(task: NamedEntityRecognition) -> None:
-    bare = NamedEntityRecognition(data=DataConfig(), head=TaggerOptions(char_filters=0, hidden_dim=4, num_layers=1))
+    bare = NamedEntityRecognition(
+        data=DataConfig(), bilstm_crf=BiLstmCrfOptions(char_filters=0, hidden_dim=4, num_layers=1)
+    )
     head = bare.build_head(input_dim=10, output_dim=0)
     assert isinstance(head, BiLstmCrf)
     assert head.char_cnn is None

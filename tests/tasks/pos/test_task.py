@@ -7,13 +7,16 @@ from zlib import crc32
 import pytest
 import torch
 
+from harness.config.instantiate import build
 from harness.config.schema import DataConfig
 from harness.errors import ConfigError
 from harness.protocols import Decomposable
 from harness.runs.run import run
 from harness.types import Batch, Example, Prediction, TokenVectors
 from harness.utils.signals import Stop
-from tasks.pos.task import IGNORED, BiLstmOptions, PosTagging
+from tasks.common.bilstm_options import BiLstmOptions
+from tasks.pos.task import PosTagging
+from tasks.pos.token_classifier import IGNORED
 from tests.support.runs import SMALL as SMALL_RUN
 from tests.support.runs import config_of
 
@@ -145,8 +148,8 @@ def test_a_tag_that_only_dev_has_is_an_error_of_the_tagger(tmp_path: Path, caplo
     task = PosTagging(data=files(tmp_path, train="N V", dev="N NEW", test="N V"), head="bilstm", bilstm=SMALL)
     batch = task.collate(task.examples("dev"))
     assert task.labels == ("N", "V")
-    assert "dev: 1 tokens have a tag that training has not (NEW); they count as errors" in caplog.text
-    assert batch.gold["tags"].tolist() == [[0, IGNORED]]
+    assert "dev: 1 tokens have a tag that is not in the training data (NEW); they count as errors" in caplog.text
+    assert batch.gold["labels"].tolist() == [[0, IGNORED]]
     predictions = task.build_head(input_dim=10, output_dim=0).eval().predict(vectors(batch), batch)
     metrics = task.score(task.examples("dev"), predictions)
     assert metrics["NEW/recall"] == 0.0
@@ -171,9 +174,9 @@ def test_unlabelled_text_can_be_tagged(task: PosTagging) -> None:
 
 @pytest.mark.parametrize("wrong", [{"hidden_dim": 0}, {"num_layers": 0}, {"dropout": 1.0}, {"dropout": -0.1}])
 def test_sizes_out_of_range_are_named(wrong: dict[str, float]) -> None:
-    task = PosTagging(data=DataConfig(), head="bilstm", bilstm=replace(SMALL, **wrong))  # type: ignore[arg-type]
+    node = {"_target_": "tasks.pos.task.PosTagging", "data": {}, "head": "bilstm", "bilstm": wrong}
     with pytest.raises(ConfigError, match=rf"task\.bilstm\.{next(iter(wrong))} is"):
-        task.build_head(input_dim=10, output_dim=0)
+        build(node, where="task")
 
 
 @pytest.mark.parametrize("head", HEADS)
