@@ -49,11 +49,41 @@ def score_labels(
 
 
 def label_counts(gold: Sequence[Example], predictions: Sequence[Prediction]) -> Tensor:
-    """Count right answers and examples, float64 (examples, 2), for ``Task.counts``."""
+    """Count the correct labels of examples with one label each; serves as ``Task.counts``.
+
+    Args:
+        gold: The examples. The target of each is its label.
+        predictions: The prediction for each example, in the same order. Its value is a label.
+
+    Returns:
+        float64 (examples, 2): 1 where the prediction is correct and 0 elsewhere, and 1 for the example itself.
+    """
     pairs = zip(gold, predictions, strict=True)
     return torch.tensor([[example.target == prediction.value, 1] for example, prediction in pairs], dtype=torch.float64)
 
 
+def token_label_counts(gold: Sequence[Example], predictions: Sequence[Prediction]) -> Tensor:
+    """Count the correct labels of examples with one label per token; serves as ``Task.counts``.
+
+    Args:
+        gold: The examples. The target of each is the labels of its tokens.
+        predictions: The prediction for each example, in the same order. Its value is one label per token.
+
+    Returns:
+        float64 (examples, 2): the number of tokens with the correct label, and the number of tokens.
+    """
+    pairs = [(example.target, prediction.value) for example, prediction in zip(gold, predictions, strict=True)]
+    counts = [[sum(a == b for a, b in zip(*pair, strict=True)), len(pair[0])] for pair in pairs]
+    return torch.tensor(counts, dtype=torch.float64)
+
+
 def mean_of_counts(sums: Tensor) -> Tensor:
-    """Return a mean from the sum of scores and how many they are, (..., 2) to (...); 0 of none."""
+    """Return the mean score, 0 where there is nothing to average; serves as ``Task.score_of_counts``.
+
+    Args:
+        sums: float (..., 2): the sum of the scores, and the number of scores.
+
+    Returns:
+        float (...).
+    """
     return sums[..., 0] / sums[..., 1].clamp(min=1)

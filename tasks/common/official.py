@@ -1,7 +1,8 @@
 """Published data sets, downloaded once at pinned revisions (``data=official``).
 
-Nothing of them is part of the project. Each is fetched from where its owners or a public mirror keep it
-(``tasks/common/published.py``), and its licence is said first. Where the file's digest is known, one with another is refused.
+None of them is part of the project. Each file is downloaded from its owners or from a public mirror, after its licence
+has been logged; ``tasks/common/published.py`` lists the addresses. A file with another digest than the known one is
+refused.
 """
 
 import logging

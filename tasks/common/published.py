@@ -36,7 +36,7 @@ class PublishedFile:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Published:
+class PublishedDataSet:
     """One data set.
 
     Attributes:
@@ -89,8 +89,8 @@ def _squad_row(row: Row) -> Row:
 
 _TREES = "5c613a4f673fc74097d523a2c83f38e0cc462984d847b82c7aaf36b01cbbbfcc"
 
-PUBLISHED: dict[str, Published] = {
-    "conll2003": Published(
+PUBLISHED: dict[str, PublishedDataSet] = {
+    "conll2003": PublishedDataSet(
         title="CoNLL-2003 named entities, English",
         host="hub",
         repository="lhoestq/conll2003",
@@ -117,7 +117,7 @@ PUBLISHED: dict[str, Published] = {
         adapt=_conll_row,
         columns=("tokens", "ner_tags"),
     ),
-    "ewt": Published(
+    "ewt": PublishedDataSet(
         title="Universal Dependencies English EWT, release 2.16",
         host="github",
         repository="UniversalDependencies/UD_English-EWT",
@@ -138,7 +138,7 @@ PUBLISHED: dict[str, Published] = {
             ),
         },
     ),
-    "sst5": Published(
+    "sst5": PublishedDataSet(
         title="Stanford Sentiment Treebank, five labels, whole sentences",
         host="hub",
         repository="SetFit/sst5",
@@ -156,7 +156,7 @@ PUBLISHED: dict[str, Published] = {
         adapt=_sst5_row,
         columns=("text", "label"),
     ),
-    "sst5_trees": Published(
+    "sst5_trees": PublishedDataSet(
         title="Stanford Sentiment Treebank, trees with a label at every phrase",
         host="web",
         repository="https://nlp.stanford.edu/sentiment",
@@ -167,7 +167,7 @@ PUBLISHED: dict[str, Published] = {
             for split in SPLITS
         },
     ),
-    "snli": Published(
+    "snli": PublishedDataSet(
         title="Stanford Natural Language Inference 1.0",
         host="hub",
         repository="stanfordnlp/snli",
@@ -193,7 +193,7 @@ PUBLISHED: dict[str, Published] = {
         adapt=_snli_row,
         columns=("premise", "hypothesis", "label"),
     ),
-    "squad": Published(
+    "squad": PublishedDataSet(
         title="SQuAD 1.1",
         host="hub",
         repository="rajpurkar/squad",

@@ -9,7 +9,8 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from harness.errors import ConfigError, nearest
+from harness.errors import ConfigError, nearest, one_line
+from harness.types import SPLITS, Split
 
 T = TypeVar("T")
 
@@ -38,6 +39,32 @@ def deck(items: Sequence[T], rng: random.Random) -> Iterator[T]:
     """Deal items at random for ever, each once before any comes again, so that counts stay balanced."""
     while True:
         yield from some(items, len(items), rng)
+
+
+def write_sample_files(folder: Path, *, suffix: str, text: Callable[[Split], str]) -> list[Path]:
+    """Write each split of the sample data as a file; serves as the body of ``Task.write_sample``.
+
+    Args:
+        folder: The folder to write to; it is created if it does not exist.
+        suffix: The suffix of the file names, such as ``.conll``.
+        text: Return the content of the file of a split, in the published format of the data set.
+
+    Returns:
+        The paths of the written files, such as ``train.conll``, in the order of the splits.
+
+    Raises:
+        ConfigError: The folder cannot be written to.
+    """
+    paths = [folder / f"{split}{suffix}" for split in SPLITS]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for split, path in zip(SPLITS, paths, strict=True):
+            path.write_text(text(split), encoding="utf-8", newline="\n")
+    except OSError as error:
+        raise ConfigError(
+            f"cannot write to {folder} ({one_line(error)}); name a folder that you may write to"
+        ) from None
+    return paths
 
 
 def write_splits(
