@@ -62,7 +62,7 @@ def read_trees(path: Path, *, unescape: bool = True) -> list[Tree]:
         if line.strip()
     ]
     if not trees:
-        raise DataFormatError(f"{path}: no trees in it; give a file with one tree per line, such as (3 (2 It) (4 works))")
+        raise DataFormatError(f"{path}: no trees in it; give a file with one tree per line, as (3 (2 It) (4 works))")
     return trees
 
 
@@ -134,4 +134,4 @@ def _check_order(before: str, kind: str, piece: str, *, begun: bool, inside: boo
 
 def _no_tree(what: str, where: str) -> DataFormatError:
     """Return the error for a line that is not one tree."""
-    return DataFormatError(f"{where}: {what}; give one complete tree per line, such as (3 (2 It) (4 works))")
+    return DataFormatError(f"{where}: {what}; give one complete tree per line, as (3 (2 It) (4 works))")
