@@ -8,7 +8,7 @@ import pytest
 
 from harness.errors import DataFormatError
 from tasks.common.column_files import ColumnSentence, read_columns
-from tasks.common.tag_schemes import detect, file_spans
+from tasks.common.tag_schemes import detect, spans
 
 AB = [ColumnSentence(tokens=("a", "b"), tags=("O", "B-X"), line=1)]
 
@@ -138,6 +138,6 @@ def test_wnut17_has_its_published_counts(split: str, sentences: int, tokens: int
     path = shared / "data" / "ner" / "wnut17" / f"{split}.conll"
     read = read_columns(path)
     scheme = detect(sentence.tags for sentence in read)
-    found = [span for s in read for span in file_spans(s.tags, scheme, path=path, line=s.line)]
+    found = [span for s in read for span in spans(s.tags, scheme)]
     assert (len(read), sum(len(s.tokens) for s in read)) == (sentences, tokens)
     assert (scheme, len(found)) == ("bio", entities)

@@ -8,7 +8,6 @@ import pytest
 from seqeval.metrics.sequence_labeling import get_entities
 from seqeval.scheme import BILOU, IOB2, IOBES, Token, Tokens
 
-from harness.errors import DataFormatError
 from tasks.common.tag_schemes import (
     Span,
     TagError,
@@ -17,7 +16,6 @@ from tasks.common.tag_schemes import (
     convert,
     detect,
     encode,
-    file_spans,
     legal_transitions,
     spans,
 )
@@ -172,12 +170,6 @@ def test_ill_formed_tags_are_refused_at_their_place(scheme: TagScheme, tags: str
         spans(tags.split(), scheme)
     assert isinstance(caught.value, TagError)
     assert caught.value.position == position
-    with pytest.raises(DataFormatError, match=rf"^dir/x\.conll:{7 + position}: .*{message}.*; correct"):
-        file_spans(tags.split(), scheme, path="dir/x.conll", line=7)
-
-
-def test_file_spans_of_good_tags() -> None:
-    assert file_spans(["O", "B-X"], "bio", path="x", line=1) == [Span(1, 2, "X")]
 
 
 @pytest.mark.parametrize(

@@ -6,12 +6,10 @@ import pytest
 import torch
 
 from harness.config.schema import DataConfig
-from harness.errors import DataFormatError
 from harness.types import Example, Prediction
 from tasks.common.column_files import read_columns
 from tasks.ner.bilstm_crf import BiLstmCrf, BiLstmCrfOptions
 from tasks.ner.metric import score_tags
-from tasks.ner.reader import read_tagged
 from tasks.ner.task import NamedEntityRecognition
 from tests.support.vectors import vectors_of_words as vectors
 
@@ -167,22 +165,6 @@ def test_unlabelled_text_can_be_tagged(task: NamedEntityRecognition) -> None:
     batch = task.collate([Example(id="x", texts={"tokens": ("Jordan", "smiled")})])
     assert not batch.gold
     assert len(task.build_head(input_dim=10, output_dim=0).eval().predict(vectors(batch), batch)[0].value) == 2
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        ("a O\nb O\n\nc O\n", r"no entity in 2 sentences.*last column"),
-        ("a B-X\nb Q-X\n", r"bad\.conll:2: .*Q-X"),
-        ("a O\nb X\n", r"bad\.conll:2: .*X"),
-        ("a B-X\nb E-X\n\nc I-X\n", r"bad\.conll:4: .*iobes"),
-    ],
-)
-def test_bad_tags_are_errors_with_file_and_line(content: str, message: str, tmp_path: Path) -> None:
-    path = tmp_path / "bad.conll"
-    path.write_text(content)
-    with pytest.raises(DataFormatError, match=message):
-        read_tagged(path)
 
 
 def test_no_character_cnn_on_demand(task: NamedEntityRecognition) -> None:
