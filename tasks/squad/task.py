@@ -4,7 +4,7 @@ Source: Rajpurkar et al. 2016 (the data); Peters et al. 2018, section 4 and supp
 """
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar, Literal
@@ -26,7 +26,7 @@ from tasks.squad import sample
 from tasks.squad.bidaf import Bidaf, BidafOptions
 from tasks.squad.bidaf_self_attention import BidafSelfAttention, SelfAttentionOptions
 from tasks.squad.metric import best_scores, score_answers
-from tasks.squad.reader import Question, questions_of_articles, questions_of_rows, read_squad
+from tasks.squad.reader import examples_of_articles, examples_of_rows, read_squad
 from tasks.squad.span_head import SpanHead
 from tasks.squad.token_embedding import TokenEmbedding
 from tasks.squad.tokenized_passage import TokenizedPassage
@@ -74,15 +74,15 @@ class ReadingComprehension:
             log.warning("the test data are the dev data, which select the epoch; the test score is not on unseen data")
             return self.examples("dev")
         if self.data.source == "sample":
-            questions = questions_of_articles(sample.articles(split), f"sample {split}")
+            examples = examples_of_articles(sample.articles(split), f"sample {split}")
         elif self.data.source == "official":
             rows = official_rows("squad", split, cache_dir=self.data.cache_dir)
-            questions = questions_of_rows(rows, f"squad {split}")
+            examples = examples_of_rows(rows, f"squad {split}")
         else:
-            questions = read_squad(self.data.path(split))
+            examples = read_squad(self.data.path(split))
         if split == "train" and self.max_passage_tokens is not None:
-            questions = _with_short_passages(questions, self.max_passage_tokens)
-        return _examples_of(questions)
+            return _with_short_passages(examples, self.max_passage_tokens)
+        return examples
 
     @property
     def _test_is_dev(self) -> bool:
@@ -161,39 +161,23 @@ class ReadingComprehension:
         return torch.tensor([[score, 1.0] for score in scores], dtype=torch.float64)
 
 
-def _examples_of(questions: Iterable[Question]) -> tuple[Example, ...]:
-    """Return one example per question; those about one passage share the same tokens and the same origin."""
-    return tuple(
-        Example(
-            id=question.id,
-            texts={"passage": question.passage.tokens, "question": question.tokens},
-            target={
-                "answers": tuple(answer.text for answer in question.answers),
-                "spans": tuple(answer.span for answer in question.answers),
-            },
-            origin=question.passage,
-        )
-        for question in questions
-    )
-
-
-def _with_short_passages(questions: Sequence[Question], max_tokens: int) -> list[Question]:
-    """Cut long passages, and leave out the questions whose first answer is no longer in the passage."""
+def _with_short_passages(examples: Sequence[Example], max_tokens: int) -> list[Example]:
+    """Cut long passages, and leave out the examples whose first answer is no longer in the passage."""
     short: dict[int, TokenizedPassage] = {}
     kept = []
-    for question in questions:
-        passage = question.passage
+    for example in examples:
+        passage = example.origin
         if len(passage.tokens) > max_tokens:
             passage = short.setdefault(id(passage), passage.truncated(max_tokens))
-        if question.answers[0].span[1] < max_tokens:
-            kept.append(replace(question, passage=passage))
+        if example.target["spans"][0][1] < max_tokens:
+            kept.append(replace(example, texts={**example.texts, "passage": passage.tokens}, origin=passage))
     if short:
         log.info(
             "train: cut %s passages after %d tokens (task.max_passage_tokens); left out %s of %s questions",
             f"{len(short):,}",
             max_tokens,
-            f"{len(questions) - len(kept):,}",
-            f"{len(questions):,}",
+            f"{len(examples) - len(kept):,}",
+            f"{len(examples):,}",
         )
     if not kept:
         raise ConfigError(

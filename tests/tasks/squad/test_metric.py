@@ -80,9 +80,8 @@ def test_a_file_of_predictions_is_scored(tmp_path: Path) -> None:
 )
 def test_published_systems_get_their_published_scores(system: str, em: float, f1_score: float, shared: Path) -> None:
     folder = shared / "data" / "squad"
-    questions = read_squad(folder / "dev-v1.1.json.gz")
+    gold = {example.id: example.target["answers"] for example in read_squad(folder / "dev-v1.1.json.gz")}
     predicted = read_predictions(folder / "system_outputs" / f"{system}.json")
-    gold = {question.id: [answer.text for answer in question.answers] for question in questions}
     scores = score_answers(gold, predicted)
     assert (round(100 * scores["em"], 3), round(100 * scores["f1"], 3)) == (em, f1_score)
     assert len(gold.keys() - predicted.keys()) == (13 if system == "logistic_regression" else 0)

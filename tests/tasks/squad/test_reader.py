@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from harness.errors import DataFormatError
-from tasks.squad.reader import questions_of_rows, read_squad
+from tasks.squad.reader import examples_of_rows, read_squad
 
 CONTEXT = "The Normans came from Normandy, a region in France. They gave US$100 to the region."
 
@@ -36,13 +36,11 @@ def test_answers_become_spans_of_tokens(tmp_path: Path, caplog: pytest.LogCaptur
     caplog.set_level(logging.INFO)
     inside = [{"text": "$100", "answer_start": CONTEXT.index("$100")}]
     first, second = read_squad(written(tmp_path, dataset(question(), question("q2", answers=inside))))
-    assert first.tokens == ("Where", "did", "they", "come", "from", "?")
-    assert [(answer.text, answer.span, answer.exact) for answer in first.answers] == [
-        ("Normandy", (4, 4), True),
-        ("a region in France", (6, 9), True),
-    ]
-    assert second.passage is first.passage
-    assert (second.answers[0].exact, second.passage.text_of(*second.answers[0].span)) == (False, "US$100")
+    assert first.texts["question"] == ("Where", "did", "they", "come", "from", "?")
+    assert first.target == {"answers": ("Normandy", "a region in France"), "spans": ((4, 4), (6, 9))}
+    assert [first.origin.text_of(*span) for span in first.target["spans"]] == ["Normandy", "a region in France"]
+    assert second.origin is first.origin
+    assert second.origin.text_of(*second.target["spans"][0]) == "US$100"
     assert "2 questions about 1 passages; 1 of 3 answers begin or end inside a word" in caplog.text
 
 
@@ -50,11 +48,10 @@ def test_a_compressed_file_and_a_table_give_the_same_questions(tmp_path: Path) -
     path = tmp_path / "squad.json.gz"
     path.write_bytes(gzip.compress(json.dumps(dataset(question(), question("q2"))).encode()))
     rows = [{"context": "".join(CONTEXT), "title": "Normans", **question(own)} for own in ("q1", "q2")]
-    for questions in (read_squad(path), questions_of_rows(rows, "squad train")):
-        assert [(q.id, q.tokens, q.answers) for q in questions] == [
-            (q.id, q.tokens, q.answers) for q in read_squad(written(tmp_path, dataset(question(), question("q2"))))
-        ]
-        assert questions[0].passage is questions[1].passage
+    plain = read_squad(written(tmp_path, dataset(question(), question("q2"))))
+    for examples in (read_squad(path), examples_of_rows(rows, "squad train")):
+        assert [(e.id, e.texts, e.target) for e in examples] == [(e.id, e.texts, e.target) for e in plain]
+        assert examples[0].origin is examples[1].origin
 
 
 def answer(text: str, start: Any) -> dict[str, Any]:
@@ -97,14 +94,14 @@ def test_a_missing_file_and_a_wrong_row(tmp_path: Path) -> None:
         read_squad(tmp_path / "train.json")
     rows = [{"context": CONTEXT, **question()}, {"context": CONTEXT, **question("q2", text="")}]
     with pytest.raises(DataFormatError, match="squad dev, row 2, question 'q2': the question is empty"):
-        questions_of_rows(rows, "squad dev")
+        examples_of_rows(rows, "squad dev")
 
 
 def test_a_passage_of_twenty_thousand_words(tmp_path: Path) -> None:
     context = "word " * 19_999 + "end"
     asked = question(answers=[{"text": "end", "answer_start": 5 * 19_999}])
     (only,) = read_squad(written(tmp_path, dataset(asked, context=context)))
-    assert only.answers[0].span == (19_999, 19_999)
+    assert only.target["spans"] == ((19_999, 19_999),)
 
 
 def border(context: str, answer_start: int, answer_end: int) -> str:
@@ -126,7 +123,7 @@ def border(context: str, answer_start: int, answer_end: int) -> str:
 )
 def test_published_answers_map_to_words_and_back(name: str, answers: int, expected: Any, shared: Path) -> None:
     """Half a per cent do not, mostly because they divide a word ("six" of "sixth"), where no tokeniser cuts."""
-    questions = read_squad(shared / "data" / "squad" / f"{name}-v1.1.json.gz")
+    examples = read_squad(shared / "data" / "squad" / f"{name}-v1.1.json.gz")
     with gzip.open(shared / "data" / "squad" / f"{name}-v1.1.json.gz", "rt", encoding="utf-8") as file:
         articles = json.load(file)["data"]
     starts = {
@@ -136,12 +133,10 @@ def test_published_answers_map_to_words_and_back(name: str, answers: int, expect
         for one in paragraph["qas"]
     }
     found: Counter[str] = Counter()
-    for one in questions:
-        for gold, start in zip(one.answers, starts[one.id], strict=True):
-            end = start + len(gold.text)
-            covered = one.passage.text_of(*gold.span)
-            assert gold.text in covered
-            assert gold.exact == (covered == gold.text)
-            found["exact" if gold.exact else border(one.passage.text, start, end)] += 1
+    for one in examples:
+        for text, span, start in zip(one.target["answers"], one.target["spans"], starts[one.id], strict=True):
+            covered = one.origin.text_of(*span)
+            assert text in covered
+            found["exact" if covered == text else border(one.origin.text, start, start + len(text))] += 1
     assert found.total() == answers
     assert found == expected

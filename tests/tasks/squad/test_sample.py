@@ -14,7 +14,7 @@ from harness.config.schema import DataConfig
 from harness.errors import ConfigError
 from tasks.squad import sample as squad
 from tasks.squad.metric import best_scores
-from tasks.squad.reader import questions_of_articles, read_squad
+from tasks.squad.reader import examples_of_articles, read_squad
 from tasks.squad.task import ReadingComprehension
 
 DATA = {split: squad.articles(split) for split in squad.PASSAGES}
@@ -88,9 +88,9 @@ def test_every_answer_is_at_its_position() -> None:
 
 
 def test_answers_are_whole_words_of_passages_of_moderate_length() -> None:
-    read = questions_of_articles(DATA["train"], "sample")
-    assert all(answer.exact for question in read for answer in question.answers)
-    lengths = [len(question.passage.tokens) for question in read]
+    read = examples_of_articles(DATA["train"], "sample")
+    assert all(e.origin.text_of(*span) == text for e in read for text, span in zip(*e.target.values(), strict=True))
+    lengths = [len(example.texts["passage"]) for example in read]
     assert min(lengths) >= 30
     assert max(lengths) <= 60
 
