@@ -83,6 +83,22 @@ def _squad_row(row: Row) -> Row:
     return {**{key: row[key] for key in ("id", "title", "context", "question")}, "answers": answers}
 
 
+def _files(path: str, **splits: tuple[str, int | None]) -> dict[Split, PublishedFile]:
+    """Return the files of a data set, from the digest and the number of rows of each split.
+
+    In ``path``, ``{split}`` stands for the name of the split, and ``{hub}`` for its name on the hub.
+    """
+    return {
+        split: PublishedFile(
+            path=path.format(split=split, hub="validation" if split == "dev" else split),
+            sha256=splits[split][0],
+            rows=splits[split][1],
+        )
+        for split in SPLITS
+        if split in splits
+    }
+
+
 _TREES = "5c613a4f673fc74097d523a2c83f38e0cc462984d847b82c7aaf36b01cbbbfcc"
 
 PUBLISHED: dict[str, PublishedDataSet] = {
@@ -93,23 +109,12 @@ PUBLISHED: dict[str, PublishedDataSet] = {
         revision="19edcb426bfd625c275c17b9a99b2239243f4377",
         licence="the text is the Reuters Corpus: research use only, under the agreement of NIST, which this copy does "
         "not give you",
-        files={
-            "train": PublishedFile(
-                path="data/train-00000-of-00001.parquet",
-                sha256="1575a56575c18a59590ffc22d31bd43a3ee28fe989b5e0f160059970e87af9ec",
-                rows=14_041,
-            ),
-            "dev": PublishedFile(
-                path="data/validation-00000-of-00001.parquet",
-                sha256="0a7d0169be91e69b3258026ceaeaccc87d672339d4acc76a85065ea8fd9eec47",
-                rows=3_250,
-            ),
-            "test": PublishedFile(
-                path="data/test-00000-of-00001.parquet",
-                sha256="5a6901d09abe098a8924aaed56a89ebb7997be1e94dce488ad8c907d058b8131",
-                rows=3_453,
-            ),
-        },
+        files=_files(
+            "data/{hub}-00000-of-00001.parquet",
+            train=("1575a56575c18a59590ffc22d31bd43a3ee28fe989b5e0f160059970e87af9ec", 14_041),
+            dev=("0a7d0169be91e69b3258026ceaeaccc87d672339d4acc76a85065ea8fd9eec47", 3_250),
+            test=("5a6901d09abe098a8924aaed56a89ebb7997be1e94dce488ad8c907d058b8131", 3_453),
+        ),
         adapt=_conll_row,
         columns=("tokens", "ner_tags"),
     ),
@@ -119,20 +124,12 @@ PUBLISHED: dict[str, PublishedDataSet] = {
         repository="UniversalDependencies/UD_English-EWT",
         revision="4c89b5833a70aa5ed3a00bad2f23f57992cc7df8",
         licence="CC BY-SA 4.0",
-        files={
-            "train": PublishedFile(
-                path="en_ewt-ud-train.conllu",
-                sha256="3fb78e2b55482c8ee00caa653af436c88c9e5bc9a73ce26e4ae3ddc79d2b7e7b",
-            ),
-            "dev": PublishedFile(
-                path="en_ewt-ud-dev.conllu",
-                sha256="531a54ff90d6ab12201c5a50c3e78e6ddac4de69abc4bce5d275d3cd29efe2b6",
-            ),
-            "test": PublishedFile(
-                path="en_ewt-ud-test.conllu",
-                sha256="e266e515a0a7547657ed3d90d9ba46487d6bd251f27ad4269d4e8a427c8555cd",
-            ),
-        },
+        files=_files(
+            "en_ewt-ud-{split}.conllu",
+            train=("3fb78e2b55482c8ee00caa653af436c88c9e5bc9a73ce26e4ae3ddc79d2b7e7b", None),
+            dev=("531a54ff90d6ab12201c5a50c3e78e6ddac4de69abc4bce5d275d3cd29efe2b6", None),
+            test=("e266e515a0a7547657ed3d90d9ba46487d6bd251f27ad4269d4e8a427c8555cd", None),
+        ),
     ),
     "sst5_trees": PublishedDataSet(
         title="Stanford Sentiment Treebank, trees with a label at every phrase",
@@ -151,23 +148,12 @@ PUBLISHED: dict[str, PublishedDataSet] = {
         repository="stanfordnlp/snli",
         revision="cdb5c3d5eed6ead6e5a341c8e56e669bb666725b",
         licence="CC BY-SA 4.0",
-        files={
-            "train": PublishedFile(
-                path="plain_text/train-00000-of-00001.parquet",
-                sha256="ef9a7b25d97390a62aeda7abe26aec8640600f50b818eaeb9107097d60ac6620",
-                rows=550_152,
-            ),
-            "dev": PublishedFile(
-                path="plain_text/validation-00000-of-00001.parquet",
-                sha256="00f5ed8deaed007fef3022f0215b287efbab815b1bb31ac3f3ff4f4129d41ffe",
-                rows=10_000,
-            ),
-            "test": PublishedFile(
-                path="plain_text/test-00000-of-00001.parquet",
-                sha256="4696deda851c4d2385f26b58f2e13f9ed9f08ea7b42a3f4c2b97a9d08448878c",
-                rows=10_000,
-            ),
-        },
+        files=_files(
+            "plain_text/{hub}-00000-of-00001.parquet",
+            train=("ef9a7b25d97390a62aeda7abe26aec8640600f50b818eaeb9107097d60ac6620", 550_152),
+            dev=("00f5ed8deaed007fef3022f0215b287efbab815b1bb31ac3f3ff4f4129d41ffe", 10_000),
+            test=("4696deda851c4d2385f26b58f2e13f9ed9f08ea7b42a3f4c2b97a9d08448878c", 10_000),
+        ),
         adapt=_snli_row,
         columns=("premise", "hypothesis", "label"),
     ),
@@ -177,18 +163,11 @@ PUBLISHED: dict[str, PublishedDataSet] = {
         repository="rajpurkar/squad",
         revision="7b6d24c440a36b6815f21b70d25016731768db1f",
         licence="CC BY-SA 4.0",
-        files={  # the test set is not public
-            "train": PublishedFile(
-                path="plain_text/train-00000-of-00001.parquet",
-                sha256="ea7f52bac024f6b1bdc7aaa2a4ee302cba8c2fdc8d4a235cf18a9a5196b6175b",
-                rows=87_599,
-            ),
-            "dev": PublishedFile(
-                path="plain_text/validation-00000-of-00001.parquet",
-                sha256="8c6646d36bd5a95061e076788cf3161d11f6f3e7d625dac7a83bbed0a49f69f7",
-                rows=10_570,
-            ),
-        },
+        files=_files(  # the test set is not public
+            "plain_text/{hub}-00000-of-00001.parquet",
+            train=("ea7f52bac024f6b1bdc7aaa2a4ee302cba8c2fdc8d4a235cf18a9a5196b6175b", 87_599),
+            dev=("8c6646d36bd5a95061e076788cf3161d11f6f3e7d625dac7a83bbed0a49f69f7", 10_570),
+        ),
         adapt=_squad_row,
         columns=("id", "title", "context", "question", "answers"),
     ),

@@ -3,9 +3,8 @@
 All random choices use ``random.Random.random()``, the only method that gives the same numbers in every Python version.
 """
 
-import argparse
 import random
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -85,35 +84,3 @@ def write_sample_files(folder: Path, *, suffix: str, text: Callable[[Split], str
             f"cannot write to {folder} ({one_line(error)}); name a folder that you may write to"
         ) from None
     return paths
-
-
-def write_splits(
-    arguments: Sequence[str] | None,
-    *,
-    what: str,
-    suffix: str,
-    splits: Mapping[str, int],
-    unit: str,
-    text: Callable[[str], str],
-) -> None:
-    """Run the command that writes sample data as files, to be read with one's own eyes.
-
-    Args:
-        arguments: of the command line: the folder.
-        what: what is written, for the help.
-        suffix: of the files' names.
-        splits: how much there is of each split.
-        unit: what that counts.
-        text: the content of a split's file.
-    """
-    parser = argparse.ArgumentParser(description=f"Write {what}.")
-    names = [f"{split}{suffix}" for split in splits]
-    parser.add_argument("folder", type=Path, help=f"where to write {', '.join(names[:-1])} and {names[-1]}")
-    folder = parser.parse_args(arguments).folder
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for (split, size), name in zip(splits.items(), names, strict=True):
-            (folder / name).write_text(text(split), encoding="utf-8", newline="\n")
-            print(f"{folder / name}: {size} {unit}")  # noqa: T201
-    except OSError as error:
-        parser.error(f"cannot write to {folder}: {error}; name a folder that you may write to")

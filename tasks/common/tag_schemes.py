@@ -10,13 +10,10 @@ two entities of the same type that are next to each other in this way:
 """
 
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
-
-from harness.errors import DataFormatError
 
 TagScheme = Literal["iob1", "bio", "iobes", "bioul"]
 
@@ -118,26 +115,6 @@ def spans(tags: Sequence[str], scheme: TagScheme) -> list[Span]:
             start = position
         left = right
     return found
-
-
-def file_spans(tags: Sequence[str], scheme: TagScheme, *, path: Path | str, line: int) -> list[Span]:
-    """Return ``spans`` of a sentence in a column file.
-
-    Args:
-        tags: The tag of each token of the sentence.
-        scheme: The scheme of the file.
-        path: The file, for the error message.
-        line: The 1-based line of the first tag. The others are on the lines after it.
-
-    Raises:
-        DataFormatError: The tags are ill-formed. The message names the file and the line.
-    """
-    try:
-        return spans(tags, scheme)
-    except TagError as error:
-        raise DataFormatError(
-            f"{path}:{line + error.position}: {error}; correct the tag there (the file was read as {scheme})"
-        ) from error
 
 
 def encode(spans: Iterable[Span], length: int, scheme: TagScheme) -> tuple[str, ...]:

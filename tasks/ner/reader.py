@@ -7,7 +7,7 @@ from typing import Literal
 from harness.errors import DataFormatError
 from harness.types import Sentence
 from tasks.common.column_files import read_columns
-from tasks.common.tag_schemes import TagScheme, detect, encode, file_spans
+from tasks.common.tag_schemes import TagError, TagScheme, convert, detect
 
 log = logging.getLogger(__name__)
 
@@ -31,8 +31,12 @@ def read_tagged(path: Path, scheme: TagScheme | Literal["auto"] = "auto") -> lis
     log.info("%s: %s sentences, tags in %s", path.name, f"{len(sentences):,}", found)
     tagged = []
     for sentence in sentences:
-        spans = file_spans(sentence.tags, found, path=path, line=sentence.line)
-        tagged.append((sentence.tokens, encode(spans, len(sentence.tokens), "bio")))
+        try:
+            tagged.append((sentence.tokens, convert(sentence.tags, found, "bio")))
+        except TagError as error:
+            raise DataFormatError(
+                f"{path}:{sentence.line + error.position}: {error}; correct the tag (the file was read as {found})"
+            ) from None
     if all(tag == "O" for _, tags in tagged for tag in tags):
         raise DataFormatError(
             f"{path}: no entity in {len(tagged)} sentences, so F1 is undefined; put the tag in the last column"

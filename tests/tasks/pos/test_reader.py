@@ -1,4 +1,4 @@
-"""The reader of CoNLL-U: the format's corners, the published counts, and one line for every way of being wrong."""
+"""The reader of CoNLL-U: special cases of the format, the published counts, and one line for every error."""
 
 import gzip
 import logging
@@ -49,7 +49,7 @@ def test_the_other_tags_and_gzip(tmp_path: Path) -> None:
     assert [tags for _, tags in read_conllu(path, "xpos")] == [("VB", "RB", "VB", "NNP"), ("NN", ".")]
 
 
-def test_what_is_left_out_is_counted(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_number_of_tokens_that_are_left_out_is_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     read_conllu(written(tmp_path, FEW.encode()))
     (record,) = caplog.records
