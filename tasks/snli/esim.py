@@ -1,4 +1,4 @@
-"""The enhanced sequential inference model (ESIM), a head for natural language inference.
+"""ESIM, the enhanced sequential inference model.
 
 Source: Chen et al. 2017 (arXiv 1609.06038), section 3, without the tree model.
 """
@@ -15,8 +15,8 @@ from harness.nn.attention import dot_product, masked_softmax
 from harness.nn.dropout import VariationalDropout
 from harness.nn.pooling import max_pool, mean_pool
 from harness.nn.recurrent import BiLstm
-from harness.types import Batch, Prediction, TokenVectors
-from tasks.snli.reader import LABELS, TEXTS
+from harness.types import Batch, TokenVectors
+from tasks.snli.reader import TEXTS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +42,8 @@ class Esim(nn.Module):
 
     Args:
         input_dim: The width of the token vectors.
-        output_dim: The width of the vectors that join the output of the first BiLSTM, 0 for none.
+        output_dim: The width of the vectors that are joined to the output of the first BiLSTM; 0 for none.
+        num_labels: The number of labels.
         hidden_dim: The number of cells of both BiLSTMs in each direction, and the width of the layers between them.
         dropout: The dropout on the inputs of both BiLSTMs and in the classifier, in [0, 1).
         attention_dropout: The dropout on the compared vectors, before they are projected, in [0, 1).
@@ -52,7 +53,14 @@ class Esim(nn.Module):
     """
 
     def __init__(
-        self, *, input_dim: int, output_dim: int, hidden_dim: int, dropout: float, attention_dropout: float
+        self,
+        *,
+        input_dim: int,
+        output_dim: int,
+        num_labels: int,
+        hidden_dim: int,
+        dropout: float,
+        attention_dropout: float,
     ) -> None:
         super().__init__()
         self.input_dropout = VariationalDropout(dropout=dropout)
@@ -65,19 +73,19 @@ class Esim(nn.Module):
             nn.Linear(4 * self.composition.output_dim, hidden_dim),
             nn.ReLU(),
             nn.Dropout(dropout),
-            nn.Linear(hidden_dim, len(LABELS)),
+            nn.Linear(hidden_dim, num_labels),
         )
         for module in self.modules():
             if isinstance(module, nn.Linear):
                 nn.init.xavier_uniform_(module.weight)
                 nn.init.zeros_(module.bias)
 
-    def scores(self, vectors: Mapping[str, TokenVectors], batch: Batch) -> Tensor:
-        """Return the score of each label before the softmax, float (batch, labels).
+    def forward(self, vectors: Mapping[str, TokenVectors], batch: Batch) -> Tensor:
+        """Return the score of each label, float (batch, labels).
 
         Args:
-            vectors: The token vectors of ``premise`` and ``hypothesis``.
-            batch: The batch with the masks of both texts.
+            vectors: The token vectors of the texts ``premise`` and ``hypothesis``.
+            batch: The pairs.
         """
         masks = [batch.masks[text] for text in TEXTS]  # (batch, tokens) each
         encoded = self._encode(self.encoder, [vectors[text].input for text in TEXTS], masks)
@@ -104,25 +112,6 @@ class Esim(nn.Module):
         mask = torch.cat([F.pad(one, (0, tokens - one.shape[1])) for one in masks])  # (2 * batch, tokens)
         states = lstm(self.input_dropout(rows), mask).chunk(2)  # (batch, tokens, 2 * hidden_dim) each
         return [one[:, : mask.shape[1]] for one, mask in zip(states, masks, strict=True)]
-
-    def loss(self, vectors: Mapping[str, TokenVectors], batch: Batch) -> Tensor:
-        """Return the cross-entropy, averaged over the batch.
-
-        Args:
-            vectors: The token vectors of ``premise`` and ``hypothesis``.
-            batch: The batch with gold ``labels``, int64 (batch,).
-        """
-        return F.cross_entropy(self.scores(vectors, batch), batch.gold["labels"])
-
-    def predict(self, vectors: Mapping[str, TokenVectors], batch: Batch) -> list[Prediction]:
-        """Return the label with the highest score for each row.
-
-        Args:
-            vectors: The token vectors of ``premise`` and ``hypothesis``.
-            batch: The batch with the masks of both texts.
-        """
-        best = self.scores(vectors, batch).argmax(dim=1).tolist()
-        return [Prediction(id=example.id, value=LABELS[i]) for example, i in zip(batch.examples, best, strict=True)]
 
 
 def align(premise: Tensor, hypothesis: Tensor, premise_mask: Tensor, hypothesis_mask: Tensor) -> tuple[Tensor, Tensor]:

@@ -8,14 +8,11 @@ of all labels. Some people occur only in dev and test.
 
 import json
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from itertools import product
-from typing import NamedTuple, TypeVar
 
 from tasks.common.sample_data import check_split, choose, deck, some
 from tasks.snli.reader import LABELS, SentencePair
-
-T = TypeVar("T")
 
 SIZES = {"train": 1500, "dev": 300, "test": 300}
 SEEDS = {"train": 1, "dev": 2, "test": 3}
@@ -76,13 +73,7 @@ STATEMENTS: tuple[Statement, ...] = tuple(product(("every", "at least one", "no"
 PLACES = ("in the park", "at the station", "in the village", "on the hill", "at the market", "near the lake")
 
 
-class _Draft(NamedTuple):
-    """A pair without capital letters and full stops."""
-
-    premise: str
-    hypothesis: str
-
-
+_Draft = tuple[str, str]  # premise and hypothesis, without capital letters and full stops
 _People = tuple[str, str, str]
 _Rule = Callable[[str, _People, random.Random], _Draft]  # a label, three people, and the source of chance
 
@@ -120,25 +111,25 @@ def _compared(label: str, people: _People, rng: random.Random) -> _Draft:
         first, last = second, one
         premise = f"both {second} and {third} {_plural(words)} {one}"
     order = {"entailment": (first, last), "neutral": (second, third), "contradiction": (last, first)}[label]
-    return _Draft(premise, f"{order[0]} {words} {order[1]}")
+    return premise, f"{order[0]} {words} {order[1]}"
 
 
 def _attempted(label: str, people: _People, rng: random.Random) -> _Draft:
     """Give one or two people a deed each. The premise says that it was done, that it was not, or neither."""
     other = choose([one for one in LABELS if one != label], rng)
-    deeds = _two(tuple(DEEDS), rng)
+    deeds = some(tuple(DEEDS), 2, rng)
     clauses = [
         f"{who} {choose(ATTITUDES[what], rng)} {deed}"
         for who, what, deed in zip(people, (label, other), deeds, strict=False)
     ]
     clauses = clauses[:1] if rng.random() < 0.3 else clauses[:: choose((1, -1), rng)]
-    return _Draft(choose((", and ", ", but ", ", while "), rng).join(clauses), f"{people[0]} {DEEDS[deeds[0]]}")
+    return choose((", and ", ", but ", ", while "), rng).join(clauses), f"{people[0]} {DEEDS[deeds[0]]}"
 
 
 def _negated(label: str, people: _People, rng: random.Random) -> _Draft:
     """Give one person two deeds, one of them negated, and mention a second person who has no deed."""
     actor, other, _ = people
-    deeds = [DEEDS[deed] for deed in _two(tuple(DEEDS), rng)]
+    deeds = [DEEDS[deed] for deed in some(tuple(DEEDS), 2, rng)]
     undone = choose((0, 1), rng)
     first, second = (f"never {deed}" if i == undone else deed for i, deed in enumerate(deeds))
     form = choose(
@@ -151,7 +142,7 @@ def _negated(label: str, people: _People, rng: random.Random) -> _Draft:
     )
     deed = {"entailment": 1 - undone, "neutral": choose((0, 1), rng), "contradiction": undone}[label]
     who = other if label == "neutral" else actor
-    return _Draft(form.format(actor=actor, other=other, first=first, second=second), f"{who} {deeds[deed]}")
+    return form.format(actor=actor, other=other, first=first, second=second), f"{who} {deeds[deed]}"
 
 
 def _quantified(label: str, _: _People, rng: random.Random) -> _Draft:
@@ -160,7 +151,8 @@ def _quantified(label: str, _: _People, rng: random.Random) -> _Draft:
     hypothesis = choose(STATEMENTS, rng)
     premise = choose([one for one in STATEMENTS if follows(one, hypothesis) == label], rng)
     place, deed = choose(PLACES, rng), choose(KINDS[kind], rng)
-    return _Draft(*(f"{how} {kind[wide]} {place} {deed}" for how, wide in (premise, hypothesis)))
+    first, second = (f"{quantifier} {kind[wide]} {place} {deed}" for quantifier, wide in (premise, hypothesis))
+    return first, second
 
 
 _RULES: tuple[_Rule, ...] = (_compared, _attempted, _negated, _quantified)
@@ -205,12 +197,6 @@ def _three(people: Iterator[str]) -> _People:
         chosen[f"the {next(people)}"] = None
     first, second, third = chosen
     return first, second, third
-
-
-def _two(items: Sequence[T], rng: random.Random) -> tuple[T, T]:
-    """Return two different items."""
-    first, second = some(items, 2, rng)
-    return first, second
 
 
 def jsonl(split: str) -> str:

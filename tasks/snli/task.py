@@ -1,4 +1,4 @@
-"""Natural language inference: the label of a pair of sentences, scored by accuracy.
+"""Natural language inference: decide whether a sentence follows from another one.
 
 Source: Bowman et al. 2015 (the data); Peters et al. 2018, section 4 and supplement A.3.
 """
@@ -18,6 +18,7 @@ from tasks.common.label_scores import label_counts, mean_of_counts, score_labels
 from tasks.common.official import data_name, official_rows
 from tasks.common.sample_data import write_sample_files
 from tasks.common.splits import read_once
+from tasks.common.text_classifier import TextClassifier
 from tasks.snli import sample
 from tasks.snli.esim import Esim, EsimOptions
 from tasks.snli.reader import LABELS, TEXTS, SentencePair, pairs_of_rows, read_pairs
@@ -25,17 +26,19 @@ from tasks.snli.reader import LABELS, TEXTS, SentencePair, pairs_of_rows, read_p
 
 @dataclass(frozen=True, kw_only=True)
 class NaturalLanguageInference:
-    """Natural language inference: entailment, neutral or contradiction.
+    """Natural language inference with three labels, scored by accuracy.
 
     Args:
-        data: The project's sample data, SNLI itself, or local files in its format.
+        data: The data: files of SNLI, SNLI from the hub, or the sample data.
         head: The name of the head.
-        esim: The sizes of ESIM.
+        esim: The sizes of the head ``esim``.
     """
 
     name: ClassVar[str] = "snli"
     version: ClassVar[int] = 1
     primary_metric: ClassVar[str] = "accuracy"
+    counts = staticmethod(label_counts)
+    score_of_counts = staticmethod(mean_of_counts)
 
     data: DataConfig
     head: Literal["esim"] = "esim"
@@ -43,12 +46,12 @@ class NaturalLanguageInference:
 
     @property
     def data_name(self) -> str:
-        """The name of the data in tables; see ``tasks.common.official.data_name``."""
+        """The name of the data in tables."""
         return data_name(self.data, "snli")
 
     @read_once
     def examples(self, split: Split) -> Sequence[Example]:
-        """Return a split. The target of an example is its label."""
+        """Return the examples of a split; the target of an example is its label."""
         if self.data.source == "sample":
             pairs = sample.pairs(split)
         elif self.data.source == "official":
@@ -59,39 +62,35 @@ class NaturalLanguageInference:
         return to_examples(pairs, split)
 
     def write_sample(self, folder: Path) -> list[Path]:
-        """Write the sample data as jsonl into a folder, one file per split, and return the paths."""
+        """Write the sample data as jsonl files; return their paths."""
         return write_sample_files(folder, suffix=".jsonl", text=sample.jsonl)
 
     def collate(self, examples: Sequence[Example]) -> Batch:
-        """Return a padded batch; gold ``labels`` are int64 (batch,)."""
-        masks = {
-            text: mask_of_sentences(example.texts[text] for example in examples) for text in TEXTS
-        }  # (batch, tokens) each
+        """Pad examples to a batch; gold ``labels`` are int64 (batch,)."""
+        masks = {text: mask_of_sentences(e.texts[text] for e in examples) for text in TEXTS}  # (batch, tokens) each
         gold = {}
         if all(example.target is not None for example in examples):
             gold["labels"] = torch.tensor([LABELS.index(example.target) for example in examples])  # (batch,)
         return Batch(examples=tuple(examples), masks=masks, gold=gold)
 
-    def build_head(self, *, input_dim: int, output_dim: int) -> Esim:
-        """Return an untrained ESIM.
+    def build_head(self, *, input_dim: int, output_dim: int) -> TextClassifier:
+        """Return an untrained head.
 
         Args:
-            input_dim: The width of the token vectors.
-            output_dim: The width of the output mix, 0 for none.
+            input_dim: The width of the token vectors that enter the head.
+            output_dim: The width of the vectors that are joined to the output of its first BiLSTM; 0 for none.
         """
-        return Esim(input_dim=input_dim, output_dim=output_dim, **asdict(self.esim))
+        network = Esim(input_dim=input_dim, output_dim=output_dim, num_labels=len(LABELS), **asdict(self.esim))
+        return TextClassifier(network=network, labels=LABELS)
 
     def score(self, gold: Sequence[Example], predictions: Sequence[Prediction]) -> Metrics:
-        """Return the scores of ``score_labels``.
+        """Score the labels; see ``score_labels``.
 
         Args:
             gold: The examples with their labels.
-            predictions: The predicted labels, in the same order.
+            predictions: The prediction for each example, in the same order.
         """
         return Metrics(score_labels([e.target for e in gold], [p.value for p in predictions], LABELS))
-
-    counts = staticmethod(label_counts)
-    score_of_counts = staticmethod(mean_of_counts)
 
 
 def to_examples(pairs: Sequence[SentencePair], split: Split) -> tuple[Example, ...]:

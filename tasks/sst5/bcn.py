@@ -3,7 +3,7 @@
 Source: McCann et al. 2017 (CoVe, arXiv 1708.00107), section 5.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -16,7 +16,7 @@ from harness.nn.attention import dot_product, masked_softmax
 from harness.nn.feedforward import FeedForward, Maxout
 from harness.nn.pooling import SelfAttentivePool, max_pool, mean_pool, min_pool
 from harness.nn.recurrent import BiLstm
-from harness.types import TokenVectors
+from harness.types import Batch, TokenVectors
 
 OutputLayers = Literal["maxout", "relu"]
 
@@ -68,7 +68,7 @@ class BiattentiveClassifier(nn.Module):
 
     Args:
         input_dim: The width of the token vectors.
-        output_dim: The width of the vectors that join the output of the integrator, 0 for none.
+        output_dim: The width of the vectors that are joined to the output of the integrator; 0 for none.
         num_labels: The number of labels.
         pre_encode_dim: The width of the ReLU layer.
         hidden_dim: The number of cells of each BiLSTM in each direction.
@@ -120,13 +120,14 @@ class BiattentiveClassifier(nn.Module):
             hidden = FeedForward(input_dim=4 * width, dims=output_dims, dropouts=output_dropouts)
             self.output = nn.Sequential(hidden, nn.Linear(hidden.output_dim, num_labels))
 
-    def forward(self, tokens: TokenVectors, mask: Tensor) -> Tensor:
-        """Return the scores of the labels, float (batch, labels).
+    def forward(self, vectors: Mapping[str, TokenVectors], batch: Batch) -> Tensor:
+        """Return the score of each label, float (batch, labels).
 
         Args:
-            tokens: The vectors of a text.
-            mask: bool (batch, tokens), True where there is a token.
+            vectors: The token vectors of the text ``tokens``.
+            batch: The sentences.
         """
+        tokens, mask = vectors["tokens"], batch.masks["tokens"]
         entered = self.pre_encode(self.input_dropout(tokens.input))  # (batch, tokens, pre_encode_dim)
         encoded = self.encoder(entered, mask)  # (batch, tokens, 2 * hidden_dim)
         integrated = self.integrator(biattend(encoded, mask), mask)  # (batch, tokens, 2 * hidden_dim)

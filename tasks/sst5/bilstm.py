@@ -1,5 +1,6 @@
 """A plain BiLSTM classifier, the baseline of the biattentive classification network."""
 
+from collections.abc import Mapping
 from typing import Literal
 
 import torch
@@ -7,7 +8,7 @@ from torch import Tensor, nn
 
 from harness.nn.pooling import max_pool, mean_pool
 from harness.nn.recurrent import BiLstm
-from harness.types import TokenVectors
+from harness.types import Batch, TokenVectors
 
 
 class BiLstmClassifier(nn.Module):
@@ -15,7 +16,7 @@ class BiLstmClassifier(nn.Module):
 
     Args:
         input_dim: The width of the token vectors.
-        output_dim: The width of the vectors that join the output of the BiLSTM, 0 for none.
+        output_dim: The width of the vectors that are joined to the output of the BiLSTM; 0 for none.
         num_labels: The number of labels.
         hidden_dim: The number of cells in each direction.
         num_layers: The number of layers of the BiLSTM.
@@ -40,13 +41,14 @@ class BiLstmClassifier(nn.Module):
         self.pool = {"max": max_pool, "mean": mean_pool}[pooling]
         self.output = nn.Linear(self.encoder.output_dim + output_dim, num_labels)
 
-    def forward(self, tokens: TokenVectors, mask: Tensor) -> Tensor:
-        """Return the scores of the labels, float (batch, labels).
+    def forward(self, vectors: Mapping[str, TokenVectors], batch: Batch) -> Tensor:
+        """Return the score of each label, float (batch, labels).
 
         Args:
-            tokens: The vectors of a text.
-            mask: bool (batch, tokens), True where there is a token.
+            vectors: The token vectors of the text ``tokens``.
+            batch: The sentences.
         """
+        tokens, mask = vectors["tokens"], batch.masks["tokens"]
         encoded = self.encoder(self.dropout(tokens.input), mask)  # (batch, tokens, 2 * hidden_dim)
         if tokens.output is not None:
             encoded = torch.cat([encoded, tokens.output], dim=2)  # (batch, tokens, 2 * hidden_dim + output_dim)

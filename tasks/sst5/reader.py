@@ -99,7 +99,7 @@ def parse_tree(text: str, *, where: str, unescape: bool = True) -> Tree:
 
 
 def unescaped(word: str) -> str:
-    """Return a word without the escapes of the Penn Treebank: ``-LRB-`` and the other brackets, ``\\/`` and ``\\*``.
+    r"""Return a word without the escapes of the Penn Treebank: ``-LRB-`` and the other brackets, ``\/`` and ``\*``.
 
     Quotation marks of two backticks or two apostrophes stay, because they are tokens and not escapes.
     """

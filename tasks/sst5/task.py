@@ -1,4 +1,4 @@
-"""Fine-grained sentiment of sentences (SST-5), scored by accuracy.
+"""Fine-grained sentiment (SST-5): give each sentence one of five labels, from very negative to very positive.
 
 Source: Socher et al. 2013 (the data); Peters et al. 2018, section 4 and supplement A.8.
 """
@@ -21,11 +21,11 @@ from tasks.common.label_scores import label_counts, mean_of_counts, score_labels
 from tasks.common.official import data_name
 from tasks.common.sample_data import write_sample_files
 from tasks.common.splits import read_once, split_file
+from tasks.common.text_classifier import TextClassifier
 from tasks.sst5 import sample
 from tasks.sst5.bcn import BcnOptions, BiattentiveClassifier
 from tasks.sst5.bilstm import BiLstmClassifier
 from tasks.sst5.reader import Tree, parse_tree, read_trees
-from tasks.sst5.text_classifier import TextClassifier
 
 log = logging.getLogger(__name__)
 
@@ -38,26 +38,28 @@ _TRAIN_AND_DEV = 9_645  # 8,544 trees of the training set and 1,101 of the devel
 
 @dataclass(frozen=True, kw_only=True)
 class SentimentTreebank:
-    """Fine-grained sentiment: which of five labels a sentence has, from very negative to very positive.
+    """Fine-grained sentiment with five labels per sentence, scored by accuracy.
 
     Dev and test are whole sentences. The encoder reads a phrase like a sentence. ``data.fraction`` counts training
     examples, so phrases if ``granularity`` is not ``root``.
 
     Args:
-        data: The project's sample data, SST itself, or local files of trees.
+        data: The data: files of trees, the treebank from its owners, or the sample data.
         granularity: The training examples: whole sentences (``root``), all phrases of their trees (``phrases``), or
             the phrases of at least four tokens (``phrases_min4``, as in the paper) and all whole sentences.
         distinct: Whether to leave out a training example with the words and the label of an earlier one. The published
             results keep them, so frequent phrases count more: about half of the 318,582 phrases repeat another one.
         unescape: Whether to read ``-LRB-`` as ``(``, and so on. The encoder was trained on text without such escapes.
-        head: The head: the biattentive classification network, or a plain BiLSTM.
-        bcn: The sizes of the biattentive classification network.
-        bilstm: The sizes of the plain BiLSTM.
+        head: The name of the head: the biattentive classification network (BCN), or a plain BiLSTM.
+        bcn: The sizes of the head ``bcn``.
+        bilstm: The sizes of the head ``bilstm``.
     """
 
     name: ClassVar[str] = "sst5"
     version: ClassVar[int] = 1
     primary_metric: ClassVar[str] = "accuracy"
+    counts = staticmethod(label_counts)
+    score_of_counts = staticmethod(mean_of_counts)
 
     data: DataConfig
     granularity: Granularity = "phrases_min4"
@@ -69,12 +71,12 @@ class SentimentTreebank:
 
     @property
     def data_name(self) -> str:
-        """The name of the data in tables; see ``tasks.common.official.data_name``."""
+        """The name of the data in tables."""
         return data_name(self.data, "sst5_trees")
 
     @read_once
     def examples(self, split: Split) -> Sequence[Example]:
-        """Return a split. The target of an example is one of ``LABELS``."""
+        """Return the examples of a split; the target of an example is one of ``LABELS``."""
         if self.data.source == "sample":
             lines = sample.lines(split)
             trees = [parse_tree(line, where=f"sample {split}", unescape=self.unescape) for line in lines]
@@ -102,13 +104,11 @@ class SentimentTreebank:
         return kept
 
     def write_sample(self, folder: Path) -> list[Path]:
-        """Write the sample data as trees into a folder, one file per split, and return the paths."""
-        return write_sample_files(
-            folder, suffix=".txt", text=lambda split: "".join(f"{tree}\n" for tree in sample.lines(split))
-        )
+        """Write the sample data as files of trees; return their paths."""
+        return write_sample_files(folder, suffix=".txt", text=lambda split: "\n".join([*sample.lines(split), ""]))
 
     def collate(self, examples: Sequence[Example]) -> Batch:
-        """Return a padded batch; gold ``labels`` are int64 (batch,)."""
+        """Pad examples to a batch; gold ``labels`` are int64 (batch,)."""
         mask = mask_of_sentences(example.texts["tokens"] for example in examples)  # (batch, tokens)
         gold = {}
         if all(example.target is not None for example in examples):
@@ -116,11 +116,11 @@ class SentimentTreebank:
         return Batch(examples=tuple(examples), masks={"tokens": mask}, gold=gold)
 
     def build_head(self, *, input_dim: int, output_dim: int) -> TextClassifier:
-        """Return an untrained classifier.
+        """Return an untrained head.
 
         Args:
-            input_dim: The width of the token vectors.
-            output_dim: The width of the output mix, 0 for none.
+            input_dim: The width of the token vectors that enter the head.
+            output_dim: The width of the vectors that are joined to the output of its last BiLSTM; 0 for none.
         """
         dims: dict[str, Any] = {"input_dim": input_dim, "output_dim": output_dim, "num_labels": len(LABELS)}
         network: nn.Module
@@ -131,16 +131,13 @@ class SentimentTreebank:
         return TextClassifier(network=network, labels=LABELS)
 
     def score(self, gold: Sequence[Example], predictions: Sequence[Prediction]) -> Metrics:
-        """Return the scores of ``score_labels``.
+        """Score the labels; see ``score_labels``.
 
         Args:
             gold: The examples with their labels.
-            predictions: The predicted labels, in the same order.
+            predictions: The prediction for each example, in the same order.
         """
         return Metrics(score_labels([e.target for e in gold], [p.value for p in predictions], LABELS))
-
-    counts = staticmethod(label_counts)
-    score_of_counts = staticmethod(mean_of_counts)
 
 
 def examples_of(trees: Sequence[Tree], granularity: Granularity, *, prefix: str) -> list[Example]:

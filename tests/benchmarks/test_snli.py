@@ -12,11 +12,12 @@ import pytest
 import torch
 
 from harness.types import Batch, Example, TokenVectors
+from tasks.common.text_classifier import TextClassifier
 from tasks.snli.esim import Esim
 from tasks.snli.reader import LABELS, TEXTS
 
 INPUT, HIDDEN, PAIRS = 1324, 300, 32
-LENGTHS = {"premise": (11, 20), "hypothesis": (6, 12)}  # the shortest and the longest text of a batch; the mean is 15 and 9 words
+LENGTHS = {"premise": (11, 20), "hypothesis": (6, 12)}  # the shortest and the longest text; the means are 15 and 9
 
 
 def batch_of_pairs() -> tuple[dict[str, TokenVectors], Batch]:
@@ -36,7 +37,8 @@ def batch_of_pairs() -> tuple[dict[str, TokenVectors], Batch]:
 
 def esim_step() -> Callable[[], None]:
     """Return a function that computes the loss of a batch and all gradients."""
-    head = Esim(input_dim=INPUT, output_dim=0, hidden_dim=HIDDEN, dropout=0.5, attention_dropout=0.5)
+    sizes = {"hidden_dim": HIDDEN, "dropout": 0.5, "attention_dropout": 0.5}
+    head = TextClassifier(network=Esim(input_dim=INPUT, output_dim=0, num_labels=len(LABELS), **sizes), labels=LABELS)
     vectors, batch = batch_of_pairs()
 
     def step() -> None:

@@ -17,6 +17,7 @@ from harness.runs.run import run
 from harness.training.batching import bucketed, example_lengths, padding_waste
 from harness.types import Example, Prediction, TokenVectors
 from harness.utils.signals import Stop
+from tasks.common.text_classifier import TextClassifier
 from tasks.snli.esim import Esim, EsimOptions, align, compare
 from tasks.snli.reader import LABELS, SentencePair, read_pairs
 from tasks.snli.task import NaturalLanguageInference, to_examples
@@ -40,6 +41,11 @@ QUICK = (
 @pytest.fixture(scope="module")
 def task() -> NaturalLanguageInference:
     return NaturalLanguageInference(data=DataConfig(), esim=SMALL)
+
+
+def esim(input_dim: int, output_dim: int, *, hidden_dim: int = 6) -> Esim:
+    sizes = {"hidden_dim": hidden_dim, "dropout": 0.5, "attention_dropout": 0.0}
+    return Esim(input_dim=input_dim, output_dim=output_dim, num_labels=3, **sizes)  # type: ignore[arg-type]
 
 
 def attended(queries: Tensor, keys: Tensor) -> Tensor:
@@ -73,7 +79,7 @@ def test_comparison_by_hand() -> None:
 @pytest.mark.parametrize("output_dim", [0, 3])
 def test_the_head_is_what_the_paper_says(task: NaturalLanguageInference, output_dim: int) -> None:
     """Compute one pair without padding: each equation in full, each text alone through a plain ``nn.LSTM``."""
-    head = task.build_head(input_dim=10, output_dim=output_dim).eval()
+    head = esim(10, output_dim).eval()
     batch = task.collate(task.examples("train")[:1])
     given = vectors(batch, output_dim=output_dim)
     encoded = []
@@ -91,12 +97,12 @@ def test_the_head_is_what_the_paper_says(task: NaturalLanguageInference, output_
     first, last = head.classifier[1], head.classifier[4]
     hidden = torch.relu(first.weight @ torch.cat(pooled) + first.bias)
     expected = last.weight @ hidden + last.bias
-    torch.testing.assert_close(head.scores(given, batch)[0], expected, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(head(given, batch)[0], expected, atol=1e-5, rtol=1e-4)
 
 
 def test_widths_of_the_reference() -> None:
     """Compare with AllenNLP's esim_elmo: 1024 -> 300 in each direction, 2400 -> 300, 300, 2400 -> 300 -> 3."""
-    head = Esim(input_dim=1024, output_dim=0, hidden_dim=300, dropout=0.5, attention_dropout=0.0)
+    head = esim(1024, 0, hidden_dim=300)
     lstm = 2 * 4 * 300  # both directions, four gates
     parts = [
         lstm * (1024 + 300 + 2),
@@ -116,11 +122,11 @@ def test_more_padding_changes_nothing(task: NaturalLanguageInference, output_dim
     short, long = by_length[0], by_length[-1]
     alone, padded = task.collate([short]), task.collate([short, long])
     assert padded.masks[text].shape[1] > alone.masks[text].shape[1]
-    a, b = (head.scores(vectors(x, output_dim=output_dim), x) for x in (alone, padded))
+    a, b = (head.network(vectors(x, output_dim=output_dim), x) for x in (alone, padded))
     torch.testing.assert_close(b[:1], a, atol=1e-5, rtol=1e-5)
     given = vectors(padded, output_dim=output_dim)
     given[text].input[0, -1] = 1e3  # the vector of a padded position does not matter either
-    torch.testing.assert_close(head.scores(given, padded)[:1], a, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(head.network(given, padded)[:1], a, atol=1e-5, rtol=1e-5)
 
 
 def test_gradients_reach_every_parameter_and_vector(task: NaturalLanguageInference) -> None:
@@ -148,9 +154,9 @@ def test_ten_pairs_are_learnt_by_heart() -> None:
 
 
 def test_the_same_dimensions_are_dropped_at_every_token_of_a_text() -> None:
-    head = Esim(input_dim=10, output_dim=0, hidden_dim=4, dropout=0.5, attention_dropout=0.0)
+    head = TextClassifier(network=esim(10, 0), labels=LABELS)
     seen: list[Tensor] = []
-    head.encoder.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    head.network.encoder.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
     example = Example(id="x", texts={"premise": ("a",) * 5, "hypothesis": ("b",) * 5}, target="neutral")
     batch = NaturalLanguageInference(data=DataConfig(), esim=SMALL).collate([example])
     ones = TokenVectors(input=torch.ones(1, 5, 10))
@@ -207,7 +213,7 @@ def test_predictions_come_in_row_order(task: NaturalLanguageInference) -> None:
     head, batch = task.build_head(input_dim=10, output_dim=0).eval(), task.collate(examples)
     predictions = head.predict(vectors(batch), batch)
     assert [p.id for p in predictions] == [e.id for e in examples]
-    best = head.scores(vectors(batch), batch).argmax(dim=1)
+    best = head.network(vectors(batch), batch).argmax(dim=1)
     assert [p.value for p in predictions] == [LABELS[i] for i in best]
 
 
@@ -285,7 +291,7 @@ def test_every_placement_of_the_mix_runs(placement: str, tmp_path: Path) -> None
     places = {"input", "output"} if placement == "both" else {placement}
     assert set(record.mixing["weights"]) == places
     width = 3 + 16 * ("input" in places)
-    head = Esim(input_dim=width, output_dim=16 * ("output" in places), hidden_dim=8, dropout=0.2, attention_dropout=0.0)
+    head = esim(width, 16 * ("output" in places), hidden_dim=8)
     assert record.parameters == sum(p.numel() for p in head.parameters()) + 4 * len(places)
 
 

@@ -216,7 +216,7 @@ def test_the_bcn_equals_its_definition_row_by_row(output: Any, output_dim: int) 
     net = BiattentiveClassifier(input_dim=10, output_dim=output_dim, num_labels=5, **sizes).eval()
     batch = TASKS["maxout"].collate(examples_of(TREES, "root", prefix="t"))
     given = vectors(batch, output_dim=output_dim)["tokens"]
-    scores = net(given, batch.masks["tokens"])
+    scores = net({"tokens": given}, batch)
     dense = [layer for layer in net.pre_encode.modules() if isinstance(layer, torch.nn.Linear)]
     assert [layer.weight.shape for layer in dense] == [(7, 10)]
     for row, sentence in enumerate(batch.sentences("tokens")):
@@ -256,7 +256,7 @@ def test_more_padding_changes_nothing(task: SentimentTreebank, output_dim: int) 
     long = max(task.examples("dev"), key=lambda e: len(e.texts["tokens"]))
     short = min(task.examples("dev"), key=lambda e: len(e.texts["tokens"]))
     alone, padded = task.collate([short]), task.collate([short, long])
-    a, b = (head.scores(vectors(x, output_dim=output_dim), x) for x in (alone, padded))
+    a, b = (head.network(vectors(x, output_dim=output_dim), x) for x in (alone, padded))
     torch.testing.assert_close(b[0], a[0], atol=1e-5, rtol=1e-5)
 
 
