@@ -118,7 +118,7 @@ def test_what_determines_a_result_is_in_its_identity_and_nothing_else(tmp_path: 
     base = config_of(tmp_path).determining()
     for same in ("cache_dir=/x", "overwrite=true", "tracking=none", "dry_run=true", "device=cpu"):
         assert config_of(tmp_path, same).determining() == base, same
-    different = ("seed=2", "trainer.lr=0.1", "task.head.dropout=0.1", "mixing.lambda_=1", "mixing.placement=both")
+    different = ("seed=2", "trainer.lr=0.1", "task.bilstm_crf.dropout=0.1", "mixing.lambda_=1", "mixing.placement=both")
     for other in (*different, "data.fraction=0.5", "cache_dtype=float32", "threads=1", "cache=none"):
         assert config_of(tmp_path, other).determining() != base, other
 

@@ -16,8 +16,8 @@ FAST = (
     "encoder=random",
     "embedding=none",
     "trainer.max_epochs=1",
-    "task.head.hidden_dim=8",
-    "task.head.num_layers=1",
+    "task.bilstm_crf.hidden_dim=8",
+    "task.bilstm_crf.num_layers=1",
     "encoder.options.lstm.dim=32",
     "encoder.options.lstm.projection_dim=512",
 )
