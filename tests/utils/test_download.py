@@ -160,15 +160,15 @@ def test_a_file_that_changed_after_its_first_use_is_refused(server: Server, tmp_
     assert "delete it" in message
     failure(server.url, tmp_path)  # the refusal is not itself a first use
     path.unlink()
-    server.body = b"published anew"
-    assert fetch(server.url, folder=tmp_path).read_bytes() == b"published anew"
+    server.body = b"published again"
+    assert fetch(server.url, folder=tmp_path).read_bytes() == b"published again"
 
 
 def test_a_file_that_is_not_the_published_one_is_refused(server: Server, tmp_path: Path) -> None:
     published = hashlib.sha256(BODY).hexdigest()
     server.body = b"a page that asks for a password"
     for _ in range(2):  # the refusal is not itself a first use
-        with pytest.raises(DownloadError, match=r"not the file published at .*delete it to download it anew") as caught:
+        with pytest.raises(DownloadError, match="is not the file published at .*delete it to download") as caught:
             fetch(server.url, folder=tmp_path, sha256=published)
     assert published[:12] in str(caught.value)
     (tmp_path / "vectors.txt").unlink()
