@@ -1,4 +1,4 @@
-"""wandb gets a copy, and can fail nothing."""
+"""wandb receives a copy of a run, and its failures never fail the run."""
 
 import logging
 from pathlib import Path
@@ -31,7 +31,7 @@ def test_a_run_is_tracked_offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         assert name in logged, name
 
 
-def test_a_wandb_failure_is_one_warning_and_the_run_goes_on(
+def test_a_failure_at_the_start_is_one_warning_and_the_run_continues(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     import wandb
@@ -44,11 +44,11 @@ def test_a_wandb_failure_is_one_warning_and_the_run_goes_on(
         record = run(config_of(tmp_path, *WANDB), stop=Stop())
     assert record.status == "ok"
     assert [r.message for r in caplog.records if "wandb" in r.message] == [
-        "wandb failed and is left out from here on: the service is down"
+        "wandb failed and is not used any more: the service is down"
     ]
 
 
-def test_a_run_that_breaks_in_the_middle_is_one_warning(
+def test_a_failure_during_a_run_is_one_warning(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     import wandb
@@ -73,7 +73,7 @@ def test_a_run_that_breaks_in_the_middle_is_one_warning(
         tracker.log({"dev/f1": 0.6}, step=2)
         tracker.finish({"status": "ok"}, {})
     assert Broken.closed
-    assert [r.message for r in caplog.records] == ["wandb failed and is left out from here on: broken pipe"]
+    assert [r.message for r in caplog.records] == ["wandb failed and is not used any more: broken pipe"]
 
 
 def test_auto_is_online_only_with_a_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
