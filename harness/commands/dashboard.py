@@ -21,18 +21,13 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--entity", required=True, metavar="NAME", help="the wandb user or team")
     parser.add_argument("--project", default="elmo-harness", metavar="NAME", help="the project; default: elmo-harness")
     parser.add_argument("--group", metavar="SWEEP", help="show only the runs of this sweep")
-    parser.add_argument(
-        "--metrics", default="f1,accuracy", metavar="A,B", help="the primary metrics to show; default: f1,accuracy"
-    )
+    parser.add_argument("--metrics", nargs="+", default=["f1", "accuracy"], help="metrics; default: f1 accuracy")
     chosen = parser.parse_args(arguments)
     return exit_status_of(lambda: _save(chosen))
 
 
 def _save(chosen: argparse.Namespace) -> None:
-    metrics = [name.strip() for name in chosen.metrics.split(",") if name.strip()]
-    if not metrics:
-        raise ConfigError("--metrics is empty; give for example --metrics f1,accuracy")
-    view = workspace(entity=chosen.entity, project=chosen.project, metrics=metrics, group=chosen.group)
+    view = workspace(entity=chosen.entity, project=chosen.project, metrics=chosen.metrics, group=chosen.group)
     if not has_key():
         raise ConfigError("no wandb API key was found; run 'wandb login' or set WANDB_API_KEY")
     try:

@@ -32,9 +32,7 @@ def workspace(*, entity: str, project: str, metrics: Sequence[str], group: str |
         entity=entity,
         project=project,
         name="ablations",
-        sections=[
-            ws.Section(name=name, panels=shown, is_open=True) for name, shown in _sections(panels, metrics).items()
-        ],
+        sections=[ws.Section(name=n, panels=p, is_open=True) for n, p in _sections(panels, metrics).items()],
         runset_settings=ws.RunsetSettings(
             filters=ws.And(ws.Metric("Group") == group) if group else "",
             groupby=[ws.Config("encoder"), ws.Config("mixing"), ws.Config("placement")],

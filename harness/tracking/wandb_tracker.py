@@ -18,32 +18,12 @@ _TABLE_ROWS = 200
 
 
 class NoTracker:
-    """Tracks nothing (``tracking=none``)."""
+    """Tracks nothing (``tracking=none``): every method of a tracker accepts its arguments and ignores them."""
 
-    def log(self, values: Mapping[str, float], *, step: int) -> None:
-        """Do nothing.
+    def log(self, *_: object, **__: object) -> None:
+        """Do nothing."""
 
-        Args:
-            values: Scalars by name, ignored.
-            step: The epoch, ignored.
-        """
-
-    def finish(self, record: Mapping[str, Any], files: Mapping[str, str]) -> None:
-        """Do nothing.
-
-        Args:
-            record: The finished record, ignored.
-            files: Paths by name, ignored.
-        """
-
-    def finish_with_table(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        """Do nothing.
-
-        Args:
-            name: The name of the table, ignored.
-            columns: The names of the columns, ignored.
-            rows: The cells of each row, ignored.
-        """
+    finish = finish_with_table = log
 
 
 def wandb_tracker(
@@ -60,7 +40,7 @@ def wandb_tracker(
     job_type: str,
     config: Mapping[str, Any],
 ) -> Tracker:
-    """Start a wandb run and return its tracker.
+    """Start a wandb run and return its tracker; if wandb cannot start, log a warning and return one that does nothing.
 
     Args:
         project: The wandb project that receives the run.
@@ -74,32 +54,30 @@ def wandb_tracker(
         run_tags: Tags that describe the run, supplied by the engine.
         job_type: The task, or the kind of job; supplied by the engine.
         config: The values that wandb shows as the config of the run, supplied by the engine.
-
-    Returns:
-        A tracker. If wandb cannot start, one warning is logged and the tracker does nothing.
     """
     guard = _Guard()
-
-    def start() -> Any:
-        os.environ.setdefault("WANDB_SILENT", "true")
-        import wandb
-
-        Path(dir).mkdir(parents=True, exist_ok=True)
-        return wandb.init(
+    run = guard(
+        lambda: _start(
+            Path(dir),
             project=project,
             entity=entity,
             mode=_mode(mode),
-            dir=dir,
             name=run_name,
             group=group or run_group,
             job_type=job_type,
             tags=[tag[:64] for tag in (*run_tags, *tags)],  # wandb refuses longer ones
             config=dict(config),
-            reinit="finish_previous",
         )
-
-    run = guard(start)
+    )
     return NoTracker() if run is None else _WandbTracker(run, guard)
+
+
+def _start(folder: Path, **options: Any) -> Any:
+    os.environ.setdefault("WANDB_SILENT", "true")
+    import wandb
+
+    folder.mkdir(parents=True, exist_ok=True)
+    return wandb.init(dir=str(folder), reinit="finish_previous", **options)
 
 
 class _WandbTracker:
@@ -164,10 +142,7 @@ def _mode(mode: str) -> Any:
 
 
 def has_key() -> bool:
-    """Return whether wandb has an API key, in the environment or where ``wandb login`` stores it.
-
-    wandb has no public function that says so without asking the user for a key.
-    """
+    """Return whether an API key is in the environment or in netrc; wandb has no public function that only checks."""
     if os.environ.get("WANDB_API_KEY"):
         return True
     host = urlsplit(os.environ.get("WANDB_BASE_URL", "https://api.wandb.ai")).hostname or ""
@@ -181,10 +156,9 @@ def _predictions(path: Path) -> Any:
     """Return the first rows of ``predictions.jsonl`` as a wandb table."""
     with path.open(encoding="utf-8") as file:
         rows = [json.loads(line) for line in islice(file, _TABLE_ROWS)]
-    columns = ["split", "id", "texts", "gold", "prediction"]
-    return _table(
-        columns, [[row[name] if name in ("split", "id") else json.dumps(row[name]) for name in columns] for row in rows]
-    )
+    columns = ("split", "id", "texts", "gold", "prediction")
+    cells = [[row[name] if name in ("split", "id") else json.dumps(row[name]) for name in columns] for row in rows]
+    return _table(columns, cells)
 
 
 def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Any:

@@ -9,7 +9,6 @@ from typing import TypeVar
 from harness.errors import HarnessError
 
 T = TypeVar("T")
-_UNITS = ("B", "KB", "MB", "GB", "TB")
 
 
 def configure_logging() -> None:
@@ -71,19 +70,18 @@ def progress_of_bytes(what: str, total: int | None) -> Iterator[Callable[[int], 
     from rich.progress import DownloadColumn, Progress
 
     columns = (*Progress.get_default_columns(), DownloadColumn())
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, disable=not sys.stderr.isatty()) as bar:
+    with Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
         task = bar.add_task(what, total=total)
         yield lambda done: bar.update(task, completed=done)
 
 
 def human_bytes(size: float) -> str:
     """Return a size in bytes with three digits and a unit: ``1.23 GB``."""
-    for unit in _UNITS:
-        if size < 1000 or unit == _UNITS[-1]:
+    for unit in ("B", "KB", "MB", "GB"):
+        if size < 1000:
             return f"{size:.3g} {unit}"
         size /= 1000
-    raise AssertionError
+    return f"{size:.3g} TB"
 
 
 def human_seconds(seconds: float) -> str:

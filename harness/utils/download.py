@@ -28,8 +28,7 @@ def local_file(source: str, *, folder: Path) -> Path:
         folder: The folder that keeps downloaded files.
 
     Raises:
-        ConfigError: The URL names no file.
-        DownloadError: As for ``fetch``.
+        ConfigError, DownloadError: As for ``fetch``.
     """
     return fetch(source, folder=folder) if "://" in source else Path(source).expanduser()
 
@@ -100,7 +99,7 @@ def _download(url: str, target: Path) -> None:
 
     The server's mark of the version (ETag or date) is stored next to the part and sent as If-Range, so that two
     versions are never joined: a server whose file has changed, or that does not support ranges, sends the whole file.
-    Neither requests nor pooch can resume a download, so this function does.
+    This is our own code because neither requests nor pooch can resume a download.
 
     Source: RFC 9110, sections 13.1.5 (If-Range) and 14 (Range Requests).
     """
@@ -110,8 +109,8 @@ def _download(url: str, target: Path) -> None:
     done = part.stat().st_size if part.exists() else 0
     if done:
         headers["Range"] = f"bytes={done}-"
-        if version.exists():
-            headers["If-Range"] = version.read_text()
+        if version.exists() and (mark := version.read_text()):
+            headers["If-Range"] = mark
     with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT) as response:
         partial_content = response.status_code == requests.codes.partial_content
         fits = response.headers.get("Content-Range", "").startswith(f"bytes {done}-")
@@ -123,7 +122,8 @@ def _download(url: str, target: Path) -> None:
         if not partial_content:
             done = 0
             part.unlink(missing_ok=True)
-            _keep_version(response, version)
+            etag = response.headers.get("ETag", "W/")  # If-Range does not accept a weak ETag, which starts with W/
+            version.write_text(response.headers.get("Last-Modified", "") if etag.startswith("W/") else etag)
         length = response.headers.get("Content-Length")
         total = done + int(length) if length else None
         with part.open("ab") as file, progress_of_bytes(target.name, total) as show:
@@ -137,32 +137,18 @@ def _download(url: str, target: Path) -> None:
     version.unlink(missing_ok=True)
 
 
-def _keep_version(response: requests.Response, path: Path) -> None:
-    """Store the mark by which the server identifies this version, if it sends a mark that If-Range accepts."""
-    mark = response.headers.get("ETag", "W/")
-    mark = response.headers.get("Last-Modified", "") if mark.startswith("W/") else mark  # W/ marks a weak ETag
-    if mark:
-        path.write_text(mark)
-    else:
-        path.unlink(missing_ok=True)
-
-
 def _verify(path: Path, *, url: str, record: Path, published: str | None) -> None:
     """Compare the digest of a file with the published one and with the one recorded at its first use."""
     known = _read_record(record)
     if published is None and known.get("url", url) != url:
         raise DownloadError(f"{path} was downloaded from {known['url']}, not {url}; delete it to download it again")
     entry = {"url": url} | _entry(path, known)
-    if published not in (None, entry["sha256"]):
-        raise DownloadError(
-            f"{path} is not the file published at {url}: its sha256 is {entry['sha256'][:12]}..., "
-            f"the published one is {published[:12]}...; delete it to download it again"
-        )
-    if known and entry["sha256"] != known["sha256"]:
-        raise DownloadError(
-            f"{path} has changed since its first use: its sha256 is {entry['sha256'][:12]}..., "
-            f"the recorded one is {known['sha256'][:12]}...; delete it to download it again"
-        )
+    for expected, origin in ((published, f"the file published at {url}"), (known.get("sha256"), "the file first used")):
+        if expected not in (None, entry["sha256"]):
+            raise DownloadError(
+                f"{path} is not {origin}: its sha256 is {entry['sha256'][:12]}..., "
+                f"expected {expected[:12]}...; delete it to download it again"
+            )
     if entry != known:
         write_json(record, entry)
 

@@ -82,7 +82,7 @@ def test_the_command_saves_the_view(monkeypatch: pytest.MonkeyPatch, capsys: pyt
     monkeypatch.setattr(workspaces.Workspace, "save", lambda view: saved.append(view))
     monkeypatch.setattr(workspaces.Workspace, "url", property(lambda view: f"https://wandb.test/{view.entity}"))
     monkeypatch.setattr("harness.commands.dashboard.has_key", lambda: True)
-    assert main(["--entity", "team", "--metrics", "f1, accuracy"]) == 0
+    assert main(["--entity", "team", "--metrics", "f1", "accuracy"]) == 0
     assert capsys.readouterr().out == "https://wandb.test/team\n"
     (view,) = saved
     assert shown_in(view).scores >= {"dev/f1", "test/accuracy"}
@@ -99,8 +99,9 @@ def test_a_wrong_request_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: py
     with pytest.raises(SystemExit, match="2"):
         main([])
     assert "required: --entity" in capsys.readouterr().err
-    assert main(["--entity", "team", "--metrics", ","]) == 2
-    assert "--metrics is empty" in capsys.readouterr().err
+    with pytest.raises(SystemExit, match="2"):
+        main(["--entity", "team", "--metrics"])
+    assert "--metrics: expected at least one" in capsys.readouterr().err
     monkeypatch.setattr("harness.commands.dashboard.has_key", lambda: False)
     assert main(["--entity", "team"]) == 2
     assert "run 'wandb login'" in capsys.readouterr().err
