@@ -27,7 +27,9 @@ def main(arguments: Sequence[str]) -> int:
     )
     parser.add_argument("word", help="the word, as it is written in the text and the contexts")
     parser.add_argument("--text", type=Path, required=True, help="tokenised sentences, one per line, plain or .gz")
-    parser.add_argument("--context", action="append", required=True, help="a tokenised sentence that contains the word")
+    parser.add_argument(
+        "--context", action="append", required=True, help="tokenised sentence with the word; may be repeated"
+    )
     parser.add_argument("--layer", type=int, default=-1, help="the encoder layer; 0 is context-free; default: the top")
     parser.add_argument("--count", type=int, default=5, help="the number of neighbours to show; default: 5")
     chosen, overrides = parser.parse_known_args(arguments)
