@@ -99,7 +99,7 @@ REQUESTS = [
     (["trainer.plateau_factor=2"], "trainer.plateau_factor is 2; expected a value less than 1"),
     (["task.bilstm_crf.hidden_dim=0"], "task.bilstm_crf.hidden_dim is 0; expected a value greater than or equal to 1"),
     (["trainer.optimizer=LBFGS"], "no such optimiser"),
-    (["encoder.max_tokens=0"], "encoder.max_tokens=0"),
+    (["encoder.max_tokens=0"], "encoder.max_tokens is 0"),
     (["encoder.weights_seed=-1"], "encoder.weights_seed is -1"),
     (["seed=["], "[' See"),
     (["results_dir=${nowhere}"], "nowhere"),

@@ -9,11 +9,12 @@ from operator import itemgetter
 import torch
 from torch import Tensor
 
-from harness.encoders.bilm import BiLmState, Packing, map_state
-from harness.encoders.burn_in import burnt_in
+from harness.encoders.bilm import BiLmState, map_state
+from harness.encoders.burn_in import burn_in_state
 from harness.encoders.char_ids import BOS, EOS
 from harness.encoders.elmo import StatePolicy
 from harness.encoders.word_vector_cache import word_vectors
+from harness.nn.packing import Packing
 from harness.pretrain.network import PretrainingNetwork
 from harness.pretrain.vocabulary import Vocabulary
 from harness.types import Sentence
@@ -62,12 +63,12 @@ def perplexity(
     network.eval()
     totals, count, unknown = torch.zeros(2, dtype=torch.float64), 0, 0
     device = network.softmax.weight.device
-    start = burnt_in(network.bilm) if state == "warm" else network.bilm.zero_state(1)
+    start = burn_in_state(network.bilm) if state == "warm" else network.bilm.zero_state(1)
     start = map_state(start, lambda tensor: tensor.expand(_ROWS, -1).clone())
     for batch in _batches(sentences):
         rows = sorted(range(len(batch)), key=lambda row: -len(batch[row]))
         bounded = [(BOS, *batch[row], EOS) for row in rows]
-        packing = Packing.of([len(words) for words in bounded], device)
+        packing = Packing.of([len(words) for words in bounded])
         words = [word for sentence in bounded for word in sentence]
         before = map_state(start, itemgetter(rows))
         layers, after = network.bilm(*word_vectors(network.bilm.char_cnn, words), packing, before)

@@ -52,14 +52,14 @@ class BidafSelfAttention(nn.Module):
         width = 2 * hidden_dim
         self.dropout = VariationalDropout(dropout=dropout)
         self.words = words
-        self.encoder = BiGru(input_dim=words.output_dim, hidden_dim=hidden_dim, std=_STD, packed=False)
+        self.encoder = BiGru(input_dim=words.output_dim, hidden_dim=hidden_dim, std=_STD)
         self.attention = BiAttention(dim=width + output_dim)
         self.merge = _linear(self.attention.output_dim, width)
-        self.reader = BiGru(input_dim=width, hidden_dim=hidden_dim, std=_STD, packed=False)
+        self.reader = BiGru(input_dim=width, hidden_dim=hidden_dim, std=_STD)
         self.self_attention = SelfAttention(dim=width)
         self.merge_self = _linear(self.self_attention.output_dim, width)
-        self.starting = BiGru(input_dim=width, hidden_dim=hidden_dim, std=_STD, packed=False)
-        self.ending = BiGru(input_dim=2 * width, hidden_dim=hidden_dim, std=_STD, packed=False)
+        self.starting = BiGru(input_dim=width, hidden_dim=hidden_dim, std=_STD)
+        self.ending = BiGru(input_dim=2 * width, hidden_dim=hidden_dim, std=_STD)
         self.to_start, self.to_end = _linear(width, 1, bias=False), _linear(width, 1, bias=False)
 
     def forward(self, vectors: Mapping[str, TokenVectors], batch: Batch) -> tuple[Tensor, Tensor]:
