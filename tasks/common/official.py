@@ -60,6 +60,7 @@ def official_file(name: str, split: Split, *, cache_dir: str) -> Path:
     Raises:
         ConfigError: There is no such split, or ``cache_dir`` is empty.
         DownloadError: The file cannot be downloaded, or it is not the published file.
+        DataFormatError: The file is a damaged archive.
     """
     published = PUBLISHED[name]
     if not cache_dir:

@@ -70,14 +70,17 @@ class PublishedDataSet:
 
 
 def _conll_row(row: Row) -> Row:
+    """Return the tokens of a sentence and its tags by name, which the table has as numbers."""
     return {"tokens": row["tokens"], "tags": [CONLL_TAGS[tag] for tag in row["ner_tags"]]}
 
 
 def _snli_row(row: Row) -> Row:
+    """Return a pair of sentences and its label by name, which the table has as a number."""
     return {"premise": row["premise"], "hypothesis": row["hypothesis"], "label": SNLI_LABELS[row["label"]]}
 
 
 def _squad_row(row: Row) -> Row:
+    """Return a question with a list of answers, which the table has as two lists."""
     pairs = zip(row["answers"]["text"], row["answers"]["answer_start"], strict=True)
     answers = [{"text": text, "answer_start": start} for text, start in pairs]
     return {**{key: row[key] for key in ("id", "title", "context", "question")}, "answers": answers}

@@ -37,13 +37,14 @@ def split_file(data: DataConfig, split: Split, *, official: str) -> Path:
     """Return the file of a split: the local file for ``data=files``, else the downloaded published file.
 
     Args:
-        data: The data that the task reads; not the sample data, which is in no file.
+        data: The data that the task reads. The sample data have no files.
         split: The name of the split.
         official: The name of the published data set in ``tasks/common/published.py``.
 
     Raises:
         ConfigError: The split has no local file, or no published one.
         DownloadError: The published file cannot be downloaded.
+        DataFormatError: The published file cannot be unpacked.
     """
     if data.source == "official":
         return official_file(official, split, cache_dir=data.cache_dir)
