@@ -118,10 +118,10 @@ def align(premise: Tensor, hypothesis: Tensor, premise_mask: Tensor, hypothesis_
     """Return, for every token of either text, the attention-weighted sum of the other text's tokens.
 
     Args:
-        premise: float (batch, premise tokens, dim).
-        hypothesis: float (batch, hypothesis tokens, dim).
-        premise_mask: bool (batch, premise tokens), True where there is a token.
-        hypothesis_mask: bool (batch, hypothesis tokens), True where there is a token.
+        premise: The tokens of the premise, float (batch, premise tokens, dim).
+        hypothesis: The tokens of the hypothesis, float (batch, hypothesis tokens, dim).
+        premise_mask: The mask of the premise, bool (batch, premise tokens).
+        hypothesis_mask: The mask of the hypothesis, bool (batch, hypothesis tokens).
 
     Returns:
         For the tokens of the premise, float (batch, premise tokens, dim), and for the tokens of the hypothesis,

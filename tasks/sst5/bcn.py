@@ -143,12 +143,12 @@ def biattend(encoded: Tensor, mask: Tensor) -> Tensor:
     """Return each token of a text, joined with what it attends to in the same text.
 
     Args:
-        encoded: float (batch, tokens, dim).
-        mask: bool (batch, tokens), True where there is a token.
+        encoded: The tokens, float (batch, tokens, dim).
+        mask: The mask, bool (batch, tokens).
 
     Returns:
-        float (batch, tokens, 3 * dim): the token, its difference from the mean of all tokens weighted by a softmax
-        of their dot products with it, and its product with that mean.
+        For each token, float (batch, tokens, 3 * dim): the token itself, its difference from a mean of all tokens, and
+        its product with that mean. A softmax of the dot products with the token weights the mean.
 
     Source: McCann et al. 2017, section 5, where both texts are the same.
     """

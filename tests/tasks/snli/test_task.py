@@ -140,7 +140,7 @@ def test_gradients_reach_every_parameter_and_vector(task: NaturalLanguageInferen
     assert all(leaf.grad is not None and bool(leaf.grad.any()) for leaf in leaves)
 
 
-def test_ten_pairs_are_learnt_by_heart() -> None:
+def test_ten_pairs_are_memorised() -> None:
     task = NaturalLanguageInference(data=DataConfig(), esim=EsimOptions(hidden_dim=16, dropout=0.0))
     torch.manual_seed(0)
     examples = task.examples("train")[:10]
@@ -313,7 +313,7 @@ def test_the_presets_compose_and_have_the_values_of_their_sources(tmp_path: Path
 
 
 @pytest.mark.slow
-def test_the_sample_is_learnt_by_the_default_run(tmp_path: Path) -> None:
+def test_the_default_run_learns_the_sample(tmp_path: Path) -> None:
     """The limit is above logistic regression over the words of both texts: 56 % at most (test_sample.py)."""
     record = run(config_of(tmp_path, "task=snli", "tracking=none", "threads=1"), stop=Stop())
     assert record.metrics["test"]["accuracy"] > 0.7

@@ -271,7 +271,7 @@ def test_gradients_reach_every_parameter(task: SentimentTreebank) -> None:
 
 
 @pytest.mark.parametrize("head", ["bcn", "bilstm"])
-def test_ten_sentences_are_learnt_by_heart(head: Any) -> None:
+def test_ten_sentences_are_memorised(head: Any) -> None:
     task = SentimentTreebank(
         data=DataConfig(),
         granularity="root",
