@@ -33,7 +33,7 @@ def read_occurrences(path: Path, word: str) -> list[Sentence]:
     Raises:
         DataFormatError: the file cannot be read, or the word is not in it.
     """
-    from harness.pretrain.text import sentences
+    from harness.pretrain.tokenized_text import sentences
 
     if not path.is_file():
         raise DataFormatError(f"{path}: no such file; give --text a file of tokenised sentences, one a line")

@@ -1,7 +1,7 @@
 """``python -m harness.pretrain.bundle DIR OUT``: what others need of a trained biLM, in half precision.
 
 OUT gets ``options.json``, ``weights.hdf5``, ``pretraining.json`` and ``history.jsonl``; with ``--softmax`` also what
-perplexity and fine-tuning need. ``python -m harness.pretrain.evaluate`` on both folders tells what the half costs.
+perplexity and fine-tuning need. ``python -m harness.pretrain.perplexity_table`` on both folders tells what the half costs.
 """
 
 import argparse
@@ -15,7 +15,7 @@ from harness.encoders.options import read_options
 from harness.encoders.weights import Precision, read_weights, write_weights
 from harness.errors import DataFormatError
 from harness.pretrain.export import OPTIONS, RECORD, SOFTMAX, VOCABULARY, WEIGHTS
-from harness.pretrain.loop import HISTORY
+from harness.pretrain.trainer import HISTORY
 from harness.utils.console import exit_status_of
 from harness.utils.files import file_digest, replacing, write_json
 

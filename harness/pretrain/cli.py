@@ -50,7 +50,7 @@ def _job(config: Any) -> int:
     from harness.config.instantiate import typed_as
     from harness.config.schema import resolved
     from harness.pretrain.config import PretrainConfig
-    from harness.pretrain.run import pretrain
+    from harness.pretrain.pretrain import pretrain
     from harness.utils.signals import Interrupted, listening
 
     try:

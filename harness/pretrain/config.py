@@ -19,7 +19,7 @@ class TextConfig:
 
 @dataclass
 class ReadingConfig:
-    """How text is read; see ``harness.pretrain.text``."""
+    """How text is read; see ``harness.pretrain.tokenized_text``."""
 
     tokenize: bool = False
 

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from harness.encoders.char_ids import BOS, EOS
 from harness.errors import CacheError, DataFormatError
-from harness.pretrain.text import sentences
+from harness.pretrain.tokenized_text import sentences
 from harness.types import Sentence
 from harness.utils.console import progress
 from harness.utils.files import file_digest
@@ -100,7 +100,7 @@ def open_corpus(paths: Sequence[Path], *, tokenize: bool, cache_dir: Path) -> Co
     """Return the text of files, each of which is read and tokenised at its first use.
 
     Args:
-        paths: text files; see ``harness.pretrain.text``.
+        paths: text files; see ``harness.pretrain.tokenized_text``.
         tokenize: whether they hold raw text.
         cache_dir: shards are kept below it, in ``corpora/``.
 

@@ -20,7 +20,7 @@ from harness.encoders.options import parse_options
 from harness.encoders.random_elmo import random_weights
 from harness.pretrain.config import PretrainConfig
 from harness.pretrain.network import Batch, PretrainingNetwork
-from harness.pretrain.optimize import Optimizers
+from harness.pretrain.optimizers import Optimizers
 from harness.pretrain.softmax import log_uniform
 
 TYPES = 1300  # different words in the two windows of running text

@@ -20,10 +20,10 @@ from harness.encoders.weights import read_weights
 from harness.errors import ConfigError, HarnessError, WeightsError
 from harness.pretrain.bundle import main as bundle_main
 from harness.pretrain.config import PretrainConfig
-from harness.pretrain.evaluate import main as evaluate_main
 from harness.pretrain.export import RECORD, SOFTMAX, VOCABULARY, WEIGHTS
-from harness.pretrain.loop import CHECKPOINT, HISTORY, Pretraining
-from harness.pretrain.run import pretrain
+from harness.pretrain.perplexity_table import main as evaluate_main
+from harness.pretrain.pretrain import pretrain
+from harness.pretrain.trainer import CHECKPOINT, HISTORY, Pretraining
 from harness.utils.files import file_digest
 from harness.utils.signals import Interrupted, Stop
 from tests.runs.test_run import StopAfter
@@ -251,7 +251,7 @@ def test_a_loss_that_is_no_number_ends_the_training(text: Path) -> None:
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("trainer.streams=0", "trainer.streams is 0; expected a value from 1"),
+        ("trainer.streams=0", "trainer.streams is 0; expected a value greater than or equal to 1"),
         ("trainer.optimizer=sgd", "trainer.optimizer is 'sgd'"),
         ("model.dropout=1", "model.dropout is 1"),
         ("model.options.lstm.dim=-1", "model.options: lstm.dim is -1"),

@@ -18,7 +18,7 @@ from harness.errors import ConfigError, HarnessError
 from harness.pretrain.config import PretrainConfig
 from harness.pretrain.corpus import Corpus
 from harness.pretrain.network import Batch, PretrainingNetwork
-from harness.pretrain.optimize import Optimizers
+from harness.pretrain.optimizers import Optimizers
 from harness.pretrain.perplexity import Perplexity
 from harness.pretrain.softmax import log_uniform
 from harness.pretrain.vocabulary import Vocabulary

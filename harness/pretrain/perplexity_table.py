@@ -1,4 +1,4 @@
-"""``python -m harness.pretrain.evaluate DIR``: a biLM's perplexity beside that of count-based models.
+"""``python -m harness.pretrain.perplexity_table DIR``: a biLM's perplexity beside that of count-based models.
 
 Every model predicts the same words of the same vocabulary, ``<UNK>`` and sentence ends included.
 """
@@ -19,7 +19,7 @@ from harness.pretrain.export import VOCABULARY, read_network
 from harness.pretrain.network import PretrainingNetwork
 from harness.pretrain.ngram import Ints, KneserNeyTrigram, Unigram, bounded
 from harness.pretrain.perplexity import Perplexity, perplexity
-from harness.pretrain.text import files_of
+from harness.pretrain.tokenized_text import files_of
 from harness.pretrain.vocabulary import Vocabulary
 from harness.utils.console import exit_status_of
 from harness.utils.files import write_json
@@ -102,7 +102,9 @@ def table(rows: Sequence[Row]) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit status."""
-    parser = argparse.ArgumentParser(prog="python -m harness.pretrain.evaluate", description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m harness.pretrain.perplexity_table", description=__doc__.split("\n")[0]
+    )
     parser.add_argument("folder", type=Path, help="what python -m harness.pretrain has exported")
     parser.add_argument("--test", nargs="+", required=True, metavar="NAME=FILE", help="held-out text")
     parser.add_argument("--train", nargs="+", metavar="FILE", help="text for the count-based models; without it, none")

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from harness.errors import ConfigError, DataFormatError
-from harness.pretrain import text
-from harness.pretrain.text import files_of, sentences
+from harness.pretrain import tokenized_text
+from harness.pretrain.tokenized_text import files_of, sentences
 
 
 def test_globs_and_repetitions(tmp_path: Path) -> None:
@@ -61,7 +61,7 @@ def test_raw_text_is_cut_into_sentences_and_tokens(tmp_path: Path) -> None:
 
 def test_an_endless_paragraph_is_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("spacy")
-    monkeypatch.setattr(text, "_PARAGRAPH_CHARS", 20)
+    monkeypatch.setattr(tokenized_text, "_PARAGRAPH_CHARS", 20)
     path = tmp_path / "raw.txt"
     path.write_text("word " * 50 + "x" * 45)
     found = list(sentences(path, tokenize=True))

@@ -9,7 +9,7 @@ from harness.encoders.options import parse_options
 from harness.encoders.random_elmo import random_weights
 from harness.pretrain.config import TrainerConfig
 from harness.pretrain.network import PretrainingNetwork
-from harness.pretrain.optimize import Optimizers
+from harness.pretrain.optimizers import Optimizers
 from harness.pretrain.softmax import log_uniform
 from tests.pretrain.test_network import SENTENCES, VOCABULARY, batch_of
 from tests.support.encoders import TINY

@@ -27,10 +27,10 @@ from harness.pretrain.export import (
     load_softmax,
     write_network,
 )
-from harness.pretrain.loop import CHECKPOINT, HISTORY, Pretraining
 from harness.pretrain.network import PretrainingNetwork
 from harness.pretrain.perplexity import Perplexity, perplexity
-from harness.pretrain.text import files_of
+from harness.pretrain.tokenized_text import files_of
+from harness.pretrain.trainer import CHECKPOINT, HISTORY, Pretraining
 from harness.pretrain.vocabulary import Vocabulary
 from harness.protocols import Tracker
 from harness.runs.environment import environment

@@ -1,4 +1,4 @@
-"""``python -m harness.pretrain.vectors``: static vectors from the text that a biLM was trained on.
+"""``python -m harness.pretrain.static_vectors``: static vectors from the text that a biLM was trained on.
 
 So that "static against contextual" compares like with like. The training itself is gensim's: skip-gram with negative
 sampling (Mikolov et al. 2013, arXiv 1310.4546), on one thread, so that the same command gives the same vectors.
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from harness.config.compose import user_cache
 from harness.errors import ConfigError, DataFormatError
 from harness.pretrain.corpus import Corpus, open_corpus
-from harness.pretrain.text import files_of
+from harness.pretrain.tokenized_text import files_of
 from harness.utils.console import configure_logging, exit_status_of, human_bytes
 from harness.utils.files import replacing
 
@@ -81,7 +81,7 @@ def write(path: Path, words: Sequence[str], vectors: NDArray[np.float32]) -> Non
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit status."""
-    parser = argparse.ArgumentParser(prog="python -m harness.pretrain.vectors", description=_first_line())
+    parser = argparse.ArgumentParser(prog="python -m harness.pretrain.static_vectors", description=_first_line())
     parser.add_argument("train", nargs="+", help="text files, as for python -m harness.pretrain")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE.txt.gz")
     parser.add_argument("--tokenize", action="store_true", help="the files are raw text, a paragraph a line")

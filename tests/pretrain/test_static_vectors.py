@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from harness.features.static_vectors import StaticVectors
-from harness.pretrain.vectors import main, write
+from harness.pretrain.static_vectors import main, write
 
 
 def test_what_is_written_is_what_static_vectors_read(tmp_path: Path) -> None:
