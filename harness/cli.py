@@ -5,15 +5,19 @@
 
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from io import TextIOWrapper
 from typing import Any
 
+from harness.commands import COMMANDS
 from harness.config.compose import CONF, run_jobs
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run ``python -m harness`` and exit. Of a sweep, ``harness.sweep`` takes over once Hydra has read the request."""
     argv = list(sys.argv[1:] if arguments is None else arguments)
+    if argv and argv[0] in COMMANDS:
+        sys.exit(import_module(f"harness.commands.{argv[0].replace('-', '_')}").main(argv[1:]))
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")  # bars and dashes, where a terminal has none
