@@ -1,34 +1,25 @@
-"""``python -m harness.pretrain.static_vectors``: static vectors from the text that a biLM was trained on.
+"""Static word vectors from the text of a biLM, for a fair comparison of static and contextual vectors.
 
-So that "static against contextual" compares like with like. The training itself is gensim's: skip-gram with negative
-sampling (Mikolov et al. 2013, arXiv 1310.4546), on one thread, so that the same command gives the same vectors.
+gensim trains them: skip-gram with negative sampling (Mikolov et al. 2013, arXiv 1310.4546). It uses one thread, because
+only then the same command gives the same vectors.
 """
 
-import argparse
-import gzip
-import logging
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.config.compose import user_cache
 from harness.errors import ConfigError, DataFormatError
-from harness.pretrain.corpus import Corpus, open_corpus
-from harness.pretrain.tokenized_text import files_of
-from harness.utils.console import configure_logging, exit_status_of, human_bytes
-from harness.utils.files import replacing
-
-log = logging.getLogger(__name__)
+from harness.pretrain.corpus import Corpus
+from harness.pretrain.plain_text import write_lines
 
 _MIN_COUNT = 2  # rarer words have no vector
+_SKIP_GRAM = {"sg": 1, "window": 5, "negative": 5, "sample": 1e-4, "min_count": _MIN_COUNT, "workers": 1}
 
 
 class _Sentences:
-    """The sentences of a corpus, as often as they are asked for, in one random order."""
+    """The sentences of a corpus in one random order, which can be read several times."""
 
     def __init__(self, corpus: Corpus, seed: int) -> None:
         self._corpus = corpus
@@ -39,75 +30,44 @@ class _Sentences:
             yield list(self._corpus.words_of(int(index)))
 
 
-def train(corpus: Corpus, *, dim: int, words: int, epochs: int, seed: int) -> tuple[list[str], NDArray[np.float32]]:
-    """Return the most frequent words, and their vectors, (words, dim).
+def train_static_vectors(
+    corpus: Corpus, *, dim: int, words: int, epochs: int, seed: int
+) -> tuple[list[str], NDArray[np.float32]]:
+    """Train static vectors.
+
+    Args:
+        corpus: The text.
+        dim: Width of the vectors.
+        words: Largest number of words that get a vector. The most frequent ones are chosen.
+        epochs: Number of passes over the text.
+        seed: Seed of the order of sentences and of the training.
+
+    Returns:
+        The words, and their vectors, float32 (words, dim).
 
     Raises:
         ConfigError: gensim is not installed.
+        DataFormatError: No word occurs often enough.
     """
     try:
         from gensim.models import Word2Vec
     except ModuleNotFoundError:
         raise ConfigError("training static vectors needs gensim; pip install 'elmo-harness[pretrain]'") from None
     if int(corpus.counts[2:].max()) < _MIN_COUNT:
-        raise DataFormatError(f"no word occurs {_MIN_COUNT} times: too little text for static vectors")
+        raise DataFormatError(f"no word occurs {_MIN_COUNT} times: the text is too short for static vectors")
     model = Word2Vec(
-        _Sentences(corpus, seed),
-        vector_size=dim,
-        window=5,
-        min_count=_MIN_COUNT,
-        max_final_vocab=words,
-        sg=1,
-        negative=5,
-        sample=1e-4,
-        epochs=epochs,
-        workers=1,
-        seed=seed,
+        _Sentences(corpus, seed), vector_size=dim, max_final_vocab=words, epochs=epochs, seed=seed, **_SKIP_GRAM
     )
     return list(model.wv.index_to_key), model.wv.vectors
 
 
-def write(path: Path, words: Sequence[str], vectors: NDArray[np.float32]) -> None:
-    """Write GloVe's text format, three decimals, gzipped; the same vectors give the same bytes."""
-    with (
-        replacing(path) as temporary,
-        temporary.open("wb") as raw,
-        gzip.GzipFile("", "wb", fileobj=raw, mtime=0) as out,
-    ):
-        for word, vector in zip(words, vectors, strict=True):
-            numbers = " ".join(f"{value:.3f}" for value in vector)
-            out.write(f"{word} {numbers}\n".encode())
+def write_vectors(path: Path, words: Sequence[str], vectors: NDArray[np.float32]) -> None:
+    """Write vectors in GloVe's text format, with three decimals. The same vectors give the same bytes.
 
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; return its exit status."""
-    parser = argparse.ArgumentParser(prog="python -m harness.pretrain.static_vectors", description=_first_line())
-    parser.add_argument("train", nargs="+", help="text files, as for python -m harness.pretrain")
-    parser.add_argument("--out", type=Path, required=True, metavar="FILE.txt.gz")
-    parser.add_argument("--tokenize", action="store_true", help="the files are raw text, a paragraph a line")
-    parser.add_argument("--dim", type=int, default=100)
-    parser.add_argument("--words", type=int, default=20_000)
-    parser.add_argument("--epochs", type=int, default=3)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--cache-dir", type=Path, default=None, help="where tokenised text is kept")
-    chosen = parser.parse_args(arguments)
-    configure_logging()
-    logging.getLogger("gensim").setLevel(logging.WARNING)
-    return exit_status_of(lambda: _run(chosen))
-
-
-def _run(chosen: Any) -> None:
-    paths = files_of(chosen.train, option="train")
-    corpus = open_corpus(paths, tokenize=chosen.tokenize, cache_dir=chosen.cache_dir or Path(user_cache()))
-    words, vectors = train(corpus, dim=chosen.dim, words=chosen.words, epochs=chosen.epochs, seed=chosen.seed)
-    write(chosen.out, words, vectors)
-    log.info("%s: %d words, %d dimensions, %s", chosen.out, *vectors.shape, human_bytes(chosen.out.stat().st_size))
-
-
-def _first_line() -> str:
-    assert __doc__ is not None
-    return __doc__.split("\n")[0].partition(": ")[2]
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    Args:
+        path: The file to write, plain or ``.gz``.
+        words: One word per row of ``vectors``.
+        vectors: float32 (words, dim).
+    """
+    rows = zip(words, vectors, strict=True)
+    write_lines(path, (" ".join([word, *(f"{value:.3f}" for value in vector)]) for word, vector in rows))

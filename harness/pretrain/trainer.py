@@ -1,27 +1,24 @@
-"""The training loop: windows, losses, checkpoints; killed anywhere, it goes on as if nothing had happened."""
+"""Train a biLM: windows, losses, updates, and checkpoints from which a killed training continues exactly."""
 
 import json
 import logging
 import math
 import time
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
 
 import numpy as np
 import torch
 
+from harness.encoders.elmo import StatePolicy
 from harness.encoders.kernels.lstm_steps import LstmState
 from harness.errors import ConfigError, HarnessError
-from harness.pretrain.config import PretrainConfig
-from harness.pretrain.corpus import Corpus
-from harness.pretrain.network import Batch, PretrainingNetwork
+from harness.pretrain.network import Batch
 from harness.pretrain.optimizers import Optimizers
-from harness.pretrain.perplexity import Perplexity
+from harness.pretrain.perplexity import Perplexity, perplexity
+from harness.pretrain.preparation import Preparation
 from harness.pretrain.softmax import log_uniform
-from harness.pretrain.vocabulary import Vocabulary
 from harness.pretrain.windows import Windows
 from harness.protocols import Tracker
 from harness.utils.files import replacing, write_text
@@ -30,18 +27,20 @@ from harness.utils.signals import Stop
 log = logging.getLogger(__name__)
 
 CHECKPOINT, HISTORY = "checkpoint.pt", "history.jsonl"
+CARRIED: StatePolicy = "carry"  # held-out text is read as training reads: with carried state
+_ROW = "step %d of %d: loss %.3f forward, %.3f backward%s; %.0f tokens/s, %.0f min left"
 
 
 @dataclass
 class Progress:
-    """How far training has come.
+    """How far a training has come; a part of every checkpoint.
 
     Attributes:
-        step: updates done.
-        seconds: spent on them, in all sessions.
-        losses: sums since the last row of the history, forward and backward, and their number.
-        history: what is written to ``history.jsonl``.
-        before: held-out perplexity before the first update, where there were weights to start from.
+        step: Number of updates done.
+        seconds: Time spent on them, in all sessions together.
+        losses: Since the last row of the history: sum of forward losses, sum of backward losses, number of updates.
+        history: The rows of ``history.jsonl``.
+        before: Held-out perplexity before the first update, if there was a softmax to start from.
     """
 
     step: int = 0
@@ -51,220 +50,187 @@ class Progress:
     before: dict[str, float] | None = None
 
 
-class Pretraining:
+class BiLmTrainer:
     """Trains a network on a corpus.
 
     Args:
-        network: with its initial weights.
-        corpus, vocabulary: the text, and the words that are predicted.
-        config: how.
-        total_steps: updates in all.
-        folder: where checkpoint and history go.
-        identity: a checkpoint of another identity is refused.
-        device: where to compute.
-        held_out: returns the perplexity on held-out text.
-        measure_before: whether the first weights are worth measuring on it.
-        track: gets a copy of every row of the history.
-        stop: asked after every update.
+        prepared: What the training starts from. Its folder gets the checkpoint and the history.
+        tracker: Receives a copy of every row of the history.
+        stop: Asked after every update whether to stop.
     """
 
-    def __init__(
-        self,
-        *,
-        network: PretrainingNetwork,
-        corpus: Corpus,
-        vocabulary: Vocabulary,
-        config: PretrainConfig,
-        total_steps: int,
-        folder: Path,
-        identity: str,
-        device: str,
-        held_out: Callable[[], Perplexity] | None,
-        measure_before: bool,
-        track: Tracker,
-        stop: Stop,
-    ) -> None:
-        self.network, self.corpus, self.config, self.total_steps = network, corpus, config, total_steps
-        self.folder, self.identity, self.device = folder, identity, device
-        self.held_out, self.measure_before, self.track, self.stop = held_out, measure_before, track, stop
-        trainer = config.trainer
-        self.targets = vocabulary.rows_of(corpus.words)  # (types,)
-        self.lengths = np.array([len(word.encode()) for word in corpus.words])  # (types,)
-        # Near the whole vocabulary drawing different words would take for ever: then all of it is taken.
-        self.negatives = trainer.negatives if trainer.negatives <= len(vocabulary) // 2 else len(vocabulary)
-        self.vocabulary_size = len(vocabulary)
-        self.windows = Windows(corpus, streams=trainer.streams, steps=trainer.window, seed=config.seed)
-        self.optimizers = Optimizers(network, trainer, total_steps=total_steps)
-        self.state = network.zero_state(trainer.streams)
+    def __init__(self, *, prepared: Preparation, tracker: Tracker, stop: Stop) -> None:
+        self._prepared, self._tracker, self._stop = prepared, tracker, stop
+        self._config, options = prepared.config, prepared.config.trainer
+        words, size = prepared.train.words, len(prepared.vocabulary)
+        self._targets = prepared.vocabulary.rows_of(words)  # (types,)
+        self._lengths = np.array([len(word.encode()) for word in words])  # (types,)
+        # To draw nearly all of the vocabulary without replacement would take too long: then take all of it.
+        self._negatives = options.negatives if options.negatives <= size // 2 else size
+        self._windows = Windows(
+            corpus=prepared.train, streams=options.streams, steps=options.window, seed=self._config.seed
+        )
+        self._network, self._total = prepared.network, prepared.total_steps
+        self._optimizers = Optimizers(network=self._network, options=options, total_steps=self._total)
+        self._state = self._network.zero_state(options.streams)
+        self._decay = self._total - options.decay_steps, self._total  # between these updates the learning rate falls
+        self._checkpoint = prepared.folder / CHECKPOINT
         self.progress = Progress()
-
-    @property
-    def tokens_a_step(self) -> int:
-        """Predictions of each direction in one update."""
-        trainer = self.config.trainer
-        return trainer.streams * trainer.window * trainer.accumulate
-
-    @property
-    def _decay(self) -> tuple[int, int]:
-        """The updates between which the learning rate falls: before the first of them, it does not depend on them."""
-        return self.total_steps - self.config.trainer.decay_steps, self.total_steps
 
     def fit(self) -> None:
         """Train to the end, from the checkpoint if there is one.
 
         Raises:
-            Interrupted: a stop was asked for; the checkpoint is written.
-            HarnessError: the loss is no longer a number, or the checkpoint is not this training's.
+            Interrupted: A stop was requested, and the checkpoint is written.
+            HarnessError: The loss is not finite, or the checkpoint belongs to another training.
         """
-        if (self.folder / CHECKPOINT).exists():
+        if self._checkpoint.exists():
             self._load()
-        elif self.measure_before and self.held_out is not None:
-            self._measure_before(self.held_out)
-        now = self.progress
-        self.network.train()
-        session_start, session_step = time.perf_counter(), now.step
-        while now.step < self.total_steps:
+        elif self._prepared.softmax_given and self._prepared.dev:
+            self._measure_before()
+        progress, config = self.progress, self._config
+        self._network.train()
+        session_start, session_step = time.perf_counter(), progress.step
+        while progress.step < self._total:
             began = time.perf_counter()
             losses = self._update()
-            now.step += 1
-            now.seconds += time.perf_counter() - began
-            now.losses = [a + b for a, b in zip(now.losses, [*losses, 1.0], strict=True)]
-            last = now.step == self.total_steps
-            if now.step % self.config.log_every == 0 or now.step % self.config.dev_every == 0 or last:
-                speed = (now.step - session_step) * self.tokens_a_step / (time.perf_counter() - session_start)
-                self._row(speed)
-            if now.step % self.config.checkpoint_every == 0 or last or self.stop.requested:
+            progress.step += 1
+            progress.seconds += time.perf_counter() - began
+            progress.losses = [a + b for a, b in zip(progress.losses, [*losses, 1.0], strict=True)]
+            last = progress.step == self._total
+            if progress.step % config.log_every == 0 or progress.step % config.dev_every == 0 or last:
+                tokens = (progress.step - session_step) * config.trainer.tokens_per_update
+                self._add_row(tokens / (time.perf_counter() - session_start))
+            if progress.step % config.checkpoint_every == 0 or last or self._stop.requested:
                 self._save()
-                self.stop.check()
+                self._stop.check()
 
-    def _measure_before(self, held_out: Callable[[], Perplexity]) -> None:
-        measured = held_out()
+    def _measure(self) -> Perplexity:
+        return perplexity(self._network, self._prepared.dev, self._prepared.vocabulary, state=CARRIED)
+
+    def _measure_before(self) -> None:
+        measured = self._measure()
         self.progress.before = asdict(measured)
-        self.track.log(_named("dev", measured), step=0)
+        self._tracker.log(_row_of(measured), step=0)
         log.info("held-out perplexity before: %.1f forward, %.1f backward", measured.forward, measured.backward)
 
     def _update(self) -> list[float]:
         """Do one update; return the loss of each direction."""
-        trainer, step = self.config.trainer, self.progress.step
+        options, device, step = self._config.trainer, self._prepared.device, self.progress.step
         sums = torch.zeros(2)
-        for part in range(trainer.accumulate):
-            generator = np.random.default_rng([self.config.seed, 1, step, part])
-            negatives = log_uniform(self.vocabulary_size, self.negatives, generator)
-            with torch.autocast(self.device.partition(":")[0], torch.bfloat16, enabled=trainer.precision == "bfloat16"):
-                losses, self.state = self.network(self._batch(), self.state, negatives)  # (directions,)
-            (losses.sum() / trainer.accumulate).backward()
-            sums += losses.detach().cpu() / trainer.accumulate
-        norm = self.optimizers.step(step)
+        for part in range(options.accumulate):
+            generator = np.random.default_rng([self._config.seed, 1, step, part])
+            negatives = log_uniform(len(self._prepared.vocabulary), self._negatives, generator)
+            with torch.autocast(device.partition(":")[0], torch.bfloat16, enabled=options.precision == "bfloat16"):
+                losses, self._state = self._network(self._batch(), self._state, negatives)  # (directions,)
+            (losses.sum() / options.accumulate).backward()
+            sums += losses.detach().cpu() / options.accumulate
+        norm = self._optimizers.step(step)
         if not math.isfinite(norm) or not bool(torch.isfinite(sums).all()):
             raise HarnessError(
                 f"loss {sums.tolist()}, gradient norm {norm} in step {step + 1}; "
-                f"lower trainer.lr (now {trainer.lr}) or trainer.grad_norm"
+                f"lower trainer.lr (now {options.lr}) or trainer.grad_norm"
             )
         return [float(loss) for loss in sums]
 
     def _batch(self) -> Batch:
-        window = self.windows.next()
+        """Return the next window, with its different words sorted by length."""
+        window = self._windows.next()
         types, rows = np.unique(window.inputs, return_inverse=True)  # (types,), (positions,)
-        order = np.argsort(self.lengths[types], kind="stable")  # (types,)
+        order = np.argsort(self._lengths[types], kind="stable")  # (types,)
         place = np.argsort(order)  # (types,)
         return Batch.of(
-            [self.corpus.words[row] for row in types[order]],
+            [self._prepared.train.words[row] for row in types[order]],
             torch.from_numpy(place[rows].reshape(window.inputs.shape)),
-            torch.from_numpy(self.targets[window.targets]),
-            max_chars=self.network.options.max_chars,
-            device=self.device,
+            torch.from_numpy(self._targets[window.targets]),
+            max_chars=self._network.options.max_chars,
+            device=self._prepared.device,
         )
 
-    def _row(self, speed: float) -> None:
-        """Write a row of the history."""
-        now = self.progress
-        forward, backward, steps = now.losses
+    def _add_row(self, speed: float) -> None:
+        """Add a row to the history; ``speed`` is in tokens per second."""
+        progress, config = self.progress, self._config
+        *sums, updates = progress.losses
+        forward, backward = (loss / updates for loss in sums)
         row = {
-            "step": now.step,
-            "tokens": now.step * self.tokens_a_step,
-            "loss/forward": forward / steps,
-            "loss/backward": backward / steps,
-            "lr": self.optimizers.learning_rate(now.step - 1),
+            "step": progress.step,
+            "tokens": progress.step * config.trainer.tokens_per_update,
+            "loss/forward": forward,
+            "loss/backward": backward,
+            "lr": self._optimizers.learning_rate(progress.step - 1),
         }
-        if self.held_out is not None and (now.step % self.config.dev_every == 0 or now.step == self.total_steps):
-            measured = self.held_out()
-            row |= _named("dev", measured)
-        now.losses = [0.0, 0.0, 0.0]
-        now.history.append(row)
+        held_out = ""
+        if self._prepared.dev and (progress.step % config.dev_every == 0 or progress.step == self._total):
+            measured = self._measure()
+            row |= _row_of(measured)
+            held_out = f"; held-out perplexity {measured.forward:.1f}, {measured.backward:.1f}"
+        progress.losses = [0.0, 0.0, 0.0]
+        progress.history.append(row)
         self._write_history()
-        self._tell(row | {"tokens_per_s": speed})
-        left = (self.total_steps - now.step) * self.tokens_a_step / speed
-        log.info(
-            "step %d of %d: loss %.3f forward, %.3f backward%s; %.0f tokens/s, %.0f min left",
-            now.step,
-            self.total_steps,
-            row["loss/forward"],
-            row["loss/backward"],
-            f"; held-out perplexity {row['dev/forward']:.1f}, {row['dev/backward']:.1f}"
-            if "dev/forward" in row
-            else "",
-            speed,
-            left / 60,
-        )
+        self._track(row | {"tokens_per_s": speed})
+        minutes = (self._total - progress.step) * config.trainer.tokens_per_update / speed / 60
+        log.info(_ROW, progress.step, self._total, forward, backward, held_out, speed, minutes)
 
     def _write_history(self) -> None:
-        write_text(self.folder / HISTORY, "".join(json.dumps(row) + "\n" for row in self.progress.history))
+        rows = "".join(json.dumps(row) + "\n" for row in self.progress.history)
+        write_text(self._prepared.folder / HISTORY, rows)
 
-    def _tell(self, row: dict[str, float]) -> None:
-        self.track.log({name: value for name, value in row.items() if name != "step"}, step=int(row["step"]))
+    def _track(self, row: dict[str, float]) -> None:
+        self._tracker.log({name: value for name, value in row.items() if name != "step"}, step=int(row["step"]))
 
     def _save(self) -> None:
         state = {
-            "identity": self.identity,
+            "identity": self._prepared.identity,
             "decay": self._decay,
             "progress": asdict(self.progress),
-            "network": self.network.state_dict(),
-            "optimizers": self.optimizers.state(),
-            "windows": self.windows.state(),
-            "lstm": [(one.hidden, one.cell) for one in self.state],
+            "network": self._network.state_dict(),
+            "optimizers": self._optimizers.state(),
+            "windows": self._windows.state(),
+            "lstm": [(one.hidden, one.cell) for one in self._state],
             "rng": torch.get_rng_state(),
-            "cuda_rng": torch.cuda.get_rng_state_all() if self.device.startswith("cuda") else [],
+            "cuda_rng": torch.cuda.get_rng_state_all() if self._prepared.device.startswith("cuda") else [],
         }
-        with replacing(self.folder / CHECKPOINT) as temporary:
+        with replacing(self._checkpoint) as temporary:
             torch.save(state, temporary)
 
     def _load(self) -> None:
-        path = self.folder / CHECKPOINT
+        """Continue from the checkpoint, after a check that it belongs to this training."""
+        path, device = self._checkpoint, self._prepared.device
         try:
-            state: dict[str, Any] = torch.load(path, weights_only=True, map_location=self.device)
+            state: dict[str, Any] = torch.load(path, weights_only=True, map_location=device)
         except (OSError, RuntimeError, EOFError, UnpicklingError, ValueError) as error:
             reason = str(error).strip().partition("\n")[0]
-            raise HarnessError(f"{path}: not a readable checkpoint ({reason}); delete it to start anew") from None
-        if state["identity"] != self.identity:
+            raise HarnessError(f"{path}: not a readable checkpoint ({reason}); delete it to restart") from None
+        self._check(state)
+        self.progress = Progress(**state["progress"])
+        self._network.load_state_dict(state["network"])
+        self._optimizers.restore(state["optimizers"])
+        self._windows.restore(state["windows"])
+        self._state = tuple(LstmState(*tensors) for tensors in state["lstm"])
+        torch.set_rng_state(state["rng"].cpu())
+        if state["cuda_rng"] and device.startswith("cuda"):
+            torch.cuda.set_rng_state_all([rng.cpu() for rng in state["cuda_rng"]])
+        self._write_history()  # rows that are newer than the checkpoint are dropped, and will be written again
+        for row in self.progress.history:
+            self._track(row)
+        log.info("continuing from %s, step %d", path, self.progress.step)
+
+    def _check(self, state: dict[str, Any]) -> None:
+        """Refuse the checkpoint of another training, or one whose learning rate fell towards another end."""
+        if state["identity"] != self._prepared.identity:
             raise ConfigError(
-                f"{path} is of a training with other options or other text; delete it, or choose another out=DIR"
+                f"{self._checkpoint} belongs to a training with other options or other text; "
+                "delete it, or choose another out=DIR"
             )
-        begin, end = state["decay"]
-        decayed = self.config.trainer.schedule == "constant" and state["progress"]["step"] > min(begin, self._decay[0])
+        (begin, end), step = state["decay"], state["progress"]["step"]
+        decayed = self._config.trainer.schedule == "constant" and step > min(begin, self._decay[0])
         if decayed and (begin, end) != self._decay:
             raise ConfigError(
-                f"{path} is at step {state['progress']['step']}, where the learning rate falls from step {begin} to "
-                f"{end}; it can go on only with trainer.max_steps={end} trainer.decay_steps={end - begin}"
+                f"{self._checkpoint} is at step {step}, and its learning rate falls from step {begin} to {end}; "
+                f"it can continue only with trainer.max_steps={end} trainer.decay_steps={end - begin}"
             )
-        for name, value in state["progress"].items():
-            setattr(self.progress, name, value)
-        self.network.load_state_dict(state["network"])
-        self.optimizers.restore(state["optimizers"])
-        self.windows.restore(state["windows"])
-        self.state = tuple(LstmState(*tensors) for tensors in state["lstm"])
-        torch.set_rng_state(state["rng"].cpu())
-        if state["cuda_rng"] and self.device.startswith("cuda"):
-            torch.cuda.set_rng_state_all([rng.cpu() for rng in state["cuda_rng"]])
-        self._write_history()  # rows that came after the checkpoint are forgotten, and come again
-        for row in self.progress.history:
-            self._tell(row)
-        log.info("going on from %s, step %d", path, self.progress.step)
 
 
-def _named(split: str, measured: Perplexity) -> dict[str, float]:
-    """Name perplexities as the history and the tracker have them."""
-    return {
-        f"{split}/forward": measured.forward,
-        f"{split}/backward": measured.backward,
-        f"{split}/average": measured.average,
-    }
+def _row_of(measured: Perplexity) -> dict[str, float]:
+    """Return held-out perplexities as a row of the history has them."""
+    return {f"dev/{name}": getattr(measured, name) for name in ("forward", "backward", "average")}

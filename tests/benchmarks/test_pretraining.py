@@ -43,9 +43,9 @@ def update() -> tuple[Callable[[], None], int]:
     values = resolved(compose_values("pretrain", ["out=unused", "data.train=[]", "trainer.negatives=2048"]))
     config = typed_as(PretrainConfig, values)
     options = parse_options(config.model.options, source="model.options")
-    network = PretrainingNetwork(options, vocabulary_size=config.model.vocabulary, dropout=0.0)
+    network = PretrainingNetwork(options=options, vocabulary_size=config.model.vocabulary, dropout=0.0)
     network.load_official(random_weights(options, seed=0))
-    optimizers = Optimizers(network, config.trainer, total_steps=1000)
+    optimizers = Optimizers(network=network, options=config.trainer, total_steps=1000)
     generator = np.random.default_rng(0)
     lengths = np.sort(generator.poisson(5, TYPES) + 1)
     words = [f"{i:x}".ljust(int(length), "e")[: max(int(length), 3)] for i, length in enumerate(lengths)]

@@ -47,13 +47,6 @@ def test_a_corpus_is_the_sentences_of_its_files(paths: list[Path], tmp_path: Pat
     assert counts[BOS] == len(corpus) + 1  # one is in the text itself
 
 
-def test_blocks_change_nothing(paths: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = opened(paths, tmp_path)
-    monkeypatch.setattr(module, "_BLOCK", 1)
-    parts = open_corpus(paths, tokenize=False, cache_dir=tmp_path / "other")
-    assert [words_of(whole, i) for i in range(5)] == [words_of(parts, i) for i in range(5)]
-
-
 def test_a_file_is_read_once(paths: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = opened(paths, tmp_path)
 
@@ -126,7 +119,7 @@ def as_pairs(words: list[str]) -> list[tuple[str, str]]:
 
 def test_streams_read_whole_sentences_in_both_directions(paths: list[Path], tmp_path: Path) -> None:
     corpus = opened(paths, tmp_path)
-    cut = Windows(corpus, streams=1, steps=4, seed=0)
+    cut = Windows(corpus=corpus, streams=1, steps=4, seed=0)
     windows = [cut.next() for _ in range(10)]  # two epochs of 15 words and 5 sentence ends
     bounded = [[BOS, *words_of(corpus, i), EOS] for i in range(5)]
     for direction, sentences in enumerate((bounded, [words[::-1] for words in bounded])):
@@ -141,7 +134,7 @@ def test_streams_read_whole_sentences_in_both_directions(paths: list[Path], tmp_
 
 def test_streams_share_the_text_between_them(tmp_path: Path) -> None:
     corpus = opened([write(tmp_path, "many.txt", [f"w{i} x" for i in range(12)])], tmp_path)
-    cut = Windows(corpus, streams=4, steps=3, seed=0)
+    cut = Windows(corpus=corpus, streams=4, steps=3, seed=0)
     seen = [corpus.words[row] for _ in range(3) for row in cut.next().inputs[0, 1]]
     assert sorted(seen) == sorted(f"w{i}" for i in range(12))
 
@@ -150,7 +143,7 @@ def test_the_order_is_seeded_and_differs_from_epoch_to_epoch(tmp_path: Path) -> 
     corpus = opened([write(tmp_path, "many.txt", [f"w{i}" for i in range(50)])], tmp_path)
 
     def first_words(seed: int) -> list[int]:
-        cut = Windows(corpus, streams=1, steps=2, seed=seed)
+        cut = Windows(corpus=corpus, streams=1, steps=2, seed=seed)
         return [int(cut.next().inputs[0, 1, 0]) for _ in range(100)]
 
     order = first_words(0)
@@ -163,10 +156,10 @@ def test_the_order_is_seeded_and_differs_from_epoch_to_epoch(tmp_path: Path) -> 
 @pytest.mark.parametrize("before", [0, 1, 7, 23])
 def test_windows_go_on_from_a_state(paths: list[Path], tmp_path: Path, before: int) -> None:
     corpus = opened(paths, tmp_path)
-    whole = Windows(corpus, streams=2, steps=3, seed=4)
+    whole = Windows(corpus=corpus, streams=2, steps=3, seed=4)
     for _ in range(before):
         whole.next()
-    resumed = Windows(corpus, streams=2, steps=3, seed=4)
+    resumed = Windows(corpus=corpus, streams=2, steps=3, seed=4)
     resumed.restore(whole.state())
     for _ in range(12):
         one, other = whole.next(), resumed.next()

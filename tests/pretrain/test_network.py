@@ -13,7 +13,7 @@ from harness.encoders.options import parse_options
 from harness.encoders.random_elmo import random_weights
 from harness.encoders.weights import read_weights, write_weights
 from harness.errors import WeightsError
-from harness.pretrain.export import as_official
+from harness.pretrain.exported_model import as_official
 from harness.pretrain.network import Batch, PretrainingNetwork
 from harness.pretrain.perplexity import perplexity
 from harness.pretrain.softmax import log_uniform
@@ -34,7 +34,7 @@ def network_of(form: str = "clipped", dropout: float = 0.0) -> tuple[Pretraining
     raw = changed(FORMS[form])
     options = parse_options(raw, source="test")
     torch.manual_seed(0)
-    network = PretrainingNetwork(options, vocabulary_size=len(VOCABULARY), dropout=dropout)
+    network = PretrainingNetwork(options=options, vocabulary_size=len(VOCABULARY), dropout=dropout)
     network.load_official(random_weights(options, seed=0))
     return network, as_official(raw)
 

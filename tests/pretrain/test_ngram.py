@@ -59,7 +59,7 @@ def by_dictionaries(sentences: list[np.ndarray], history: tuple[int, int], word:
 
 @pytest.fixture(scope="module")
 def model() -> KneserNeyTrigram:
-    return KneserNeyTrigram(bounded(text(), begin=BEGIN, end=END), size=SIZE, begin=BEGIN)
+    return KneserNeyTrigram(tokens=bounded(text(), begin=BEGIN, end=END), size=SIZE, begin=BEGIN)
 
 
 def test_it_equals_the_formulas(model: KneserNeyTrigram) -> None:
@@ -93,12 +93,12 @@ def test_log_probabilities_are_those_of_each_history(model: KneserNeyTrigram) ->
 
 def test_order_pays_where_the_text_has_it(model: KneserNeyTrigram) -> None:
     held_out = bounded(text(seed=9), begin=BEGIN, end=END)
-    unigram = Unigram(bounded(text(), begin=BEGIN, end=END), size=SIZE, begin=BEGIN)
+    unigram = Unigram(tokens=bounded(text(), begin=BEGIN, end=END), size=SIZE, begin=BEGIN)
     assert len(model.log_probabilities(held_out)) == len(unigram.log_probabilities(held_out))
     assert model.log_probabilities(held_out).mean() > unigram.log_probabilities(held_out).mean() + 0.5
 
 
 def test_a_little_text_is_enough() -> None:
     tokens = bounded([np.array([3, 4])], begin=BEGIN, end=END)
-    model = KneserNeyTrigram(tokens, size=SIZE, begin=BEGIN)
+    model = KneserNeyTrigram(tokens=tokens, size=SIZE, begin=BEGIN)
     assert np.isfinite(model.log_probabilities(tokens)).all()

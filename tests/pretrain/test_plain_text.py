@@ -1,4 +1,4 @@
-"""The text of published data sets, by small files of the same form."""
+"""The text of published data sets, from small files of the same form."""
 
 import gzip
 import json
@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from harness.commands.plain_text import main
 from harness.errors import DataFormatError
-from harness.pretrain.plain_text import main, write_plain_text
+from harness.pretrain.plain_text import write_plain_text
 
 SQUAD = {"data": [{"paragraphs": [{"context": "One  two.\nThree."}, {"context": "Four."}]}, {"paragraphs": []}]}
 SNLI = [("A man .", "He sleeps ."), ("A man .", "A dog ."), ("He sleeps .", "A man .")]
@@ -59,8 +60,8 @@ def test_a_book_can_be_held_out(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert "2 paragraphs" in capsys.readouterr().out
 
 
-def test_a_book_that_is_not_there_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Or a misspelt id would leave the held-out book in the training text."""
+def test_an_unknown_book_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Otherwise a misspelt id would leave the held-out book in the training text."""
     (tmp_path / "books").write_text(CASES["books"][0])
     for option in ("--without", "--only"):
         assert main(["books", str(tmp_path / "books"), str(tmp_path / "out"), option, "aa"]) == 2
@@ -93,6 +94,6 @@ def test_the_last_hundredth_can_be_held_out(tmp_path: Path) -> None:
     assert (tmp_path / "dev").read_text().splitlines() == lines[990:]
 
 
-def test_a_text_can_be_cut_after_so_many_words(tmp_path: Path) -> None:
+def test_a_text_can_be_cut_after_a_number_of_words(tmp_path: Path) -> None:
     (tmp_path / "text").write_text("One two .\n" * 5)
     assert write_plain_text(tmp_path / "text", tmp_path / "out", form="plain", max_words=7) == 3
