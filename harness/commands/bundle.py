@@ -15,15 +15,15 @@ def main(arguments: Sequence[str]) -> int:
         description="Copy a trained biLM, with its weights in half precision. Compare the perplexities of both folders "
         "with python -m harness perplexity to see what the rounding costs.",
     )
-    parser.add_argument("source", type=Path, help="The folder that python -m harness pretrain wrote.")
-    parser.add_argument("target", type=Path, help="The folder to write.")
-    parser.add_argument(
-        "--precision", choices=("float16", "float32"), default="float16", help="Of the weights; default: %(default)s."
+    add = parser.add_argument
+    add("source", type=Path, help="The folder that python -m harness pretrain wrote.")
+    add("target", type=Path, help="The folder to write.")
+    add(
+        "--precision",
+        choices=("float16", "float32"),
+        default="float16",
+        help="Precision of the weights (default: %(default)s).",
     )
-    parser.add_argument(
-        "--softmax",
-        action="store_true",
-        help="Copy the softmax and its vocabulary too.",
-    )
+    add("--softmax", action="store_true", help="Copy the softmax and its vocabulary too, for further training.")
     chosen = parser.parse_args(arguments)
     return exit_status_of(lambda: bundle(**vars(chosen)))

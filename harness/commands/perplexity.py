@@ -24,11 +24,11 @@ def main(arguments: Sequence[str]) -> int:
     )
     add = parser.add_argument
     add("folder", type=Path, help="The folder that python -m harness pretrain wrote.")
-    add("--test", nargs="+", required=True, metavar="NAME=FILE", help="Held-out text, each with a name for the table.")
+    add("--test", nargs="+", required=True, metavar="NAME=FILE", help="Held-out texts, with names for the table.")
     add("--raw", nargs="*", default=[], metavar="NAME", help="The names of held-out texts that are raw text.")
-    add("--train", nargs="+", metavar="FILE", help="Text for the count-based models; without it, they are left out.")
+    add("--train", nargs="+", metavar="FILE", help="Text for the count-based models. Without it, they are left out.")
     add("--tokenize", action="store_true", help="The files of --train are raw text, one paragraph per line.")
-    add("--cache-dir", type=Path, default=user_cache(), help="Where tokenised text is kept; default: %(default)s.")
+    add("--cache-dir", type=Path, default=user_cache(), help="The folder for tokenised text (default: %(default)s).")
     add("--json", type=Path, metavar="FILE", help="Write the rows of the table to this file too.")
     chosen = parser.parse_args(arguments)
     return exit_status_of(lambda: _measure(chosen))
@@ -44,7 +44,7 @@ def _measure(chosen: argparse.Namespace) -> None:
         rows += count_based_rows(train, tests, vocabulary)
     print(table(rows))  # noqa: T201
     if chosen.json:
-        write_json(chosen.json, [{"text": row.text, "model": row.model, **asdict(row.measured)} for row in rows])
+        write_json(chosen.json, [{"text": text, "model": model, **asdict(measured)} for text, model, measured in rows])
 
 
 def _tests(chosen: argparse.Namespace) -> dict[str, Corpus]:

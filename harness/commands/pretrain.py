@@ -19,9 +19,9 @@ from harness.utils.signals import Interrupted, listening
 _USAGE = """\
 usage: python -m harness pretrain model=mini 'data.train=[FILE,...]' 'data.dev=[FILE]' out=DIR [KEY=VALUE ...]
 
-Train a biLM on plain text (one tokenised sentence per line, or raw paragraphs with text.tokenize=true), and export
-it to DIR in the official layout: options.json and weights.hdf5, for encoder=elmo and every other reader of ELMo.
-After a kill, the same command continues the training. init=DIR fine-tunes the result of an earlier training.
+Train a biLM on plain text and export it to DIR in the official layout, options.json and weights.hdf5, for
+encoder=elmo and every other program that reads ELMo. Each line of FILE is a tokenised sentence, or a raw paragraph with
+text.tokenize=true. After a kill, the same command continues the training. init=DIR fine-tunes an exported encoder.
 """
 
 

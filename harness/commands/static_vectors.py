@@ -19,17 +19,16 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m harness static-vectors",
         description="Train static word vectors on the text of a biLM, to compare static with contextual vectors.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     add = parser.add_argument
     add("train", nargs="+", help="Text files or globs, as for python -m harness pretrain.")
     add("--out", type=Path, required=True, metavar="FILE.txt.gz", help="The file to write, in GloVe's text format.")
     add("--tokenize", action="store_true", help="The files are raw text, one paragraph per line.")
-    add("--dim", type=int, default=100, help="Width of the vectors.")
-    add("--words", type=int, default=20_000, help="Number of words that get a vector, the most frequent ones.")
-    add("--epochs", type=int, default=3, help="Passes over the text.")
-    add("--seed", type=int, default=1, help="Seed of the order of sentences and of the training.")
-    add("--cache-dir", type=Path, default=user_cache(), help="Where tokenised text is kept.")
+    add("--dim", type=int, default=100, help="Width of the vectors (default: %(default)s).")
+    add("--words", type=int, default=20_000, help="Largest number of words, by frequency (default: %(default)s).")
+    add("--epochs", type=int, default=3, help="Number of passes over the text (default: %(default)s).")
+    add("--seed", type=int, default=1, help="Seed of the random numbers (default: %(default)s).")
+    add("--cache-dir", type=Path, default=user_cache(), help="The folder for tokenised text (default: %(default)s).")
     chosen = parser.parse_args(arguments)
     configure_logging()
     logging.getLogger("gensim").setLevel(logging.WARNING)

@@ -66,10 +66,9 @@ class TrainerConfig:
 
     @property
     def tokens_per_update(self) -> int:
-        """The number of predictions of each direction in one update.
+        """Number of predictions of each direction in one update.
 
-        ``accumulate`` multiplies it: one GPU can then make updates as large as those of the official training, which
-        ran on three GPUs.
+        ``accumulate`` lets one GPU make updates as large as the official training did on three.
         """
         return self.streams * self.window * self.accumulate
 

@@ -11,7 +11,7 @@ import logging
 import os
 import shutil
 from array import array
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import distributions
@@ -54,22 +54,22 @@ class Corpus:
     """The sentences of several shards, with one common list of words.
 
     Args:
-        shards: The text files, in order. The same shard may occur several times.
-        digests: One hexadecimal digest per shard. Together they identify the corpus.
+        shards: The different text files, by their hexadecimal digests.
+        order: The digests of the files, in the order of the text. A digest may occur several times.
     """
 
-    def __init__(self, *, shards: Sequence[Shard], digests: Sequence[str]) -> None:
-        self._shards = list(shards)
-        rows = {BOS: BOS_TYPE, EOS: EOS_TYPE}
-        known: dict[int, NDArray[np.int32]] = {}  # a shard that occurs twice is looked up once
-        for shard in self._shards:
-            if id(shard) not in known:
-                known[id(shard)] = np.array([rows.setdefault(word, len(rows)) for word in shard.types], dtype=np.int32)
-        self._rows = [known[id(shard)] for shard in self._shards]  # per shard: the row in ``words`` of each type
-        self.words = list(rows)
+    def __init__(self, *, shards: Mapping[str, Shard], order: Sequence[str]) -> None:
+        known = {BOS: BOS_TYPE, EOS: EOS_TYPE}
+        rows = {
+            digest: np.array([known.setdefault(word, len(known)) for word in shard.types], dtype=np.int32)
+            for digest, shard in shards.items()
+        }
+        self.words = list(known)
+        self._shards = [shards[digest] for digest in order]
+        self._rows = [rows[digest] for digest in order]  # per shard: the row in ``words`` of each of its types
         self._firsts = np.cumsum([0, *(len(shard.starts) - 1 for shard in self._shards)])  # (shards + 1,)
         self.num_tokens = sum(len(shard.ids) for shard in self._shards)
-        self.digest = hashlib.sha256(json.dumps(list(digests)).encode()).hexdigest()
+        self.digest = hashlib.sha256(json.dumps(list(order)).encode()).hexdigest()
 
     def __len__(self) -> int:
         """Return the number of sentences."""
@@ -112,8 +112,8 @@ def open_corpus(paths: Sequence[Path], *, tokenize: bool, cache_dir: Path) -> Co
     """
     root = cache_dir / "corpora"
     keys = {path: _key(path, tokenize) for path in dict.fromkeys(paths)}
-    shards = {path: _shard(path, tokenize, root, key) for path, key in keys.items()}
-    corpus = Corpus(shards=[shards[path] for path in paths], digests=[keys[path] for path in paths])
+    shards = {key: _shard(path, tokenize, root, key) for path, key in keys.items()}
+    corpus = Corpus(shards=shards, order=[keys[path] for path in paths])
     if not len(corpus):
         raise DataFormatError(f"{', '.join(map(str, paths))}: no sentence; expected plain text")
     return corpus
@@ -160,9 +160,8 @@ def _write(path: Path, tokenize: bool, folder: Path) -> None:
     with (folder / "ids.bin").open("wb") as ids_file, (folder / "starts.bin").open("wb") as starts_file:
         starts_file.write(np.int64(0).tobytes())
         for words in progress(sentences(path, tokenize=tokenize), f"reading {path.name}"):
-            ids = array("i", [rows.setdefault(word, len(rows)) for word in words])
-            ids_file.write(ids.tobytes())
             count, total = count + 1, total + len(words)
+            ids_file.write(array("i", [rows.setdefault(word, len(rows)) for word in words]).tobytes())
             starts_file.write(np.int64(total).tobytes())
         with (folder / "types.txt").open("wb") as types_file:
             types_file.write("".join(f"{word}\n" for word in rows).encode())

@@ -47,7 +47,7 @@ class _Order:
         return cls(keys, (counts - taken) / of_key, contexts, np.add.reduceat(taken, first) / totals)
 
     def interpolated(self, contexts: Ints, words: Ints, size: int, lower: Floats) -> Floats:
-        """Return the probability of words after contexts, given that by the order below, (queries,)."""
+        """Return the probability of words after contexts, (queries,), from ``lower``, that by the next lower order."""
         seen, place = _find(self.keys, contexts * size + words)
         probability = np.where(seen, self.probability[place], 0.0)
         known, place = _find(self.contexts, contexts)
@@ -71,14 +71,13 @@ class KneserNeyTrigram:
             raise ConfigError(f"a vocabulary of {size:,} words is too large for the trigram; use at most 2,000,000")
         self._size, self._begin = size, begin
         keys, counts = np.unique(self._keys(tokens), return_counts=True)  # of trigrams
-        trigrams = _Order.of(keys, counts, size)
+        self._trigrams = _Order.of(keys, counts, size)
         pairs = keys % size**2  # (trigrams,)
-        bigram_keys, preceding = np.unique(pairs, return_counts=True)  # the number of contexts of each
+        bigram_keys, preceding = np.unique(pairs, return_counts=True)  # the number of words seen before each
         plain = np.zeros(len(bigram_keys), dtype=np.int64)
         np.add.at(plain, np.searchsorted(bigram_keys, pairs), counts)
         bigram_counts = np.where(bigram_keys // size == begin, plain, preceding)
         words, different = np.unique(bigram_keys % size, return_counts=True)
-        self._trigrams = trigrams
         self._bigrams = _Order.of(bigram_keys, bigram_counts, size)
         self._unigrams = _Order.of(words, different, size)  # their only context is 0
 
@@ -100,7 +99,7 @@ class KneserNeyTrigram:
         return self._trigrams.interpolated(contexts, words, size, lower)
 
     def _keys(self, tokens: Ints) -> Ints:
-        """Return the trigram that ends in each word except ``begin``. The first word of a sentence follows it twice."""
+        """Return the trigram that ends in each word except ``begin``. A sentence begins with ``begin`` twice."""
         last = np.concatenate([[self._begin], tokens[:-1]])
         before = np.concatenate([[self._begin, self._begin], tokens[:-2]])
         before = np.where(last == self._begin, self._begin, before)

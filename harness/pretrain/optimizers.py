@@ -35,11 +35,8 @@ class Optimizers:
                 torch.optim.SparseAdam(sparse, lr=options.lr),
             ]
         else:
-            self._all = [
-                torch.optim.Adagrad(
-                    self._parameters, lr=options.lr, initial_accumulator_value=(2 / options.window) ** 2
-                )
-            ]
+            initial = (2 / options.window) ** 2
+            self._all = [torch.optim.Adagrad(self._parameters, lr=options.lr, initial_accumulator_value=initial)]
 
     def learning_rate(self, step: int) -> float:
         """Return the learning rate of an update, counted from 0.

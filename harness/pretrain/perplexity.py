@@ -44,16 +44,12 @@ class Perplexity:
 
 @torch.no_grad()
 def perplexity(
-    network: PretrainingNetwork,
-    sentences: Sequence[Sentence],
-    vocabulary: Vocabulary,
-    *,
-    state: StatePolicy,
+    network: PretrainingNetwork, sentences: Sequence[Sentence], vocabulary: Vocabulary, *, state: StatePolicy
 ) -> Perplexity:
     """Return the perplexities of a biLM on sentences, which are read as the frozen encoder reads them.
 
     Args:
-        network: The network to evaluate. Its dropout is off meanwhile.
+        network: The network to evaluate. Dropout is off during the evaluation.
         sentences: Tokenised sentences, without boundaries.
         vocabulary: The words of the softmax. All other words count as ``<UNK>``.
         state: The state in which the LSTMs begin a sentence, as in ``ElmoEncoder``.
@@ -84,13 +80,9 @@ def perplexity(
                 count += len(ahead)
                 unknown += int((targets[ahead] == UNK_ROW).sum())
     network.train(was_training)
-    forward, backward = (_exp(total / max(count, 1)) for total in totals.tolist())
+    means = (totals / max(count, 1)).tolist()
+    forward, backward = (math.exp(mean) if mean < 700 else math.inf for mean in means)  # math.exp raises above 709
     return Perplexity(forward=forward, backward=backward, tokens=count, unknown=unknown / max(count, 1))
-
-
-def _exp(mean: float) -> float:
-    """Return exp(mean), or infinity if it is too large for a float."""
-    return math.exp(mean) if mean < 700 else math.inf
 
 
 def _predictions(packing: Packing, lengths: Sequence[int]) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:

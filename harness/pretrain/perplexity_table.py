@@ -4,7 +4,7 @@ All models predict the same words of the same vocabulary, ``<UNK>`` and sentence
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from operator import itemgetter
 
 import numpy as np
 
@@ -16,25 +16,13 @@ from harness.pretrain.perplexity import Perplexity, perplexity
 from harness.pretrain.vocabulary import BOS_ROW, EOS_ROW, UNK_ROW, Vocabulary
 
 _STATES: tuple[StatePolicy, ...] = ("zeros", "warm", "carry")
+_COUNT_BASED: dict[str, type[Unigram | KneserNeyTrigram]]
 _COUNT_BASED = {"unigram": Unigram, "Kneser-Ney trigram": KneserNeyTrigram}
 _HEADER = """\
 | text | model | forward | backward | average | predictions | unknown |
 | --- | --- | --- | --- | --- | --- | --- |"""
 
-
-@dataclass(frozen=True)
-class Row:
-    """The perplexities of one model on one text.
-
-    Attributes:
-        text: The name of the text.
-        model: The name of the model, with its state policy if it has one.
-        measured: The perplexities.
-    """
-
-    text: str
-    model: str
-    measured: Perplexity
+Row = tuple[str, str, Perplexity]  # the name of the text, the name of the model, and its perplexities
 
 
 def bilm_rows(network: PretrainingNetwork, tests: Mapping[str, Corpus], vocabulary: Vocabulary) -> Iterator[Row]:
@@ -48,7 +36,7 @@ def bilm_rows(network: PretrainingNetwork, tests: Mapping[str, Corpus], vocabula
     texts = {name: [test.words_of(index) for index in range(len(test))] for name, test in tests.items()}
     for state in _STATES:
         for name, sentences in texts.items():
-            yield Row(name, f"biLM, state={state}", perplexity(network, sentences, vocabulary, state=state))
+            yield name, f"biLM, state={state}", perplexity(network, sentences, vocabulary, state=state)
 
 
 def count_based_rows(train: Corpus, tests: Mapping[str, Corpus], vocabulary: Vocabulary) -> Iterator[Row]:
@@ -67,8 +55,9 @@ def count_based_rows(train: Corpus, tests: Mapping[str, Corpus], vocabulary: Voc
                 logs = trained.log_probabilities(_tokens(test, vocabulary, begin, end))
                 perplexities[name].append(float(np.exp(-logs.mean())))
         for name, test in tests.items():
+            forward, backward = perplexities[name]
             predictions = test.num_tokens + len(test)
-            yield Row(name, label, Perplexity(*perplexities[name], predictions, _unknown(test, vocabulary)))
+            yield name, label, Perplexity(forward, backward, predictions, _unknown(test, vocabulary))
 
 
 def _tokens(corpus: Corpus, vocabulary: Vocabulary, begin: int, end: int) -> Ints:
@@ -88,10 +77,9 @@ def _unknown(corpus: Corpus, vocabulary: Vocabulary) -> float:
 def table(rows: Sequence[Row]) -> str:
     """Return a Markdown table with one line per text and model."""
     lines = [_HEADER]
-    for row in sorted(rows, key=lambda row: row.text):
-        one = row.measured
+    for text, model, one in sorted(rows, key=itemgetter(0)):
         lines.append(
-            f"| {row.text} | {row.model} | {one.forward:.1f} | {one.backward:.1f} | {one.average:.1f} | "
+            f"| {text} | {model} | {one.forward:.1f} | {one.backward:.1f} | {one.average:.1f} | "
             f"{one.tokens:,} | {100 * one.unknown:.1f} % |"
         )
     return "\n".join(lines)

@@ -111,18 +111,18 @@ def _initial_network(
         architecture = read_options(init / OPTIONS)
         options = as_official(json.loads((init / OPTIONS).read_text(encoding="utf-8")))
         weights = read_weights(init / WEIGHTS, architecture)
-    given = init / SOFTMAX if init is not None and (init / SOFTMAX).exists() else None
+    given = init if init is not None and (init / SOFTMAX).exists() else None
     if given is not None:
-        vocabulary = Vocabulary.read(given.with_name(VOCABULARY))
+        vocabulary = Vocabulary.read(given / VOCABULARY)
     else:
         vocabulary = Vocabulary.most_frequent(train.words, train.counts.tolist(), size=config.model.vocabulary)
     torch.manual_seed(config.seed)  # seeds the softmax
     network = PretrainingNetwork(options=architecture, vocabulary_size=len(vocabulary), dropout=config.model.dropout)
     network.load_official(weights)
     if given is not None:
-        load_softmax(network, given)
+        load_softmax(network, given / SOFTMAX)
     elif init is not None:
-        log.warning("%s has no %s: a new softmax is trained, and no perplexity is measured before", init, SOFTMAX)
+        log.warning("%s has no %s: a new softmax is trained, and perplexity is measured only afterwards", init, SOFTMAX)
     return network, options, vocabulary
 
 

@@ -33,7 +33,7 @@ _ROW = "step %d of %d: loss %.3f forward, %.3f backward%s; %.0f tokens/s, %.0f m
 
 @dataclass
 class Progress:
-    """How far a training has come; a part of every checkpoint.
+    """How far a training has come. It is a part of every checkpoint.
 
     Attributes:
         step: Number of updates done.
@@ -65,7 +65,7 @@ class BiLmTrainer:
         words, size = prepared.train.words, len(prepared.vocabulary)
         self._targets = prepared.vocabulary.rows_of(words)  # (types,)
         self._lengths = np.array([len(word.encode()) for word in words])  # (types,)
-        # To draw nearly all of the vocabulary without replacement would take too long: then take all of it.
+        # Drawing more than half of the vocabulary without replacement takes too long; then all of it is used.
         self._negatives = options.negatives if options.negatives <= size // 2 else size
         self._windows = Windows(
             corpus=prepared.train, streams=options.streams, steps=options.window, seed=self._config.seed
@@ -216,7 +216,7 @@ class BiLmTrainer:
         log.info("continuing from %s, step %d", path, self.progress.step)
 
     def _check(self, state: dict[str, Any]) -> None:
-        """Refuse the checkpoint of another training, or one whose learning rate fell towards another end."""
+        """Refuse the checkpoint of another training, or of one whose learning rate falls between other updates."""
         if state["identity"] != self._prepared.identity:
             raise ConfigError(
                 f"{self._checkpoint} belongs to a training with other options or other text; "
@@ -232,5 +232,5 @@ class BiLmTrainer:
 
 
 def _row_of(measured: Perplexity) -> dict[str, float]:
-    """Return held-out perplexities as a row of the history has them."""
+    """Return held-out perplexities under the names that they have in the history."""
     return {f"dev/{name}": getattr(measured, name) for name in ("forward", "backward", "average")}

@@ -1,6 +1,6 @@
-"""Throughput of an update at the size of elmo_mini: tokens a second, and the share of the matrix-product peak.
+"""Throughput of an update at the size of elmo_mini: tokens per second, and the share of the matrix-product peak.
 
-Reading the text and evaluating are left out: ``pretraining.json`` has the tokens a second of a whole training.
+Reading the text and evaluation are left out: ``pretraining.json`` has the tokens per second of a whole training.
 
 Run with: pytest tests/benchmarks/test_pretraining.py --benchmark-only -s
 """
@@ -27,7 +27,7 @@ TYPES = 1300  # different words in the two windows of running text
 
 
 def peak() -> float:
-    """Return the floating-point operations a second of a large matrix product."""
+    """Return the floating-point operations per second of a large matrix product."""
     size = 2048
     a, b = torch.randn(size, size), torch.randn(size, size)
     times = []
@@ -39,7 +39,7 @@ def peak() -> float:
 
 
 def update() -> tuple[Callable[[], None], int]:
-    """Return a function that does one update of ``model=mini``, and the tokens of it."""
+    """Return a function that does one update of ``model=mini``, and the number of tokens in an update."""
     values = resolved(compose_values("pretrain", ["out=unused", "data.train=[]", "trainer.negatives=2048"]))
     config = typed_as(PretrainConfig, values)
     options = parse_options(config.model.options, source="model.options")

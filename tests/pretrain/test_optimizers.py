@@ -1,4 +1,4 @@
-"""The learning rate of each step, and clipping over dense and sparse gradients as one vector."""
+"""The learning rate of each update, and the clipping of dense and sparse gradients together."""
 
 import math
 
@@ -79,7 +79,7 @@ def test_gradients_are_scaled_down_to_the_limit() -> None:
         torch.testing.assert_close(parameter.grad.to_dense(), before[name] * (0.01 / norm), atol=1e-8, rtol=1e-4)
 
 
-def test_a_step_changes_every_parameter_it_has_a_gradient_for() -> None:
+def test_a_step_changes_every_parameter_that_has_a_gradient() -> None:
     made = network()
     before = {name: p.detach().clone() for name, p in made.named_parameters()}
     fill_gradients(made)

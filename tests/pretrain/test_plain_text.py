@@ -73,14 +73,14 @@ def test_an_unknown_book_is_refused(tmp_path: Path, capsys: pytest.CaptureFixtur
 @pytest.mark.parametrize(
     ("form", "content"), [("squad", "{}"), ("snli", '{"sentence1": "cut'), ("books", "[1]\n"), ("conllu", "a b\n")]
 )
-def test_another_form_is_refused(form: str, content: str, tmp_path: Path) -> None:
+def test_a_file_of_another_form_is_refused(form: str, content: str, tmp_path: Path) -> None:
     (tmp_path / "source").write_text(content)
     with pytest.raises(DataFormatError, match=f"source: (not readable as|no text in it as) '{form}'"):
         write_plain_text(tmp_path / "source", tmp_path / "target", form=form)
     assert not (tmp_path / "target").exists()
 
 
-def test_a_missing_file_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_missing_file_is_reported_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["squad", str(tmp_path / "none.json"), str(tmp_path / "out")]) == 2
     assert capsys.readouterr().err == f"error: {tmp_path}/none.json: no such file\n"
 

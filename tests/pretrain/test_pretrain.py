@@ -107,7 +107,7 @@ def test_it_learns_and_exports_an_encoder(text: Path) -> None:
     assert options["char_cnn"]["n_characters"] == 262
 
 
-def test_the_same_command_gives_the_same_weights_and_another_seed_others(text: Path) -> None:
+def test_the_weights_depend_only_on_command_and_seed(text: Path) -> None:
     for out, more in (("a", []), ("b", []), ("c", ["seed=2"])):
         train(text, *more, out=out)
     assert equal(weights(text, "a"), weights(text, "b"))
@@ -129,9 +129,7 @@ def test_stopping_anywhere_does_not_change_the_result(text: Path, more: list[str
         assert equal(load_file(text / out / SOFTMAX), load_file(text / "whole" / SOFTMAX))
 
 
-def test_a_crash_between_checkpoints_does_not_change_the_result(
-    text: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_crash_between_checkpoints_does_not_change_the_result(text: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     train(text, out="whole")
     update = BiLmTrainer._update
 
@@ -185,7 +183,7 @@ def test_a_finished_training_is_not_repeated(text: Path) -> None:
     assert train(text, "seed=2", "overwrite=true")["identity"] != first["identity"]
 
 
-def test_a_checkpoint_of_other_options_is_refused(text: Path) -> None:
+def test_a_checkpoint_with_other_options_is_refused(text: Path) -> None:
     with pytest.raises(Interrupted):
         train(text, stop=StopAfter(3))
     with pytest.raises(HarnessError, match="other options or other text"):
@@ -219,7 +217,7 @@ def test_fine_tuning_starts_from_an_exported_encoder(text: Path) -> None:
     assert (text / "tuned" / VOCABULARY).read_text() == (text / "base" / VOCABULARY).read_text()
 
 
-def test_fine_tuning_without_a_softmax_learns_a_new_one(text: Path) -> None:
+def test_fine_tuning_without_a_softmax_trains_a_new_one(text: Path) -> None:
     train(text, out="base")
     for name in (SOFTMAX, VOCABULARY):
         (text / "base" / name).unlink()
@@ -237,7 +235,7 @@ def test_fine_tuning_says_what_is_missing(text: Path) -> None:
         train(text, f"init={text}/base", out="tuned")
 
 
-def test_bfloat16_products_train(text: Path) -> None:
+def test_it_learns_with_bfloat16_products(text: Path) -> None:
     record = train(text, "trainer.precision=bfloat16", "trainer.max_steps=60")
     assert record["perplexity"]["after"]["forward"] < 20
 
@@ -257,7 +255,7 @@ def test_a_loss_that_is_not_finite_ends_the_training(text: Path) -> None:
         ("data.train=[]", "data.train is not given"),
     ],
 )
-def test_a_bad_request_is_one_line(override: str, message: str, text: Path) -> None:
+def test_a_bad_request_is_reported_in_one_line(override: str, message: str, text: Path) -> None:
     with pytest.raises(HarnessError, match=message.replace(".", r"\.")) as caught:
         train(text, override)
     assert "\n" not in str(caught.value)

@@ -1,4 +1,4 @@
-"""Static vectors from a corpus: gensim's training, GloVe's format."""
+"""Static vectors from a corpus: trained by gensim, written in GloVe's format."""
 
 from pathlib import Path
 
