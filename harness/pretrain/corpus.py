@@ -30,7 +30,7 @@ from harness.utils.files import file_digest
 
 log = logging.getLogger(__name__)
 
-_LAYOUT = 1  # increased when the layout of shards changes, so that older ones are not read
+_LAYOUT = 1  # increased when the layout of shards changes; shards of older layouts are ignored
 _COUNTED = 2**24  # words counted at a time
 BOS_TYPE, EOS_TYPE = 0, 1  # the boundary words come first among the words of a corpus
 

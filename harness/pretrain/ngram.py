@@ -108,7 +108,7 @@ class KneserNeyTrigram:
 
 
 class Unigram:
-    """A unigram model: relative frequencies, with one added to each count so that no probability is 0.
+    """A unigram model: relative frequencies. Adding one to each count keeps every probability above 0.
 
     Args:
         tokens: int64 (tokens,): the training text, as ``bounded`` returns it.

@@ -14,7 +14,7 @@ from harness.utils.text_files import numbered_lines
 
 
 def plain(lines: Iterable[str]) -> Iterator[str]:
-    """Yield the lines of a text file, each of which is a paragraph."""
+    """Yield the lines of a text file. Each line is a paragraph."""
     yield from lines
 
 
@@ -38,7 +38,7 @@ def conllu(lines: Iterable[str]) -> Iterator[str]:
 
 
 def books(lines: Iterable[str]) -> Iterator[str]:
-    """Yield the paragraphs of books, of which each line has one as a JSON object with ``text``.
+    """Yield the paragraphs of books. Each line is one book, a JSON object with ``text``.
 
     If a text has blank lines, they separate the paragraphs. If not, each line is a paragraph.
     """

@@ -19,7 +19,7 @@ class Vocabulary:
     """A list of words: ``<S>``, ``</S>`` and ``<UNK>``, then the others by descending frequency.
 
     Args:
-        words: Different words, of which the first three are ``SPECIAL``.
+        words: Different words. The first three are ``SPECIAL``.
     """
 
     def __init__(self, words: Sequence[str]) -> None:
