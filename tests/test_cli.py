@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from harness import cli
-from harness.pretrain import cli as pretrain_cli
 from harness.runs.record import read_record
 from tests.support.runs import SMALL
 
@@ -246,9 +245,9 @@ def test_a_dry_run_does_nothing_and_says_what_it_would(tmp_path: Path, capsys: p
 
 def test_the_help_has_a_line_for_every_group_choice_and_option(capsys: pytest.CaptureFixture[str]) -> None:
     helps = {}
-    for root, command in (("config", cli.main), ("pretrain", pretrain_cli.main)):
+    for root, command in (("config", []), ("pretrain", ["pretrain"])):
         with pytest.raises(SystemExit) as exit_:
-            command(["--help"])
+            cli.main([*command, "--help"])
         assert exit_.value.code == 0
         helps[root] = capsys.readouterr().out
     for group in (path for path in cli.CONF.iterdir() if path.is_dir()):

@@ -1,36 +1,34 @@
-"""``python -m harness.pretrain.bundle DIR OUT``: what others need of a trained biLM, in half precision.
+"""A copy of a trained biLM that is small enough to publish."""
 
-OUT gets ``options.json``, ``weights.hdf5``, ``pretraining.json`` and ``history.jsonl``; with ``--softmax`` also what
-perplexity and fine-tuning need. ``python -m harness.pretrain.evaluate`` on both folders tells what the half costs.
-"""
-
-import argparse
 import json
 import shutil
-import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 from harness.encoders.options import read_options
 from harness.encoders.weights import Precision, read_weights, write_weights
 from harness.errors import DataFormatError
-from harness.pretrain.export import OPTIONS, RECORD, SOFTMAX, VOCABULARY, WEIGHTS
-from harness.pretrain.loop import HISTORY
-from harness.utils.console import exit_status_of
+from harness.pretrain.exported_model import OPTIONS, RECORD, SOFTMAX, VOCABULARY, WEIGHTS
+from harness.pretrain.trainer import HISTORY
 from harness.utils.files import file_digest, replacing, write_json
 
 
 def bundle(source: Path, target: Path, *, precision: Precision, softmax: bool = False) -> None:
-    """Copy a trained biLM, its weights in another precision; its record names the digests of what was written.
+    """Copy a trained biLM with its weights in another precision, and record the digests of the copy.
+
+    Args:
+        source: The folder of a finished training.
+        target: The folder to write.
+        precision: The precision of the weights in the copy.
+        softmax: Whether to copy the softmax and its vocabulary too.
 
     Raises:
-        WeightsError: the weights are missing, damaged, or too large for the precision.
-        DataFormatError: another file is missing.
+        WeightsError: The weights are damaged, or too large for the precision.
+        DataFormatError: A file is missing.
     """
     copied = (OPTIONS, HISTORY, *((SOFTMAX, VOCABULARY) if softmax else ()))
     for name in (WEIGHTS, RECORD, *copied):
         if not (source / name).is_file():
-            raise DataFormatError(f"{source / name}: no such file; expected what harness.pretrain exports")
+            raise DataFormatError(f"{source / name}: no such file; name the folder of a finished training")
     options = read_options(source / OPTIONS)
     write_weights(target / WEIGHTS, read_weights(source / WEIGHTS, options), precision=precision)
     for name in copied:
@@ -42,22 +40,3 @@ def bundle(source: Path, target: Path, *, precision: Precision, softmax: bool = 
         "sha256": {name: file_digest(target / name) for name in (OPTIONS, WEIGHTS)},
     }
     write_json(target / RECORD, record)
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; return its exit status."""
-    parser = argparse.ArgumentParser(
-        prog="python -m harness.pretrain.bundle", description="Copy a trained biLM, its weights in half precision."
-    )
-    parser.add_argument("source", type=Path, help="what python -m harness.pretrain has exported")
-    parser.add_argument("target", type=Path, help="the folder to write")
-    parser.add_argument("--precision", choices=("float16", "float32"), default="float16", help="default: float16")
-    parser.add_argument("--softmax", action="store_true", help="copy softmax and vocabulary too")
-    chosen = parser.parse_args(arguments)
-    return exit_status_of(
-        lambda: bundle(chosen.source, chosen.target, precision=chosen.precision, softmax=chosen.softmax)
-    )
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,18 +1,19 @@
-"""Static vectors from a corpus: gensim's training, GloVe's format."""
+"""Static vectors from a corpus: trained by gensim, written in GloVe's format."""
 
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from harness.commands.static_vectors import main
 from harness.features.static_vectors import StaticVectors
-from harness.pretrain.vectors import main, write
+from harness.pretrain.static_vectors import write_vectors
 
 
-def test_what_is_written_is_what_static_vectors_read(tmp_path: Path) -> None:
+def test_static_vectors_can_be_read_back(tmp_path: Path) -> None:
     vectors = np.array([[0.1234, -2.0], [1e-9, 3.5]], dtype=np.float32)
     for name in ("one.txt.gz", "two.txt.gz"):
-        write(tmp_path / name, ["the", "é"], vectors)
+        write_vectors(tmp_path / name, ["the", "é"], vectors)
     assert (tmp_path / "one.txt.gz").read_bytes() == (tmp_path / "two.txt.gz").read_bytes()
     read, found = StaticVectors(name="x", path=tmp_path / "one.txt.gz", cache_dir=tmp_path).lookup(["é", "the"])
     assert found.all()
@@ -29,7 +30,7 @@ def test_the_same_text_and_seed_give_the_same_vectors(tmp_path: Path) -> None:
     assert a == b != c
 
 
-def test_without_gensim_it_says_what_to_install(
+def test_without_gensim_the_error_says_what_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setitem(__import__("sys").modules, "gensim.models", None)
