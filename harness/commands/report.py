@@ -24,7 +24,7 @@ seed belong to one setting.
 """
 _EPILOG = """
 With --out, FOLDER receives report.html (one page with figures), report.md, report.tex (for the package booktabs),
-report.csv (every metric, unrounded), comparisons.csv (every comparison, unrounded), and a folder figures with each figure
+report.csv (every metric, unrounded), comparisons.csv (every comparison, unrounded), and a folder with each figure
 as an SVG file.
 """
 

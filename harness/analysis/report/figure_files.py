@@ -43,8 +43,9 @@ def standalone(figure: Figure) -> str:
 
 def _legend(entries: Sequence[tuple[int, str]], top: float) -> str:
     """Return one line per setting: its number in its colour, and its label."""
-    return "".join(
-        f'<g class="{colour(number)}"><text x="14" y="{top + _LINE * (row + 1):g}" style="fill: var(--c)">{number}</text>'
-        f'<text class="start" x="28" y="{top + _LINE * (row + 1):g}">{escape(label)}</text></g>'
-        for row, (number, label) in enumerate(entries)
-    )
+    lines = []
+    for row, (number, label) in enumerate(entries, start=1):
+        y = f"{top + _LINE * row:g}"
+        mark = f'<text x="14" y="{y}" style="fill: var(--c)">{number}</text>'
+        lines.append(f'<g class="{colour(number)}">{mark}<text class="start" x="28" y="{y}">{escape(label)}</text></g>')
+    return "".join(lines)
