@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from harness.analysis.power import share_found
 from harness.analysis.statistics import (
     bootstrap,
     detectable_difference,
@@ -17,7 +16,7 @@ from harness.analysis.statistics import (
     paired_t_power,
     randomised_p,
 )
-from harness.commands.power import main
+from tests.benchmarks.power import main, share_found
 
 NAN = float("nan")
 
@@ -120,8 +119,7 @@ def test_a_known_difference_is_found_with_the_power_that_theory_gives() -> None:
 
 
 def test_the_command_prints_a_table(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--trials", "2", "--examples", "20", "--deviations", "1"]) == 0
+    main(["--trials", "2", "--examples", "20", "--deviations", "1"])
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 2 + 4 * 3
     assert lines[2].startswith("| 1.0 | 0.0 | 3 |")
-    assert main(["--trials", "0"]) == 2

@@ -108,13 +108,9 @@ def test_context_reaches_both_directions(tmp_path: Path) -> None:
     one, right, left = vectors(encoder, [("a", "b", "c"), ("a", "b", "x"), ("x", "b", "c")])
     width = encoder.dim // 2
     assert torch.equal(one[0, 1], right[0, 1])  # layer 0 does not depend on the context
-    torch.testing.assert_close(
-        one[1:, 1, :width], right[1:, 1, :width]
-    )  # forward direction: left context only
+    torch.testing.assert_close(one[1:, 1, :width], right[1:, 1, :width])  # forward direction: left context only
     assert (one[1:, 1, width:] - right[1:, 1, width:]).abs().max() > 1e-4
-    torch.testing.assert_close(
-        one[1:, 1, width:], left[1:, 1, width:]
-    )  # backward direction: right context only
+    torch.testing.assert_close(one[1:, 1, width:], left[1:, 1, width:])  # backward direction: right context only
     assert (one[1:, 1, :width] - left[1:, 1, :width]).abs().max() > 1e-4
 
 

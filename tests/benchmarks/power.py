@@ -1,12 +1,18 @@
 """Simulate how often the two tests of ``harness.analysis.compare`` find a difference.
 
+Run with: python -m tests.benchmarks.power
+
 Without a difference, 5 % of comparisons should give p <= 0.05 (the size of a test); with one, their share is the power.
 All runs share one set of examples, each with its own difficulty, and runs of one setting vary in their accuracy.
 """
 
+import argparse
+from collections.abc import Sequence
+
 import numpy as np
 
-from harness.analysis.statistics import paired_t_p, randomised_p
+from harness.analysis.statistics import paired_t_p, paired_t_power, randomised_p
+from harness.utils.console import progress
 
 
 def share_found(
@@ -47,3 +53,40 @@ def share_found(
             by_examples.append(p <= 0.05)
     over_examples = float(np.mean(by_examples)) if rounds else float("nan")
     return float(np.mean(by_seeds)), over_examples, float(np.sqrt(np.mean(variances)))
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.benchmarks.power",
+        description="Simulate how often the tests of 'compare' find a true difference, and how often they report one "
+        "where there is none. Print a Markdown table; differences are in points of accuracy.",
+    )
+    parser.add_argument("--examples", type=int, default=1000, help="the size of the test set; default: 1000")
+    parser.add_argument("--trials", type=int, default=1000, help="simulated comparisons per row; default: 1000")
+    parser.add_argument(
+        "--deviations",
+        type=float,
+        nargs="+",
+        default=[0.0, 1.0, 2.0],
+        metavar="POINTS",
+        help="standard deviations of the true accuracy over the runs of a setting; default: 0 1 2",
+    )
+    chosen = parser.parse_args(arguments)
+    rows = [
+        "| deviation of runs | true difference | seeds | found over seeds | by theory | found over examples |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    cells = [(d, points, n) for d in chosen.deviations for points in (0.0, 1.0, 2.0, 4.0) for n in (3, 5, 10)]
+    for deviation, points, n in progress(cells, "simulating", total=len(cells)):
+        over_seeds, over_examples, spread = share_found(
+            seeds=n, examples=chosen.examples, difference=points / 100, deviation=deviation / 100, trials=chosen.trials
+        )
+        theory = paired_t_power(points / 100 / spread, n)
+        shares = " | ".join(f"{100 * share:.1f} %" for share in (over_seeds, theory, over_examples))
+        rows.append(f"| {deviation:.1f} | {points:.1f} | {n} | {shares} |")
+    print("\n".join(rows))
+
+
+if __name__ == "__main__":
+    main()
