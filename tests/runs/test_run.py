@@ -15,7 +15,7 @@ from filelock import FileLock
 from safetensors.torch import load_file
 
 from harness.errors import CacheError, ConfigError, HarnessError
-from harness.runs.plan import Parts, prepare
+from harness.runs.plan import SharedObjects, prepare
 from harness.runs.record import LOCK, RUN_FILES, RunRecord, folder_of, read_record
 from harness.training.trainer import Trainer
 from harness.utils.signals import Interrupted
@@ -220,12 +220,12 @@ def test_a_run_that_another_process_is_at_is_waited_for(tmp_path: Path) -> None:
 
 
 def test_runs_of_one_process_share_what_they_are_made_of(tmp_path: Path) -> None:
-    parts = Parts()
+    shared = SharedObjects()
     config = config_of(tmp_path, *SMALL)
-    first, second = prepare(config, parts), prepare(replace(config, seed=2), parts)
+    first, second = prepare(config, shared), prepare(replace(config, seed=2), shared)
     assert first.task is second.task
     assert first.encoder is second.encoder
     assert first.digests["dev"] == second.digests["dev"]
     assert first.digests["train"] != second.digests["train"]  # a part of it, drawn by the seed
     carrying = config_of(tmp_path, *SMALL, "encoder.state=carry", "cache=none")
-    assert prepare(carrying, parts).encoder is not prepare(carrying, parts).encoder  # it remembers what it read
+    assert prepare(carrying, shared).encoder is not prepare(carrying, shared).encoder  # it remembers what it read

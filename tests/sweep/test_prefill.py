@@ -11,11 +11,10 @@ from omegaconf import OmegaConf
 from harness.config.instantiate import build
 from harness.features.store import FeatureStore
 from harness.runs.plan import prepare, sentences
-from harness.sweep import prefill as ahead
-from harness.sweep import sweeper as driver
+from harness.sweep import prefill, sweeper
 from harness.sweep.expand import Job
 from harness.sweep.launcher import encoding_processes
-from harness.sweep.prefill import shares
+from harness.sweep.prefill import encoding_jobs
 from harness.sweep.state import SweepFolder
 from harness.utils.signals import Stop
 from tests.support.runs import config_of
@@ -29,18 +28,18 @@ def test_what_is_to_be_encoded_is_shared_where_that_is_worth_it(
 ) -> None:
     config = config_of(tmp_path, *QUICK)
     jobs = [Job((f"mixing={mix}",), (f"mixing={mix}",), config) for mix in ("top", "mean")]
-    assert shares(jobs, 2, Stop()) == []  # 8,165 tokens
-    monkeypatch.setattr(ahead, "_WORTH_A_START", 8000)
-    assert [job.own for job in shares(jobs, 2, Stop())] == [("mixing=top", f"shard={i}/2") for i in (1, 2)]
-    assert shares(jobs, 1, Stop()) == []
-    ahead.fill_features(jobs, Stop())
-    assert shares(jobs, 2, Stop()) == []
+    assert encoding_jobs(jobs, 2, Stop()) == []  # 8,165 tokens
+    monkeypatch.setattr(prefill, "_WORTH_SHARING", 8000)
+    assert [job.own for job in encoding_jobs(jobs, 2, Stop())] == [("mixing=top", f"shard={i}/2") for i in (1, 2)]
+    assert encoding_jobs(jobs, 1, Stop()) == []
+    prefill.fill_features(jobs, Stop())
+    assert encoding_jobs(jobs, 2, Stop()) == []
 
 
 def test_parts_are_jobs_of_a_sweep_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert sweep(tmp_path, "shard=1/2,2/2") == 0
     shown = capsys.readouterr().out
-    counts = re.findall(r"part \d of 2: .* 0 were there, ([\d,]+) tokens encoded", shown)
+    counts = re.findall(r"part \d of 2: .* 0 already in the store, ([\d,]+) tokens encoded", shown)
     assert len(counts) == 2
     assert sum(int(count.replace(",", "")) for count in counts) == 8165
     assert records_in(tmp_path) == []
@@ -59,10 +58,10 @@ def test_a_stop_holds_for_all_that_comes_after_it(tmp_path: Path) -> None:
         stop.requested = True
         stop.check()
 
-    assert driver._unless_stopped(folder, lambda _: 1) == 1
-    assert driver._unless_stopped(folder, stopped) is None
+    assert sweeper._unless_stopped(folder, lambda _: 1) == 1
+    assert sweeper._unless_stopped(folder, stopped) is None
     assert folder.stopped
-    assert driver._unless_stopped(folder, lambda _: 1) is None
+    assert sweeper._unless_stopped(folder, lambda _: 1) is None
 
 
 @pytest.mark.parametrize(("kind", "expected"), [("Slurm", 3), ("Ray", 3), ("Joblib", 2), ("Basic", 1)])
@@ -81,7 +80,7 @@ def test_processes_of_a_launcher_share_what_is_to_be_encoded(two_processes: list
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     said = done.stdout + "".join(path.read_text() for path in tmp_path.rglob("*_log.out"))  # where submitit keeps it
-    parts = re.findall(r"part (\d) of 2: .* 0 were there, ([\d,]+) tokens encoded", said)
+    parts = re.findall(r"part (\d) of 2: .* 0 already in the store, ([\d,]+) tokens encoded", said)
     assert sorted(number for number, _ in parts) == ["1", "2"]
     tokens = sum(int(count.replace(",", "")) for _, count in parts)
     source = FeatureStore(tmp_path / "new", build(config_of(tmp_path, *QUICK).encoder, where="encoder"))

@@ -17,8 +17,8 @@ from omegaconf import OmegaConf
 from harness.analysis.report.__main__ import main as report
 from harness.config.compose import CONF, register_resolvers
 from harness.runs.job import Outcome
-from harness.sweep.expand import Job, spanned, sweep_dir
-from harness.sweep.gpu_locks import own_device
+from harness.sweep.expand import Job, expand_jobs, sweep_dir
+from harness.sweep.gpu_locks import reserve_gpu
 from harness.sweep.state import SweepFolder
 from harness.utils.signals import Stop
 from tests.support.runs import SMALL
@@ -42,7 +42,7 @@ def test_a_dry_run_says_what_all_jobs_would_cost_and_does_nothing(
     shown = capsys.readouterr().out
     assert "mixing=top task.scheme=auto" in shown
     assert "4 jobs: 0 finished, 2 to run, 2 would fail; to encode, once: 629 sentences (8,165 tokens" in shown
-    assert "to train, one after the other: 2 jobs of which no finished run tells how long" in shown
+    assert "to train, one after the other: an unknown time for 2 jobs (no finished run" in shown
     assert not (tmp_path / "results").exists()
     assert sweep(tmp_path, "mixing=top") == 0
     capsys.readouterr()
@@ -50,8 +50,9 @@ def test_a_dry_run_says_what_all_jobs_would_cost_and_does_nothing(
     shown = capsys.readouterr().out
     assert "mixing=top   finished" in shown
     assert "to encode, once: 0 sentences" in shown
-    assert "would train 1 epochs at most (" in shown
+    assert "would train at most 1 epochs (" in shown
     assert "no finished run" not in shown
+    assert "unknown" not in shown
 
 
 def test_the_same_command_finds_its_folder_and_runs_what_failed_alone(
@@ -79,7 +80,7 @@ def test_a_sweep_by_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert sweep(tmp_path, "sweep=mine", "seed=1") == 0
     shown = capsys.readouterr()
     assert "sweeps/mine/table.md" in shown.out
-    assert re.search(r"the sweep took \d+ s: features ahead of the runs \d+ s \(\d+%\), runs \d+ s", shown.err)
+    assert re.search(r"the sweep took \d+ s: features before the runs \d+ s \(\d+%\), runs \d+ s", shown.err)
     assert sweep(tmp_path, "sweep=../mine", "seed=1") == 2
     assert "sweep is '../mine'; expected the name of a folder" in capsys.readouterr().err
 
@@ -102,7 +103,8 @@ def test_whatever_goes_wrong_ahead_of_a_job_is_left_to_the_job(
     def broken(*_: Any) -> None:
         raise RuntimeError("a plug-in's own mistake")
 
-    monkeypatch.setattr("harness.sweep.prefill.prepare", broken)
+    for module in ("prefill", "dry_run"):
+        monkeypatch.setattr(f"harness.sweep.{module}.prepare", broken)
     assert sweep(tmp_path, "seed=1", "dry_run=true") == 0
     assert "would fail: RuntimeError: a plug-in's own mistake" in capsys.readouterr().out
     assert sweep(tmp_path, "seed=1") == 0
@@ -113,9 +115,9 @@ def test_a_dry_run_tries_an_encoder_and_reads_records_once(tmp_path: Path, monke
     tried: list[str] = []
     read: list[Path] = []
     monkeypatch.setattr(
-        "harness.runs.cost_estimate.seconds_a_token", lambda encoder, _: tried.append(encoder.name) or 0.1
+        "harness.runs.cost_estimate._seconds_per_token", lambda encoder, _: tried.append(encoder.name) or 0.1
     )
-    monkeypatch.setattr("harness.runs.cost_estimate.newest_records", lambda folder: read.append(folder) or [])
+    monkeypatch.setattr("harness.runs.cost_estimate._finished_records", lambda folder: read.append(folder) or [])
     assert sweep(tmp_path, "mixing=top,mean", "seed=1,2", "dry_run=true") == 0
     assert tried == ["random"]
     assert len(read) == 1
@@ -140,28 +142,28 @@ def test_outcomes_of_another_list_of_jobs_are_forgotten(tmp_path: Path) -> None:
     folder = SweepFolder(tmp_path)
     first, second = ("seed=1",), ("seed=2",)
     folder.open([first, second])
-    folder.note(first, Outcome("ok", folder="somewhere"))
-    folder.note(second, Outcome("running"))
+    folder.write_outcome(first, Outcome("ok", folder="somewhere"))
+    folder.write_outcome(second, Outcome("running"))
     folder.stop()
     folder.open([first, second])
     assert not folder.stopped
-    assert folder.noted(first) is not None
-    assert folder.noted(second) is None
+    assert folder.read_state(first) is not None
+    assert folder.read_state(second) is None
     folder.open([first])
-    assert folder.noted(first) is None
+    assert folder.read_state(first) is None
 
 
 def test_each_of_the_jobs_at_the_same_time_has_a_gpu_of_its_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("harness.sweep.gpu_locks._gpus", lambda: 2)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     auto = OmegaConf.create({"device": "auto"})
-    with own_device(auto) as first, own_device(auto) as second, own_device(auto) as third:
+    with reserve_gpu(auto) as first, reserve_gpu(auto) as second, reserve_gpu(auto) as third:
         assert [one.device for one in (first, second, third)] == ["cuda:0", "cuda:1", "cuda:0"]
-    with own_device(auto) as again:
+    with reserve_gpu(auto) as again:
         assert again.device == "cuda:0"
-    with own_device(OmegaConf.create({"device": "cpu"})) as told:
+    with reserve_gpu(OmegaConf.create({"device": "cpu"})) as told:
         assert told.device == "cpu"
 
 
@@ -181,7 +183,7 @@ PRESETS = {  # jobs of one seed, and what one of them has of its own
 def jobs_of(*overrides: str) -> list[Job]:
     register_resolvers()
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        return spanned(compose("config", overrides=list(overrides), return_hydra_config=True))
+        return expand_jobs(compose("config", overrides=list(overrides), return_hydra_config=True))
 
 
 @pytest.mark.parametrize("preset", PRESETS)
