@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 
 _PACKAGES = ("torch", "numpy", "hydra-core", "seqeval", "scikit-learn", "datasets", "wandb")
 
@@ -35,16 +37,11 @@ def environment(device: str) -> dict[str, Any]:
 
 def _overrides() -> list[str] | None:
     """Return the overrides of the command line or of one job of a sweep; None if Hydra did not start the run."""
-    from hydra.core.hydra_config import HydraConfig
-
     return list(HydraConfig.get().overrides.task) if HydraConfig.initialized() else None
 
 
 def sweep_name() -> str | None:
     """Return the name of the sweep that this job belongs to, or None outside of a sweep."""
-    from hydra.core.hydra_config import HydraConfig
-    from hydra.types import RunMode
-
     if not HydraConfig.initialized() or HydraConfig.get().mode != RunMode.MULTIRUN:
         return None
     return Path(str(HydraConfig.get().sweep.dir)).name

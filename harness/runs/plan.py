@@ -19,7 +19,7 @@ from harness.features.store import FeatureStore, LayerSource, Uncached
 from harness.features.token_features import TokenFeatures
 from harness.protocols import Encoder, Task
 from harness.runs.environment import environment
-from harness.runs.record import examples_digest, identity_digest, run_folder
+from harness.runs.record import examples_digest, identity_digest
 from harness.training.determinism import set_up_torch
 from harness.training.model import Model
 from harness.training.trainer import make_optimizer
@@ -68,8 +68,8 @@ class Plan:
 
     @property
     def folder(self) -> Path:
-        """The folder of the run's files."""
-        return run_folder(self.config.results_dir, self.task.name, self.name, self.identity)
+        """The folder of the run's files; ``folder_of`` finds the same from its record."""
+        return Path(self.config.results_dir) / self.task.name / f"{self.name}-{self.identity}"
 
     @property
     def sizes(self) -> str:
@@ -122,10 +122,8 @@ def prepare(config: HarnessConfig, shared: SharedObjects | None = None) -> Plan:
     device = device_of(config.device)
     make_optimizer([torch.nn.Parameter(torch.zeros(1, 1))], config.trainer)  # report a wrong option before any work
     mixing = mixing_of(config.mixing)
-    make = partial(build, prefixes=config.plugins)
-    task, examples, whole = shared.get("task", [config.task, config.plugins], lambda: _read(make, config.task))
-    examples = dict(examples)
-    examples["train"] = fraction_of(examples["train"], config.data.fraction, seed=config.seed)
+    task, examples, whole = shared.get("task", [config.task, config.plugins], lambda: _task_and_examples(config))
+    examples = {**examples, "train": fraction_of(examples["train"], config.data.fraction, seed=config.seed)}
     digests = whole if config.data.fraction == 1 else {**whole, "train": examples_digest(examples["train"])}
     # Encoder and vectors come after the data, because they may be downloaded.
     encoder = _encoder(config, device, shared)
@@ -161,9 +159,11 @@ def prepare(config: HarnessConfig, shared: SharedObjects | None = None) -> Plan:
     )
 
 
-def _read(make: Callable[..., Any], node: Any) -> tuple[Task, Mapping[Split, Sequence[Example]], Mapping[Split, str]]:
-    """Return a task, its examples and their digests."""
-    task: Task | None = make(node, where="task")
+def _task_and_examples(
+    config: HarnessConfig,
+) -> tuple[Task, dict[Split, Sequence[Example]], dict[Split, str]]:
+    """Return the task, all its examples, and their digests."""
+    task: Task | None = build(config.task, where="task", prefixes=config.plugins)
     if task is None:
         raise ConfigError("task is none, so there is nothing to train; choose a task with task=NAME")
     examples = {split: task.examples(split) for split in SPLITS}

@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
 
+from omegaconf import OmegaConf
+
 from harness.errors import DataFormatError
 from harness.types import Example, Prediction
 from harness.utils.files import write_json, write_text
@@ -65,18 +67,6 @@ class RunRecord:
     config: Mapping[str, Any] = field(default_factory=dict)
 
 
-def run_folder(results_dir: str, task: str, name: str, identity: str) -> Path:
-    """Return the folder of a run's files.
-
-    Args:
-        results_dir: The folder of all results.
-        task: The task's name.
-        name: The run's name.
-        identity: Digest over everything that determines the result.
-    """
-    return Path(results_dir) / task / f"{name}-{identity}"
-
-
 def folder_of(record: RunRecord, results_dir: str) -> Path:
     """Return the folder of a recorded run.
 
@@ -84,7 +74,7 @@ def folder_of(record: RunRecord, results_dir: str) -> Path:
         record: The record of the run.
         results_dir: The folder of all results.
     """
-    return run_folder(results_dir, record.task, record.name, record.identity)
+    return Path(results_dir) / record.task / f"{record.name}-{record.identity}"
 
 
 def write_bad_request(config: Mapping[str, Any], *, task: str, error: str) -> None:
@@ -115,8 +105,6 @@ def write_record(folder: Path, record: RunRecord) -> None:
         folder: The folder of the run's files.
         record: The record of the run.
     """
-    from omegaconf import OmegaConf
-
     write_text(folder / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(dict(record.config))))
     write_json(folder / "record.json", asdict(record))
 

@@ -42,9 +42,10 @@ def _total(jobs: int, estimates: Sequence[CostEstimate]) -> str:
     training = [f"at most {human_seconds(sum(known))}"] if known or not unfinished else []
     if unknown := len(unfinished) - len(known):
         training.append(f"an unknown time for {unknown} jobs (no finished run has the same head and vectors)")
+    tokens, written = sum(one.tokens for one in estimates), human_bytes(sum(one.bytes for one in estimates))
+    seconds = human_seconds(sum(one.encode_s for one in estimates))
     return (
         f"{jobs} jobs: {len(estimates) - len(unfinished)} finished, {len(unfinished)} to run, "
         f"{jobs - len(estimates)} would fail; to encode, once: {sum(one.missing for one in estimates):,} sentences "
-        f"({sum(one.tokens for one in estimates):,} tokens, {human_bytes(sum(one.bytes for one in estimates))}, "
-        f"{human_seconds(sum(one.encode_s for one in estimates))}); to train, one after the other: {' and '.join(training)}"
+        f"({tokens:,} tokens, {written}, {seconds}); to train, one after the other: {' and '.join(training)}"
     )

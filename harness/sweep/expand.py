@@ -5,7 +5,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.global_hydra import GlobalHydra
@@ -18,6 +17,9 @@ from harness.runs.record import identity_digest
 
 # Overrides that do not change what a sweep is; its default name does not depend on them.
 _NOT_NAMING = ("dry_run", "overwrite", "threads", "tracking", "device", "cache_dir", "results_dir", "sweep")
+
+# Two combinations that agree in these, and in everything that determines a result, are one job.
+_ALSO_COMPARED = ("task", "encoder", "embedding", "device", "shard")
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,9 @@ def expand_jobs(config: DictConfig, more: Sequence[str] = ()) -> list[Job]:
     for combination in combinations:
         composed = loader.load_sweep_config(config, combination)
         settings = _typed(composed)
-        key = identity_digest(_identifying(settings)) if settings is not None else "\0".join(combination)
+        key = "\0".join(combination)
+        if settings is not None:
+            key = identity_digest(settings.determining() | {name: getattr(settings, name) for name in _ALSO_COMPARED})
         jobs.setdefault(key, (tuple(combination), settings))
     common = set.intersection(*(set(combination) for combination in combinations))
     return [
@@ -74,18 +78,6 @@ def _typed(composed: DictConfig) -> HarnessConfig | None:
         return typed(composed)
     except ConfigError:
         return None
-
-
-def _identifying(settings: HarnessConfig) -> dict[str, Any]:
-    """Return the values in which two jobs of a sweep must differ, because they would be the same run otherwise."""
-    return {
-        "config": settings.determining(),
-        "task": settings.task,
-        "encoder": settings.encoder,
-        "embedding": settings.embedding,
-        "device": settings.device,
-        "shard": settings.shard,
-    }
 
 
 def sweep_dir(config: DictConfig) -> Path:

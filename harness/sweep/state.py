@@ -64,8 +64,7 @@ class SweepFolder:
         listed = [list(overrides) for overrides in jobs]
         same = _read(self.path / "sweep.json") == {"jobs": listed}
         for path in (self.path / "jobs").glob("*.json"):
-            values = _read(path)
-            if not (same and isinstance(values, dict) and values.get("outcome", {}).get("status") == "ok"):
+            if not same or _read(path)["outcome"]["status"] != "ok":
                 path.unlink(missing_ok=True)
         (self.path / "stopped").unlink(missing_ok=True)
         write_json(self.path / "sweep.json", {"jobs": listed})
@@ -91,10 +90,8 @@ class SweepFolder:
 
     def read_state(self, overrides: Overrides) -> JobState | None:
         """Return the last known state of the job with these overrides; None if it has not begun."""
-        values = _read(self._state_path(overrides))
-        if not isinstance(values, dict):
-            return None
-        return JobState(Outcome(**values["outcome"]), values["host"], values["pid"])
+        values: dict[str, Any] | None = _read(self._state_path(overrides))
+        return JobState(Outcome(**values["outcome"]), values["host"], values["pid"]) if values is not None else None
 
     def results(self) -> Results | None:
         """Return the results of all runs that have succeeded so far; None if there are none."""

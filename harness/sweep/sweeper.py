@@ -2,11 +2,11 @@
 
 import logging
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from socket import gethostname
 from time import perf_counter
-from typing import Any, TypeVar
+from typing import Any
 
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, open_dict, read_write
@@ -19,14 +19,12 @@ from harness.runs.tracker import build_tracker
 from harness.sweep.dry_run import dry_run
 from harness.sweep.expand import Job, expand_jobs, sweep_dir
 from harness.sweep.launcher import encoding_processes, launch_jobs, threads_override
-from harness.sweep.prefill import encoding_jobs, fill_features
+from harness.sweep.prefill import fill_features
 from harness.sweep.state import SweepFolder
 from harness.utils.console import human_seconds
-from harness.utils.signals import Interrupted, Stop, listening
+from harness.utils.signals import Interrupted, listening
 
 log = logging.getLogger(__name__)
-
-Result = TypeVar("Result")
 
 
 class Sweep(Callback):
@@ -73,36 +71,30 @@ def run_sweep(config: DictConfig) -> int:
         return 0
     folder.open([job.overrides for job in jobs])
     started = perf_counter()
-    processes = encoding_processes(config, len(jobs))
-    launch_jobs(_unless_stopped(folder, lambda stop: encoding_jobs(jobs, processes, stop)) or [], config, folder)
-    _unless_stopped(folder, lambda stop: fill_features(jobs, stop))
+    _fill_features(jobs, config, folder)
     filled = perf_counter()
     error = launch_jobs(jobs, config, folder)
-    ended = perf_counter()
-    log.info(
-        "the sweep took %s: features before the runs %s (%.0f%%), runs %s",
-        human_seconds(ended - started),
-        human_seconds(filled - started),
-        100 * (filled - started) / (ended - started),
-        human_seconds(ended - filled),
-    )
+    total, features, runs = perf_counter() - started, filled - started, perf_counter() - filled
+    share = f"features before the runs {human_seconds(features)} ({features / total:.0%})"
+    log.info("the sweep took %s: %s, runs %s", human_seconds(total), share, human_seconds(runs))
     _track_table(jobs, folder)
     return _report(jobs, folder, error)
 
 
-def _unless_stopped(folder: SweepFolder, work: Callable[[Stop], Result]) -> Result | None:
-    """Do some work before the jobs; a stop that is requested meanwhile also holds for everything after it."""
-    if folder.stopped:
-        return None
+def _fill_features(jobs: Sequence[Job], config: DictConfig, folder: SweepFolder) -> None:
+    """Encode before the jobs run; a stop that is requested meanwhile, here or in a job, stops the sweep."""
     with listening() as stop:
+
+        def launch(parts: Sequence[Job]) -> None:
+            launch_jobs(parts, config, folder)
+            stop.requested = stop.requested or folder.stopped
+
         try:
-            return work(stop)
+            fill_features(jobs, processes=encoding_processes(config, len(jobs)), launch=launch, stop=stop)
         except Interrupted:
             log.info("stopped while encoding; run the same command again to continue")
-            return None
-        finally:
-            if stop.requested:
-                folder.stop()
+        if stop.requested:
+            folder.stop()
 
 
 def _track_table(jobs: Sequence[Job], folder: SweepFolder) -> None:
@@ -138,7 +130,7 @@ def _report(jobs: Sequence[Job], folder: SweepFolder, launcher_error: str) -> in
     print(f"{len(failures)} of {len(jobs)} runs did not succeed:", file=sys.stderr)  # noqa: T201
     for job, reason in failures:
         print(f"  {job}: {reason}", file=sys.stderr)  # noqa: T201
-    print("Run the same command again to run these and only these.", file=sys.stderr)  # noqa: T201
+    print("The same command again runs only these.", file=sys.stderr)  # noqa: T201
     return 1
 
 

@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from omegaconf import OmegaConf
@@ -14,7 +15,6 @@ from harness.runs.plan import prepare, sentences
 from harness.sweep import prefill, sweeper
 from harness.sweep.expand import Job
 from harness.sweep.launcher import encoding_processes
-from harness.sweep.prefill import encoding_jobs
 from harness.sweep.state import SweepFolder
 from harness.utils.signals import Stop
 from tests.support.runs import config_of
@@ -23,17 +23,19 @@ from tests.support.sweeps import QUICK, records_in, sweep
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def test_what_is_to_be_encoded_is_shared_where_that_is_worth_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    config = config_of(tmp_path, *QUICK)
-    jobs = [Job((f"mixing={mix}",), (f"mixing={mix}",), config) for mix in ("top", "mean")]
-    assert encoding_jobs(jobs, 2, Stop()) == []  # 8,165 tokens
+def test_processes_share_the_encoding_where_that_is_worth_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def launched(folder: str, processes: int) -> list[tuple[str, ...]]:
+        config = config_of(tmp_path / folder, *QUICK)
+        jobs = [Job((f"mixing={mix}",), (f"mixing={mix}",), config) for mix in ("top", "mean")]
+        parts: list[Job] = []
+        prefill.fill_features(jobs, processes=processes, launch=parts.extend, stop=Stop())
+        return [job.own for job in parts]
+
+    assert launched("a", 2) == []  # 8,165 tokens
     monkeypatch.setattr(prefill, "_WORTH_SHARING", 8000)
-    assert [job.own for job in encoding_jobs(jobs, 2, Stop())] == [("mixing=top", f"shard={i}/2") for i in (1, 2)]
-    assert encoding_jobs(jobs, 1, Stop()) == []
-    prefill.fill_features(jobs, Stop())
-    assert encoding_jobs(jobs, 2, Stop()) == []
+    assert launched("b", 1) == []
+    assert launched("c", 2) == [("mixing=top", f"shard={i}/2") for i in (1, 2)]
+    assert launched("c", 2) == []  # what the parts left undone was encoded
 
 
 def test_parts_are_jobs_of_a_sweep_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -51,17 +53,33 @@ def test_a_part_that_fails_leaves_no_record(tmp_path: Path, capsys: pytest.Captu
     assert not (tmp_path / "results" / "ner").exists()
 
 
-def test_a_stop_holds_for_all_that_comes_after_it(tmp_path: Path) -> None:
-    folder = SweepFolder(tmp_path)
-
-    def stopped(stop: Stop) -> None:
+@pytest.mark.parametrize("raises", [True, False])
+def test_a_stop_while_features_are_encoded_stops_the_sweep(
+    raises: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(*_: Any, stop: Stop, **__: Any) -> None:
         stop.requested = True
-        stop.check()
+        if raises:
+            stop.check()
 
-    assert sweeper._unless_stopped(folder, lambda _: 1) == 1
-    assert sweeper._unless_stopped(folder, stopped) is None
+    config = OmegaConf.create({"hydra": {"launcher": {"_target_": "x.BasicLauncher"}}})
+    monkeypatch.setattr(sweeper, "fill_features", lambda *_, **__: None)
+    sweeper._fill_features([], config, SweepFolder(tmp_path))
+    assert not SweepFolder(tmp_path).stopped
+    monkeypatch.setattr(sweeper, "fill_features", stopped)
+    sweeper._fill_features([], config, SweepFolder(tmp_path))
+    assert SweepFolder(tmp_path).stopped
+
+
+def test_a_stop_in_a_process_that_encodes_stops_the_sweep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = SweepFolder(tmp_path / "sweep")
+    monkeypatch.setattr(prefill, "_WORTH_SHARING", 8000)
+    monkeypatch.setattr(sweeper, "encoding_processes", lambda *_: 2)
+    monkeypatch.setattr(sweeper, "launch_jobs", lambda *_: folder.stop())
+    job = Job(("seed=1",), ("seed=1",), config_of(tmp_path, *QUICK))
+    sweeper._fill_features([job], OmegaConf.create(), folder)
     assert folder.stopped
-    assert sweeper._unless_stopped(folder, lambda _: 1) is None
+    assert not list((tmp_path / "cache").glob("**/*.bin"))  # the process of the sweep encodes nothing after it
 
 
 @pytest.mark.parametrize(("kind", "expected"), [("Slurm", 3), ("Ray", 3), ("Joblib", 2), ("Basic", 1)])

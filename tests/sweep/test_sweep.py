@@ -126,7 +126,7 @@ def test_a_dry_run_tries_an_encoder_and_reads_records_once(tmp_path: Path, monke
 def test_a_sweep_stopped_while_it_encodes_begins_no_job(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def stopped(_: Any, stop: Stop) -> None:
+    def stopped(_: Any, *, stop: Stop, **__: Any) -> None:
         signal.raise_signal(signal.SIGTERM)
         stop.check()
 
