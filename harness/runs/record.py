@@ -15,8 +15,8 @@ from harness.utils.files import write_json, write_text
 
 SCHEMA_VERSION = 1
 RUN_FILES = ("record.json", "config.yaml", "predictions.jsonl", "history.jsonl", "head.safetensors")
-CHECKPOINT = "checkpoint.pt"  # exists only while the run is unfinished
-LOCK = ".lock"  # also
+CHECKPOINT = "checkpoint.pt"  # this file and the next exist only until the run is finished
+LOCK = ".lock"
 Status = Literal["ok", "failed", "interrupted"]
 
 

@@ -44,7 +44,7 @@ def print_summary(record: RunRecord, *, folder: Path) -> None:
     if record.encoder["name"] != "none":
         console.print(
             f"encoded {timing['tokens_encoded']:,.0f} tokens in {timing['encode_s']:.1f} s "
-            f"({100 * timing['cache_hit_rate']:.0f} % of sentences were in the store)",
+            f"({100 * timing['cache_hit_rate']:.0f} % of sentences were already in the store)",
             soft_wrap=True,
         )
     console.print(f"trained {record.epochs} epochs in {timing['train_s']:.1f} s", soft_wrap=True)

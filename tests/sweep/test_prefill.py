@@ -1,4 +1,4 @@
-"""What a sweep encodes ahead of its jobs: by itself, or shared among the processes of a launcher."""
+"""Encoding before the jobs of a sweep: in one process, or shared among the processes of a launcher."""
 
 import re
 import subprocess
@@ -91,14 +91,16 @@ def test_as_many_processes_encode_as_the_launcher_runs(kind: str, expected: int)
 
 
 @pytest.mark.slow
-def test_processes_of_a_launcher_share_what_is_to_be_encoded(two_processes: list[str], tmp_path: Path) -> None:
+def test_processes_of_a_launcher_share_the_encoding(two_processes: list[str], tmp_path: Path) -> None:
     given = ["data.fraction=0.2", "mixing=top,mean", *two_processes]
     paths = [f"results_dir={tmp_path}/results", f"cache_dir={tmp_path}/cache"]
     command = [sys.executable, "-m", "harness", "-m", *QUICK, *paths, *given]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
-    said = done.stdout + "".join(path.read_text() for path in tmp_path.rglob("*_log.out"))  # where submitit keeps it
-    parts = re.findall(r"part (\d) of 2: .* 0 already in the store, ([\d,]+) tokens encoded", said)
+    output = done.stdout + "".join(
+        path.read_text() for path in tmp_path.rglob("*_log.out")
+    )  # the output of submitit's jobs
+    parts = re.findall(r"part (\d) of 2: .* 0 already in the store, ([\d,]+) tokens encoded", output)
     assert sorted(number for number, _ in parts) == ["1", "2"]
     tokens = sum(int(count.replace(",", "")) for _, count in parts)
     source = FeatureStore(tmp_path / "new", build(config_of(tmp_path, *QUICK).encoder, where="encoder"))
