@@ -187,14 +187,14 @@ def test_a_signal_ends_a_sweep_whenever_it_comes(
     """Even where the job under way has nothing left to stop."""
     from harness.runs import run as run_module
 
-    execute = run_module.execute
+    execute = run_module._execute
 
     def signalled(*arguments: Any) -> Any:
         record = execute(*arguments)
         signal.raise_signal(signal.SIGTERM)
         return record
 
-    monkeypatch.setattr(run_module, "execute", signalled)
+    monkeypatch.setattr(run_module, "_execute", signalled)
     assert harness(tmp_path, "-m", "seed=1,2,3") == 1
     assert "2 of 3 runs did not succeed" in capfd.readouterr().err
     records = [read_record(path) for path in (tmp_path / "results").glob("ner/*/record.json")]
