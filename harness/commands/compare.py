@@ -36,7 +36,7 @@ def _compare(chosen: argparse.Namespace) -> None:
         raise ConfigError(f"--rounds is {chosen.rounds}; expected 1 or more")
     a, b = (_runs_of(pattern, chosen.split, only=chosen.only) for pattern in (chosen.a, chosen.b))
     config = a[0].record.config
-    task: Task = build(config["task"], where="task", prefixes=config.get("plugins", ()))
+    task: Task = build(config["task"], where="task", plugins=config.get("plugins", ()))
     result = compare(task, a, b, rounds=chosen.rounds, seed=chosen.seed)
     for label, scores in (("A", result.a), ("B", result.b)):
         listed = " ".join(f"{100 * score:.2f}" for score in scores)

@@ -44,8 +44,8 @@ def _show(chosen: argparse.Namespace, overrides: Sequence[str]) -> None:
         if chosen.word not in context:
             raise ConfigError(f"--context '{' '.join(context)}' does not contain '{chosen.word}' as a separate token")
     config = typed(compose_values("config", overrides))
-    make = partial(build, prefixes=config.plugins)
-    encoder: Encoder | None = make(config.encoder, where="encoder", offered={"device": device_of(config.device)})
+    make = partial(build, plugins=config.plugins)
+    encoder: Encoder | None = make(config.encoder, where="encoder", supplied={"device": device_of(config.device)})
     if encoder is None:
         raise ConfigError("encoder is none: there are no contextual vectors; choose one with encoder=NAME")
     if not -encoder.num_layers <= chosen.layer < encoder.num_layers:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import distributions
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from filelock import FileLock
@@ -183,6 +184,6 @@ def _open(folder: Path) -> Shard:
     return Shard(types, ids, starts)
 
 
-def _map(path: Path, dtype: type) -> NDArray:
+def _map(path: Path, dtype: type) -> NDArray[Any]:
     """Return a file as an array, by memory map unless it is empty, which ``np.memmap`` refuses."""
     return np.memmap(path, dtype=dtype, mode="r") if path.stat().st_size else np.empty(0, dtype)

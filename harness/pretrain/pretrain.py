@@ -129,16 +129,14 @@ def _parameters(prepared: Preparation) -> int:
 
 
 def _tracker(config: PretrainConfig, folder: Path) -> Tracker:
-    tracker: Tracker | None = build(
-        config.tracking,
-        where="tracking",
-        prefixes=config.plugins,
-        run_name=f"pretrain-{config.model.name}-{folder.name}",
-        run_group=f"pretrain-{config.model.name}",
-        run_tags=["task:pretrain", f"model:{config.model.name}"],
-        job_type="pretrain",
-        config=asdict(config),
-    )
+    supplied = {
+        "run_name": f"pretrain-{config.model.name}-{folder.name}",
+        "run_group": f"pretrain-{config.model.name}",
+        "run_tags": ["task:pretrain", f"model:{config.model.name}"],
+        "job_type": "pretrain",
+        "config": asdict(config),
+    }
+    tracker: Tracker | None = build(config.tracking, where="tracking", plugins=config.plugins, supplied=supplied)
     return NoTracker() if tracker is None else tracker
 
 

@@ -163,7 +163,7 @@ def _task_and_examples(
     config: HarnessConfig,
 ) -> tuple[Task, dict[Split, Sequence[Example]], dict[Split, str]]:
     """Return the task, all its examples, and their digests."""
-    task: Task | None = build(config.task, where="task", prefixes=config.plugins)
+    task: Task | None = build(config.task, where="task", plugins=config.plugins)
     if task is None:
         raise ConfigError("task is none, so there is nothing to train; choose a task with task=NAME")
     examples = {split: task.examples(split) for split in SPLITS}
@@ -172,7 +172,7 @@ def _task_and_examples(
 
 def _encoder(config: HarnessConfig, device: str, shared: SharedObjects) -> Encoder | None:
     """Return the encoder; runs share it unless its vectors depend on what it encoded before."""
-    make = partial(build, config.encoder, where="encoder", prefixes=config.plugins, offered={"device": device})
+    make = partial(build, config.encoder, where="encoder", plugins=config.plugins, supplied={"device": device})
     encoder: Encoder | None = shared.get("encoder", [config.encoder, config.plugins, device], make)
     if encoder is not None and not encoder.cacheable:
         shared.forget("encoder")
@@ -181,7 +181,7 @@ def _encoder(config: HarnessConfig, device: str, shared: SharedObjects) -> Encod
 
 def _static(config: HarnessConfig, shared: SharedObjects) -> StaticVectors | None:
     """Return the static vectors."""
-    make = partial(build, config.embedding, where="embedding", prefixes=config.plugins)
+    make = partial(build, config.embedding, where="embedding", plugins=config.plugins)
     static: StaticVectors | None = shared.get("static", [config.embedding, config.plugins], make)
     return static
 
@@ -220,9 +220,8 @@ def build_model(plan: Plan) -> Model:
             build,
             mixing.mix,
             where="mixing",
-            prefixes=plan.config.plugins,
-            num_layers=encoder.num_layers,
-            dim=encoder.dim,
+            plugins=plan.config.plugins,
+            supplied={"num_layers": encoder.num_layers, "dim": encoder.dim},
         )
     features = TokenFeatures(
         source=layer_source(plan),

@@ -44,5 +44,5 @@ def build_tracker(settings: HarnessConfig, **supplied: Any) -> Tracker:
         **supplied: What the harness tells every tracker: ``run_name``, ``run_group``, ``run_tags``, ``job_type``
             and ``config``, the values to show with the run.
     """
-    tracker: Tracker | None = build(settings.tracking, where="tracking", prefixes=settings.plugins, **supplied)
+    tracker: Tracker | None = build(settings.tracking, where="tracking", plugins=settings.plugins, supplied=supplied)
     return NoTracker() if tracker is None else tracker
