@@ -1,6 +1,6 @@
-"""The engine of the benchmark: encoders, mixes, the feature store, training and records.
+"""The engine of the benchmark: frozen encoders, layer mixes, the feature store, training, records and reports.
 
-It knows no task by name; a task is the dotted name that stands in its YAML under ``conf/task``.
+It knows no task by name. A task is the class that ``_target_`` names in its YAML file under ``conf/task``.
 """
 
 __version__ = "0.1.0"

@@ -1,3 +1,5 @@
+"""``python -m harness``."""
+
 from harness.cli import main
 
 main()

@@ -1,4 +1,4 @@
-"""What can go wrong, by cause. Each message is one line: what, where, the fix."""
+"""Errors by cause. Each message is one line: what is wrong, where, and the fix."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
@@ -9,8 +9,8 @@ class HarnessError(Exception):
     """Base of every error that the harness reports in one line.
 
     Attributes:
-        exit_status: of the command, where this is what ended it: 2 if the request was wrong, else 1.
-        recorded: whether the run's record on disk tells of it already.
+        exit_status: The exit status of a command that this error ends: 2 if the request was wrong, else 1.
+        recorded: Whether the error is already in the run's ``record.json``.
     """
 
     exit_status: ClassVar[int] = 1
@@ -18,7 +18,7 @@ class HarnessError(Exception):
 
 
 class ConfigError(HarnessError):
-    """The request itself is wrong: an unknown key, a wrong type, options that exclude each other."""
+    """The request itself is wrong: an unknown key, a wrong type, or options that exclude each other."""
 
     exit_status = 2
 
@@ -30,30 +30,30 @@ class DataFormatError(HarnessError):
 
 
 class WeightsError(HarnessError):
-    """An encoder's options or weights are missing, damaged or contradict each other."""
+    """The options or weights of an encoder are missing, damaged or contradict each other."""
 
     exit_status = 2
 
 
 class CacheError(HarnessError):
-    """The feature store cannot be written, or what it holds is damaged."""
+    """The feature store cannot be written, or its contents are damaged."""
 
 
 class DownloadError(HarnessError):
-    """A file could not be fetched, or is not the one that was fetched before."""
+    """A file cannot be downloaded, or differs from the one that was downloaded before."""
 
 
 def one_line(error: OSError) -> str:
-    """Say what the system refused, and where."""
+    """Return what the operating system refused, and for which file."""
     return f"{error.filename}: {error.strerror}" if error.filename else " ".join(str(error).split())
 
 
 def nearest(name: str, choices: Iterable[str]) -> str:
-    """Return ``"; did you mean 'x'?"``, or the list of choices where none is near.
+    """Return ``"; did you mean 'x'?"``, or the list of choices if none is similar.
 
     Args:
-        name: what was asked for.
-        choices: what there is.
+        name: The name that was asked for.
+        choices: The names that exist.
     """
     known = sorted(choices)
     match = get_close_matches(name, known, n=1)

@@ -1,6 +1,11 @@
-"""What a plug-in must offer. Nothing here is inherited from: any class of this shape will do."""
+"""What a plug-in must offer. Nothing here is inherited: any class of the same shape will do.
+
+Encoders, mixes, heads, tasks and trackers are named by ``_target_`` in a YAML file and built from it. The protocols
+marked ``runtime_checkable`` are optional: a plug-in that has their members gets what they describe.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from torch import Tensor
@@ -9,58 +14,93 @@ from harness.types import Batch, Example, Metrics, Prediction, Sentence, Split, 
 
 
 class Encoder(Protocol):
-    """A frozen text encoder: words in, layers of vectors out."""
+    """A frozen text encoder: it takes words and returns layers of vectors.
+
+    The vectors of a sentence must depend on nothing but the sentence and on what ``fingerprint`` covers, because the
+    feature store computes them once and reuses them in every run; only an encoder that is not ``cacheable`` may differ.
+    """
 
     @property
     def name(self) -> str:
-        """A short name for tables and folders."""
+        """A short name for tables and folder names, such as ``elmo_mini``."""
 
     @property
     def fingerprint(self) -> str:
-        """A hex digest over everything that determines the vectors: weights, options, state policy."""
+        """A hexadecimal digest over everything that determines the vectors: weights, options, state policy, precision.
+
+        Two encoders with the same fingerprint share their stored features.
+        """
 
     @property
     def state(self) -> str:
-        """How a sentence's initial state is chosen (``zeros``, ``warm``, ``carry``), or ``none``."""
+        """How the initial state of a sentence is chosen: ``zeros``, ``warm``, ``carry``; ``none`` without a state."""
 
     @property
     def num_layers(self) -> int:
-        """Number of layers returned for each token."""
+        """The number of layers returned for each token, at least 1; layer 0 is the lowest."""
 
     @property
     def dim(self) -> int:
-        """Width of each layer."""
+        """The width of each layer; all layers have the same width."""
 
     @property
     def word_layer(self) -> bool:
-        """True where layer 0 depends on the word alone, so that a store may hold it once per type."""
+        """True if layer 0 of a token depends on the word alone, so that the store may keep it once per word type."""
 
     @property
     def cacheable(self) -> bool:
-        """False where a sentence's vectors depend on what was encoded before it."""
+        """False if the vectors of a sentence depend on what was encoded before it; such vectors are never stored."""
 
     def encode(self, sentences: Sequence[Sentence]) -> Iterator[tuple[int, Tensor]]:
-        """Yield ``(index, layers)`` once per sentence, in an order of the encoder's own.
+        """Encode sentences and yield the layers of each exactly once.
 
-        ``layers`` is float32 on the CPU, (layers, tokens, dim), without boundary tokens.
+        The encoder forms its own batches and may yield in any order. It computes without gradients and on its own
+        device.
+
+        Args:
+            sentences: Tokenised sentences, all different when the feature store calls. A sentence may be empty.
+
+        Yields:
+            ``(index, layers)``: the position of the sentence in ``sentences``, and its vectors, float32
+            (layers, tokens, dim) on the CPU, without boundary tokens. The vectors must be finite.
         """
 
 
 @runtime_checkable
 class Rounding(Protocol):
-    """An encoder that says in which precision it multiplies."""
+    """An encoder that reports the precision of its matrix products; both values go into the record.
+
+    Attributes:
+        dtype: The type of the products, ``float32`` or ``bfloat16``.
+        rounding_error: The relative error of the vectors of a fixed text that this type causes; 0 for float32.
+    """
 
     dtype: str
-    rounding_error: float  # relative, of its vectors of a fixed text; 0 for float32
+    rounding_error: float
 
 
 class LayerMix(Protocol):
-    """An ``nn.Module`` that reduces the layers to one vector a token."""
+    """An ``nn.Module`` that reduces the layers to one vector per token.
+
+    It is built once for each placement, with ``num_layers`` and ``dim`` of the encoder as keyword arguments.
+
+    Attributes:
+        output_dim: The width of the mixed vectors.
+    """
 
     output_dim: int
 
     def __call__(self, layers: Tensor, mask: Tensor) -> Tensor:
-        """Map (batch, layers, tokens, dim) and bool (batch, tokens) to (batch, tokens, output_dim)."""
+        """Mix the layers of a batch.
+
+        Args:
+            layers: float32 (batch, layers, tokens, dim) on the device of the module, zero at padded positions. Of a
+                ``Selective`` mix, only the layers it uses.
+            mask: bool (batch, tokens), True where there is a token.
+
+        Returns:
+            float32 (batch, tokens, output_dim); values at padded positions are ignored.
+        """
 
 
 @runtime_checkable
@@ -68,80 +108,164 @@ class Penalised(Protocol):
     """A mix that adds a term to the training loss."""
 
     def penalty(self) -> Tensor:
-        """Return a scalar that is added to the loss of every training batch."""
+        """Return a scalar with gradient that is added to the loss of every training batch."""
 
 
 @runtime_checkable
 class Selective(Protocol):
-    """A mix that looks at some layers only: they alone are read, and given to it."""
+    """A mix that uses only some layers: only these are read from the store and passed to it.
 
-    layers_used: Sequence[int]  # from the lowest, each from 0
+    Attributes:
+        layers_used: The numbers of the layers, counted from 0 and in ascending order.
+    """
+
+    layers_used: Sequence[int]
 
 
 @runtime_checkable
 class Inspectable(Protocol):
-    """A mix whose state is worth recording at every epoch."""
+    """A mix whose weights are recorded after every epoch."""
 
     def layer_weights(self) -> list[float]:
-        """Return the weight of each layer, summing to one."""
+        """Return the weight of each layer of the encoder; the weights sum to one."""
 
     def scale(self) -> float:
         """Return gamma, the factor on the weighted sum."""
 
 
 class Head(Protocol):
-    """An ``nn.Module`` trained on top of the token vectors."""
+    """An ``nn.Module`` that is trained on the token vectors.
+
+    Its parameters are trained, saved and averaged by the trainer. It draws random numbers (dropout) only from torch's
+    default generator, so that a run can be repeated and resumed exactly.
+    """
 
     def loss(self, vectors: Mapping[str, TokenVectors], batch: Batch) -> Tensor:
-        """Return the scalar training loss of a batch with gold."""
+        """Return the training loss of a batch that has gold targets.
+
+        Args:
+            vectors: For each text field of the batch, its token vectors, on the device of the head.
+            batch: The examples, with masks, inputs and gold tensors on the same device.
+
+        Returns:
+            A scalar, averaged over the batch.
+        """
 
     def predict(self, vectors: Mapping[str, TokenVectors], batch: Batch) -> list[Prediction]:
-        """Return one prediction a row, in row order."""
+        """Return one prediction per example, in the order of the batch.
+
+        The module is in evaluation mode and gradients are off. ``batch.gold`` may be empty.
+
+        Args:
+            vectors: For each text field of the batch, its token vectors, on the device of the head.
+            batch: The examples, with masks and inputs on the same device.
+        """
 
 
 class Task(Protocol):
-    """A labelled data set, a head and an official metric."""
+    """A labelled data set, the heads that can be trained on it, and its official metric.
+
+    Attributes:
+        name: The task's name in tables and folders.
+        version: Raised whenever the same config gives a different result; it is part of a run's identity.
+        primary_metric: The metric that selects the best epoch on dev; higher is better.
+    """
 
     name: ClassVar[str]
-    version: ClassVar[int]  # raised whenever the same config would give another result
-    primary_metric: ClassVar[str]  # selects the best epoch on dev; higher is better
+    version: ClassVar[int]
+    primary_metric: ClassVar[str]
 
     @property
     def data_name(self) -> str:
-        """What the data set is called in tables."""
+        """What tables call the data set."""
 
     def examples(self, split: Split) -> Sequence[Example]:
-        """Return a split, in file order."""
+        """Return the examples of a split in the order of the file.
+
+        Raises:
+            DataFormatError: A file is missing or not in its format; the message names the file and the line.
+        """
 
     def collate(self, examples: Sequence[Example]) -> Batch:
-        """Pad examples to a batch, on the CPU."""
+        """Return the examples as one padded batch on the CPU.
+
+        ``Batch.gold`` stays empty if an example has no target, so that a trained head can label new text.
+        """
 
     def build_head(self, *, input_dim: int, output_dim: int) -> Head:
-        """Return an untrained head for token vectors of these widths (``output_dim`` 0: no output mix)."""
+        """Return an untrained head; the initial values of its parameters come from torch's default generator.
+
+        Args:
+            input_dim: The width of ``TokenVectors.input``.
+            output_dim: The width of ``TokenVectors.output``; 0 if there is no mix at the output.
+        """
 
     def score(self, gold: Sequence[Example], predictions: Sequence[Prediction]) -> Metrics:
-        """Score predictions, aligned with ``gold``, by the task's official metric."""
+        """Return the task's official metrics.
+
+        Args:
+            gold: Examples with their targets.
+            predictions: One prediction per example, in the same order.
+
+        Returns:
+            Fractions between 0 and 1 by name, ``primary_metric`` among them; scores of one class as ``CLASS/f1``.
+        """
 
 
 @runtime_checkable
 class Decomposable(Protocol):
-    """A task whose primary metric depends on sums over examples alone: resampling them then costs a product."""
+    """A task whose primary metric depends on sums over examples alone, so that resampling them is fast."""
 
     def counts(self, gold: Sequence[Example], predictions: Sequence[Prediction]) -> Tensor:
-        """Return what each example adds to the sums, float64 (examples, counts)."""
+        """Return what each example adds to the sums.
+
+        Args:
+            gold: Examples with their targets.
+            predictions: One prediction per example, in the same order.
+
+        Returns:
+            float64 (examples, counts).
+        """
 
     def score_of_counts(self, sums: Tensor) -> Tensor:
-        """Return the primary metric, a fraction, of sums over examples: (..., counts) to (...)."""
+        """Return the primary metric, a fraction of shape (...), of sums over examples of shape (..., counts)."""
+
+
+@runtime_checkable
+class SampleWriter(Protocol):
+    """A task that can write its sample data as files, for people to read and as a model for their own data."""
+
+    def write_sample(self, folder: Path) -> list[Path]:
+        """Write the splits of the sample data into a folder in the published format; return the paths of the files."""
 
 
 class Tracker(Protocol):
-    """Where a copy of the run's progress goes. It can never fail a run."""
+    """Receives a copy of a run's progress. A tracker never makes a run fail: it logs its own errors instead.
+
+    It is built with ``run_name``, ``run_group``, ``run_tags``, ``job_type`` and ``config`` as keyword arguments.
+    """
 
     def log(self, values: Mapping[str, float], *, step: int) -> None:
-        """Record scalars at an epoch."""
+        """Record scalars at the end of an epoch.
+
+        Args:
+            values: Scalars by name, such as ``dev/f1``.
+            step: The epoch, counted from 1.
+        """
 
     def finish(self, record: Mapping[str, Any], files: Mapping[str, str]) -> None:
-        """Hand over the finished record and the run's files (name -> path), and close."""
+        """Receive the finished record and close. The record is on disk already.
+
+        Args:
+            record: The fields of ``RunRecord`` as plain values.
+            files: The files of the run: name -> path.
+        """
 
     def finish_with_table(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        """Hand over a table, where that is all there is to tell, and close."""
+        """Receive a table instead of a record, and close.
+
+        Args:
+            name: The name of the table.
+            columns: The headings.
+            rows: The cells of each row, one per column.
+        """

@@ -1,4 +1,4 @@
-"""The values that travel through the harness: all frozen, all plain."""
+"""The values that travel through the harness. All are frozen and plain."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ from torch import Tensor
 
 Split = Literal["train", "dev", "test"]
 SPLITS: tuple[Split, ...] = ("train", "dev", "test")
-Sentence = tuple[str, ...]  # the tokens of one text, as the encoder takes them
+Sentence = tuple[str, ...]  # the tokens of one text, as the encoder receives them
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,11 +16,11 @@ class Example:
     """One labelled instance of a task, already tokenised.
 
     Attributes:
-        id: unique within its split; names the example in ``predictions.jsonl``.
-        texts: field name -> tokens (``{"tokens": ...}``, ``{"premise": ..., "hypothesis": ...}``).
-        target: the gold answer in the task's own form, JSON-serialisable; None on unlabelled text.
-        origin: what the tokens were made from, where an answer has to be given in its terms (a passage and its
-            tokens' character offsets); of the task's own type, never learnt from.
+        id: Unique within its split; it names the example in ``predictions.jsonl``.
+        texts: Field name -> tokens, such as ``{"tokens": ...}`` or ``{"premise": ..., "hypothesis": ...}``.
+        target: The gold answer in the task's own form, JSON-serialisable; None for unlabelled text.
+        origin: What the tokens were made from, if an answer must refer to it (a passage and its tokens' character
+            offsets). Its type belongs to the task; nothing is learnt from it.
     """
 
     id: str
@@ -34,10 +34,10 @@ class Batch:
     """Examples padded to common lengths.
 
     Attributes:
-        examples: the examples, in row order.
-        masks: field name -> bool (batch, tokens), True where there is a token.
-        inputs: what a head reads beside the token vectors, e.g. character ids.
-        gold: target tensors, by name; empty on unlabelled text.
+        examples: The examples, in row order.
+        masks: Field name -> bool (batch, tokens), True where there is a token.
+        inputs: Tensors that a head reads in addition to the token vectors, such as character ids.
+        gold: Target tensors by name; empty for unlabelled text.
     """
 
     examples: tuple[Example, ...]
@@ -46,7 +46,7 @@ class Batch:
     gold: Mapping[str, Tensor] = field(default_factory=dict)
 
     def sentences(self, text: str) -> list[Sentence]:
-        """Return the tokens of one text field, in row order."""
+        """Return the tokens of the text field ``text``, in row order."""
         return [example.texts[text] for example in self.examples]
 
     def to(self, device: str) -> "Batch":
@@ -60,12 +60,12 @@ class Batch:
 
 @dataclass(frozen=True, kw_only=True)
 class TokenVectors:
-    """What a head receives for one text field.
+    """The vectors of one text field, as a head receives them.
 
     Attributes:
-        input: (batch, tokens, input_dim): what enters the head's contextual encoder.
-        output: (batch, tokens, output_dim) or None: what is joined to that encoder's output
-            (``mixing.placement=output|both``).
+        input: float32 (batch, tokens, input_dim): the input of the head's contextual encoder.
+        output: float32 (batch, tokens, output_dim), concatenated with the output of that encoder
+            (``mixing.placement=output|both``); otherwise None.
     """
 
     input: Tensor
@@ -74,7 +74,7 @@ class TokenVectors:
 
 @dataclass(frozen=True, kw_only=True)
 class Prediction:
-    """A head's answer for one example, in the task's own form, JSON-serialisable."""
+    """The answer of a head for one example, in the task's own form, JSON-serialisable."""
 
     id: str
     value: Any
@@ -82,7 +82,7 @@ class Prediction:
 
 @dataclass(frozen=True)
 class Metrics:
-    """Scores of one split, as fractions in [0, 1], by name (``f1``, ``PER/f1``)."""
+    """Scores of one split, as fractions between 0 and 1, by name (``f1``, ``PER/f1``)."""
 
     values: Mapping[str, float]
 

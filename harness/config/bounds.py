@@ -1,4 +1,7 @@
-"""Ranges of options, declared once where the option is a field: ``hidden_dim: Positive = 200``."""
+"""Ranges of options, declared once where the option is a field: ``hidden_dim: Positive = 200``.
+
+``harness.config.instantiate`` checks them for fields of dataclasses and for constructor parameters of plug-ins alike.
+"""
 
 from typing import Annotated
 
@@ -6,10 +9,10 @@ from pydantic import Field
 
 Positive = Annotated[int, Field(ge=1)]
 Count = Annotated[int, Field(ge=0)]
+PositiveFloat = Annotated[float, Field(gt=0)]
 NonNegative = Annotated[float, Field(ge=0)]
 Dropout = Annotated[float, Field(ge=0, lt=1)]  # the probability of dropping a value
 Fraction = Annotated[float, Field(gt=0, le=1)]
 OpenFraction = Annotated[float, Field(gt=0, lt=1)]
-PositiveFloat = Annotated[float, Field(gt=0)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Threads = Annotated[int, Field(ge=1, le=4096)]

@@ -1,4 +1,4 @@
-"""Composing a config: where the files are, what their interpolations mean, and Hydra's errors in one line."""
+"""Compose configs with Hydra, and put its errors into one line."""
 
 import os
 import re
@@ -15,7 +15,7 @@ ASSETS = Path(__file__).resolve().parents[1] / "assets"
 
 
 def register_resolvers() -> None:
-    """Give ``${user_cache:}`` and ``${asset:NAME}`` their meaning; idempotent."""
+    """Register the interpolations ``${user_cache:}`` and ``${asset:NAME}``; calling it again changes nothing."""
     from omegaconf import OmegaConf
 
     OmegaConf.register_new_resolver("user_cache", user_cache, replace=True)
@@ -23,10 +23,14 @@ def register_resolvers() -> None:
 
 
 def compose_values(root: str, overrides: Sequence[str]) -> Any:
-    """Compose a config outside a run, from its root file and overrides.
+    """Compose a config outside a run.
+
+    Args:
+        root: The name of the root config in ``conf/``, without ``.yaml``.
+        overrides: Overrides as on the command line.
 
     Raises:
-        ConfigError: an override is wrong.
+        ConfigError: An override is wrong.
     """
     from hydra import compose, initialize_config_dir
     from hydra.errors import HydraException
@@ -41,11 +45,16 @@ def compose_values(root: str, overrides: Sequence[str]) -> Any:
 
 
 def run_jobs(root: str, argv: list[str], job: Callable[[Any], None]) -> None:
-    """Let Hydra compose one config, or many, from a root file and the command line, and hand each to ``job``.
+    """Let Hydra compose one config, or several with ``-m``, and call ``job`` with each.
 
-    What is wrong with the request is said in one line, and ends the process with exit status 2.
+    A wrong request is reported in one line and ends the process with exit status 2.
+
+    Args:
+        root: The name of the root config in ``conf/``, without ``.yaml``.
+        argv: The command line without the program's name.
+        job: Called with each composed config.
     """
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises its errors, and they are put into one line here
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises its errors, which are put into one line here
     import hydra
     from omegaconf import DictConfig
 
@@ -57,14 +66,14 @@ def run_jobs(root: str, argv: list[str], job: Callable[[Any], None]) -> None:
     def composed(config: DictConfig) -> None:
         job(config)
 
-    sys.argv = [sys.argv[0], *flags_first(argv)]
+    sys.argv = [sys.argv[0], *_flags_first(argv)]
     with wrong_requests_explained():
         hydra.main(config_path=str(CONF), config_name=root, version_base="1.3")(composed)()
 
 
 @contextmanager
 def wrong_requests_explained() -> Iterator[None]:
-    """Say in one line what Hydra cannot compose, and exit."""
+    """Report in one line what Hydra cannot compose, and exit."""
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
     from yaml import YAMLError
@@ -77,18 +86,18 @@ def wrong_requests_explained() -> Iterator[None]:
         bad_request(one_line(error))
 
 
-def flags_first(argv: list[str]) -> list[str]:
-    """Put flags before overrides: Hydra's parser takes overrides in one piece only."""
+def _flags_first(argv: list[str]) -> list[str]:
+    """Put flags before overrides, because Hydra's parser wants all overrides next to each other."""
     overrides = [a for a in argv if not a.startswith("-") and ("=" in a or a.startswith("~"))]
     return [a for a in argv if a not in overrides] + overrides
 
 
 def explain(error: Exception, conf: Path) -> str:
-    """Put an error of Hydra or OmegaConf into one line: what, where, the fix.
+    """Return an error of Hydra or OmegaConf as one line: what, where, the fix.
 
     Args:
-        error: what was raised while composing.
-        conf: the folder of config groups.
+        error: The error that composing raised.
+        conf: The folder of the config groups.
     """
     text = str(error)
     if match := re.search(r"Could not find '(\w+)/([^']+)'", text):
@@ -112,14 +121,14 @@ def _no_such_option(key: str, conf: Path) -> str:
     known = _known_keys(conf)
     for name in (key, key.rpartition(".")[0]):
         if f"{name}.+" in known:
-            return f"{name} has no values of its own; add each with a plus: +{name}.NAME=VALUE"
+            return f"{name} has no values yet; add each with a plus: +{name}.NAME=VALUE"
     known = {name for name in known if not name.endswith(".+")}
     hint = "; it belongs to another choice of its group" if key in known else nearest(key, known)
-    return f"{key}: there is no such option{hint} (--cfg job shows all there are)"
+    return f"{key}: there is no such option{hint} (--cfg job shows all options)"
 
 
 def _known_keys(conf: Path) -> set[str]:
-    """Return every dotted key of every config file; ``KEY.+`` too where any name may be added below a key."""
+    """Return every dotted key of every config file, and ``KEY.+`` for a key below which any name may be added."""
     from omegaconf import DictConfig, OmegaConf
 
     keys: set[str] = set()
@@ -134,7 +143,7 @@ def _known_keys(conf: Path) -> set[str]:
                 walk(child, f"{name}.")
 
     for path in conf.glob("**/*.yaml"):
-        if path.name == "wandb_sweep.yaml":  # for wandb's own agent
+        if path.name == "wandb_sweep.yaml":  # read by wandb's own agent
             continue
         node = OmegaConf.load(path)
         whole = path.parent == conf or "@package _global_" in path.read_text(encoding="utf-8")
@@ -144,7 +153,12 @@ def _known_keys(conf: Path) -> set[str]:
 
 
 def bad_request(message: str, *, exit_status: int = 2) -> NoReturn:
-    """Say what is wrong with the request, and exit."""
+    """Print what is wrong with the request, and exit.
+
+    Args:
+        message: The error in one line.
+        exit_status: The exit status of the process.
+    """
     print(f"error: {message}", file=sys.stderr)  # noqa: T201
     sys.exit(exit_status)
 

@@ -1,36 +1,48 @@
-"""The text of ``python -m harness --help``, read from the config files' own comments."""
+"""The text of ``python -m harness --help``, read from the comments of the config files."""
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 _USAGE = """\
 usage: python -m harness [GROUP=CHOICE ...] [KEY=VALUE ...]
        python -m harness -m GROUP=CHOICE,CHOICE ... KEY=VALUE,VALUE ...   (a sweep: every combination)
+       python -m harness COMMAND ...                                      (each command has its own --help)
 
-Train and score a task on frozen word representations; the record goes to results/<task>/<run>/.
-
-See also, each with --help: python -m harness.analysis.report, .compare, .encode, .dashboard, .power, .neighbours, .pretrain
+Train and score a task on frozen word representations. The record of the run goes to results/<task>/<run>/.
 
 examples:
   python -m harness task=ner
   python -m harness task=ner data=files data.train=train.conll data.dev=dev.conll data.test=test.conll
   python -m harness task=pos data=official
   python -m harness -m mixing=top,mean,scalar_mix seed=1,2,3
+  python -m harness report results
 """
 
 
-def help_text(conf: Path, *, root: str = "config", usage: str = _USAGE, command: str = "python -m harness") -> str:
-    """Return the help: every group with its choices, every option of the engine with its default.
+def help_text(
+    conf: Path,
+    *,
+    root: str = "config",
+    usage: str = _USAGE,
+    command: str = "python -m harness",
+    commands: Mapping[str, str] | None = None,
+) -> str:
+    """Return the help: commands, every group with its choices, every option of the engine with its default.
 
     Args:
-        conf: the folder of the root config and the groups.
-        root: the root config's name.
-        usage: the first lines.
-        command: what is typed before the options.
+        conf: The folder of the root config and the groups.
+        root: The name of the root config, without ``.yaml``.
+        usage: The first lines.
+        command: The words that are typed before the options.
+        commands: Subcommands to list, name -> summary in one line.
     """
     lines = (conf / f"{root}.yaml").read_text(encoding="utf-8").split("\n")
     groups = [match.groups() for line in lines if (match := re.match(r"  - (\w+): (\w+) +# (.*)", line))]
-    out = [usage, "groups (GROUP=CHOICE; the default is starred):"]
+    out = [usage]
+    if commands:
+        out += ["commands:", *(f"  {name:<16}{summary}" for name, summary in commands.items()), ""]
+    out.append("groups (GROUP=CHOICE; * marks the default):")
     for group, default, meaning in groups:
         choices = list(_choices(conf / group))
         starred = [f"{choice}*" if choice == default else choice for choice in choices]
@@ -44,7 +56,7 @@ def help_text(conf: Path, *, root: str = "config", usage: str = _USAGE, command:
             indent, key, value, meaning = match.groups()
             name = f"{section if indent else ''}{key}={value}"
             out.append(f"  {name:<38}{meaning}")
-    out += ["", f"what a choice holds: {command} GROUP=CHOICE --cfg job; what each is for:"]
+    out += ["", f"choices ({command} GROUP=CHOICE --cfg job shows the options of one):"]
     for group, _, _ in groups:
         for choice, path in _choices(conf / group).items():
             comments = re.findall(r"^# (?!@)(.*)", path.read_text(encoding="utf-8"), re.MULTILINE)
@@ -53,5 +65,5 @@ def help_text(conf: Path, *, root: str = "config", usage: str = _USAGE, command:
 
 
 def _choices(folder: Path) -> dict[str, Path]:
-    """Return a group's choices, those in subfolders as ``folder/choice``."""
+    """Return a group's choices, those in subfolders as ``folder/choice``, with the path of each."""
     return {path.relative_to(folder).with_suffix("").as_posix(): path for path in sorted(folder.glob("**/*.yaml"))}

@@ -1,12 +1,15 @@
-"""Building objects from config nodes: names and types are checked against the signature of what is built."""
+"""Build objects from config nodes, after checking names, types and ranges against the signature of the class."""
 
 import importlib
+import importlib.util
 import inspect
 import re
+import sys
 import types
 import typing
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
 from harness.errors import ConfigError, nearest
@@ -17,83 +20,83 @@ _PREFIXES = ("harness.", "tasks.", "torch.nn.", "torch.optim.")
 
 
 def typed_as(schema: type[T], values: Mapping[str, Any]) -> T:
-    """Turn plain values into a dataclass, names and types checked.
+    """Convert plain values to a dataclass; names, types and ranges are checked.
+
+    Args:
+        schema: The dataclass.
+        values: The values by field name; nested dataclasses as nested mappings.
 
     Raises:
-        ConfigError: a key is unknown or missing, or a value is of the wrong type.
+        ConfigError: A key is unknown or missing, or a value is of the wrong type or out of range.
     """
     result: T = instance_of(schema, values, "")
     return result
 
 
-def build(
-    node: Any,
-    *,
-    where: str,
-    prefixes: Sequence[str] = (),
-    offered: Mapping[str, Any] | None = None,
-    **extra: Any,
-) -> Any:
-    """Make the object that a ``_target_`` node names.
+def build(node: Any, *, where: str, plugins: Sequence[str] = (), supplied: Mapping[str, Any] | None = None) -> Any:
+    """Build the object that a ``_target_`` node names.
 
     Args:
-        node: plain mapping with ``_target_`` and the keyword arguments of that class or function, nested
-            nodes included; ``{name: none}`` makes None.
-        where: the node's key, named in errors.
-        prefixes: modules that may be instantiated beside the harness's own and torch's.
-        offered: keyword arguments that the engine supplies if the target takes them and the node is silent.
-        **extra: keyword arguments that the engine supplies.
+        node: A mapping with ``_target_`` and the keyword arguments of that class or function, which may be nodes
+            themselves. ``{name: none}`` builds None.
+        where: The key of the node, which error messages name.
+        plugins: Modules that ``_target_`` may name in addition to the harness's own and torch's.
+        supplied: Keyword arguments of the engine. The target receives those that it takes and that the node does not
+            set.
+
+    Returns:
+        The object, or None.
 
     Raises:
-        ConfigError: the target is not allowed or does not exist, a key is unknown, missing, or of the
-            wrong type.
+        ConfigError: The target is not allowed or does not exist, or a key is unknown, missing, of the wrong type or
+            out of range.
     """
-    target = _target_of(node, where, prefixes)
+    target = _target_of(node, where, plugins)
     if target is None:
         return None
-    signature = inspect.signature(target)
+    parameters = inspect.signature(target).parameters
     hints = typing.get_type_hints(target.__init__ if inspect.isclass(target) else target, include_extras=True)
-    arguments: dict[str, Any] = dict(extra)
+    arguments = {key: value for key, value in (supplied or {}).items() if key in parameters}
     for key, value in node.items():
         if key == _TARGET:
             continue
-        if key not in signature.parameters or key in extra:
-            known = set(signature.parameters) - set(extra) - {"self"}
+        if key not in parameters:
+            known = parameters.keys() - (supplied or {}).keys() - {"self"}
             raise ConfigError(f"{where}.{key}: {node[_TARGET]} has no such option{nearest(str(key), known)}")
         if isinstance(value, Mapping) and _TARGET in value:
-            arguments[key] = build(value, where=f"{where}.{key}", prefixes=prefixes)
+            arguments[key] = build(value, where=f"{where}.{key}", plugins=plugins)
         else:
             arguments[key] = _checked(value, hints.get(key, Any), f"{where}.{key}")
-    for name, parameter in signature.parameters.items():
-        if name in (offered or {}):
-            arguments.setdefault(name, (offered or {})[name])
-        if parameter.default is inspect.Parameter.empty and name not in arguments:
-            raise ConfigError(f"{where}.{name}: {node[_TARGET]} needs a value; add +{where}.{name}=...")
+    for key, parameter in parameters.items():
+        if parameter.default is inspect.Parameter.empty and key not in arguments:
+            raise ConfigError(f"{where}.{key}: {node[_TARGET]} needs a value; add +{where}.{key}=...")
     return target(**arguments)
 
 
-def _target_of(node: Any, where: str, prefixes: Sequence[str]) -> Callable[..., Any] | None:
-    """Return what a node's ``_target_`` names; None for ``{name: none}``."""
+def _target_of(node: Any, where: str, plugins: Sequence[str]) -> Callable[..., Any] | None:
+    """Return the class or function that ``_target_`` names; None for ``{name: none}``."""
     if not isinstance(node, Mapping):
         raise ConfigError(f"{where} is {node!r}; expected a group choice such as {where}=NAME")
     if node.get(_TARGET):
-        return _locate(str(node[_TARGET]), where, (*_PREFIXES, *(f"{p.rstrip('.')}." for p in prefixes)))
+        return _locate(str(node[_TARGET]), where, (*_PREFIXES, *(f"{name.rstrip('.')}." for name in plugins)))
     if names_nothing(node):
         return None
-    raise ConfigError(f"{where}._target_ is missing: it names the class to make, as in conf/{where}/*.yaml")
+    raise ConfigError(f"{where}._target_ is missing: it names the class to build, as in conf/{where}/*.yaml")
 
 
 def names_nothing(node: Any) -> bool:
-    """Whether a node is a group's choice ``none``."""
+    """Return whether a node is the choice ``none`` of its group."""
     return isinstance(node, Mapping) and not node.get(_TARGET) and node.get("name") == "none"
 
 
 def _locate(name: str, where: str, prefixes: Sequence[str]) -> Callable[..., Any]:
     if not name.startswith(tuple(prefixes)):
         raise ConfigError(
-            f"{where}._target_ is '{name}'; only {', '.join(prefixes)} may be used (add yours to plugins=[...])"
+            f"{where}._target_ is '{name}'; only {', '.join(prefixes)} may be used (add your module to plugins=[...])"
         )
     module_name, _, attribute = name.rpartition(".")
+    if name.startswith("tasks."):
+        _load_own_tasks()
     try:
         module = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
@@ -105,8 +108,28 @@ def _locate(name: str, where: str, prefixes: Sequence[str]) -> Callable[..., Any
     return typing.cast(Callable[..., Any], target)
 
 
+def _load_own_tasks() -> None:
+    """Import the package ``tasks`` that belongs to the harness, even if the working directory has one of that name.
+
+    Raises:
+        ConfigError: Another module of that name is already imported.
+    """
+    folder = Path(__file__).resolve().parents[2] / "tasks"
+    loaded = sys.modules.get("tasks")
+    if loaded is None:
+        spec = importlib.util.spec_from_file_location(
+            "tasks", folder / "__init__.py", submodule_search_locations=[str(folder)]
+        )
+        assert spec is not None
+        assert spec.loader is not None
+        sys.modules["tasks"] = module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+    elif Path(str(loaded.__file__)).resolve().parent != folder:
+        raise ConfigError(f"{loaded.__file__} hides the harness's own package 'tasks'; rename that file")
+
+
 def _checked(value: Any, hint: Any, where: str) -> Any:
-    """Check a plain value against a type hint; return it converted (a path, a tuple, a dataclass)."""
+    """Check a plain value against a type hint and return it converted (to a path, a tuple, a dataclass)."""
     import pydantic
 
     if is_dataclass(hint):
@@ -121,7 +144,7 @@ def _checked(value: Any, hint: Any, where: str) -> Any:
 
 
 def _unambiguous(value: Any, hint: Any, where: str) -> Any:
-    """Refuse what a lax check would let pass: a boolean or a number in quotes where a number is meant."""
+    """Refuse a boolean or a number in quotes where a number is expected; pydantic would convert both."""
     named = _plain_types(hint)
     numeric = {int, float} & named
     if numeric and (isinstance(value, bool) or (isinstance(value, str) and str not in named)):
@@ -140,7 +163,16 @@ def _plain_types(hint: Any) -> set[Any]:
 
 
 def instance_of(schema: Any, values: Any, where: str) -> Any:
-    """Make a dataclass from plain values, checking names and types."""
+    """Convert plain values to a dataclass.
+
+    Args:
+        schema: The dataclass.
+        values: The values by field name.
+        where: The key of the values with a final dot, which error messages name; empty for the whole config.
+
+    Raises:
+        ConfigError: A key is unknown or missing, or a value is of the wrong type or out of range.
+    """
     if not isinstance(values, Mapping):
         raise ConfigError(f"{where.rstrip('.') or 'config'} is {values!r}; expected keys and values")
     hints = typing.get_type_hints(schema, include_extras=True)
@@ -152,24 +184,3 @@ def instance_of(schema: Any, values: Any, where: str) -> Any:
     for key in sorted(required - set(values)):
         raise ConfigError(f"{where}{key} is missing; add {where}{key}=...")
     return schema(**{key: _checked(value, hints[key], f"{where}{key}") for key, value in values.items()})
-
-
-def check_bounds(bounds: Sequence[tuple[str, float | None, float, float]]) -> None:
-    """Check values, each given as its name, itself, and its least and greatest; None passes.
-
-    Raises:
-        ConfigError: naming the first that is out of its range.
-    """
-    for name, value, least, most in bounds:
-        if value is not None and not least <= value <= most:
-            raise ConfigError(f"{name} is {value}; expected a value from {least} to {most}")
-
-
-def check_dropout(name: str, value: float) -> None:
-    """Check a probability of dropping a value.
-
-    Raises:
-        ConfigError: it is out of range.
-    """
-    if not 0 <= value < 1:
-        raise ConfigError(f"{name} is {value}; expected a value from 0 to below 1")

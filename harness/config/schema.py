@@ -1,4 +1,4 @@
-"""Configuration: a typed schema for what the engine owns, and ``build`` for what is plugged in."""
+"""The typed schema of what the engine owns in ``conf/config.yaml``. Plug-ins are built by ``instantiate.build``."""
 
 import re
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ from harness.config.bounds import (
 from harness.config.instantiate import instance_of, names_nothing, typed_as
 from harness.errors import ConfigError
 
-# Where things lie, what is only said or asked, and the nodes whose objects have a fingerprint of their own.
+# Excluded from the run's identity: paths, logging, one-off flags, and the nodes whose objects have a fingerprint.
 _NOT_DETERMINING = (
     "encoder",
     "embedding",
@@ -39,12 +39,13 @@ _NOT_DETERMINING = (
     "vectors",
 )
 
-LOCAL_FILES = "data=files data.train=... data.dev=... data.test=..."  # how to ask for them
+LOCAL_FILES = "data=files data.train=... data.dev=... data.test=..."  # the overrides that select local files
 
 Placement = Literal["input", "output", "both"]
 Precision = Literal["float16", "float32"]
 Vectors = Literal["both", "contextual", "static"]
 _NONE = {"name": "none"}
+_MAX_EPOCHS, _MAX_EPOCHS_OF_SAMPLE = 20, 8  # the small sample data are learnt within 8 epochs
 
 
 @dataclass
@@ -53,10 +54,12 @@ class DataConfig:
 
     Attributes:
         source: ``sample`` (made by the project), ``official`` (the published data set, downloaded) or ``files``
-            (local, in the published format).
-        train, dev, test: local files, for ``files``.
-        fraction: part of the training examples that is used; smaller parts lie within larger ones.
-        cache_dir: where downloads are kept, for ``official``.
+            (local files in the published format).
+        train: The training file, for ``files``.
+        dev: The development file, for ``files``.
+        test: The test file, for ``files``.
+        fraction: The part of the training examples that is used; smaller parts are subsets of larger ones.
+        cache_dir: The folder of downloads, for ``official``.
     """
 
     source: Literal["sample", "official", "files"] = "sample"
@@ -70,7 +73,7 @@ class DataConfig:
         """Return the local file of a split.
 
         Raises:
-            ConfigError: none was given.
+            ConfigError: No file was given.
         """
         path = getattr(self, split)
         if path is None:
@@ -82,7 +85,7 @@ class DataConfig:
 
 @dataclass
 class TrainerConfig:
-    """How a head is trained; every value has a line in ``conf/config.yaml``."""
+    """How a head is trained. ``conf/config.yaml`` explains each value in one line."""
 
     optimizer: str = "Adam"
     optimizer_options: dict[str, Any] = field(default_factory=dict)
@@ -91,7 +94,7 @@ class TrainerConfig:
     batch_size: Positive = 32
     eval_batch_size: Positive = 64
     max_batch_tokens: Positive = 16384
-    max_epochs: Positive = 20
+    max_epochs: Positive = _MAX_EPOCHS
     patience: Positive = 5
     grad_norm: PositiveFloat | None = 5.0
     plateau_factor: OpenFraction = 0.5
@@ -101,7 +104,7 @@ class TrainerConfig:
 
 @dataclass
 class HarnessConfig:
-    """Everything that ``conf/config.yaml`` composes. Groups of plug-ins are built by ``build``."""
+    """Everything that ``conf/config.yaml`` composes. The nodes of plug-ins stay as they are until they are built."""
 
     task: Any
     data: DataConfig
@@ -125,7 +128,10 @@ class HarnessConfig:
     plugins: list[str] = field(default_factory=list)
 
     def determining(self) -> dict[str, Any]:
-        """Return what, beside the data, the encoder, the static vectors and the device, determines a run's result."""
+        """Return the settings that determine a run's result.
+
+        The data, the encoder, the static vectors and the device determine it too; the identity adds their digests.
+        """
         values = plain(self)
         for key in _NOT_DETERMINING:
             del values[key]
@@ -137,13 +143,20 @@ class HarnessConfig:
 
 
 def without_data(task: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a task's node without the data it reads."""
+    """Return the node of a task without the data it reads."""
     return {key: value for key, value in task.items() if key != "data"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class MixingConfig:
-    """The group ``mixing``: where the mix enters, and the node that makes it."""
+    """The group ``mixing``, divided into what the engine reads and what the mix reads.
+
+    Attributes:
+        name: The name of the mix in tables.
+        placement: Where the mix enters the head.
+        dropout: The probability of dropping a value of the mixed vector.
+        mix: The node that the mix is built from.
+    """
 
     name: str
     placement: Placement = "input"
@@ -152,10 +165,10 @@ class MixingConfig:
 
 
 def mixing_of(node: Any) -> MixingConfig:
-    """Tell apart what the engine and what the mix reads of the group ``mixing``.
+    """Divide the group ``mixing`` into what the engine reads and what the mix reads.
 
     Raises:
-        ConfigError: a value is of the wrong type or out of range.
+        ConfigError: A value is of the wrong type or out of range.
     """
     own = {key: node[key] for key in ("name", "placement", "dropout") if key in node}
     mix = {key: value for key, value in node.items() if key not in own}
@@ -169,18 +182,26 @@ def plain(config: HarnessConfig) -> dict[str, Any]:
 
 
 def typed(config: DictConfig) -> HarnessConfig:
-    """Turn a composed config into its typed form.
+    """Convert a composed config to its typed form.
 
     Raises:
-        ConfigError: a key is unknown, a value is missing or of the wrong type or out of range.
+        ConfigError: A key is unknown, or a value is missing, of the wrong type or out of range.
     """
-    result = typed_as(HarnessConfig, resolved(config))
+    result = typed_as(HarnessConfig, _with_max_epochs(resolved(config)))
     _check_combinations(result)
     return _without_unwanted(result)
 
 
+def _with_max_epochs(values: dict[str, Any]) -> dict[str, Any]:
+    """Replace ``trainer.max_epochs=null`` by its default, which is smaller for sample data."""
+    trainer, data = values.get("trainer"), values.get("data")
+    if isinstance(trainer, dict) and isinstance(data, dict) and trainer.get("max_epochs", 0) is None:
+        trainer["max_epochs"] = _MAX_EPOCHS_OF_SAMPLE if data.get("source") == "sample" else _MAX_EPOCHS
+    return values
+
+
 def _without_unwanted(config: HarnessConfig) -> HarnessConfig:
-    """Leave out the encoder or the static vectors, as ``vectors`` says."""
+    """Leave out the encoder or the static vectors, as the option ``vectors`` says."""
     if config.vectors == "static":
         return replace(config, encoder=_NONE)
     if config.vectors == "contextual":
@@ -189,10 +210,10 @@ def _without_unwanted(config: HarnessConfig) -> HarnessConfig:
 
 
 def resolved(config: DictConfig) -> dict[str, Any]:
-    """Return the config as plain values, interpolations resolved.
+    """Return a config as plain values with its interpolations resolved.
 
     Raises:
-        ConfigError: an interpolation has no target, or a mandatory value is missing.
+        ConfigError: An interpolation has no target, or a mandatory value is missing.
     """
     try:
         missing = OmegaConf.missing_keys(config)
@@ -209,9 +230,10 @@ def resolved(config: DictConfig) -> dict[str, Any]:
 
 
 def _check_combinations(config: HarnessConfig) -> None:
+    """Refuse options that exclude each other."""
     data = config.data
     if config.shard is not None and config.dry_run:
-        raise ConfigError(f"shard={config.shard} with dry_run=true: only the whole can be asked for; leave shard out")
+        raise ConfigError(f"shard={config.shard} with dry_run=true: a dry run covers the whole run; leave shard out")
     given = [split for split in ("train", "dev", "test") if getattr(data, split) is not None]
     if given and data.source != "files":
         raise ConfigError(f"data.{given[0]} is given, but data={data.source} reads no local file; add data=files")

@@ -1,8 +1,8 @@
-"""An append-only file of keyed byte strings that survives being killed at any moment.
+"""An append-only file of keyed byte strings that stays readable when its writer is killed at any moment.
 
-Two files: ``NAME.bin`` holds the bytes end to end, ``NAME.idx`` one fixed-size record a key. The bytes are
-on disk before their record is, so what the index names is whole. After a crash there may be bytes without
-a record, or a part of a record, at the end: a reader passes over them and the next writer cuts them off.
+``NAME.bin`` holds the byte strings one after another, and ``NAME.idx`` holds one fixed-size record per key. The bytes
+reach the disk before their record does, so every record points to complete bytes. A crash can leave bytes without a
+record, or a part of a record, at the end of the files: readers ignore them, and the next writer cuts them off.
 """
 
 import errno
@@ -21,12 +21,15 @@ RECORD_BYTES = _RECORD.itemsize
 
 
 class BlobFile:
-    """Keyed byte strings on disk, read through a memory map.
+    """Keyed byte strings on disk, read through a memory map and therefore without a copy.
 
-    Any number of processes may read; appending is for one at a time, which the caller's lock sees to.
+    Any number of processes may read at the same time. Only one may append; the caller holds a lock for that.
 
     Args:
-        path: without suffix; the folder must exist.
+        path: The path of both files without their suffix. The folder must exist before the first ``append``.
+
+    Raises:
+        CacheError: A damaged record is followed by complete ones.
     """
 
     def __init__(self, path: Path) -> None:
@@ -41,43 +44,47 @@ class BlobFile:
         return key in self._rows
 
     def refresh(self) -> None:
-        """Take in what other processes have appended."""
+        """Read the records that other processes have appended.
+
+        Raises:
+            CacheError: A damaged record is followed by complete ones.
+        """
         if not self._index_path.exists():
             return
         with self._index_path.open("rb") as file:
             file.seek(self._index.nbytes)
             raw = file.read()
-        records = np.frombuffer(raw, _RECORD, count=len(raw) // _RECORD.itemsize)  # (records,)
+        records = np.frombuffer(raw, _RECORD, count=len(raw) // RECORD_BYTES)  # (records,)
         data_size = self._data_path.stat().st_size if self._data_path.exists() else 0
         whole = (records["record_crc"] == _record_crcs(records)) & (records["offset"] + records["size"] <= data_size)
         if not whole.all():
             end = int(np.argmin(whole))
             if whole[end:].any():
-                raise CacheError(f"{self._index_path}: record {end} is damaged; delete the folder {self._folder}")
+                raise CacheError(
+                    f"{self._index_path}: record {end} is damaged; delete the folder {self._data_path.parent}"
+                )
             records = records[:end]
-        self._take(records)
+        self._add_records(records)
 
     def recover(self) -> None:
-        """Cut off what a killed writer left unfinished. The caller holds the lock."""
+        """Cut off what a killed writer has left unfinished. The caller holds the lock."""
         self.refresh()
-        last = self._index[-1] if len(self._index) else None
-        end = int(last["offset"]) + int(last["size"]) if last is not None else 0
+        end = int((self._index["offset"] + self._index["size"]).max(initial=0))
         for path, size in ((self._index_path, self._index.nbytes), (self._data_path, end)):
             if path.exists() and path.stat().st_size > size:
                 os.truncate(path, size)
 
     def append(self, items: Iterable[tuple[bytes, bytes]]) -> None:
-        """Append new keys with their bytes. The caller holds the lock, and has called ``recover`` once.
+        """Append pairs of a new key (16 bytes) and its bytes. The caller holds the lock and has called ``recover``.
 
         Raises:
-            CacheError: no space is left.
+            CacheError: No space is left on the device.
         """
         items = list(items)
         offset = self._data_path.stat().st_size if self._data_path.exists() else 0
         records = np.zeros(len(items), _RECORD)
-        for record, (key, blob) in zip(records, items, strict=True):
-            record["key"], record["offset"], record["size"] = np.void(key), offset, len(blob)
-            record["data_crc"] = zlib.crc32(blob)
+        for i, (key, blob) in enumerate(items):
+            records[i] = np.void(key), offset, len(blob), zlib.crc32(blob), 0
             offset += len(blob)
         records["record_crc"] = _record_crcs(records)
         try:
@@ -89,14 +96,14 @@ class BlobFile:
             raise CacheError(
                 f"{self._data_path}: no space left on the device; free some, set cache_dir=DIR, or cache=none"
             ) from None
-        self._take(records)
+        self._add_records(records)
 
     def read(self, key: bytes) -> memoryview:
-        """Return the bytes of a key, as a view of the map.
+        """Return the bytes of a key as a view of the memory map. The checksum is compared at the first read.
 
         Raises:
-            KeyError: there is no such key.
-            CacheError: the bytes are not those that were written.
+            KeyError: The file does not contain the key.
+            CacheError: The bytes on disk are not those that were written.
         """
         row = self._rows[key]
         record = self._index[row]
@@ -110,31 +117,29 @@ class BlobFile:
         if not self._verified[row]:
             if zlib.crc32(blob) != record["data_crc"]:
                 raise CacheError(
-                    f"{self._data_path}: wrong checksum at byte {offset}; delete the folder {self._folder}"
+                    f"{self._data_path}: wrong checksum at byte {offset}; delete the folder {self._data_path.parent}"
                 )
             self._verified[row] = 1
         return blob
 
     def release(self) -> None:
-        """Hand the map's pages back, so that what has been read does not add up in memory.
+        """Return the map's pages to the system, so that the process does not grow with what it has read.
 
-        They stay in the system's page cache; the next ``read`` finds them there.
+        They stay in the system's page cache, where the next ``read`` finds them.
         """
         if self._map is not None and hasattr(mmap, "MADV_DONTNEED"):
             self._map.madvise(mmap.MADV_DONTNEED)
 
-    def _take(self, records: np.ndarray) -> None:
+    def _add_records(self, records: np.ndarray) -> None:
+        """Add records to the index in memory."""
         first = len(self._index)
         self._rows.update({key.tobytes(): first + i for i, key in enumerate(records["key"])})
         self._index = np.concatenate([self._index, records])
         self._verified.extend(bytes(len(records)))
 
-    @property
-    def _folder(self) -> Path:
-        return self._data_path.parent
-
 
 def _append(path: Path, data: bytes) -> None:
+    """Append bytes to a file and wait until they are on disk."""
     with path.open("ab") as file:
         file.write(data)
         file.flush()
@@ -142,7 +147,7 @@ def _append(path: Path, data: bytes) -> None:
 
 
 def _record_crcs(records: np.ndarray) -> np.ndarray:
-    width = _RECORD.itemsize - 4
+    """Return the checksum of each record's other fields: uint32 (records,)."""
     raw = records.tobytes()
-    crcs = [zlib.crc32(raw[at : at + width]) for at in range(0, len(raw), _RECORD.itemsize)]
+    crcs = [zlib.crc32(raw[start : start + RECORD_BYTES - 4]) for start in range(0, len(raw), RECORD_BYTES)]
     return np.array(crcs, dtype=np.uint32)

@@ -1,4 +1,4 @@
-"""Layer mixes: how the layers of a frozen encoder become one vector a token.
+"""Layer mixes: how the layers of a frozen encoder become one vector per token.
 
 Source: Peters et al. 2018, section 3.2, equation 1: ``gamma * sum_j s_j h_j``, ``s = softmax(w)``.
 """
@@ -8,6 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from harness.config.bounds import NonNegative
 from harness.errors import ConfigError
 
 LayerNorm = Literal["none", "paper", "token"]
@@ -17,30 +18,35 @@ class ScalarMix(nn.Module):
     """The learnt mix of equation 1.
 
     Args:
-        num_layers: layers of the encoder.
-        dim: width of each.
-        lambda_: weight of the penalty ``lambda * sum_j w_j^2`` on the pre-softmax weights (section 3.3);
-            1 makes it "effectively a simple average", 0.001 lets the weights vary (section 5.1).
-        layer_norm: see ``normalise``.
+        num_layers: The number of layers of the encoder.
+        dim: The width of each layer.
+        lambda_: The weight of the penalty ``lambda * sum_j w_j^2`` on the pre-softmax weights, 0 or more (section
+            3.3). 1 makes the mix "effectively a simple average"; 0.001 lets the weights vary (section 5.1).
+        layer_norm: How each layer is normalised before mixing; see ``normalise``.
     """
 
-    def __init__(self, *, num_layers: int, dim: int, lambda_: float = 0.001, layer_norm: LayerNorm = "none") -> None:
+    def __init__(
+        self, *, num_layers: int, dim: int, lambda_: NonNegative = 0.001, layer_norm: LayerNorm = "none"
+    ) -> None:
         super().__init__()
-        if lambda_ < 0:
-            raise ConfigError(f"mixing.lambda_ is {lambda_}; expected 0 or more")
         self.output_dim = dim
         self.weights = nn.Parameter(torch.zeros(num_layers))
         self.gamma = nn.Parameter(torch.ones(()))
         self._lambda, self._layer_norm = lambda_, layer_norm
 
     def forward(self, layers: Tensor, mask: Tensor) -> Tensor:
-        """Map (batch, layers, tokens, dim) and bool (batch, tokens) to (batch, tokens, dim)."""
+        """Return the mixed vectors: (batch, tokens, dim).
+
+        Args:
+            layers: All layers of the encoder, (batch, layers, tokens, dim).
+            mask: bool (batch, tokens), True where there is a token.
+        """
         layers = normalise(layers, mask, self._layer_norm)  # (batch, layers, tokens, dim)
         weights = torch.softmax(self.weights, dim=0)  # (layers,)
         return self.gamma * torch.einsum("l,bltd->btd", weights, layers)  # (batch, tokens, dim)
 
     def penalty(self) -> Tensor:
-        """Return ``lambda * sum_j w_j^2``: no factor of one half, gamma left out."""
+        """Return ``lambda * sum_j w_j^2``, a scalar. It has no factor of one half, and gamma is not penalised."""
         return self._lambda * self.weights.square().sum()
 
     def layer_weights(self) -> list[float]:
@@ -54,27 +60,24 @@ class ScalarMix(nn.Module):
 
 
 class FixedMix(nn.Module):
-    """A mix whose weights are given: one layer, or the mean. Gamma is still learnt, if wanted.
+    """A mix with given weights: one layer, or the mean of all. Gamma can still be learnt.
 
-    Gamma matters where layers are larger or smaller than what the head's initialisation expects; the
-    paper reports worse-than-baseline scores for the last layer without it (supplement A.2).
+    Gamma matters if the values of a layer are larger or smaller than the initial weights of the head expect. Without
+    it, the paper reports scores below the baseline for the last layer (supplement A.2).
 
     Args:
-        num_layers: layers of the encoder.
-        dim: width of each.
-        index: the one layer, counted from 0 (context-free) or from -1 (top); None for the mean of all.
-        gamma: whether a learnt factor is applied.
-        layer_norm: see ``normalise``.
+        num_layers: The number of layers of the encoder.
+        dim: The width of each layer.
+        index: The layer to use, counted from 0 (context-free) or backwards from -1 (top); None for the mean of all.
+        gamma: Whether the result is multiplied by a learnt factor.
+        layer_norm: How each layer is normalised before mixing; see ``normalise``.
+
+    Raises:
+        ConfigError: The encoder has no layer of this index.
     """
 
     def __init__(
-        self,
-        *,
-        num_layers: int,
-        dim: int,
-        index: int | None,
-        gamma: bool = True,
-        layer_norm: LayerNorm = "none",
+        self, *, num_layers: int, dim: int, index: int | None, gamma: bool = True, layer_norm: LayerNorm = "none"
     ) -> None:
         super().__init__()
         if index is not None and not -num_layers <= index < num_layers:
@@ -85,7 +88,12 @@ class FixedMix(nn.Module):
         self.gamma = nn.Parameter(torch.ones(())) if gamma else None
 
     def forward(self, layers: Tensor, mask: Tensor) -> Tensor:
-        """Map (batch, layers used, tokens, dim) and bool (batch, tokens) to (batch, tokens, dim)."""
+        """Return the mixed vectors: (batch, tokens, dim).
+
+        Args:
+            layers: The layers named in ``layers_used``, (batch, layers used, tokens, dim).
+            mask: bool (batch, tokens), True where there is a token.
+        """
         mixed = normalise(layers, mask, self._layer_norm).mean(dim=1)  # (batch, tokens, dim)
         return mixed if self.gamma is None else self.gamma * mixed
 
@@ -100,12 +108,12 @@ class FixedMix(nn.Module):
 
 
 class ConcatMix(nn.Module):
-    """All layers side by side: the head weighs them itself, at the price of a wider input.
+    """The concatenation of all layers: the head weighs them itself, but its input becomes wider.
 
     Args:
-        num_layers: layers of the encoder.
-        dim: width of each.
-        layer_norm: see ``normalise``.
+        num_layers: The number of layers of the encoder.
+        dim: The width of each layer.
+        layer_norm: How each layer is normalised before mixing; see ``normalise``.
     """
 
     def __init__(self, *, num_layers: int, dim: int, layer_norm: LayerNorm = "none") -> None:
@@ -114,24 +122,29 @@ class ConcatMix(nn.Module):
         self._layer_norm = layer_norm
 
     def forward(self, layers: Tensor, mask: Tensor) -> Tensor:
-        """Map (batch, layers, tokens, dim) and bool (batch, tokens) to (batch, tokens, layers * dim)."""
+        """Return the concatenated layers of each token: (batch, tokens, layers * dim).
+
+        Args:
+            layers: All layers of the encoder, (batch, layers, tokens, dim).
+            mask: bool (batch, tokens), True where there is a token.
+        """
         return normalise(layers, mask, self._layer_norm).transpose(1, 2).flatten(2)  # (batch, tokens, layers * dim)
 
 
 def normalise(layers: Tensor, mask: Tensor, kind: LayerNorm) -> Tensor:
-    """Normalise each layer on its own, without gain or bias.
+    """Normalise each layer separately, without gain or bias.
 
-    ``paper`` is what the official code calls layer norm: one mean and one variance over all tokens of the
-    batch and all dimensions, so that a token's value depends on its batch. As in bilm-tf and document-qa,
-    boundary tokens do not take part. ``token`` normalises each token's vector by itself.
+    ``paper`` is what the official code calls layer norm: one mean and one variance over all tokens of the batch and
+    all dimensions, so a token's value depends on the rest of its batch. As in bilm-tf and document-qa, boundary
+    tokens are excluded. ``token`` normalises the vector of each token separately.
 
     Args:
         layers: (batch, layers, tokens, dim).
-        mask: bool (batch, tokens).
+        mask: bool (batch, tokens), True where there is a token.
         kind: ``none``, ``paper`` or ``token``.
 
     Returns:
-        (batch, layers, tokens, dim), zero at padded places.
+        (batch, layers, tokens, dim), zero at padded positions.
 
     Source: AllenNLP ``ScalarMix(do_layer_norm=True)``, bilm-tf ``weight_layers(do_layer_norm=True)``.
     """

@@ -1,18 +1,15 @@
-"""The feature store: every unique sentence is encoded once, ever.
-
-A folder per encoder fingerprint and precision. ``words`` holds the context-free layer 0 once per word type
-(where the encoder has one), ``sentences`` the remaining layers of each sentence, (layers, tokens, dim).
-"""
+"""Where the layers of a sentence are read: from a store on disk, or from the encoder itself."""
 
 import hashlib
 import logging
 import math
 import shutil
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
@@ -27,6 +24,8 @@ from harness.types import Sentence
 from harness.utils.console import human_bytes, progress
 from harness.utils.files import write_json
 
+Check = Callable[[], None]  # raises in order to stop
+
 log = logging.getLogger(__name__)
 
 _FORMAT = 1
@@ -34,58 +33,43 @@ _FLUSH = 2**24  # bytes gathered before they are written
 
 
 @dataclass(frozen=True)
-class FillReport:
-    """What ``fill`` found: unique sentences, and how many of them were there already."""
+class FillPlan:
+    """What ``fill`` has to do before all sentences can be read.
+
+    Attributes:
+        sentences: The number of unique sentences.
+        missing: The sentences that must be encoded.
+        bytes: The number of bytes to write for them.
+    """
 
     sentences: int = 0
-    found: int = 0
+    missing: tuple[Sentence, ...] = ()
+    bytes: int = 0
+
+    @property
+    def found(self) -> int:
+        """The number of unique sentences that do not have to be encoded."""
+        return self.sentences - len(self.missing)
 
     @property
     def hit_rate(self) -> float:
-        """Fraction of the unique sentences that did not have to be encoded."""
+        """The fraction of the unique sentences that do not have to be encoded."""
         return self.found / self.sentences if self.sentences else 0.0
 
 
-@dataclass(frozen=True)
-class FillPlan:
-    """What ``fill`` would do: unique sentences, those to encode, and the bytes to write."""
-
-    sentences: int
-    missing: tuple[Sentence, ...]
-    bytes: int
-
-
-class LayerSource(Protocol):
-    """Where the layers of a sentence come from."""
-
-    encoder: Encoder
-    tokens_encoded: int  # so far
-
-    def plan(self, sentences: Iterable[Sentence]) -> FillPlan:
-        """Say what ``fill`` would do."""
-
-    def fill(self, sentences: Iterable[Sentence], *, check: Callable[[], None]) -> FillReport:
-        """Make sure that the sentences can be read; ``check`` is called now and then, and may raise."""
-
-    def read(self, sentences: Sequence[Sentence], layers: Sequence[int] | None = None) -> Tensor:
-        """Return float32 (batch, layers, tokens, dim), zero at padded places.
-
-        Args:
-            sentences: of the batch.
-            layers: which of the encoder's layers, from the lowest, each from 0; None for all.
-        """
-
-
 class FeatureStore:
-    """Layers on disk, shared by every run and every process.
+    """The layers of each unique sentence, encoded once and kept on disk for all runs and processes.
+
+    There is one folder per encoder fingerprint and precision. ``words`` holds the context-free layer 0 once per word
+    type (if the encoder has one), and ``sentences`` holds the other layers of each sentence, (layers, tokens, dim).
 
     Args:
-        folder: below it, a folder is made for this encoder and precision.
-        encoder: computes what is missing.
-        dtype: precision of what is kept.
+        folder: The folder in which the folder of this encoder and precision is created.
+        encoder: The encoder that computes missing layers.
+        dtype: The precision in which layers are kept.
 
     Raises:
-        ConfigError: the encoder's vectors depend on what it encoded before.
+        ConfigError: The encoder's vectors depend on what it encoded before.
     """
 
     def __init__(self, folder: Path, encoder: Encoder, *, dtype: Precision = "float16") -> None:
@@ -97,12 +81,13 @@ class FeatureStore:
         self._word_layers = 1 if encoder.word_layer else 0
         self._words = BlobFile(self.folder / f"words-{_FORMAT}")
         self._sentences = BlobFile(self.folder / f"sentences-{_FORMAT}")
-        self._lock = FileLock(self.folder / "lock")  # this object may take it again while it holds it
+        self._lock = FileLock(self.folder / "lock")  # this object may acquire it again while holding it
 
     def plan(self, sentences: Iterable[Sentence]) -> FillPlan:
-        """Say which sentences would be encoded and how many bytes that would write."""
+        """Return which sentences would be encoded and how many bytes would be written."""
         unique = list(dict.fromkeys(sentences))
-        new_words = self._new_words(unique)
+        words = set().union(*unique) if self._word_layers else ()
+        new_words = {word for word in words if _word_key(word) not in self._words}
         missing = tuple(s for s in unique if _sentence_key(s) not in self._sentences or not new_words.isdisjoint(s))
         row = self.encoder.dim * self._dtype.itemsize
         tokens = sum(map(len, missing))
@@ -110,53 +95,51 @@ class FeatureStore:
         size += len(new_words) * (row + RECORD_BYTES)
         return FillPlan(len(unique), missing, size)
 
-    def fill(self, sentences: Iterable[Sentence], *, check: Callable[[], None] = lambda: None) -> FillReport:
-        """Encode and keep what is not there yet; one process at a time writes.
+    def fill(
+        self, sentences: Iterable[Sentence], *, check: Check = lambda: None, shard: int = 0, shards: int = 1
+    ) -> FillPlan:
+        """Encode and keep the missing sentences; return what had to be done.
 
-        Raises:
-            CacheError: the folder cannot be made, too little space is left, or what is kept is damaged.
-        """
-        sentences = list(dict.fromkeys(sentences))
-        plan = self.plan(sentences)
-        if not plan.missing:
-            log.info("features: all %s sentences are in %s", f"{plan.sentences:,}", self.folder)
-            return FillReport(plan.sentences, plan.sentences)
-        self._make_folder()
-        with self._lock:  # the holder may have written what we miss
-            return self._add(sentences, check)
-
-    def fill_shard(
-        self, sentences: Iterable[Sentence], *, shard: int, shards: int, check: Callable[[], None] = lambda: None
-    ) -> FillReport:
-        """Encode and keep one part of what is not there yet, beside processes that are at the other parts.
-
-        Which part a sentence is of depends on the sentence alone, and so does every part's work.
+        If several processes fill the store, one encodes and the others wait. With shards, each process encodes its
+        own shard at the same time. The shard of a sentence depends on the sentence alone, so all processes agree.
 
         Args:
-            sentences: all of them, the same for every part.
-            shard: which part, from 0.
-            shards: how many there are.
-            check: called now and then, and may raise.
+            sentences: All sentences that will be read, with or without repetitions.
+            check: Called after each write; it may raise in order to stop.
+            shard: Which shard to encode, from 0 to ``shards - 1``.
+            shards: The number of shards; 1 for all sentences.
 
         Raises:
-            CacheError: as ``fill``.
+            CacheError: The folder cannot be created, there is too little space, or kept data is damaged.
         """
-        own = [s for s in dict.fromkeys(sentences) if int.from_bytes(_sentence_key(s), "little") % shards == shard]
+        unique = dict.fromkeys(sentences)
+        own = [s for s in unique if shards == 1 or int.from_bytes(_sentence_key(s), "little") % shards == shard]
+        plan = self.plan(own)
+        if not plan.missing:
+            log.info("features: all %s sentences are in %s", f"{plan.sentences:,}", self.folder)
+            return plan
         self._make_folder()
-        return self._add(own, check)
-
-    def _add(self, sentences: Sequence[Sentence], check: Callable[[], None]) -> FillReport:
-        """Encode and keep what is missing."""
-        with self._lock:
-            self._recover()
-        plan = self.plan(sentences)
-        if plan.missing:
-            self._check_space(plan)
-            self._encode(plan.missing, check)
-        return FillReport(plan.sentences, plan.sentences - len(plan.missing))
+        with self._lock if shards == 1 else nullcontext():
+            with self._lock:
+                for kept in (self._words, self._sentences):
+                    kept.recover()  # another process may have written the missing sentences in the meantime
+            plan = self.plan(own)
+            if plan.missing:
+                self._check_space(plan)
+                self._encode(plan.missing, check)
+        return plan
 
     def read(self, sentences: Sequence[Sentence], layers: Sequence[int] | None = None) -> Tensor:
-        """Return float32 (batch, layers, tokens, dim), zero at padded places; see ``LayerSource``."""
+        """Return the layers of a batch: float32 (batch, layers, tokens, dim), zero at padded positions.
+
+        Args:
+            sentences: The sentences of the batch; ``fill`` has added them.
+            layers: Which of the encoder's layers to read, counted from 0, in increasing order; None for all.
+
+        Raises:
+            KeyError: A sentence is not in the store.
+            CacheError: Kept data is damaged.
+        """
         longest = max(map(len, sentences), default=0)
         dim, wanted = self.encoder.dim, range(self.encoder.num_layers) if layers is None else layers
         kept = np.zeros((len(sentences), len(wanted), longest, dim), self._dtype)
@@ -173,55 +156,39 @@ class FeatureStore:
         return torch.from_numpy(kept).float()  # (batch, layers, tokens, dim)
 
     def _read_words(self, sentences: Sequence[Sentence], layer: np.ndarray) -> None:
-        """Write the vector of every word into (batch, tokens, dim), each read once."""
-        places: dict[str, int] = {}  # of a word in the table
-        ids = [places.setdefault(word, len(places)) for sentence in sentences for word in sentence]
-        blobs = [self._words.read(_word_key(word)) for word in places]
+        """Write the vector of each word into ``layer``, (batch, tokens, dim); read each word type once."""
+        rows: dict[str, int] = {}  # the row of each word type in the table
+        ids = [rows.setdefault(word, len(rows)) for sentence in sentences for word in sentence]
+        blobs = [self._words.read(_word_key(word)) for word in rows]
         table = np.frombuffer(b"".join(blobs), self._dtype).reshape(-1, layer.shape[2])  # (words, dim)
         inside = np.arange(layer.shape[1]) < np.array([len(sentence) for sentence in sentences])[:, None]
         layer[inside] = table[ids]
 
     def _make_folder(self) -> None:
+        """Create the folder, and describe the encoder in ``meta.json`` for people; no code reads it."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise CacheError(f"{self.folder}: cannot be made ({error.strerror}); set cache_dir=DIR") from None
-        about = {
-            "format": _FORMAT,
-            "encoder": self.encoder.name,
-            "fingerprint": self.encoder.fingerprint,
-            "state": self.encoder.state,
-            "num_layers": self.encoder.num_layers,
-            "dim": self.encoder.dim,
-            "dtype": self._dtype.name,
-            "products": precision_of(self.encoder),
-        }
+            raise CacheError(f"{self.folder}: cannot be created ({error.strerror}); set cache_dir=DIR") from None
+        about = {key: getattr(self.encoder, key) for key in ("name", "fingerprint", "state", "num_layers", "dim")}
+        about |= {"format": _FORMAT, "dtype": self._dtype.name, "products": precision_of(self.encoder)}
         if not (self.folder / "meta.json").exists():
-            write_json(self.folder / "meta.json", about)  # for people; nothing reads it
-
-    def _new_words(self, sentences: Iterable[Sentence]) -> set[str]:
-        if not self._word_layers:
-            return set()
-        return {word for word in set().union(*sentences) if _word_key(word) not in self._words}
+            write_json(self.folder / "meta.json", about)
 
     def _check_space(self, plan: FillPlan) -> None:
+        """Log what will be encoded and written, and raise if the disk has too little space for it."""
         free = shutil.disk_usage(self.folder).free
-        log.info(
-            "features: encoding %s of %s sentences (%s tokens), %s to write to %s (%s free)",
-            f"{len(plan.missing):,}",
-            f"{plan.sentences:,}",
-            f"{sum(map(len, plan.missing)):,}",
-            human_bytes(plan.bytes),
-            self.folder,
-            human_bytes(free),
-        )
+        counts = [f"{count:,}" for count in (len(plan.missing), plan.sentences, sum(map(len, plan.missing)))]
+        sizes = human_bytes(plan.bytes), self.folder, human_bytes(free)
+        log.info("features: encoding %s of %s sentences (%s tokens), writing %s to %s (%s free)", *counts, *sizes)
         if plan.bytes > free:
             raise CacheError(
                 f"{self.folder}: the features take {human_bytes(plan.bytes)}, {human_bytes(free)} are free; "
-                "set cache_dir=DIR, encode less with data.fraction=F, or do without: cache=none"
+                "set cache_dir=DIR, encode fewer sentences with data.fraction=F, or keep no features with cache=none"
             )
 
-    def _encode(self, missing: Sequence[Sentence], check: Callable[[], None]) -> None:
+    def _encode(self, missing: Sequence[Sentence], check: Check) -> None:
+        """Encode sentences, and write them in portions of about ``_FLUSH`` bytes."""
         words: dict[bytes, bytes] = {}
         sentences: dict[bytes, bytes] = {}
         waiting = 0
@@ -243,38 +210,52 @@ class FeatureStore:
         self._flush(words, sentences)
 
     def _flush(self, words: dict[bytes, bytes], sentences: dict[bytes, bytes]) -> None:
+        """Write what is still missing, and empty both dictionaries."""
         with self._lock:
-            self._recover()  # another process may have written since, and the same words
-            # Words before the sentences that are read through them.
+            # Words first: a sentence can only be read together with its words.
             for kept, items in ((self._words, words), (self._sentences, sentences)):
+                kept.recover()  # another process may have written in the meantime, perhaps the same words
                 kept.append((key, blob) for key, blob in items.items() if key not in kept)
                 items.clear()
 
-    def _recover(self) -> None:
-        self._words.recover()
-        self._sentences.recover()
-
 
 class Uncached:
-    """Layers computed whenever they are asked for: no disk, and the price of an encoding every epoch."""
+    """Layers that are encoded whenever they are read, and therefore again in every epoch; nothing is written.
+
+    Only this source can serve an encoder whose vectors depend on what it encoded before.
+
+    Args:
+        encoder: The encoder to call.
+        dtype: The precision to which layers are rounded, as a ``FeatureStore`` would.
+    """
 
     def __init__(self, encoder: Encoder, *, dtype: Precision = "float16") -> None:
         self.encoder, self.tokens_encoded = encoder, 0
         self._dtype = np.dtype(dtype)
 
     def plan(self, sentences: Iterable[Sentence]) -> FillPlan:
-        """Nothing is written; every sentence is encoded whenever it is read."""
+        """Return that every sentence is encoded and nothing is written."""
         unique = tuple(dict.fromkeys(sentences))
-        return FillPlan(len(unique), unique, 0)
+        return FillPlan(len(unique), unique)
 
-    def fill(self, sentences: Iterable[Sentence], *, check: Callable[[], None] = lambda: None) -> FillReport:
-        """Do nothing."""
+    def fill(self, sentences: Iterable[Sentence], *, check: Check = lambda: None) -> FillPlan:
+        """Do nothing but return ``plan``.
+
+        Args:
+            sentences: All sentences that will be read.
+            check: Called once; it may raise in order to stop.
+        """
         check()
-        log.info("features: cache=none, sentences are encoded anew in every epoch")
-        return FillReport(len(set(sentences)), 0)
+        log.info("features: cache=none, so all sentences are encoded again in every epoch")
+        return self.plan(sentences)
 
     def read(self, sentences: Sequence[Sentence], layers: Sequence[int] | None = None) -> Tensor:
-        """Return float32 (batch, layers, tokens, dim), rounded as a store would; see ``LayerSource``."""
+        """Return the layers of a batch: float32 (batch, layers, tokens, dim), zero at padded positions.
+
+        Args:
+            sentences: The sentences of the batch, which are encoded now.
+            layers: Which of the encoder's layers to return, counted from 0, in increasing order; None for all.
+        """
         longest = max(map(len, sentences), default=0)
         wanted = list(range(self.encoder.num_layers) if layers is None else layers)
         read = torch.zeros(len(sentences), len(wanted), longest, self.encoder.dim)
@@ -284,14 +265,18 @@ class Uncached:
         return read  # (batch, layers, tokens, dim)
 
 
+LayerSource = FeatureStore | Uncached
+
+
 def precision_of(encoder: Encoder) -> dict[str, Any]:
-    """Return in which precision an encoder multiplies, and its measured relative error, as far as it says."""
+    """Return the precision in which an encoder multiplies and its measured relative error; empty if not known."""
     if not isinstance(encoder, Rounding):
         return {}
     return {"dtype": encoder.dtype, "rounding_error": encoder.rounding_error}
 
 
 def _rounded(layers: Tensor, dtype: np.dtype) -> Tensor:
+    """Return layers in the precision in which they are kept."""
     kept = layers.to(getattr(torch, dtype.name))  # torch rounds 30 times as fast as numpy
     if kept.numel() and not all(map(math.isfinite, torch.stack(torch.aminmax(kept)).tolist())):
         raise CacheError(f"a vector does not fit {dtype}, or is not finite; set cache_dtype=float32")
@@ -299,6 +284,7 @@ def _rounded(layers: Tensor, dtype: np.dtype) -> Tensor:
 
 
 def _sentence_key(sentence: Sentence) -> bytes:
+    """Return the 16 bytes under which a sentence is kept; they depend on the limits of its words."""
     digest = hashlib.blake2b(digest_size=16)
     for word in sentence:
         encoded = word.encode("utf-8", "surrogatepass")
@@ -308,4 +294,5 @@ def _sentence_key(sentence: Sentence) -> bytes:
 
 @lru_cache(maxsize=1 << 17)
 def _word_key(word: str) -> bytes:
+    """Return the 16 bytes under which a word type is kept."""
     return _sentence_key((word,))

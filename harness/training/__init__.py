@@ -1,1 +1,5 @@
-"""Training a head on frozen features and scoring it."""
+"""Training a head on frozen features and scoring it.
+
+``trainer`` runs the epochs of a ``model``, which joins token features and head, and ``evaluation`` scores a split. The
+other files decide which examples form a batch, make the optimiser, average the weights, and set up torch.
+"""

@@ -1,4 +1,4 @@
-"""Which examples go into one batch: of like length, in an order that a seed determines."""
+"""Which examples form a batch: those of similar length, in an order that a seed determines."""
 
 from collections.abc import Callable, Iterable, Sequence
 
@@ -8,25 +8,25 @@ from harness.types import Example
 
 Lengths = tuple[int, ...]  # of each text of an example, in the order of its fields
 
-_WINDOW = 50  # batches' worth of examples of one text that are sorted together, at least
-_FEWEST = 20  # windows that are enough for chance: those of a large set are wider, and waste less
+_WINDOW = 50  # batches per window, at least, for examples of one text
+_FEWEST = 20  # windows of a large set: wider windows waste less padding, and 20 still leave enough to chance
 
 
 def bucketed(
     lengths: Sequence[Lengths], *, batch_size: int, max_tokens: int, generator: torch.Generator
 ) -> list[list[int]]:
-    """Shuffle, sort by length within windows, cut into batches, shuffle the batches.
+    """Shuffle, sort by length within windows, cut into batches, and shuffle the batches.
 
-    The windows of examples of several texts are wider, since more has to be alike in them.
+    The windows are wider if an example has several texts, because more lengths have to be similar.
 
     Args:
-        lengths: of each example.
-        batch_size: examples a batch, at most.
-        max_tokens: tokens a batch, of all texts, padding included, at most (one longer example still makes a batch).
-        generator: source of all randomness.
+        lengths: The lengths of the texts of each example.
+        batch_size: The largest number of examples in a batch.
+        max_tokens: The largest number of tokens in a batch, with padding; one longer example still forms a batch.
+        generator: The source of all randomness.
 
     Returns:
-        batches of indices; every index once.
+        Batches of indices into ``lengths``; every index occurs once.
     """
     order = torch.randperm(len(lengths), generator=generator).tolist()
     texts = len(lengths[0]) if lengths else 1
@@ -41,11 +41,12 @@ def bucketed(
 
 
 def by_length(lengths: Sequence[Lengths], *, batch_size: int, max_tokens: int) -> list[list[int]]:
-    """Sort (ties in the given order) and cut into batches, shortest first.
+    """Sort by length and cut into batches, shortest first; equal lengths stay in the given order.
 
     Args:
-        lengths: of each example.
-        batch_size, max_tokens: as in ``bucketed``.
+        lengths: The lengths of the texts of each example.
+        batch_size: The largest number of examples in a batch.
+        max_tokens: The largest number of tokens in a batch, as for ``bucketed``.
     """
     return _cut(sorted(range(len(lengths)), key=_rank(lengths)), lengths, batch_size, max_tokens)
 
@@ -65,9 +66,9 @@ def _cut(indices: Iterable[int], lengths: Sequence[Lengths], batch_size: int, ma
 
 
 def _rank(lengths: Sequence[Lengths]) -> Callable[[int], Lengths]:
-    """Return what examples are sorted by: the text with the most tokens in all first, then the next.
+    """Return the sort key of an example: its lengths, those of the text with the most tokens in total first.
 
-    Among examples alike in one text, the next goes up and down by turns, so that neighbours are always alike.
+    The order of the next text alternates, so that neighbours are similar where the length of the first text changes.
     """
     totals = [sum(column) for column in zip(*lengths, strict=True)]
     texts = sorted(range(len(totals)), key=lambda text: -totals[text])
@@ -85,11 +86,5 @@ def _rank(lengths: Sequence[Lengths]) -> Callable[[int], Lengths]:
 
 
 def example_lengths(example: Example) -> Lengths:
-    """Return the lengths that padding follows."""
+    """Return the length of each text of an example."""
     return tuple(map(len, example.texts.values()))
-
-
-def padding_waste(lengths: Sequence[Lengths], batches: Sequence[Sequence[int]]) -> float:
-    """Return the fraction of padded positions among all positions of the batches, over all texts."""
-    padded = sum(len(batch) * sum(map(max, zip(*(lengths[i] for i in batch), strict=True))) for batch in batches)
-    return 1 - sum(sum(lengths[i]) for batch in batches for i in batch) / padded if padded else 0.0

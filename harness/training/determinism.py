@@ -1,4 +1,4 @@
-"""How torch computes in this process: its threads, and on a GPU its precision and the order of its sums."""
+"""How torch computes in this process: its threads and, on a GPU, its precision and the order of its sums."""
 
 import os
 
@@ -11,19 +11,19 @@ _DEFAULT_THREADS = torch.get_num_threads()
 
 
 def set_up_torch(config: HarnessConfig) -> None:
-    """Use as many threads as the config says; on a GPU multiply float32 as float32, and sum alike every time.
+    """Set torch's threads and, on a GPU, make it multiply in full float32 and sum in the same order every time.
 
-    By default cuDNN rounds what it multiplies to TF32 (10 bits), and some sums on a GPU depend on which of its blocks
-    comes first. Where torch has no other way it warns, once for each operator.
+    By default, cuDNN rounds the factors of a product to TF32 (10 bits), and some sums on a GPU depend on which block
+    finishes first. Torch warns once about each operator that has no deterministic version.
 
     Raises:
-        ConfigError: there is no such device.
+        ConfigError: There is no such device.
     """
     torch.set_num_threads(config.threads or _DEFAULT_THREADS)
     on_gpu = device_of(config.device) != "cpu"
     if on_gpu:
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # else cuBLAS's sums are not alike either
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS is only deterministic with this
         torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
-        # torch's own help against bugs writes all memory twice.
+        # Torch would also fill new memory, in order to expose bugs; that writes all memory twice.
         torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     torch.use_deterministic_algorithms(on_gpu, warn_only=True)

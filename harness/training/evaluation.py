@@ -12,27 +12,32 @@ from harness.types import Example, Metrics, Prediction
 from harness.utils.console import progress
 
 
+def evaluate(
+    task: Task, model: Model, examples: Sequence[Example], options: TrainerConfig
+) -> tuple[Metrics, list[Prediction]]:
+    """Predict and score a split.
+
+    Args:
+        task: The task, which collates and scores the examples.
+        model: The trained model.
+        examples: The examples of the split, with gold targets.
+        options: The trainer's options; ``eval_batch_size`` and ``max_batch_tokens`` are used.
+
+    Returns:
+        The metrics, and one prediction per example in the order of ``examples``.
+    """
+    predictions = _predict(task, model, examples, options)
+    return task.score(examples, predictions), predictions
+
+
 @torch.inference_mode()
-def predict(
-    task: Task, model: Model, examples: Sequence[Example], options: TrainerConfig, *, device: str = "cpu"
-) -> list[Prediction]:
-    """Return one prediction an example, in the order of ``examples``."""
+def _predict(task: Task, model: Model, examples: Sequence[Example], options: TrainerConfig) -> list[Prediction]:
+    """Return one prediction per example, in the order of ``examples``."""
     model.eval()
-    batches = by_length(
-        [example_lengths(example) for example in examples],
-        batch_size=options.eval_batch_size,
-        max_tokens=options.max_batch_tokens,
-    )
+    lengths = [example_lengths(example) for example in examples]
+    batches = by_length(lengths, batch_size=options.eval_batch_size, max_tokens=options.max_batch_tokens)
     predictions: dict[int, Prediction] = {}
     for indices in progress(batches, "predicting", total=len(batches)):
         batch = task.collate([examples[i] for i in indices])
-        predictions.update(zip(indices, model.predict(model.read(batch, device), batch.to(device)), strict=True))
+        predictions.update(zip(indices, model.predict(batch), strict=True))
     return [predictions[i] for i in range(len(examples))]
-
-
-def evaluate(
-    task: Task, model: Model, examples: Sequence[Example], options: TrainerConfig, *, device: str = "cpu"
-) -> tuple[Metrics, list[Prediction]]:
-    """Predict and score a split; return the metrics and the predictions."""
-    predictions = predict(task, model, examples, options, device=device)
-    return task.score(examples, predictions), predictions

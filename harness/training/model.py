@@ -1,21 +1,20 @@
-"""Features and head as one trainable module."""
+"""Token features and a task head as one trainable module."""
 
 from collections.abc import Mapping
 
-import torch
 from torch import Tensor, nn
 
 from harness.features.token_features import TokenFeatures
 from harness.protocols import Head
-from harness.types import Batch, Prediction
+from harness.types import Batch, Prediction, TokenVectors
 
 
 class Model(nn.Module):
     """Token features with a task head on top.
 
     Args:
-        features: what every head stands on.
-        head: the task's own part.
+        features: The features, which give the head its token vectors.
+        head: The head, built by the task.
     """
 
     def __init__(self, *, features: TokenFeatures, head: Head) -> None:
@@ -23,19 +22,24 @@ class Model(nn.Module):
         assert isinstance(head, nn.Module)
         self.features, self.head = features, head
 
-    def read(self, batch: Batch, device: str) -> dict[str, Tensor]:
-        """Read the layers of a batch and bring them to ``device``."""
-        return {text: layers.to(device, non_blocking=True) for text, layers in self.features.read(batch).items()}
-
-    def loss(self, layers: Mapping[str, Tensor], batch: Batch) -> Tensor:
-        """Return the training loss: the head's, and the penalty of the mixes."""
-        loss: Tensor = self.head.loss(self.features(layers, batch), batch) + self.features.penalty()
+    def loss(self, batch: Batch) -> Tensor:
+        """Return the training loss of a batch, a scalar: the loss of the head plus the penalty of the mixes."""
+        vectors, batch = self._vectors(batch)
+        loss: Tensor = self.head.loss(vectors, batch) + self.features.penalty()
         return loss
 
-    def predict(self, layers: Mapping[str, Tensor], batch: Batch) -> list[Prediction]:
-        """Return one prediction a row."""
-        predictions: list[Prediction] = self.head.predict(self.features(layers, batch), batch)
+    def predict(self, batch: Batch) -> list[Prediction]:
+        """Return one prediction per row of a batch."""
+        vectors, batch = self._vectors(batch)
+        predictions: list[Prediction] = self.head.predict(vectors, batch)
         return predictions
+
+    def _vectors(self, batch: Batch) -> tuple[Mapping[str, TokenVectors], Batch]:
+        """Return the token vectors of a batch, and the batch itself, both on the device of this model."""
+        device = str(next(self.parameters()).device)
+        layers = {text: read.to(device, non_blocking=True) for text, read in self.features.read(batch).items()}
+        batch = batch.to(device)
+        return self.features(layers, batch), batch
 
     def trained(self) -> dict[str, Tensor]:
         """Return everything that training changes, by name: trained parameters, and buffers such as running means."""
@@ -43,18 +47,15 @@ class Model(nn.Module):
         return {name: tensor.detach() for name, tensor in self.state_dict().items() if name not in frozen}
 
     def num_parameters(self) -> int:
-        """Return how many numbers are trained."""
+        """Return the number of trained values."""
         return sum(p.numel() for p in self.parameters() if p.requires_grad)
 
     def load_trained(self, tensors: Mapping[str, Tensor]) -> None:
-        """Set everything that training changes.
+        """Set everything that training changes, from what ``trained`` has returned.
 
         Raises:
-            KeyError: the names are not this model's.
+            KeyError: The names are not those of this model.
         """
-        own = self.trained()
-        if own.keys() != tensors.keys():
-            raise KeyError(f"parameters differ: {sorted(own.keys() ^ tensors.keys())}")
-        with torch.no_grad():
-            for name, tensor in own.items():
-                tensor.copy_(tensors[name])
+        if names := self.trained().keys() ^ tensors.keys():
+            raise KeyError(f"parameters differ: {sorted(names)}")
+        self.load_state_dict(tensors, strict=False)

@@ -1,28 +1,27 @@
-"""Training a head: epochs, selection on dev, and checkpoints that a killed run goes on from."""
+"""Training a head: epochs, selection on dev, and checkpoints from which a stopped run resumes."""
 
 import logging
 import math
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
-from inspect import signature
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from harness.config.instantiate import build
 from harness.config.schema import TrainerConfig
-from harness.errors import ConfigError, HarnessError, nearest
+from harness.errors import HarnessError
 from harness.protocols import Task, Tracker
 from harness.training.batching import bucketed, example_lengths
 from harness.training.evaluation import evaluate
 from harness.training.model import Model
+from harness.training.optimizer import make_optimizer, make_schedule
 from harness.training.weight_average import WeightAverage
-from harness.types import Example, Metrics
+from harness.types import Example
 from harness.utils.console import progress
 from harness.utils.files import replacing
 from harness.utils.signals import Stop
@@ -32,16 +31,16 @@ log = logging.getLogger(__name__)
 
 @dataclass
 class Progress:
-    """Where training stands; all of it is in the checkpoint.
+    """How far training has come; all of it is in the checkpoint.
 
     Attributes:
-        epoch: finished epochs.
-        step: finished batches of the epoch under way.
-        loss_sum: sum of the losses of those batches.
-        best_epoch: 1-based epoch with the best dev score so far, 0 for none.
-        best_score: that score.
-        history: a row of scalars an epoch.
-        seconds: spent in training, over all sessions.
+        epoch: The number of finished epochs.
+        step: The number of finished batches in the current epoch.
+        loss_sum: The sum of the losses of those batches.
+        best_epoch: The epoch with the best dev score so far, counted from 1; 0 for none.
+        best_score: The dev score of that epoch.
+        history: One row of scalars per finished epoch.
+        seconds: The time spent in training, over all sessions.
     """
 
     epoch: int = 0
@@ -57,17 +56,18 @@ class Progress:
 class Trainer:
     """Trains a model until dev has not improved for ``patience`` epochs.
 
-    Attributes:
-        task: collates and scores.
-        model: trained in place.
-        train, dev: examples; dev selects the epoch.
-        options: hyper-parameters.
-        seed: of the batch order; dropout draws from torch's global generator, which the caller seeds.
-        device: where to train.
-        checkpoint: written after every epoch and when stopped; read if it is there.
-        track: receives each epoch's scalars.
-        stop: asked after every step.
-        progress: where training stands, kept up to date.
+    Args:
+        task: The task, which collates and scores examples.
+        model: The model; it is trained in place.
+        train: The training examples.
+        dev: The examples whose score selects the best epoch.
+        options: The hyper-parameters of training.
+        seed: The seed of the batch order. Dropout draws from torch's global generator, which the caller seeds.
+        device: The device of the model.
+        checkpoint: The file that is written after every epoch and when stopped. If it exists, training resumes from it.
+        track: The tracker that receives the scalars of each epoch.
+        stop: The object that is asked after every step whether to stop.
+        progress: How far training has come; the trainer keeps it up to date.
     """
 
     task: Task
@@ -83,40 +83,40 @@ class Trainer:
     progress: Progress
 
     def __post_init__(self) -> None:
+        decay = self.options.average
         self.lengths = [example_lengths(example) for example in self.train]
         self.optimizer = make_optimizer(self.model.parameters(), self.options)
-        self.schedule = _schedule(self.optimizer, self.options)
-        self.average = (
-            WeightAverage(self.model, decay=self.options.average) if self.options.average is not None else None
-        )
+        self.schedule = make_schedule(self.optimizer, self.options)
+        self.average = WeightAverage(self.model, decay=decay) if decay is not None else None
         self.best: dict[str, Tensor] = {}
+        parts = {"optimizer": self.optimizer, "schedule": self.schedule, "average": self.average}
+        self._parts: dict[str, Any] = {name: part for name, part in parts.items() if part is not None}
 
     def fit(self) -> None:
         """Train, and leave the best weights in ``model``.
 
         Raises:
-            Interrupted: a stop was asked for; the checkpoint holds everything.
-            HarnessError: the loss is not finite, or the checkpoint cannot be read.
+            Interrupted: A stop was requested; the checkpoint holds everything that resuming needs.
+            HarnessError: The loss is not finite, the dev score is not a number, or the checkpoint cannot be read.
         """
         if self.checkpoint.exists():
             self._load()
         now = self.progress
         while now.epoch < self.options.max_epochs and now.epoch - now.best_epoch < self.options.patience:
             started = time.perf_counter()
-            self._train_epoch(started)
-            self._finish_epoch()
+            if self._train_epoch():
+                self._finish_epoch()
             now.seconds += time.perf_counter() - started
             self._save()
             self.stop.check()
         self.model.load_trained(self.best)
 
-    def _train_epoch(self, started: float) -> None:
-        now = self.progress
+    def _train_epoch(self) -> bool:
+        """Train on the remaining batches of the epoch; return False if a stop was requested before the last one."""
+        now, options = self.progress, self.options
+        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + now.epoch)
         batches = bucketed(
-            self.lengths,
-            batch_size=self.options.batch_size,
-            max_tokens=self.options.max_batch_tokens,
-            generator=torch.Generator().manual_seed(self.seed * 1_000_003 + now.epoch),
+            self.lengths, batch_size=options.batch_size, max_tokens=options.max_batch_tokens, generator=generator
         )
         self.model.train()
         left = batches[now.step :]
@@ -124,13 +124,12 @@ class Trainer:
             now.loss_sum += self._step([self.train[i] for i in indices])
             now.step += 1
             if self.stop.requested and now.step < len(batches):
-                now.seconds += time.perf_counter() - started
-                self._save()
-                self.stop.check()
+                return False
+        return True
 
     def _step(self, examples: Sequence[Example]) -> float:
-        batch = self.task.collate(examples)
-        loss = self.model.loss(self.model.read(batch, self.device), batch.to(self.device))
+        """Update the weights on one batch; return its loss."""
+        loss = self.model.loss(self.task.collate(examples))
         if not bool(torch.isfinite(loss)):
             raise HarnessError(
                 f"the loss is {loss.item()} in epoch {self.progress.epoch + 1}, step {self.progress.step + 1}; "
@@ -146,142 +145,72 @@ class Trainer:
         return float(loss.detach())
 
     def _finish_epoch(self) -> None:
-        """Score dev, keep the best, and write the epoch's row."""
-        now = self.progress
+        """Score dev, keep the weights if they are the best so far, and record the epoch."""
+        now, name = self.progress, self.task.primary_metric
         now.epoch += 1
         with self.average.applied() if self.average is not None else nullcontext():
-            metrics = self._select()
+            metrics, _ = evaluate(self.task, self.model, self.dev, self.options)
             mixes = self.model.features.mix_state()
+            if metrics[name] > now.best_score:
+                now.best_epoch, now.best_score = now.epoch, metrics[name]
+                self.best = {key: tensor.clone() for key, tensor in self.model.trained().items()}
+        if math.isnan(metrics[name]):
+            raise HarnessError(f"dev {name} is NaN in epoch {now.epoch} and selects no epoch; check the dev data")
         loss = now.loss_sum / now.step
         row = {
             "epoch": now.epoch,
             "train/loss": loss,
             "lr": self.optimizer.param_groups[0]["lr"],
-            **{f"dev/{name}": metrics[name] for name in metrics},
+            **{f"dev/{metric}": metrics[metric] for metric in metrics},
             **_flat_mixes(mixes),
         }
         now.history.append(row)
         now.step, now.loss_sum = 0, 0.0
-        score = metrics[self.task.primary_metric]
         if self.schedule is not None:
-            self.schedule.step(score)
-        self._tell(row)
-        log.info(
-            "epoch %d: loss %.4f, dev %s %.4f%s",
-            now.epoch,
-            loss,
-            self.task.primary_metric,
-            score,
-            " (best)" if now.best_epoch == now.epoch else "",
-        )
+            self.schedule.step(metrics[name])
+        self._log_to_tracker(row)
+        best = " (best)" if now.best_epoch == now.epoch else ""
+        log.info("epoch %d: loss %.4f, dev %s %.4f%s", now.epoch, loss, name, metrics[name], best)
 
-    def _select(self) -> Metrics:
-        """Score dev with the model as it is, and keep its weights where they are the best so far."""
-        now = self.progress
-        metrics, _ = evaluate(self.task, self.model, self.dev, self.options, device=self.device)
-        score = metrics[self.task.primary_metric]
-        if math.isnan(score):
-            raise HarnessError(f"dev {self.task.primary_metric} is NaN in epoch {now.epoch}: the task cannot select")
-        if score > now.best_score:
-            now.best_epoch, now.best_score = now.epoch, score
-            self.best = {name: tensor.clone() for name, tensor in self.model.trained().items()}
-        return metrics
-
-    def _tell(self, row: Mapping[str, Any]) -> None:
+    def _log_to_tracker(self, row: Mapping[str, Any]) -> None:
         self.track.log({name: value for name, value in row.items() if name != "epoch"}, step=row["epoch"])
 
     def _save(self) -> None:
+        """Write the checkpoint."""
         state = {
             "progress": asdict(self.progress),
             "model": self.model.trained(),
             "best": self.best,
-            "average": self.average.state_dict() if self.average is not None else {},
-            "optimizer": self.optimizer.state_dict(),
-            "schedule": self.schedule.state_dict() if self.schedule is not None else {},
             "rng": torch.get_rng_state(),
             "cuda_rng": torch.cuda.get_rng_state_all() if self.device.startswith("cuda") else [],
+            **{name: part.state_dict() for name, part in self._parts.items()},
         }
         with replacing(self.checkpoint) as temporary:
             torch.save(state, temporary)
 
     def _load(self) -> None:
+        """Continue from the checkpoint, and log the finished epochs to the tracker again."""
         try:
             state = torch.load(self.checkpoint, weights_only=True, map_location=self.device)
         except (OSError, RuntimeError, EOFError, UnpicklingError, ValueError) as error:
             reason = str(error).strip().partition("\n")[0]
             raise HarnessError(
-                f"{self.checkpoint}: not a readable checkpoint ({reason}); delete it, and the run starts anew"
+                f"{self.checkpoint}: not a readable checkpoint ({reason}); delete it to restart the run"
             ) from None
-        for name, value in state["progress"].items():
-            setattr(self.progress, name, value)
+        vars(self.progress).update(state["progress"])
         self.model.load_trained(state["model"])
         self.best = state["best"]
-        if self.average is not None:
-            self.average.load_state_dict(state["average"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        if self.schedule is not None:
-            self.schedule.load_state_dict(state["schedule"])
+        for name, part in self._parts.items():
+            part.load_state_dict(state[name])
         torch.set_rng_state(state["rng"].cpu())
         if state["cuda_rng"]:
             torch.cuda.set_rng_state_all([rng.cpu() for rng in state["cuda_rng"]])
         for row in self.progress.history:
-            self._tell(row)
-        log.info(
-            "going on from %s: epoch %d, step %d",
-            self.checkpoint,
-            self.progress.epoch + 1,
-            self.progress.step,
-        )
-
-
-def optimizer_class(name: str) -> type[torch.optim.Optimizer]:
-    """Return the optimiser of ``torch.optim`` of this name; it must take a learning rate and a weight decay.
-
-    Raises:
-        ConfigError: there is none.
-    """
-    known = {
-        key: value
-        for key, value in vars(torch.optim).items()
-        if isinstance(value, type)
-        and issubclass(value, torch.optim.Optimizer)
-        and {"lr", "weight_decay"} <= signature(value).parameters.keys()
-    }
-    if name not in known:
-        raise ConfigError(f"trainer.optimizer={name}: torch.optim has no such optimiser{nearest(name, known)}")
-    return known[name]
-
-
-def make_optimizer(parameters: Iterable[nn.Parameter], options: TrainerConfig) -> torch.optim.Optimizer:
-    """Return the optimiser that the options name.
-
-    Raises:
-        ConfigError: there is no such optimiser, it takes no such option or value, or cannot train these parameters.
-    """
-    node = {**options.optimizer_options, "_target_": f"torch.optim.{optimizer_class(options.optimizer).__name__}"}
-    own: dict[str, Any] = {"lr": options.lr, "weight_decay": options.weight_decay}
-    for name in sorted(own.keys() & options.optimizer_options.keys()):
-        raise ConfigError(f"trainer.optimizer_options.{name}: set trainer.{name} instead")
-    try:
-        optimizer: torch.optim.Optimizer = build(
-            node, where="trainer.optimizer_options", params=[p for p in parameters if p.requires_grad], **own
-        )
-    except (ValueError, TypeError, RuntimeError) as error:  # what the optimisers of torch raise at a bad value
-        raise ConfigError(f"trainer.optimizer={options.optimizer} cannot train this model: {error}") from None
-    return optimizer
-
-
-def _schedule(
-    optimizer: torch.optim.Optimizer, options: TrainerConfig
-) -> torch.optim.lr_scheduler.ReduceLROnPlateau | None:
-    if options.plateau_patience is None:
-        return None
-    return torch.optim.lr_scheduler.ReduceLROnPlateau(
-        optimizer, mode="max", factor=options.plateau_factor, patience=options.plateau_patience
-    )
+            self._log_to_tracker(row)
+        log.info("resuming %s: epoch %d, step %d", self.checkpoint, self.progress.epoch + 1, self.progress.step)
 
 
 def _flat_mixes(mixes: dict[str, Any]) -> dict[str, float]:
-    """Name every mix weight for a table: ``mix/input/s0``, ``mix/input/gamma``."""
+    """Name each mix weight for a table: ``mix/input/s0``, ``mix/input/gamma``."""
     flat = {f"mix/{place}/s{j}": w for place, weights in mixes["weights"].items() for j, w in enumerate(weights)}
     return flat | {f"mix/{place}/gamma": gamma for place, gamma in mixes["gamma"].items()}

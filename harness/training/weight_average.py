@@ -1,4 +1,4 @@
-"""A moving average of the weights in training: smoother than the weights of any one step."""
+"""A moving average of the weights in training, which is smoother than the weights of any single step."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -12,11 +12,13 @@ class WeightAverage:
     """The exponential moving average of a model's trained parameters.
 
     After the n-th step it is ``d * average + (1 - d) * weights`` with ``d = min(decay, (1 + n) / (10 + n))``: a long
-    training averages with ``decay``, a short one does not stick to the initial weights. Buffers are not averaged.
+    training averages with ``decay``, and a short one soon forgets the initial weights. Buffers are not averaged.
+    ``torch.optim.swa_utils.AveragedModel`` cannot be used: it deep-copies the model, whose feature store holds a lock
+    and a memory map, and it would copy the frozen vectors too.
 
     Args:
-        model: whose parameters are averaged.
-        decay: of the average, in (0, 1).
+        model: The model whose parameters are averaged.
+        decay: The weight of the old average at each step, in (0, 1).
 
     Source: Polyak and Juditsky 1992; the growing decay is that of ``tf.train.ExponentialMovingAverage(num_updates=n)``.
     """
@@ -28,7 +30,7 @@ class WeightAverage:
 
     @torch.no_grad()
     def update(self) -> None:
-        """Take in the weights after a step."""
+        """Include the current weights in the average; call it after each step."""
         self._steps += 1
         decay = min(self._decay, (1 + self._steps) / (10 + self._steps))
         for name, average in self._average.items():
@@ -36,7 +38,7 @@ class WeightAverage:
 
     @contextmanager
     def applied(self) -> Iterator[None]:
-        """Give the model the average in the place of its weights, for as long as the context lasts."""
+        """Replace the weights of the model by the average while the context lasts."""
         kept = {name: p.detach().clone() for name, p in self._parameters.items()}
         self._set(self._average)
         try:
@@ -50,11 +52,11 @@ class WeightAverage:
             parameter.copy_(values[name])
 
     def state_dict(self) -> dict[str, Any]:
-        """Return what a checkpoint has to hold."""
+        """Return the state that a checkpoint has to hold."""
         return {"steps": self._steps, "average": self._average}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from what ``state_dict`` returned."""
+        """Continue from what ``state_dict`` returned."""
         self._steps = state["steps"]
         for name, average in self._average.items():
             average.copy_(state["average"][name])

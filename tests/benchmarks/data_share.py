@@ -15,7 +15,7 @@ from harness.config.schema import typed
 from harness.runs.plan import build_model, prepare, sentences
 from harness.training.batching import bucketed, example_lengths
 from harness.training.determinism import set_up_torch
-from harness.training.trainer import make_optimizer
+from harness.training.optimizer import make_optimizer
 
 WARM, TIMED = 5, 40
 
@@ -51,7 +51,7 @@ def shares(overrides: Sequence[str]) -> tuple[dict[str, float], float]:
         lap(None)
         batch = plan.task.collate([train[i] for i in indices])
         lap("collate")
-        layers = model.read(batch, plan.device)
+        layers = {text: read.to(plan.device) for text, read in model.features.read(batch).items()}
         lap("read")
         vectors = model.features(layers, batch)
         lap("static and mix")

@@ -1,4 +1,4 @@
-"""A training step of BiDAF at the reference's sizes, as a ratio to its matrix products alone, in the same run.
+"""Compare a training step of BiDAF at the sizes of the reference with its matrix products alone, in the same run.
 
 Run with: pytest tests/benchmarks/test_reading.py --benchmark-only -s
 """
@@ -12,14 +12,16 @@ import torch
 
 from harness.nn.masking import mask_of_lengths
 from harness.types import Batch, TokenVectors
-from tasks.squad.bidaf import Bidaf, BidafOptions
+from tasks.squad.bidaf import Bidaf
+from tasks.squad.span_head import SpanHead
+from tasks.squad.token_embedding import TokenEmbedding
 
 BATCH, PASSAGE, QUESTION, INPUT, HIDDEN = 40, 150, 12, 1224, 100
-Product = tuple[int, int, int, int]  # how often, rows, inner, columns
+Product = tuple[int, int, int, int]  # number of times, rows, inner, columns
 
 
 def products() -> list[Product]:
-    """Return the products of a forward pass: all tokens at once, and each step of a recurrent layer."""
+    """Return the products of a forward pass: those over all tokens, and those of each step of a recurrent layer."""
     tokens, words, width = BATCH * PASSAGE, BATCH * (PASSAGE + QUESTION), 2 * HIDDEN
     inputs = [(words, INPUT), (tokens, 4 * width), (tokens, width), (tokens, 7 * width)]  # phrase, modelling, end
     steps = 2 * (QUESTION + 4 * PASSAGE)  # both directions
@@ -27,37 +29,39 @@ def products() -> list[Product]:
         (2, words, INPUT, 2 * INPUT),  # highway
         *((2, rows, inner, 4 * HIDDEN) for rows, inner in inputs),
         (steps, BATCH, HIDDEN, 4 * HIDDEN),
-        (2 * BATCH, PASSAGE, width, QUESTION),  # similarity, and what is attended to
+        (2 * BATCH, PASSAGE, width, QUESTION),  # the similarity and the attended vectors
     ]
 
 
 def bare(sizes: list[Product]) -> Callable[[], None]:
-    """Return a function that does the products and the two of each that its gradients take."""
+    """Return a function that does the products, and two more of each for its gradients."""
     operands = [
         (times, torch.randn(rows, inner), torch.randn(inner, columns), torch.randn(rows, columns))
         for times, rows, inner, columns in sizes
     ]
 
-    def all_() -> None:
+    def every() -> None:
         for times, left, right, grad in operands:
             for _ in range(times):
                 left @ right
                 grad @ right.T
                 left.T @ grad
 
-    return all_
+    return every
 
 
 def step() -> Callable[[], None]:
     """Return a function that does a forward and a backward pass."""
-    head = Bidaf(input_dim=INPUT, output_dim=0, options=BidafOptions(hidden_dim=HIDDEN))
+    words = TokenEmbedding(input_dim=INPUT)
+    sizes = {"hidden_dim": HIDDEN, "modelling_layers": 2, "highway_layers": 2}
+    head = SpanHead(network=Bidaf(words=words, output_dim=0, **sizes, dropout=0.2), max_answer_tokens=None)
     generator = torch.Generator().manual_seed(0)
     masks, vectors = {}, {}
     for text, longest in (("passage", PASSAGE), ("question", QUESTION)):
         lengths = torch.randint(longest * 9 // 10, longest + 1, (BATCH,), generator=generator)
         lengths[0] = longest
         masks[text] = mask_of_lengths(lengths)  # (batch, tokens)
-        # The layer mix below is trained, so that the input takes a gradient too.
+        # The layer mix is trained too, so the input needs a gradient.
         vectors[text] = TokenVectors(input=torch.randn(BATCH, longest, INPUT, requires_grad=True))
     batch = Batch(examples=(), masks=masks, gold={"span": torch.ones(BATCH, 2, dtype=torch.int64)})
 
@@ -80,4 +84,4 @@ def test_step(benchmark) -> None:  # type: ignore[no-untyped-def]
         times.append(time.perf_counter() - start)
     ratio = benchmark.stats.stats.median / float(np.median(times))
     benchmark.extra_info |= {"ratio_to_products": ratio}
-    print(f"\n{benchmark.stats.stats.median:.2f} s a step, {ratio:.2f} times its matrix products")
+    print(f"\n{benchmark.stats.stats.median:.2f} s per step, {ratio:.2f} times its matrix products")

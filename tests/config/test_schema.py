@@ -36,8 +36,8 @@ class Part:
         self.options, self.inner, self.device = options, inner, device
 
 
-def make(prefixes: tuple[str, ...] = HERE, **values: Any) -> Part:
-    part: Part = build({"_target_": "tests.config.test_schema.Part", **values}, where="part", prefixes=prefixes)
+def make(plugins: tuple[str, ...] = HERE, **values: Any) -> Part:
+    part: Part = build({"_target_": "tests.config.test_schema.Part", **values}, where="part", plugins=plugins)
     return part
 
 
@@ -59,8 +59,8 @@ def test_a_node_without_a_target_is_none() -> None:
 
 def test_what_the_engine_offers_gives_way_to_the_node() -> None:
     node = {"_target_": "tests.config.test_schema.Part", "count": 1}
-    assert build(node, where="part", prefixes=HERE, offered={"device": "cuda", "other": 1}).device == "cuda"
-    assert build({**node, "device": "cpu"}, where="part", prefixes=HERE, offered={"device": "cuda"}).device == "cpu"
+    assert build(node, where="part", plugins=HERE, supplied={"device": "cuda", "other": 1}).device == "cuda"
+    assert build({**node, "device": "cpu"}, where="part", plugins=HERE, supplied={"device": "cuda"}).device == "cpu"
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def test_what_determines_a_result_is_in_its_identity_and_nothing_else(tmp_path: 
     base = config_of(tmp_path).determining()
     for same in ("cache_dir=/x", "overwrite=true", "tracking=none", "dry_run=true", "device=cpu"):
         assert config_of(tmp_path, same).determining() == base, same
-    different = ("seed=2", "trainer.lr=0.1", "task.head.dropout=0.1", "mixing.lambda_=1", "mixing.placement=both")
+    different = ("seed=2", "trainer.lr=0.1", "task.bilstm_crf.dropout=0.1", "mixing.lambda_=1", "mixing.placement=both")
     for other in (*different, "data.fraction=0.5", "cache_dtype=float32", "threads=1", "cache=none"):
         assert config_of(tmp_path, other).determining() != base, other
 

@@ -17,7 +17,7 @@ from harness.encoders.elmo import load_elmo
 from harness.encoders.options import parse_options
 from harness.encoders.random_elmo import random_weights
 from harness.encoders.weights import write_weights
-from harness.pretrain.export import as_official
+from harness.pretrain.exported_model import as_official
 from harness.utils.files import write_json
 from tests.support.encoders import changed
 

@@ -1,9 +1,10 @@
-"""Mixes against numpy, written from equation 1 and the official layer norm."""
+"""Mixes agree with NumPy code written from equation 1 and from the official layer norm."""
 
 import numpy as np
 import pytest
 import torch
 
+from harness.config.instantiate import build
 from harness.errors import ConfigError
 from harness.features.layer_mix import ConcatMix, FixedMix, ScalarMix, normalise
 
@@ -85,5 +86,6 @@ def test_more_padding_changes_nothing(kind: str) -> None:
 def test_bad_requests_name_the_key() -> None:
     with pytest.raises(ConfigError, match=r"mixing.index is 3; the encoder has layers 0 to 2"):
         FixedMix(num_layers=3, dim=4, index=3)
-    with pytest.raises(ConfigError, match=r"mixing.lambda_"):
-        ScalarMix(num_layers=3, dim=4, lambda_=-1.0)
+    node = {"_target_": "harness.features.layer_mix.ScalarMix", "lambda_": -1.0}
+    with pytest.raises(ConfigError, match=r"mixing.lambda_ is -1.0; expected a value greater than or equal to 0"):
+        build(node, where="mixing", num_layers=3, dim=4)

@@ -1,4 +1,4 @@
-"""Static vectors: the official format and its oddities, the conversion, the look-up."""
+"""Static vectors: the official format and its special cases, the conversion, and the lookup."""
 
 import gzip
 import inspect
@@ -15,8 +15,10 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
+from harness.config.compose import compose_values
+from harness.config.instantiate import build
 from harness.errors import CacheError, ConfigError, DataFormatError, DownloadError
-from harness.features import static_vectors as embeddings
+from harness.features import glove_text, static_vectors
 from harness.features.static_vectors import Coverage, StaticVectors
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -42,19 +44,19 @@ Make = Callable[..., StaticVectors]
 
 @pytest.fixture
 def make(tmp_path: Path) -> Make:
-    """Return a function that makes vectors from a text, or from what ``path`` names."""
+    """Return a function that makes vectors from a text, or from the file that ``path`` names."""
 
-    def build(text: str | bytes = TEXT, **options: Any) -> StaticVectors:
+    def vectors(text: str | bytes = TEXT, **options: Any) -> StaticVectors:
         if "path" not in options:
             options["path"] = tmp_path / "vectors.txt"
             options["path"].write_bytes(text if isinstance(text, bytes) else text.encode())
         return StaticVectors(**{"name": "test", "cache_dir": tmp_path / "cache"} | options)
 
-    return build
+    return vectors
 
 
 def failure(error: type[Exception], make: Make, *args: Any, **options: Any) -> str:
-    """Return the one line in which the vectors cannot be made."""
+    """Return the error message, one line, of vectors that cannot be made."""
     with pytest.raises(error) as caught:
         make(*args, **options)
     assert "\n" not in str(caught.value)
@@ -63,7 +65,7 @@ def failure(error: type[Exception], make: Make, *args: Any, **options: Any) -> s
 
 @pytest.mark.parametrize("block", [1, 2, 4, 10, 4096])
 def test_every_word_has_its_own_vector(make: Make, monkeypatch: pytest.MonkeyPatch, block: int) -> None:
-    monkeypatch.setattr(embeddings, "BLOCK", block)
+    monkeypatch.setattr(glove_text, "_BLOCK", block)
     static = make()
     vectors, found = static.lookup(WORDS)
     assert static.dim == 3
@@ -119,7 +121,7 @@ def test_a_url_is_downloaded_into_the_cache(make: Make, tmp_path: Path, monkeypa
         (folder / "g.txt").write_text(TEXT)
         return folder / "g.txt"
 
-    monkeypatch.setattr(embeddings, "fetch", fetched)
+    monkeypatch.setattr(static_vectors, "fetch", fetched)
     assert make(path=None, url="https://x/g.txt").lookup(["The"])[0].tolist() == [pytest.approx([3, 4, 1e-3])]
     assert asked == [("https://x/g.txt", tmp_path / "cache" / "downloads")]
 
@@ -128,8 +130,8 @@ def test_it_is_converted_once_and_again_when_the_file_changes(
     make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     converted = []
-    convert = embeddings._convert
-    monkeypatch.setattr(embeddings, "_convert", lambda *a, **k: converted.append(1) or convert(*a, **k))
+    convert = glove_text._convert
+    monkeypatch.setattr(glove_text, "_convert", lambda *a, **k: converted.append(1) or convert(*a, **k))
     first = make()
     path = tmp_path / "vectors.txt"
     assert make(path=path).fingerprint == first.fingerprint
@@ -220,8 +222,8 @@ def test_a_malformed_line_is_named(make: Make, tmp_path: Path, line: bytes, says
     assert not list((tmp_path / "cache" / "vectors").glob("*.partial"))
 
 
-def test_line_numbers_go_on_across_blocks_and_count_the_header(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(embeddings, "BLOCK", 2)
+def test_line_numbers_continue_across_blocks_and_count_the_header(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(glove_text, "_BLOCK", 2)
     assert "line 7: " in failure(DataFormatError, make, "5 1\na 1\nb 1\na 1\nc 1\nd 1\nwrong\n")
 
 
@@ -248,14 +250,19 @@ def test_a_missing_or_damaged_source_is_named(make: Make, tmp_path: Path) -> Non
         assert "damaged" in message
 
 
-def test_a_local_path_goes_before_the_url(make: Make) -> None:
+def test_a_local_path_has_priority_over_the_url(make: Make) -> None:
     assert make(url="https://nowhere.invalid/vectors.txt").fingerprint == make().fingerprint
 
 
-def test_options_that_are_missing_or_do_not_exist(make: Make) -> None:
+def test_missing_vectors_and_unknown_choices_are_refused(make: Make, tmp_path: Path) -> None:
     assert "add embedding.path=FILE" in failure(ConfigError, make, path=None)
-    assert "did you mean 'lower'" in failure(ConfigError, make, case="lowr")
-    assert "did you mean 'normal'" in failure(ConfigError, make, oov="norm")
+    node = {"_target_": "harness.features.static_vectors.StaticVectors", "name": "test", "cache_dir": str(tmp_path)}
+    for option, value, choices in (
+        ("case", "lowr", "'exact', 'lower' or 'exact_then_lower'"),
+        ("oov", "norm", "'zeros', 'mean' or 'normal'"),
+    ):
+        with pytest.raises(ConfigError, match=f"embedding.{option} is '{value}'; expected {choices}"):
+            build(node | {option: value}, where="embedding")
 
 
 def test_a_cache_that_is_damaged_or_cannot_be_written(make: Make, tmp_path: Path) -> None:
@@ -277,7 +284,7 @@ def test_a_cache_that_is_damaged_or_cannot_be_written(make: Make, tmp_path: Path
     assert "cache_dir" in failure(CacheError, make, cache_dir=tmp_path / "file")
 
 
-def test_what_a_killed_conversion_left_is_in_nobodys_way(make: Make, tmp_path: Path) -> None:
+def test_the_files_of_a_killed_conversion_are_overwritten(make: Make, tmp_path: Path) -> None:
     make()
     (folder,) = (path for path in (tmp_path / "cache" / "vectors").iterdir() if path.is_dir())
     folder.rename(folder.with_name(f"{folder.name}.partial"))
@@ -293,7 +300,7 @@ def test_a_failed_download_is_not_hidden(make: Make) -> None:
 @pytest.mark.parametrize("path", sorted((REPOSITORY / "conf" / "embedding").glob("*.yaml")), ids=lambda p: p.stem)
 def test_configs_fit_the_constructor(path: Path) -> None:
     assert re.match(r"# \S", path.read_text())
-    config = OmegaConf.load(path)
+    config = compose_values("config", [f"embedding={path.stem}"]).embedding
     assert config.name == path.stem
     if path.stem == "none":
         return

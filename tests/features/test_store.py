@@ -1,4 +1,4 @@
-"""The feature store: what it returns, what survives a crash, and who writes."""
+"""The feature store: what it returns, what remains after a crash, and which process writes."""
 
 import multiprocessing
 import os
@@ -23,7 +23,7 @@ SENTENCES = [tuple(f"w{(i * j) % 17}" for j in range(i % 9)) for i in range(60)]
 
 
 class SlowEncoder:
-    """Vectors that can be recomputed by eye: layer l of a token is l + its length in characters."""
+    """Simple vectors: every value of layer l of a token is l plus the number of its characters."""
 
     name, fingerprint, state, num_layers, dim, word_layer, cacheable = (
         "slow",
@@ -74,11 +74,11 @@ def test_read_returns_what_the_encoder_gave(dtype: str, tolerance: float, tmp_pa
     torch.testing.assert_close(Uncached(encoder, dtype=dtype).read(SENTENCES), layers, atol=1e-3, rtol=1e-3)
     for some in ([0], [2], [0, 2], [1, 2]):
         assert torch.equal(store.read(SENTENCES, some), layers[:, some])
-        anew = Uncached(encoder, dtype=dtype).read(SENTENCES, some)
-        torch.testing.assert_close(anew, layers[:, some], atol=1e-3, rtol=1e-3)
+        again = Uncached(encoder, dtype=dtype).read(SENTENCES, some)
+        torch.testing.assert_close(again, layers[:, some], atol=1e-3, rtol=1e-3)
 
 
-def test_each_unique_sentence_is_encoded_once_ever(tmp_path: Path) -> None:
+def test_each_unique_sentence_is_encoded_only_once(tmp_path: Path) -> None:
     log = tmp_path / "log"
     first = FeatureStore(tmp_path, SlowEncoder(log=log)).fill(SENTENCES + SENTENCES)
     assert first.hit_rate == 0.0
@@ -112,7 +112,7 @@ def test_the_predicted_size_is_the_written_size(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["words-1", "sentences-1"])
 @pytest.mark.parametrize(("suffix", "cut"), [(".bin", 3), (".idx", 7), (".idx", 40), (".bin", 64)])
-def test_a_torn_tail_is_cut_and_computed_anew(name: str, suffix: str, cut: int, tmp_path: Path) -> None:
+def test_an_incomplete_end_is_cut_and_computed_again(name: str, suffix: str, cut: int, tmp_path: Path) -> None:
     store = FeatureStore(tmp_path, SlowEncoder())
     store.fill(SENTENCES)
     path = store.folder / f"{name}{suffix}"
@@ -188,7 +188,7 @@ def _fill(folder: Path, log: Path, pause: float) -> None:
     assert_holds(store, SENTENCES)
 
 
-def test_of_two_processes_at_once_one_encodes_and_both_read(tmp_path: Path) -> None:
+def test_if_two_processes_fill_a_store_one_encodes_and_both_read(tmp_path: Path) -> None:
     context = multiprocessing.get_context("fork")
     log = tmp_path / "log"
     both = [context.Process(target=_fill, args=(tmp_path, log, 0.005)) for _ in range(2)]
@@ -203,10 +203,10 @@ def test_of_two_processes_at_once_one_encodes_and_both_read(tmp_path: Path) -> N
 
 
 def _fill_shard(folder: Path, log: Path, shard: int) -> None:
-    FeatureStore(folder, SlowEncoder(pause=0.005, log=log)).fill_shard(SENTENCES, shard=shard, shards=3)
+    FeatureStore(folder, SlowEncoder(pause=0.005, log=log)).fill(SENTENCES, shard=shard, shards=3)
 
 
-def test_processes_with_a_part_each_fill_one_store_at_the_same_time(
+def test_processes_fill_one_store_at_the_same_time_with_a_shard_each(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("harness.features.store._FLUSH", 64)  # write after nearly every sentence
@@ -228,9 +228,7 @@ def test_processes_with_a_part_each_fill_one_store_at_the_same_time(
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")
-def test_a_writer_killed_at_any_moment_leaves_a_store_that_is_right(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_writer_killed_at_any_moment_leaves_a_correct_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("harness.features.store._FLUSH", 64)  # write after nearly every sentence
     context = multiprocessing.get_context("fork")
     for attempt in range(8):
@@ -248,7 +246,7 @@ def test_a_writer_killed_at_any_moment_leaves_a_store_that_is_right(
     assert_holds(store, SENTENCES)
 
 
-def test_a_blob_file_takes_in_what_another_appended(tmp_path: Path) -> None:
+def test_a_blob_file_reads_what_another_has_appended(tmp_path: Path) -> None:
     writer, reader = BlobFile(tmp_path / "x"), BlobFile(tmp_path / "x")
     writer.append([(b"a" * 16, b"one"), (b"b" * 16, b"")])
     assert b"a" * 16 not in reader
@@ -260,7 +258,7 @@ def test_a_blob_file_takes_in_what_another_appended(tmp_path: Path) -> None:
     assert bytes(reader.read(b"c" * 16)) == b"three"
 
 
-def test_pages_are_handed_back_without_harm(tmp_path: Path) -> None:
+def test_released_pages_can_be_read_again(tmp_path: Path) -> None:
     blobs = BlobFile(tmp_path / "x")
     written = {bytes([i]) * 16: np.random.default_rng(i).bytes(60) for i in range(50)}
     blobs.append(written.items())

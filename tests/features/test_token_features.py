@@ -1,4 +1,4 @@
-"""Token features: where mixes and static vectors go, what they hand to the head, and what is trained."""
+"""Token features: where mixes and static vectors enter, what the head receives, and what is trained."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -23,7 +23,7 @@ HYPOTHESES = [("river", "the"), ("the", "river", "bank", "the"), ()]
 
 
 class FakeSource:
-    """Layers of a sentence: a number of its own for each word, layer and place."""
+    """Layers with random numbers that depend on the word, its position and the layer."""
 
     encoder = SimpleNamespace(num_layers=LAYERS, dim=DIM)
 
@@ -57,7 +57,7 @@ def statics(tmp_path: Path) -> Statics:
 
 
 def collate(**texts: list[Sentence]) -> Batch:
-    """Pad sentences to a batch; each text has a mask of its own length."""
+    """Pad sentences to a batch; each text has its own mask."""
     rows = zip(*texts.values(), strict=True)
     examples = tuple(Example(id=str(i), texts=dict(zip(texts, row, strict=True))) for i, row in enumerate(rows))
     masks = {}
@@ -113,7 +113,7 @@ def test_placement_output_leaves_the_static_vectors_at_the_input(statics: Static
 
 
 @pytest.mark.parametrize("with_static", [True, False])
-def test_placement_both_has_two_mixes_with_parameters_of_their_own(statics: Statics, with_static: bool) -> None:
+def test_placement_both_has_two_mixes_with_separate_parameters(statics: Statics, with_static: bool) -> None:
     built = features(static=statics() if with_static else None, placement="both")
     assert (built.input_dim, built.output_dim) == (DIM + with_static * STATIC_DIM, DIM)
     names = {name for name, parameter in built.named_parameters() if parameter.requires_grad}
@@ -166,7 +166,7 @@ def test_an_encoder_alone() -> None:
 
 
 @pytest.mark.parametrize(("contextual", "placement"), [(True, "output"), (False, "input"), (False, "both")])
-def test_nothing_at_the_input_is_refused(contextual: bool, placement: Placement) -> None:
+def test_an_empty_input_is_refused(contextual: bool, placement: Placement) -> None:
     with pytest.raises(ConfigError, match=r"at its input: .*mixing\.placement=input\|both.* embedding=") as caught:
         features(contextual=contextual, placement=placement)
     assert "\n" not in str(caught.value)
@@ -227,7 +227,7 @@ def test_gradient_reaches_the_weights_and_gamma_of_both_places(statics: Statics)
     built = features(static=statics(), placement="both").train()
     vectors = built(built.read(BATCH), BATCH)["tokens"]
     vectors.input.square().sum().backward()
-    assert built.mixes["output"].gamma.grad is None  # not by way of the other place
+    assert built.mixes["output"].gamma.grad is None  # not through the other place
     vectors = built(built.read(BATCH), BATCH)["tokens"]
     vectors.output.square().sum().backward()
     for place in ("input", "output"):
@@ -307,7 +307,7 @@ def test_more_padding_changes_nothing(statics: Statics, layer_norm: str) -> None
         assert bool((one[~mask] == 0).all())
 
 
-def test_mix_dropout_is_on_the_mix_of_each_place_alone(statics: Statics) -> None:
+def test_mix_dropout_applies_only_to_the_mix_of_each_place(statics: Statics) -> None:
     built = features(static=statics(), placement="both", mix_dropout=0.5)
     layers = built.read(BATCH)
     whole = built(layers, BATCH)["tokens"]

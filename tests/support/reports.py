@@ -1,4 +1,4 @@
-"""Made-up results of a made-up task, for tests of the report."""
+"""Generated results of a small artificial task, for tests of the report."""
 
 import json
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ LABELS = ("entailment", "neutral", "contra/diction & more")
 
 @dataclass(frozen=True, kw_only=True)
 class Labels:
-    """One label an example; as much of a task as scores."""
+    """A task with one label per example, with only the parts that scoring needs."""
 
     name: ClassVar[str] = "labels"
     version: ClassVar[int] = 1
@@ -34,7 +34,7 @@ class Labels:
 
 @dataclass(frozen=True, kw_only=True)
 class CountedLabels(Labels):
-    """The same, from counts."""
+    """The same task, which can also score from counts per example."""
 
     def counts(self, gold: Sequence[Example], predictions: Sequence[Prediction]) -> Tensor:
         right = [[e.target == p.value, 1] for e, p in zip(gold, predictions, strict=True)]
@@ -56,7 +56,7 @@ def write_run(
     counted: bool = True,
     **changes: Any,
 ) -> Path:
-    """Write the files of a run that is right with a given chance; return its folder."""
+    """Write the files of a run whose predictions are correct with a given probability; return its folder."""
     generator = np.random.default_rng([seed, int(1000 * chance)])
     task = (CountedLabels if counted else Labels)()
     metrics, lines = {}, []
@@ -108,7 +108,7 @@ def write_run(
 
 
 def write_results(folder: Path, *, counted: bool = True) -> Path:
-    """Write three settings of three seeds: without an encoder, with one, and with one on half the data."""
+    """Write three settings with three seeds: without an encoder, with an encoder, and with one on half of the data."""
     for seed in (1, 2, 3):
         write_run(folder, encoder="none", seed=seed, chance=0.5, counted=counted, epochs=4 + seed)
         write_run(folder, encoder="elmo", seed=seed, chance=0.9, counted=counted)

@@ -1,1 +1,1 @@
-"""``python -m harness.analysis.report DIR``: what a folder of runs says, in tables and figures."""
+"""Tables, statistics and figures of a folder of finished runs: the wing behind ``python -m harness report``."""

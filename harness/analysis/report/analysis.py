@@ -1,4 +1,4 @@
-"""The statistics of one block: intervals over examples, and every pair of settings compared."""
+"""The statistics of one block: intervals over examples, and comparisons of pairs of settings."""
 
 import itertools
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from harness.analysis.compare import Comparison, Run, compare, counted, interval
 from harness.analysis.report.settings import Block, Setting
 from harness.analysis.statistics import holm
 from harness.config.instantiate import build
-from harness.errors import ConfigError, DataFormatError, HarnessError
+from harness.errors import DataFormatError, HarnessError
 from harness.protocols import Decomposable, Task
 from harness.types import Split
 
@@ -17,7 +17,13 @@ ROUNDS = 10_000
 
 @dataclass(frozen=True)
 class Compared:
-    """Two settings, and their comparison with p-values adjusted by Holm over the block's table."""
+    """Two settings and their comparison.
+
+    Attributes:
+        a, b: The two settings. A difference is the score of ``b`` minus the score of ``a``.
+        result: The tests of the two settings.
+        holm_seeds, holm_examples: The two p-values, adjusted by Holm's method for all pairs of the block.
+    """
 
     a: Setting
     b: Setting
@@ -28,41 +34,45 @@ class Compared:
 
 @dataclass(frozen=True)
 class Analysis:
-    """What the predictions of a block say.
+    """The statistics of a block.
 
     Attributes:
-        split: whose predictions.
-        intervals: of each setting's mean score over resampled examples, by the setting's number.
-        comparisons: of pairs.
-        notes: what could not be done, and why.
+        block: The settings.
+        split: The split whose predictions were compared.
+        intervals: The 95 % interval of each setting's mean score over resampled examples, by the setting's number.
+        comparisons: The compared pairs.
+        notes: Sentences that say what could not be computed, and why.
     """
 
+    block: Block
     split: Split
     intervals: dict[int, tuple[float, float]]
     comparisons: tuple[Compared, ...]
     notes: tuple[str, ...]
 
 
-def analysed(block: Block, *, split: Split, rounds: int | None, seed: int, baseline: str | None) -> Analysis:
-    """Resample and compare the settings of a block.
+def analyse(block: Block, *, split: Split, rounds: int | None, seed: int, baseline: str | None) -> Analysis:
+    """Compute intervals for the settings of a block, and compare them.
 
     Args:
-        block: settings.
-        split: whose predictions are read.
-        rounds: of resampling and of randomisation; None: as many as is usual where the task has counts, else none.
-        seed: of both.
-        baseline: part of a label: settings are compared with those of such a label alone; None: every pair.
+        block: The settings.
+        split: The split whose predictions are read.
+        rounds: The number of rounds of resampling and randomisation, 0 or more; None for ``ROUNDS`` if the task can
+            score from counts per example, otherwise 0.
+        seed: The seed of resampling and randomisation.
+        baseline: Part of a label. Only settings with this text in their label are compared with the others; None
+            compares every pair.
     """
     notes: list[str] = []
     config = block.settings[0].record.config
     try:
-        task: Task = build(config.get("task"), where="task", prefixes=config.get("plugins", ()))
+        task: Task = build(config.get("task"), where="task", plugins=config.get("plugins", ()))
     except HarnessError as error:
-        return Analysis(split, {}, (), (f"Nothing is compared: the task cannot be built ({error}).",))
+        return Analysis(block, split, {}, (), (f"Nothing is compared, because the task cannot be built ({error}).",))
     if rounds is None:
         rounds = ROUNDS if isinstance(task, Decomposable) else 0
         if not rounds:
-            notes.append("The task has no counts an example, so that nothing is tested over examples without --rounds.")
+            notes.append("The task has no counts per example. Add --rounds N to run the tests over examples, too.")
     runs: dict[int, list[Run]] = {}
     for setting in block.settings:
         try:
@@ -78,11 +88,11 @@ def analysed(block: Block, *, split: Split, rounds: int | None, seed: int, basel
             results.append((a, b, compare(task, runs[a.number], runs[b.number], rounds=rounds, seed=seed)))
         except DataFormatError as error:
             notes.append(f"Settings {a.number} and {b.number} are not compared: {error}.")
-    return Analysis(split, intervals, _adjusted(results), tuple(notes))
+    return Analysis(block, split, intervals, _adjusted(results), tuple(notes))
 
 
 def _pairs(settings: Sequence[Setting], baseline: str | None) -> list[tuple[Setting, Setting]]:
-    """Return the pairs to compare; the baseline comes first in its pairs."""
+    """Return the pairs to compare; a baseline is the first of its pairs."""
     if baseline is None:
         return list(itertools.combinations(settings, 2))
     bases = [setting for setting in settings if baseline in setting.label]
@@ -90,20 +100,8 @@ def _pairs(settings: Sequence[Setting], baseline: str | None) -> list[tuple[Sett
 
 
 def _adjusted(results: Sequence[tuple[Setting, Setting, Comparison]]) -> tuple[Compared, ...]:
+    """Add the p-values adjusted by Holm's method."""
     over_seeds = holm([result.p_seeds for _, _, result in results])
     over_examples = holm([result.p_examples for _, _, result in results])
-    return tuple(
-        Compared(a, b, result, one, other)
-        for (a, b, result), one, other in zip(results, over_seeds, over_examples, strict=True)
-    )
-
-
-def check_baseline(blocks: Sequence[Block], baseline: str | None) -> None:
-    """Refuse a baseline that no label holds.
-
-    Raises:
-        ConfigError: naming the labels there are.
-    """
-    labels = [setting.label for block in blocks for setting in block.settings]
-    if baseline is not None and not any(baseline in label for label in labels):
-        raise ConfigError(f"--baseline {baseline}: no setting is called so; there are: {'; '.join(labels)}")
+    rows = zip(results, over_seeds, over_examples, strict=True)
+    return tuple(Compared(*pair, by_seeds, by_examples) for pair, by_seeds, by_examples in rows)

@@ -1,15 +1,14 @@
-"""The figures of a report: what is drawn of a block's runs."""
+"""The figures of a report."""
 
 import json
 import re
-import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.analysis.report.analysis import Analysis
+from harness.analysis.report.class_tables import Confusion
 from harness.analysis.report.settings import Block, Recorded, Setting
-from harness.analysis.report.svg import Bars, Row, Series, bar_chart, dot_plot, heat_map, line_chart
-from harness.analysis.report.tables import Confusion
+from harness.analysis.report.svg import Bars, Series, bar_chart, dot_plot, heat_map, line_chart
 from harness.errors import DataFormatError
 
 _FRACTION = re.compile(r" data\.fraction=\S+")
@@ -17,13 +16,14 @@ _FRACTION = re.compile(r" data\.fraction=\S+")
 
 @dataclass(frozen=True)
 class Figure:
-    """A drawing and how to read it.
+    """A drawing, and how to read it.
 
     Attributes:
-        title: what it shows.
-        drawing: SVG.
-        legend: numbers of the settings in it, each with a label or, where the label is near anyway, without.
-        note: how to read it.
+        title: What the figure shows.
+        drawing: The drawing as SVG.
+        legend: The numbers of the settings in the drawing, each with a label, or with an empty text if the label is
+            shown elsewhere.
+        note: How to read the drawing.
     """
 
     title: str
@@ -32,125 +32,117 @@ class Figure:
     note: str
 
 
-def figures(block: Block, analysis: Analysis, confusions: Sequence[Confusion]) -> list[Figure]:
-    """Return the figures that the runs of a block can fill."""
+def figures(analysis: Analysis, confusions: Sequence[Confusion]) -> list[Figure]:
+    """Return the figures for which the runs of a block have data.
+
+    Args:
+        analysis: The block and its statistics.
+        confusions: The confusion matrices of its settings.
+    """
+    block = analysis.block
     found = [
-        scores(block, analysis),
-        learning_curves(block),
-        training_sizes(block, analysis.split),
-        mix_weights(block),
-        *(confusion(one, analysis.split) for one in confusions),
+        _scores(analysis),
+        _learning_curves(block),
+        _training_sizes(block, analysis.split),
+        _mix_weights(block),
+        *map(_confusion, confusions),
     ]
     return [figure for figure in found if figure is not None]
 
 
-def scores(block: Block, analysis: Analysis) -> Figure:
-    """Draw every run's score, and the interval over examples."""
-    split = analysis.split
-    rows = [
-        Row(
-            setting.number,
-            [100 * score for score in setting.scores(split)],
-            _percent(analysis.intervals.get(setting.number)),
-        )
-        for setting in block.settings
-    ]
-    title = f"Scores on {split}"
-    return Figure(
-        title,
-        dot_plot(title, rows, x_name=f"{block.metric} on {split}, percent"),
-        _legend(block.settings),
-        "Dots: runs, one a seed; tick: their mean. Bar: 95 % of the mean score over resampled examples."
-        if analysis.intervals
-        else "Dots: runs, one a seed; tick: their mean.",
-    )
+def _scores(analysis: Analysis) -> Figure:
+    """Draw the score of every run, and each setting's interval over examples."""
+    settings = analysis.block.settings
+    scores = {setting.number: [100 * score for score in setting.scores(analysis.split)] for setting in settings}
+    intervals = {number: (100 * low, 100 * high) for number, (low, high) in analysis.intervals.items()}
+    title = f"Scores on {analysis.split}"
+    note = "Dots: runs, one per seed. Vertical line: their mean."
+    if analysis.intervals:
+        note += " Bar: the 95 % interval of the mean score over resampled examples."
+    drawing = dot_plot(title, scores, intervals, x_name=f"{analysis.block.metric} on {analysis.split}, percent")
+    return Figure(title, drawing, tuple((setting.number, setting.label) for setting in settings), note)
 
 
-def learning_curves(block: Block) -> Figure | None:
-    """Draw the dev score by epoch, as far as every run of a setting went."""
-    series, drawn = [], []
+def _learning_curves(block: Block) -> Figure | None:
+    """Draw the dev score by epoch, up to the last epoch that every run of a setting reached."""
+    series = []
     for setting in block.settings:
         courses = [_course(run, f"dev/{block.metric}") for run in setting.runs]
         epochs = min(map(len, courses))
         if epochs:
             columns = [[100 * course[i] for course in courses] for i in range(epochs)]
-            series.append(_series(setting.number, [i + 1.0 for i in range(epochs)], columns))
-            drawn.append(setting)
+            series.append(Series(setting.number, range(1, epochs + 1), columns))
     if not series:
         return None
     title = "Learning curves"
     return Figure(
         title,
         line_chart(title, series, x_name="epoch", y_name=f"dev {block.metric}, percent"),
-        _numbers(drawn),
-        "Line: mean over seeds, as far as every run of a setting went; band: from the lowest seed to the highest.",
+        tuple((one.number, "") for one in series),
+        "Line: mean over seeds, up to the last epoch that all runs reached. Band: from the lowest seed to the highest.",
     )
 
 
-def training_sizes(block: Block, split: str) -> Figure | None:
-    """Draw the score by the number of training examples, a line for settings that differ in it alone."""
+def _training_sizes(block: Block, split: str) -> Figure | None:
+    """Draw the score by the number of training examples, one line for settings that differ in nothing else."""
     lines: dict[str, list[Setting]] = {}
     for setting in block.settings:
         lines.setdefault(_FRACTION.sub("", setting.label), []).append(setting)
     series, legend = [], []
-    for label, some in lines.items():
-        ordered = sorted(some, key=_training_size)
-        sizes = [_training_size(one) for one in ordered]
+    for label, settings in lines.items():
+        ordered = sorted(settings, key=_training_size)
+        sizes = [_training_size(setting) for setting in ordered]
         if len(set(sizes)) == len(sizes) > 1:
-            columns = [[100 * score for score in one.scores(split)] for one in ordered]
-            series.append(_series(ordered[0].number, sizes, columns))
-            legend.append((ordered[0].number, f"{label} (settings {', '.join(str(one.number) for one in ordered)})"))
+            columns = [[100 * score for score in setting.scores(split)] for setting in ordered]
+            series.append(Series(ordered[0].number, sizes, columns))
+            numbers = ", ".join(str(setting.number) for setting in ordered)
+            legend.append((ordered[0].number, f"{label} (settings {numbers})"))
     if not series:
         return None
-    title = "Score by training examples"
+    title, y_name = "Score by training examples", f"{split} {block.metric}, percent"
     return Figure(
         title,
-        line_chart(
-            title, series, x_name="training examples", y_name=f"{split} {block.metric}, percent", logarithmic=True
-        ),
+        line_chart(title, series, x_name="training examples", y_name=y_name, logarithmic=True),
         tuple(legend),
-        "A line joins settings that differ in data.fraction alone, and in what always goes with it; band: from the "
-        "lowest seed to the highest.",
+        "A line joins settings that differ only in data.fraction and in options that always vary with it. Band: from "
+        "the lowest to the highest seed.",
     )
 
 
-def mix_weights(block: Block) -> Figure | None:
-    """Draw how much each layer weighs in each mix, where a mix has learnt weights or been given them."""
-    groups, drawn = [], []
+def _mix_weights(block: Block) -> Figure | None:
+    """Draw the weight of each layer in each mix that has learned or fixed weights."""
+    groups = []
     for setting in block.settings:
         places = setting.record.mixing.get("weights", {})
         for place in places:
             runs = [run.record.mixing["weights"][place] for run in setting.runs]
-            deviations = [statistics.stdev(layer) if len(runs) > 1 else 0.0 for layer in zip(*runs, strict=True)]
-            means = [statistics.mean(layer) for layer in zip(*runs, strict=True)]
             name = f"{setting.number} {place}" if len(places) > 1 else str(setting.number)
-            groups.append(Bars(name, setting.number, means, deviations))
-        if places:
-            drawn.append(setting)
+            groups.append(Bars(setting.number, name, list(zip(*runs, strict=True))))
     if not groups:
         return None
     title = "Mix weights"
     return Figure(
         title,
-        bar_chart(title, groups, y_name="weight", reference=1 / len(groups[0].heights)),
-        _numbers(drawn),
-        "A group a mix, a bar a layer from 0; mean over seeds, whisker: one standard deviation. Dashed: equal weights.",
+        bar_chart(title, groups, y_name="weight", reference=1 / len(groups[0].values)),
+        tuple((number, "") for number in dict.fromkeys(group.number for group in groups)),
+        "One group of bars per mix, one bar per layer from 0: the mean over seeds. Line on a bar: one standard "
+        "deviation up and down. Dashed line: equal weights.",
     )
 
 
-def confusion(matrix: Confusion, split: str) -> Figure:
+def _confusion(matrix: Confusion) -> Figure:
     """Draw a confusion matrix."""
-    title = f"Confusion on {split}, setting {matrix.setting.number}"
+    title = f"Confusion on {matrix.split}, setting {matrix.setting.number}"
     return Figure(
         title,
-        heat_map(title, matrix.labels, matrix.by_gold()),
-        _legend([matrix.setting]),
+        heat_map(title, matrix.labels, matrix.shares),
+        ((matrix.setting.number, matrix.setting.label),),
         "Percent of each gold label (row) that was predicted as each label (column), mean over seeds.",
     )
 
 
 def _course(run: Recorded, name: str) -> list[float]:
-    """Return a scalar of each epoch; nothing where the run has left no history."""
+    """Return a value of each epoch, or nothing for a run without a history."""
     path = run.folder / "history.jsonl"
     try:
         rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
@@ -158,26 +150,9 @@ def _course(run: Recorded, name: str) -> list[float]:
     except FileNotFoundError:
         return []
     except (ValueError, KeyError, TypeError) as error:
-        raise DataFormatError(f"{path}: not a history ({error}); run it again with overwrite=true") from None
-
-
-def _series(number: int, x: Sequence[float], columns: Sequence[Sequence[float]]) -> Series:
-    return Series(
-        number, x, [statistics.mean(c) for c in columns], [min(c) for c in columns], [max(c) for c in columns]
-    )
+        raise DataFormatError(f"{path}: not a history ({error}); repeat the run with overwrite=true") from None
 
 
 def _training_size(setting: Setting) -> float:
+    """Return the number of training examples, 0 if it is unknown."""
     return float(setting.record.data.get("sizes", {}).get("train", 0))
-
-
-def _percent(interval: tuple[float, float] | None) -> tuple[float, float] | None:
-    return (100 * interval[0], 100 * interval[1]) if interval else None
-
-
-def _numbers(settings: Sequence[Setting]) -> tuple[tuple[int, str], ...]:
-    return tuple((setting.number, "") for setting in settings)
-
-
-def _legend(settings: Sequence[Setting]) -> tuple[tuple[int, str], ...]:
-    return tuple((setting.number, setting.label) for setting in settings)

@@ -1,7 +1,7 @@
-"""Published numbers, and which of them stand for the same cell as a setting of ours.
+"""Published numbers, and which of them a setting of ours can be compared with.
 
-The file names cells: a data set with the sizes of its splits, a split, a metric, and what the setting must be. A number
-is compared with a setting only where all of that is the same, the training data included; else nothing is said.
+The file describes cells: a data set with the sizes of its splits, a split, a metric, and the values that a setting must
+have. A number is compared with a setting only if all of these agree, including the size of the training data.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,17 +13,17 @@ from harness.config.instantiate import typed_as
 from harness.errors import ConfigError, DataFormatError
 from harness.runs.record import RunRecord, flattened
 
-DEFAULT = Path(__file__).resolve().parents[3] / "results" / "published" / "paper.yaml"
+DEFAULT = Path(__file__).with_name("published_numbers.yaml")
 
 
 @dataclass(frozen=True, kw_only=True)
 class DataSet:
-    """A published data set, known by its sizes: folders are called what people like.
+    """A published data set, recognised by its sizes, because a local copy can have any name.
 
     Attributes:
-        task: which reads it.
-        train: training examples, where all who use it train on as many.
-        dev, test: examples; None where they have not been counted, and then nothing matches.
+        task: The name of the task that reads it.
+        train: The number of training examples; None if systems train on different parts of it.
+        dev, test: The numbers of dev and test examples; with None, no run matches.
     """
 
     task: str
@@ -37,16 +37,15 @@ class Published:
     """A published number.
 
     Attributes:
-        data: the data set's name in the file.
-        split: which the number is of.
-        metric: as in records.
-        value: in percent.
-        spread: standard deviation over runs, in percent.
-        runs: how many the value is the mean of.
-        system: what scored it.
-        where: dotted keys of a record, and the value or the list of values that each must have; empty for a system
-            that no setting of this harness is.
-        source: where it is printed.
+        data: The name of the data set in the file.
+        split: The split that was scored, ``dev`` or ``test``.
+        metric: The name of the metric, as in records.
+        value: The score in percent.
+        source: The table or section that prints the number.
+        system: The name of the system that was scored.
+        spread, runs: The standard deviation over runs in percent, and the number of runs, if published.
+        where: Dotted keys of a record, and the value or the list of allowed values of each. Empty for a system that is
+            not a setting of this harness.
     """
 
     data: str
@@ -65,49 +64,66 @@ class Published:
 
 @dataclass(frozen=True)
 class PublishedNumbers:
-    """All that a file holds."""
+    """The content of a file of published numbers.
+
+    Attributes:
+        sets: The data sets by name.
+        numbers: The numbers, in the order of the file.
+    """
 
     sets: Mapping[str, DataSet]
     numbers: Sequence[Published]
 
     def of_setting(self, record: RunRecord, split: str) -> Published | None:
-        """Return the first number of the same cell: task, data, split, metric and setting."""
-        values: dict[str, Any] | None = None
-        for number in self.numbers:
-            if number.where and self._same_examples(number, record, split):
-                train = self.sets[number.data].train
-                values = flattened(asdict(record)) if values is None else values
-                if train in (None, record.data["sizes"]["train"]) and _holds(number.where, values):
-                    return number
+        """Return the first number of the same task, data, metric and setting, or None.
+
+        Args:
+            record: The record of any run of the setting.
+            split: The split whose score is compared, ``dev`` or ``test``.
+        """
+        values = flattened(asdict(record))
+        for number in self.of_data(record, split):
+            train = self.sets[number.data].train
+            if number.where and train in (None, record.data["sizes"]["train"]) and _holds(number.where, values):
+                return number
         return None
 
     def of_data(self, record: RunRecord, split: str) -> list[Published]:
-        """Return every number of the same task, examples and metric, whatever scored it."""
-        return [number for number in self.numbers if self._same_examples(number, record, split)]
+        """Return every number of the same task, examples and metric, whatever the system was.
 
-    def _same_examples(self, number: Published, record: RunRecord, split: str) -> bool:
-        """Whether a number is of the examples that a record's split holds. Our name for the split may differ."""
-        known = self.sets[number.data]
-        size = getattr(known, number.split)
-        sizes = record.data.get("sizes", {})
-        metrics = record.metrics.get(split, {})
-        return known.task == record.task and size is not None and sizes.get(split) == size and number.metric in metrics
+        Args:
+            record: The record of any run on these examples.
+            split: The record's split that holds the examples. The published split may have another name.
+        """
+        size, metrics = record.data.get("sizes", {}).get(split), record.metrics.get(split, {})
+        if size is None:
+            return []
+        known = {name for name, data in self.sets.items() if data.task == record.task}
+        return [
+            number
+            for number in self.numbers
+            if number.data in known
+            and number.metric in metrics
+            and getattr(self.sets[number.data], number.split) == size
+        ]
 
 
 def _holds(where: Mapping[str, Any], values: Mapping[str, Any]) -> bool:
+    """Return whether a flattened record has an allowed value for every key."""
     return all(values.get(key) in (wanted if isinstance(wanted, list) else [wanted]) for key, wanted in where.items())
 
 
-def published_numbers() -> PublishedNumbers | None:
-    """Read the repository's own file; a package that was installed without the repository has none."""
-    return read_published(DEFAULT) if DEFAULT.exists() else None
+NO_NUMBERS = PublishedNumbers({}, ())
 
 
-def read_published(path: Path = DEFAULT) -> PublishedNumbers:
+def published_numbers(path: Path = DEFAULT) -> PublishedNumbers:
     """Read a file of published numbers.
 
+    Args:
+        path: A YAML file of the same form as ``published_numbers.yaml`` in this package, which is the default.
+
     Raises:
-        DataFormatError: it is missing or not of this form.
+        DataFormatError: The file is missing or has another form.
     """
     import yaml
 
@@ -116,10 +132,14 @@ def read_published(path: Path = DEFAULT) -> PublishedNumbers:
         sets = {name: typed_as(DataSet, values) for name, values in raw["data"].items()}
         numbers = [typed_as(Published, values) for values in raw["numbers"]]
     except OSError:
-        raise DataFormatError(f"{path}: no such file; --published none goes without") from None
+        raise DataFormatError(
+            f"{path}: no such file; use --published none to compare with no published numbers"
+        ) from None
     except (yaml.YAMLError, KeyError, TypeError, AttributeError, ConfigError) as error:
-        raise DataFormatError(f"{path}: not a file of published numbers ({' '.join(str(error).split())})") from None
+        reason = " ".join(str(error).split())
+        raise DataFormatError(f"{path}: not a file of published numbers ({reason}); see {DEFAULT}") from None
     for number in numbers:
         if number.data not in sets or number.split not in ("dev", "test"):
-            raise DataFormatError(f"{path}: {number.system}: '{number.data}' or '{number.split}' is not known")
+            wrong = f"'{number.data}' is not listed under 'data', or '{number.split}' is neither dev nor test"
+            raise DataFormatError(f"{path}: {number.system}: {wrong}")
     return PublishedNumbers(sets, numbers)

@@ -1,4 +1,4 @@
-"""From a folder of records to settings: runs that differ in the seed alone, under a name that tells them apart."""
+"""Settings: runs that differ only in the seed, under a label that distinguishes them from other settings."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,7 @@ from harness.runs.record import RunRecord, flattened, read_record
 from harness.types import Split
 from harness.utils.text_files import read_json
 
-_UNTOLD = re.compile(
+_NOT_IN_LABELS = re.compile(  # keys of a config that do not describe a setting
     r"(^|\.)(seed|results_dir|cache_dir|overwrite|dry_run|train|dev|test|path|dir)$|^(sweep|vectors)$"
     r"|^tracking\.|^plugins|^task\.data\."
 )
@@ -18,7 +18,12 @@ _UNTOLD = re.compile(
 
 @dataclass(frozen=True)
 class Recorded:
-    """A record, and the folder it lies in."""
+    """A recorded run.
+
+    Attributes:
+        record: The content of ``record.json``.
+        folder: The folder that holds the files of the run.
+    """
 
     record: RunRecord
     folder: Path
@@ -26,12 +31,12 @@ class Recorded:
 
 @dataclass(frozen=True)
 class Setting:
-    """Finished runs that differ in the seed alone, in the order of their seeds.
+    """Finished runs that differ only in the seed.
 
     Attributes:
-        number: within its block, from 1.
-        label: tells it from the others of its block.
-        runs: one or more.
+        number: The number of the setting within its block, from 1.
+        label: A name that no other setting of the block has.
+        runs: One or more runs, ordered by their seeds.
     """
 
     number: int
@@ -40,18 +45,29 @@ class Setting:
 
     @property
     def record(self) -> RunRecord:
-        """The record of the first seed, for what all of them share."""
+        """The record of the first seed, for everything that the runs have in common."""
         return self.runs[0].record
 
     def scores(self, split: str, metric: str | None = None) -> list[float]:
-        """Return a metric, by default the primary one, of each run that has it."""
+        """Return a metric of each run that has it, as fractions.
+
+        Args:
+            split: The split that was scored, ``dev`` or ``test``.
+            metric: The name of the metric; None for the primary metric.
+        """
         name = metric or self.record.primary_metric
         return [run.record.metrics[split][name] for run in self.runs if name in run.record.metrics[split]]
 
 
 @dataclass(frozen=True)
 class Block:
-    """Settings of one task that were scored on the same examples, and so can be compared."""
+    """Settings of one task that were scored on the same examples and can therefore be compared.
+
+    Attributes:
+        task: The name of the task.
+        data: The name of the data.
+        settings: One or more settings, ordered by label.
+    """
 
     task: str
     data: str
@@ -59,17 +75,17 @@ class Block:
 
     @property
     def metric(self) -> str:
-        """The task's primary metric."""
+        """The primary metric of the task."""
         return self.settings[0].record.primary_metric
 
 
 @dataclass(frozen=True)
 class Results:
-    """What a folder holds.
+    """The finished runs of a folder.
 
     Attributes:
-        blocks: finished runs.
-        notes: what was left out, and why.
+        blocks: The runs as blocks of settings.
+        notes: Sentences that say which runs were left out, and why.
     """
 
     blocks: tuple[Block, ...]
@@ -82,10 +98,13 @@ class Results:
 
 
 def read_records(folder: Path) -> list[Recorded]:
-    """Read every record below a folder, or of a sweep's folder, the records of its runs.
+    """Read every record below a results folder, or the records of one sweep.
+
+    Args:
+        folder: A results folder, or the folder of a sweep, ``<results>/sweeps/<name>``.
 
     Raises:
-        DataFormatError: there is none, or one cannot be read.
+        DataFormatError: There is no record, or one cannot be read.
     """
     found = records_of_sweep(folder) if (folder / "jobs").is_dir() else []
     found = found or [Recorded(read_record(path), path.parent) for path in sorted(folder.glob("**/record.json"))]
@@ -95,13 +114,13 @@ def read_records(folder: Path) -> list[Recorded]:
 
 
 def records_of_sweep(folder: Path) -> list[Recorded]:
-    """Read the records of the runs of a sweep that succeeded.
+    """Read the records that the runs of a sweep have written so far.
 
     Args:
-        folder: ``<results>/sweeps/<name>``; the runs are in ``<results>/<task>/<run>``.
+        folder: The folder of the sweep, ``<results>/sweeps/<name>``; its runs are in ``<results>/<task>/<run>``.
 
     Raises:
-        DataFormatError: a record cannot be read.
+        DataFormatError: A record cannot be read.
     """
     found = []
     for path in sorted((folder / "jobs").glob("*.json")):
@@ -113,11 +132,11 @@ def records_of_sweep(folder: Path) -> list[Recorded]:
 
 
 def gathered(recorded: Sequence[Recorded], *, split: Split = "test") -> Results:
-    """Sort runs into settings, and settings into blocks.
+    """Group runs into settings, and settings into blocks.
 
     Args:
-        recorded: runs, in any order.
-        split: whose examples must be the same within a block.
+        recorded: The runs in any order. Runs that did not finish, and copies of a run, are left out.
+        split: The split whose examples must be the same within a block.
     """
     finished = [run for run in recorded if run.record.status == "ok"]
     once: dict[tuple[str, str, int], Recorded] = {}
@@ -130,44 +149,42 @@ def gathered(recorded: Sequence[Recorded], *, split: Split = "test") -> Results:
         blocks.setdefault(key, {}).setdefault(setting, []).append(run)
     notes = []
     if unfinished := len(recorded) - len(finished):
-        notes.append(f"{unfinished} of {len(recorded)} runs did not end well and are left out.")
+        notes.append(f"{unfinished} of {len(recorded)} runs did not finish successfully and are left out.")
     if copies := len(finished) - len(once):
         notes.append(f"{copies} of {len(recorded)} runs are copies of others (same setting and seed) and are left out.")
-    return Results(tuple(_block(key, settings) for key, settings in sorted(blocks.items())), tuple(notes))
+    return Results(tuple(_block(task, data, runs) for (task, data, _), runs in sorted(blocks.items())), tuple(notes))
 
 
-def _block(key: tuple[str, str, str], settings: Mapping[str, list[Recorded]]) -> Block:
-    labels = _labels({setting: runs[0].record for setting, runs in settings.items()})
-    ordered = sorted(settings, key=lambda setting: labels[setting])
-    return Block(
-        key[0],
-        key[1],
-        tuple(
-            Setting(number, labels[setting], tuple(sorted(settings[setting], key=lambda run: run.record.seed)))
-            for number, setting in enumerate(ordered, start=1)
-        ),
+def _block(task: str, data: str, runs_of: Mapping[str, list[Recorded]]) -> Block:
+    """Make a block of the runs of each setting; the keys are the settings' digests."""
+    labels = _labels({setting: runs[0].record for setting, runs in runs_of.items()})
+    settings = (
+        Setting(number, labels[setting], tuple(sorted(runs_of[setting], key=lambda run: run.record.seed)))
+        for number, setting in enumerate(sorted(runs_of, key=lambda setting: labels[setting]), start=1)
     )
+    return Block(task, data, tuple(settings))
 
 
 def _labels(settings: Mapping[str, RunRecord]) -> dict[str, str]:
-    """Name each setting by its runs; where two would have one name, by what they differ in too.
+    """Label each setting by the name of its runs and, if two settings have the same name, by options that differ.
 
-    What is told of some is told of all. Of several values that always vary together, the first stands for the others.
+    An option is shown for all settings or for none. Of several options that always vary together, only the first is
+    shown. If no option differs, the digest of the setting is added.
     """
     names = {key: record.name.removesuffix(f"-s{record.seed}") for key, record in settings.items()}
-    told = {
-        key: {item: value for item, value in flattened(record.config).items() if not _UNTOLD.search(item)}
+    options = {
+        key: {item: value for item, value in flattened(record.config).items() if not _NOT_IN_LABELS.search(item)}
         for key, record in settings.items()
     }
-    kept: dict[tuple[int, ...], str] = {}
-    for item in dict.fromkeys(item for values in told.values() for item in values):
-        values = {key: told[key].get(item) for key in settings}
+    shown: dict[tuple[int, ...], str] = {}  # the first option of each pattern of variation
+    for item in dict.fromkeys(item for values in options.values() for item in values):
+        values = {key: options[key].get(item) for key in settings}
         if any(names[a] == names[b] and values[a] != values[b] for a in settings for b in settings):
             distinct = list(values.values())
-            kept.setdefault(tuple(distinct.index(value) for value in distinct), item)
+            shown.setdefault(tuple(distinct.index(value) for value in distinct), item)
     labels = {
-        key: " ".join([name, *(f"{item}={told[key][item]}" for item in kept.values() if item in told[key])])
+        key: " ".join([name, *(f"{item}={options[key][item]}" for item in shown.values() if item in options[key])])
         for key, name in names.items()
     }
-    shown = list(labels.values())
-    return {key: label if shown.count(label) == 1 else f"{label} [{key}]" for key, label in labels.items()}
+    given = list(labels.values())
+    return {key: label if given.count(label) == 1 else f"{label} [{key}]" for key, label in labels.items()}

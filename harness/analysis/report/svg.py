@@ -1,235 +1,241 @@
-"""Plots as inline SVG: no script, no font, no colour of their own. The page's style sheet colours ``c1`` to ``c8``.
+"""Plots as inline SVG, without scripts, fonts or colours; the style sheet of the page colours ``c1`` to ``c8``.
 
-Every plot is drawn for a phone's width and scaled up; a reader of the page's text gets its title.
+Plots are drawn for the width of a phone and scaled up. Their title is read out by screen readers.
 """
 
 import math
-from collections.abc import Sequence
+import statistics
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from itertools import pairwise
 
-WIDTH, HEIGHT = 400, 250
-_LEFT, _RIGHT, _TOP, _BOTTOM = 40, 18, 10, 38
 COLOURS = 8
+_WIDTH, _HEIGHT = 400, 250
+_LEFT, _RIGHT, _TOP, _BOTTOM = 40, _WIDTH - 18, 10, _HEIGHT - 38  # the edges of the plotted area
 
 
 @dataclass(frozen=True)
 class Series:
-    """A line with a band.
+    """A line through the means of values, with a band from the lowest to the highest value.
 
     Attributes:
-        number: of the setting; it chooses the colour.
-        x, y: of the line.
-        low, high: of the band, as many.
+        number: The number of the setting, which determines the colour.
+        x: The x of each point.
+        values: For each point, the value of each run.
     """
 
     number: int
     x: Sequence[float]
-    y: Sequence[float]
-    low: Sequence[float]
-    high: Sequence[float]
-
-
-@dataclass(frozen=True)
-class Row:
-    """A line of a dot plot: the runs as dots, their mean, and an interval.
-
-    Attributes:
-        number: of the setting.
-        dots: a score each.
-        interval: or None.
-    """
-
-    number: int
-    dots: Sequence[float]
-    interval: tuple[float, float] | None
+    values: Sequence[Sequence[float]]
 
 
 @dataclass(frozen=True)
 class Bars:
-    """A group of bars, each with a whisker.
+    """A group of bars, as high as the means of values, with whiskers of one standard deviation.
 
     Attributes:
-        name: below the group.
-        number: of the setting.
-        heights, deviations: a bar each.
+        number: The number of the setting, which determines the colour.
+        name: The text below the group.
+        values: For each bar, the value of each run, 0 or more.
     """
 
-    name: str
     number: int
-    heights: Sequence[float]
-    deviations: Sequence[float]
+    name: str
+    values: Sequence[Sequence[float]]
 
 
-@dataclass(frozen=True)
-class Scale:
-    """Maps values to pixels, evenly or by logarithm."""
+def scale(ends: Sequence[float], start: float, end: float, *, logarithmic: bool = False) -> Callable[[float], float]:
+    """Return a function from values to pixels.
 
-    low: float
-    high: float
-    start: float
-    end: float
-    logarithmic: bool = False
-
-    def __call__(self, value: float) -> float:
-        low, high = self._position(self.low), self._position(self.high)
-        return self.start + (self._position(value) - low) / ((high - low) or 1) * (self.end - self.start)
-
-    def _position(self, value: float) -> float:
-        return math.log(value) if self.logarithmic else value
+    Args:
+        ends: Two or more values; the first is drawn at ``start`` and the last at ``end``.
+        start: A position in pixels.
+        end: A position in pixels.
+        logarithmic: Whether equal ratios of values, rather than equal differences, have equal lengths.
+    """
+    position = math.log if logarithmic else float
+    low, high = position(ends[0]), position(ends[-1])
+    return lambda value: start + (position(value) - low) / ((high - low) or 1) * (end - start)
 
 
 def colour(number: int) -> str:
-    """Return the classes of a setting's colour; beyond the last colour, lines are dashed."""
+    """Return the CSS classes of a setting's colour; after the last colour, colours repeat with dashed lines."""
     return f"c{(number - 1) % COLOURS + 1}" + (" dashed" if number > COLOURS else "")
 
 
-def ticks(low: float, high: float, count: int = 5) -> list[float]:
-    """Return round values from at or below ``low`` to at or above ``high``, about ``count`` of them."""
+def ticks(values: Sequence[float]) -> list[float]:
+    """Return about five round, evenly spaced numbers, from at most the lowest value to at least the highest."""
+    low, high = min(values), max(values)
     span = (high - low) or abs(high) or 1.0
-    step = 10 ** math.floor(math.log10(span / count))
-    step *= next(factor for factor in (1, 2, 5, 10) if factor * step * count >= span)
+    step = 10 ** math.floor(math.log10(span / 5))
+    step *= next(factor for factor in (1, 2, 5, 10) if factor * step * 5 >= span)
     first = math.floor(low / step + 1e-9)
     last = math.ceil(high / step - 1e-9)
     return [step * i for i in range(first, max(last, first + 1) + 1)]
 
 
 def line_chart(title: str, series: Sequence[Series], *, x_name: str, y_name: str, logarithmic: bool = False) -> str:
-    """Return lines with bands; ``logarithmic`` is of x, and puts a tick at each x there is."""
+    """Return a chart of lines with bands.
+
+    Args:
+        title: What the chart shows.
+        series: One or more lines.
+        x_name: The name of the x axis.
+        y_name: The name of the y axis.
+        logarithmic: Whether the x axis is logarithmic; it then has a tick at each x of the data.
+    """
     xs = sorted({x for one in series for x in one.x})
-    y_ticks = ticks(min(min(one.low) for one in series), max(max(one.high) for one in series))
-    x_ticks = xs if logarithmic else ticks(xs[0], xs[-1])
-    x_to = Scale(x_ticks[0], x_ticks[-1], _LEFT, WIDTH - _RIGHT, logarithmic)
-    y_to = Scale(y_ticks[0], y_ticks[-1], HEIGHT - _BOTTOM, _TOP)
-    parts = _axes(x_to, y_to, x_ticks, y_ticks, x_name, y_name)
+    x_ticks = xs if logarithmic else ticks(xs)
+    x_to = scale(x_ticks, _LEFT, _RIGHT, logarithmic=logarithmic)
+    y_to, parts = _y_axis(y_name, [value for one in series for values in one.values for value in values])
+    parts += [_text(x_to(x), _BOTTOM + 17, _number(x, x_ticks)) for x in x_ticks]
+    parts.append(_text((_LEFT + _RIGHT) / 2, _HEIGHT - 4, x_name, "name"))
     for one in series:
-        upper = [(x_to(x), y_to(y)) for x, y in zip(one.x, one.high, strict=True)]
-        lower = [(x_to(x), y_to(y)) for x, y in zip(one.x, one.low, strict=True)]
-        line = [(x_to(x), y_to(y)) for x, y in zip(one.x, one.y, strict=True)]
+        line, low, high = (
+            [(x_to(x), y_to(choose(values))) for x, values in zip(one.x, one.values, strict=True)]
+            for choose in (statistics.mean, min, max)
+        )
         dots = "".join(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3"/>' for x, y in (line if len(xs) < 12 else []))
         parts.append(
-            f'<g class="{colour(one.number)}"><polygon class="band" points="{_path([*upper, *lower[::-1]])}"/>'
+            f'<g class="{colour(one.number)}"><polygon class="band" points="{_path([*high, *low[::-1]])}"/>'
             f'<polyline class="line" points="{_path(line)}"/>{dots}<title>{one.number}</title></g>'
         )
     return _drawing(title, parts)
 
 
-def dot_plot(title: str, rows: Sequence[Row], *, x_name: str) -> str:
-    """Return a row a setting: dots for runs, a tick for their mean, a bar for the interval."""
-    values = [value for row in rows for value in (*row.dots, *(row.interval or ()))]
-    x_ticks = ticks(min(values), max(values))
-    height = 26 * len(rows) + _TOP + _BOTTOM
-    x_to = Scale(x_ticks[0], x_ticks[-1], _LEFT - 10, WIDTH - _RIGHT)
-    parts = [_vertical(x_to(x), _TOP, height - _BOTTOM, _number(x, x_ticks)) for x in x_ticks]
-    parts.append(f'<text class="name" x="{(_LEFT - 10 + WIDTH - _RIGHT) / 2}" y="{height - 4}">{escape(x_name)}</text>')
-    for i, row in enumerate(rows):
-        y = _TOP + 26 * i + 13
-        drawn = [f'<text class="tick end" x="{_LEFT - 18}" y="{y + 4}">{row.number}</text>']
-        if row.interval:
-            low, high = map(x_to, row.interval)
-            drawn.append(f'<line class="interval" x1="{low:.1f}" x2="{high:.1f}" y1="{y}" y2="{y}"/>')
-        drawn += [f'<circle cx="{x_to(dot):.1f}" cy="{y}" r="3.5"/>' for dot in row.dots]
-        mean = x_to(sum(row.dots) / len(row.dots))
-        drawn.append(f'<line class="mean" x1="{mean:.1f}" x2="{mean:.1f}" y1="{y - 9}" y2="{y + 9}"/>')
-        parts.append(f'<g class="{colour(row.number)}">{"".join(drawn)}</g>')
-    return _drawing(title, parts, height=height)
+def dot_plot(
+    title: str, rows: Mapping[int, Sequence[float]], intervals: Mapping[int, tuple[float, float]], *, x_name: str
+) -> str:
+    """Return a plot with one row per setting: a dot per run, a vertical line at the mean, a bar for the interval.
+
+    Args:
+        title: What the plot shows.
+        rows: The scores of the runs of each setting, by its number.
+        intervals: The ends of the interval of each setting that has one.
+        x_name: The name of the x axis.
+    """
+    x_ticks = ticks([value for values in (*rows.values(), *intervals.values()) for value in values])
+    bottom, left = _TOP + 26 * len(rows), _LEFT - 10
+    x_to = scale(x_ticks, left, _RIGHT)
+    parts = []
+    for x in x_ticks:
+        parts += [_line("grid", x_to(x), x_to(x), _TOP, bottom), _text(x_to(x), bottom + 14, _number(x, x_ticks))]
+    parts.append(_text((left + _RIGHT) / 2, bottom + 34, x_name, "name"))
+    for i, (number, scores) in enumerate(rows.items()):
+        y, mean = _TOP + 26 * i + 13, x_to(statistics.mean(scores))
+        drawn = [_text(left - 8, y + 4, str(number), "end")]
+        if number in intervals:
+            low, high = map(x_to, intervals[number])
+            drawn.append(_line("interval", low, high, y, y))
+        drawn += [f'<circle cx="{x_to(score):.1f}" cy="{y}" r="3.5"/>' for score in scores]
+        drawn.append(_line("mean", mean, mean, y - 9, y + 9))
+        parts.append(f'<g class="{colour(number)}">{"".join(drawn)}</g>')
+    return _drawing(title, parts, height=bottom + 38)
 
 
 def bar_chart(title: str, groups: Sequence[Bars], *, y_name: str, reference: float) -> str:
-    """Return groups of bars, a bar a layer from the left, with a dashed line at ``reference``."""
-    highest = max(h + d for group in groups for h, d in zip(group.heights, group.deviations, strict=True))
-    y_ticks = ticks(0, max(highest, reference))
-    y_to = Scale(0, y_ticks[-1], HEIGHT - _BOTTOM, _TOP)
-    parts = [_horizontal(y_to(y), _number(y, y_ticks)) for y in y_ticks]
-    room = (WIDTH - _LEFT - _RIGHT) / len(groups)
-    for i, group in enumerate(groups):
-        width = min(26.0, 0.8 * room / len(group.heights))
-        start = _LEFT + room * (i + 0.5) - width * len(group.heights) / 2
-        drawn = []
-        for layer, (height, deviation) in enumerate(zip(group.heights, group.deviations, strict=True)):
-            x, top = start + layer * width, y_to(height)
+    """Return groups of bars, numbered from 0, with a dashed horizontal line.
+
+    Args:
+        title: What the chart shows.
+        groups: One or more groups.
+        y_name: The name of the y axis, which starts at 0.
+        reference: The height of the dashed line.
+    """
+    spans = [[_mean_and_deviation(values) for values in group.values] for group in groups]
+    y_to, parts = _y_axis(y_name, [0, reference, *(mean + deviation for span in spans for mean, deviation in span)])
+    room = (_RIGHT - _LEFT) / len(groups)
+    for i, (group, span) in enumerate(zip(groups, spans, strict=True)):
+        width = min(26.0, 0.8 * room / len(span))
+        centre = _LEFT + room * (i + 0.5)
+        drawn = [_text(centre, _HEIGHT - 8, group.name, "name")]
+        for layer, (height, deviation) in enumerate(span):
+            x, top = centre + width * (layer - len(span) / 2), y_to(height)
             drawn.append(
                 f'<rect class="bar" x="{x + 1:.1f}" y="{top:.1f}" width="{width - 2:.1f}" '
-                f'height="{max(HEIGHT - _BOTTOM - top, 0):.1f}"><title>layer {layer}: {height:.3f}</title></rect>'
+                f'height="{max(_BOTTOM - top, 0):.1f}"><title>layer {layer}: {height:.3f}</title></rect>'
             )
-            low, high = y_to(max(height - deviation, 0)), y_to(height + deviation)
             middle = x + width / 2
-            drawn.append(f'<line class="whisker" x1="{middle:.1f}" x2="{middle:.1f}" y1="{low:.1f}" y2="{high:.1f}"/>')
-            drawn.append(f'<text class="tick" x="{middle:.1f}" y="{HEIGHT - _BOTTOM + 13}">{layer}</text>')
-        name = f'<text class="name" x="{_LEFT + room * (i + 0.5):.1f}" y="{HEIGHT - 8}">{escape(group.name)}</text>'
-        parts.append(f'<g class="{colour(group.number)}">{"".join(drawn)}{name}</g>')
-    level = y_to(reference)
-    parts.append(f'<line class="reference" x1="{_LEFT}" x2="{WIDTH - _RIGHT}" y1="{level:.1f}" y2="{level:.1f}"/>')
-    parts.append(_upright(y_name))
+            drawn.append(_line("whisker", middle, middle, y_to(max(height - deviation, 0)), y_to(height + deviation)))
+            drawn.append(_text(middle, _BOTTOM + 13, str(layer)))
+        parts.append(f'<g class="{colour(group.number)}">{"".join(drawn)}</g>')
+    parts.append(_line("reference", _LEFT, _RIGHT, y_to(reference), y_to(reference)))
     return _drawing(title, parts)
 
 
 def heat_map(title: str, labels: Sequence[str], shares: Sequence[Sequence[float]]) -> str:
-    """Return a matrix of shares from 0 to 1: a row a gold label, a column a predicted one; numbers are percent."""
+    """Return a confusion matrix with percentages in its cells.
+
+    Args:
+        title: What the matrix shows.
+        labels: The labels, in the order of rows and columns.
+        shares: One row per gold label, one fraction from 0 to 1 per predicted label.
+    """
     cell = 36
     margin = 12 + 6.5 * max(map(len, labels))
-    width, height = margin + cell * len(labels) + 4, margin + cell * len(labels) + 4
+    size = margin + cell * len(labels) + 4
     parts = []
     for i, (label, row) in enumerate(zip(labels, shares, strict=True)):
-        middle = margin + cell * i + cell / 2
-        name = escape(label)
-        parts.append(f'<text class="tick end" x="{margin - 6}" y="{middle + 4}">{name}</text>')
-        parts.append(
-            f'<text class="tick start" transform="translate({middle + 4},{margin - 6}) rotate(-90)">{name}</text>'
-        )
+        y = margin + cell * i
+        parts.append(_text(margin - 6, y + cell / 2 + 4, label, "end"))
+        parts.append(_upright_text(y + cell / 2 + 4, margin - 6, label, "start"))
         for j, share in enumerate(row):
-            x, y = margin + cell * j, margin + cell * i
-            told = f"{name} as {escape(labels[j])}: {100 * share:.1f} %"
-            strong = " on" if share > 0.55 else ""
+            x = margin + cell * j
+            number = _text(x + cell / 2 - 1, y + cell / 2 + 3, f"{100 * share:.0f}", "on" if share > 0.55 else "")
             parts.append(
                 f'<g><rect class="cell" x="{x}" y="{y}" width="{cell - 2}" height="{cell - 2}" '
-                f'fill-opacity="{max(share, 0.03):.3f}"/><text class="tick{strong}" x="{x + cell / 2 - 1}" '
-                f'y="{y + cell / 2 + 3}">{100 * share:.0f}</text><title>{told}</title></g>'
+                f'fill-opacity="{max(share, 0.03):.3f}"/>{number}'
+                f"<title>{escape(label)} as {escape(labels[j])}: {100 * share:.1f} %</title></g>"
             )
-    return _drawing(title, parts, width=width, height=height, scaled=False)
+    return _drawing(title, parts, width=size, height=size, scaled=False)
 
 
-def _axes(
-    x_to: Scale, y_to: Scale, x_ticks: Sequence[float], y_ticks: Sequence[float], x_name: str, y_name: str
-) -> list[str]:
-    return [
-        *(_horizontal(y_to(y), _number(y, y_ticks)) for y in y_ticks),
-        *(
-            f'<text class="tick" x="{x_to(x):.1f}" y="{HEIGHT - _BOTTOM + 17}">{_number(x, x_ticks)}</text>'
-            for x in x_ticks
-        ),
-        f'<text class="name" x="{(_LEFT + WIDTH - _RIGHT) / 2}" y="{HEIGHT - 4}">{escape(x_name)}</text>',
-        _upright(y_name),
-    ]
+def _mean_and_deviation(values: Sequence[float]) -> tuple[float, float]:
+    """Return mean and sample standard deviation; the latter is 0 for one value."""
+    return statistics.mean(values), statistics.stdev(values) if len(values) > 1 else 0.0
 
 
-def _horizontal(y: float, name: str) -> str:
-    line = f'<line class="grid" x1="{_LEFT}" x2="{WIDTH - _RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
-    return f'{line}<text class="tick end" x="{_LEFT - 5}" y="{y + 4:.1f}">{name}</text>'
+def _y_axis(name: str, values: Sequence[float]) -> tuple[Callable[[float], float], list[str]]:
+    """Return the scale of an axis for these values, and its drawing: grid lines, their numbers, and the name."""
+    y_ticks = ticks(values)
+    y_to = scale(y_ticks, _BOTTOM, _TOP)
+    parts = [_upright_text(10, (_TOP + _BOTTOM) / 2, name, "name")]
+    for y in y_ticks:
+        parts.append(_line("grid", _LEFT, _RIGHT, y_to(y), y_to(y)))
+        parts.append(_text(_LEFT - 5, y_to(y) + 4, _number(y, y_ticks), "end"))
+    return y_to, parts
 
 
-def _vertical(x: float, top: float, bottom: float, name: str) -> str:
-    line = f'<line class="grid" x1="{x:.1f}" x2="{x:.1f}" y1="{top}" y2="{bottom}"/>'
-    return f'{line}<text class="tick" x="{x:.1f}" y="{bottom + 14}">{name}</text>'
+def _line(kind: str, x1: float, x2: float, y1: float, y2: float) -> str:
+    """Return a straight line of a CSS class."""
+    return f'<line class="{kind}" x1="{x1:.1f}" x2="{x2:.1f}" y1="{y1:.1f}" y2="{y2:.1f}"/>'
 
 
-def _upright(name: str) -> str:
-    middle = (_TOP + HEIGHT - _BOTTOM) / 2
-    return f'<text class="name" transform="translate(10,{middle}) rotate(-90)">{escape(name)}</text>'
+def _text(x: float, y: float, text: str, kind: str = "") -> str:
+    """Return a text of a CSS class; without ``end`` or ``start``, ``x`` is its middle."""
+    return f'<text class="{kind}" x="{x:.1f}" y="{y:.1f}">{escape(text)}</text>'
+
+
+def _upright_text(x: float, y: float, text: str, kind: str) -> str:
+    """Return a text of a CSS class that runs from bottom to top."""
+    return f'<text class="{kind}" transform="translate({x:.1f},{y:.1f}) rotate(-90)">{escape(text)}</text>'
 
 
 def _number(value: float, all_ticks: Sequence[float]) -> str:
+    """Return the text of a tick, with as many decimals as the distance between ticks needs."""
     step = min((b - a for a, b in pairwise(all_ticks)), default=1.0)
     return f"{value:,.{max(0, -math.floor(math.log10(step) + 1e-9))}f}"
 
 
 def _path(points: Sequence[tuple[float, float]]) -> str:
+    """Return points as the value of the attribute ``points``."""
     return " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
 
 
 def _drawing(
-    title: str, parts: Sequence[str], *, width: float = WIDTH, height: float = HEIGHT, scaled: bool = True
+    title: str, parts: Sequence[str], *, width: float = _WIDTH, height: float = _HEIGHT, scaled: bool = True
 ) -> str:
+    """Return the SVG element; one that is not scaled keeps its size on wide screens."""
     size = "" if scaled else f' width="{width}" height="{height}"'
     return f'<svg viewBox="0 0 {width} {height}"{size} role="img" aria-label="{escape(title)}">{"".join(parts)}</svg>'

@@ -1,11 +1,11 @@
-"""Published numbers stand beside the same cell, and beside nothing else."""
+"""A published number is shown next to the same cell, and nowhere else."""
 
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from harness.analysis.report.published import DEFAULT, read_published
+from harness.analysis.report.published import DEFAULT, published_numbers
 from harness.analysis.report.settings import Block, Recorded, Setting, gathered
 from harness.analysis.report.tables import overview, systems_table
 from harness.errors import DataFormatError
@@ -34,20 +34,20 @@ def record(**changes: Any) -> RunRecord:
     return RunRecord(**(values | changes))
 
 
-def beside(one: RunRecord) -> tuple[str | None, str | None]:
-    """Return what is published beside a record's dev and test scores."""
-    numbers = read_published()
+def numbers_for(one: RunRecord) -> tuple[str | None, str | None]:
+    """Return the published numbers that are shown next to a record's dev and test scores."""
+    numbers = published_numbers()
     found = [numbers.of_setting(one, split) for split in ("dev", "test")]
     return tuple(None if number is None else f"{number} {number.source}" for number in found)  # type: ignore[return-value]
 
 
 def test_the_same_cell() -> None:
-    assert beside(record()) == ("89.5 Tables 2 and 3", "88.7 ± 0.17 Table 1")
-    assert beside(record(encoder={"name": "none"})) == ("88.1 Table 2", "88 Table 1")
+    assert numbers_for(record()) == ("89.5 Tables 2 and 3", "88.7 ± 0.17 Table 1")
+    assert numbers_for(record(encoder={"name": "none"})) == ("88.1 Table 2", "88 Table 1")
     top = {"mixing": {"name": "top", "placement": "both"}, "config": {}}
-    assert beside(record(**top)) == ("89.1 Table 2", None)
+    assert numbers_for(record(**top)) == ("89.1 Table 2", None)
     placed = {"mixing": {"name": "scalar_mix", "placement": "output"}}
-    assert beside(record(**placed)) == ("88.7 Table 3", None)
+    assert numbers_for(record(**placed)) == ("88.7 Table 3", None)
 
 
 @pytest.mark.parametrize(
@@ -65,14 +65,14 @@ def test_the_same_cell() -> None:
     ],
     ids=str,
 )
-def test_another_cell_has_nothing_beside_it(changes: dict[str, Any]) -> None:
-    assert beside(record(**changes)) == (None, None)
+def test_another_cell_has_no_number(changes: dict[str, Any]) -> None:
+    assert numbers_for(record(**changes)) == (None, None)
 
 
-def test_the_difference_is_of_the_mean() -> None:
+def test_the_difference_is_computed_from_the_mean() -> None:
     two = [record(), record(seed=2, metrics={"dev": {"accuracy": 0.90}, "test": {"accuracy": 0.895}})]
     other = record(setting="b", name="elmo_mini-s1", encoder={"name": "elmo_mini"})
-    table = overview(gathered([Recorded(one, Path()) for one in (*two, other)]), read_published())
+    table = overview(gathered([Recorded(one, Path()) for one in (*two, other)]), published_numbers())
     rows = [dict(zip(table.columns[3:], row[3:], strict=True)) for row in table.rows]
     assert rows[1]["published test"] == "88.7 ± 0.17 (Table 1)"
     assert table.rows[1][table.columns.index("published test") + 1] == "+0.30"
@@ -80,18 +80,18 @@ def test_the_difference_is_of_the_mean() -> None:
     assert rows[0]["published dev"] == rows[0]["published test"] == ""
 
 
-def test_without_any_there_is_no_column() -> None:
+def test_without_published_numbers_there_is_no_column() -> None:
     results = gathered([Recorded(record(encoder={"name": "elmo_mini"}), Path())])
-    assert not [name for name in overview(results, read_published()).columns if "published" in name]
+    assert not [name for name in overview(results, published_numbers()).columns if "published" in name]
 
 
-def test_systems_are_listed_where_the_examples_are_the_same() -> None:
+def test_systems_are_listed_if_the_examples_are_the_same() -> None:
     wnut = record(
         task="ner",
         data={"name": "x", "sizes": {"train": 339, "dev": 1_009, "test": 1_287}},
         metrics={"dev": {"f1": 0.3}, "test": {"f1": 0.2}},
     )
-    numbers = read_published()
+    numbers = published_numbers()
     table = systems_table(Block("ner", "x", (Setting(1, "one", (Recorded(wnut, Path()),)),)), numbers)
     assert table is not None
     assert [row[3] for row in table.rows] == ["41.86", "39.98", "38.35"]
@@ -101,7 +101,7 @@ def test_systems_are_listed_where_the_examples_are_the_same() -> None:
 
 
 def test_the_numbers_are_those_of_the_paper() -> None:
-    """Table 1, written out once more: (data, baseline, with ELMo)."""
+    """The values of Table 1, copied a second time: (data, baseline, with ELMo)."""
     printed = {
         "squad": None,  # its test set is hidden
         "snli": (88.0, 88.7),
@@ -110,15 +110,15 @@ def test_the_numbers_are_those_of_the_paper() -> None:
         "conll2003": (90.15, 92.22),
         "sst5": (51.4, 54.7),
     }
-    numbers = read_published().numbers
+    numbers = published_numbers().numbers
     for data, expected in printed.items():
         cells = [n for n in numbers if n.data == data and n.split == "test" and n.where]
         assert tuple(n.value for n in cells) == (expected or ())
         assert all(n.source == "Table 1" for n in cells)
 
 
-def test_every_number_has_its_source_and_every_cell_is_one() -> None:
-    numbers = read_published().numbers
+def test_every_number_has_a_source_and_no_cell_occurs_twice() -> None:
+    numbers = published_numbers().numbers
     assert all(number.source and 0 < number.value < 100 for number in numbers)
     cells = [(n.data, n.split, n.metric, str(sorted(n.where.items()))) for n in numbers if n.where]
     assert len(cells) == len(set(cells))
@@ -132,20 +132,20 @@ def test_every_number_has_its_source_and_every_cell_is_one() -> None:
         ("data: {x: {tsk: ner}}\nnumbers: []", "tsk: there is no such option; did you mean 'task'?"),
         (
             "data: {}\nnumbers: [{data: x, split: test, metric: f1, value: 1, source: s, system: me}]",
-            "me: 'x' or 'test' is not known",
+            "me: 'x' is not listed under 'data', or 'test' is neither dev nor test",
         ),
     ],
 )
-def test_a_wrong_file_is_one_line(text: str, reason: str, tmp_path: Path) -> None:
+def test_an_error_in_the_file_is_reported_in_one_line(text: str, reason: str, tmp_path: Path) -> None:
     path = tmp_path / "numbers.yaml"
     path.write_text(text)
     with pytest.raises(DataFormatError) as error:
-        read_published(path)
+        published_numbers(path)
     assert reason in str(error.value)
     assert "\n" not in str(error.value)
 
 
-def test_a_missing_file_says_how_to_go_without() -> None:
+def test_the_error_for_a_missing_file_names_the_option_none() -> None:
     assert DEFAULT.exists()
-    with pytest.raises(DataFormatError, match="--published none goes without"):
-        read_published(Path("nowhere.yaml"))
+    with pytest.raises(DataFormatError, match="use --published none"):
+        published_numbers(Path("nowhere.yaml"))

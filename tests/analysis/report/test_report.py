@@ -1,4 +1,4 @@
-"""The report: its table by hand, what it compares, and its formats read back by other means."""
+"""The report: its table computed by hand, its comparisons, and its files read with other tools."""
 
 import csv
 import re
@@ -6,15 +6,16 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 
-from harness.analysis.report.__main__ import main
-from harness.analysis.report.document import brief
-from harness.analysis.report.formats import latex, latex_text
+from harness.analysis.report.latex import latex, latex_text
+from harness.analysis.report.markdown import brief
 from harness.analysis.report.settings import Recorded, gathered
 from harness.analysis.report.tables import Table, p_value
+from harness.commands.report import main
 from harness.runs.record import RunRecord
 from tests.support.reports import LABELS, write_results, write_run
 
@@ -52,15 +53,15 @@ def test_mean_and_sample_deviation_over_seeds() -> None:
     assert lines[2:] == ["| ner | sample | random | f1 | 3 | 50.00 ± 0.00 | 50.00 ± 10.00 | 3.0 | 1,234 |"]
 
 
-def test_settings_that_differ_are_apart_and_named_by_what_differs() -> None:
-    """The batch size goes with the learning rate, so that one of them tells enough."""
+def test_labels_name_the_options_that_differ() -> None:
+    """The batch size always varies with the learning rate, so only one of them is shown."""
     text = table(record(1, 0.4), record(2, 0.5), record(1, 0.7, lr=0.2), record(1, 0.3, name="none"))
     assert "| ner | sample | none trainer.lr=0.1 | f1 | 1 | 50.00 | 30.00 |" in text
     assert "| ner | sample | random trainer.lr=0.1 | f1 | 2 | 50.00 ± 0.00 | 45.00 ± 7.07 |" in text
     assert "| ner | sample | random trainer.lr=0.2 | f1 | 1 | 50.00 | 70.00 |" in text
 
 
-def test_what_was_only_asked_for_names_no_setting() -> None:
+def test_options_that_change_no_result_are_not_in_labels() -> None:
     asked = [(0.1, "one"), (0.2, "one"), (0.3, "other")]
     runs = [record(1, 0.4, lr=lr) for lr, _ in asked]
     text = table(
@@ -70,20 +71,20 @@ def test_what_was_only_asked_for_names_no_setting() -> None:
     assert "sweep" not in text
 
 
-def test_settings_that_nothing_in_the_config_tells_apart_are_told_apart() -> None:
+def test_settings_with_equal_configs_are_labelled_by_their_digests() -> None:
     other = RunRecord(**(vars(record(1, 0.4)) | {"setting": "of another task version"}))
     text = table(record(1, 0.5), other)
     assert "| random [random 0.1] |" in text
     assert "| random [of another task version] |" in text
 
 
-def test_failed_runs_are_counted_not_averaged() -> None:
+def test_failed_runs_are_counted_but_not_averaged() -> None:
     text = table(record(1, 0.4), record(2, 0.0, status="failed"))
     assert "| 1 | 50.00 | 40.00 |" in text
-    assert "1 of 2 runs did not end well" in text
+    assert "1 of 2 runs did not finish successfully" in text
 
 
-def test_a_copy_of_a_run_does_not_make_two_seeds() -> None:
+def test_a_copy_of_a_run_is_not_a_second_seed() -> None:
     text = table(record(1, 0.4), record(1, 0.4), record(2, 0.5))
     assert "| 2 | 50.00 ± 0.00 | 45.00 ± 7.07 |" in text
     assert "1 of 3 runs are copies of others" in text
@@ -106,7 +107,7 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the whole report of made-up results, and the results beside it."""
+    """Write a whole report of generated results; the results are in the folder next to it."""
     folder = tmp_path_factory.mktemp("report")
     write_results(folder / "results")
     assert main([str(folder / "results"), "--out", str(folder / "out"), "--rounds", "500"]) == 0
@@ -119,7 +120,20 @@ def rows_of(path: Path) -> list[dict[str, str]]:
 
 
 def test_every_format_is_written(report: Path) -> None:
-    assert sorted(path.name for path in report.iterdir()) == FILES
+    assert sorted(path.name for path in report.iterdir() if path.is_file()) == FILES
+
+
+def test_each_figure_is_a_file_with_its_legend(report: Path) -> None:
+    files = sorted((report / "figures").iterdir())
+    assert [path.name for path in files if "confusion" not in path.name] == [
+        "1-learning-curves.svg",
+        "1-mix-weights.svg",
+        "1-score-by-training-examples.svg",
+        "1-scores-on-test.svg",
+    ]
+    for path in files:
+        assert ElementTree.parse(path).getroot().tag == "{http://www.w3.org/2000/svg}svg", path
+    assert "none data.fraction=1.0</text>" in (report / "figures" / "1-scores-on-test.svg").read_text()
 
 
 def test_the_csv_holds_every_metric_unrounded(report: Path) -> None:
@@ -135,11 +149,11 @@ def test_the_csv_holds_every_metric_unrounded(report: Path) -> None:
     ]
     assert float(row["mean"]) == pytest.approx(np.mean(right))
     assert float(row["standard_deviation"]) == pytest.approx(np.std(right, ddof=1))
-    width = 2 * 1.96 * np.sqrt(np.mean(right) * (1 - np.mean(right)) / 200)  # were the seeds one
+    width = 2 * 1.96 * np.sqrt(np.mean(right) * (1 - np.mean(right)) / 200)  # for a single seed
     assert width / 2 < float(row["high"]) - float(row["low"]) < width
 
 
-def test_the_comparisons_tell_what_differs_and_how_surely(report: Path) -> None:
+def test_comparisons_have_intervals_and_p_values(report: Path) -> None:
     rows = rows_of(report / "comparisons.csv")
     assert [(row["a"], row["b"]) for row in rows] == [
         ("elmo data.fraction=0.5", "elmo data.fraction=1.0"),
@@ -193,13 +207,13 @@ def test_the_latex_is_balanced_and_escaped(report: Path) -> None:
 
 def test_latex_text() -> None:
     assert latex_text("a_b & 5 % of *all* < -1.2 − x") == r"a\_b \& 5 \% of *all* $<$ $-$1.2 $-$ x"
-    shown = latex(Table("Title", ("a", "b"), (("x", "1"),), note="Read **all** of *it*."))
-    assert r"\caption{Title. Read \textbf{all} of \emph{it}.}" in shown
+    shown = latex(Table("Title", ("a", "b"), (("x", "1"),), note="Read 5 % of it."))
+    assert r"\caption{Title. Read 5 \% of it.}" in shown
     assert r"\begin{tabular}{lr}" in shown
 
 
 class Page(HTMLParser):
-    """Checks that elements nest, and gathers them."""
+    """Check that elements are nested correctly, and collect them."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -218,7 +232,7 @@ class Page(HTMLParser):
         assert self.open.pop() == tag
 
 
-def test_the_page_is_whole_and_needs_nothing_else(report: Path) -> None:
+def test_the_page_is_complete_and_loads_no_other_file(report: Path) -> None:
     text = (report / "report.html").read_text()
     page = Page()
     page.feed(text)
@@ -238,33 +252,33 @@ def test_numbers_in_drawings_are_numbers(report: Path) -> None:
     assert not any(re.search(r"\b(nan|inf|None)\b", drawing) for drawing in drawings)
 
 
-def test_the_report_is_the_same_every_time(report: Path, tmp_path: Path) -> None:
+def test_the_report_is_reproducible(report: Path, tmp_path: Path) -> None:
     results = report.parent / "results"
     assert main([str(results), "--out", str(tmp_path), "--rounds", "500"]) == 0
     for name in FILES:
         assert (tmp_path / name).read_text() == (report / name).read_text()
 
 
-def test_a_baseline_leaves_fewer_comparisons(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_baseline_reduces_the_comparisons(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     results = write_results(tmp_path / "results")
     asked = [str(results), "--out", str(tmp_path), "--rounds", "50", "--baseline"]
     assert main([*asked, "none"]) == 0
     assert {row["a"] for row in rows_of(tmp_path / "comparisons.csv")} == {"none data.fraction=1.0"}
     assert len(rows_of(tmp_path / "comparisons.csv")) == 2
     assert main([*asked, "nobody"]) == 2
-    assert "--baseline nobody: no setting is called so; there are: elmo" in capsys.readouterr().err
+    assert "--baseline nobody: not part of any setting's label: elmo" in capsys.readouterr().err
 
 
-def test_without_counts_examples_are_tested_only_when_asked(tmp_path: Path) -> None:
+def test_without_counts_the_tests_over_examples_need_rounds(tmp_path: Path) -> None:
     results = write_results(tmp_path / "results", counted=False)
     assert main([str(results), "--out", str(tmp_path / "a")]) == 0
-    assert "nothing is tested over examples without --rounds" in (tmp_path / "a" / "report.md").read_text()
+    assert "Add --rounds N to run the tests over examples" in (tmp_path / "a" / "report.md").read_text()
     assert {row["p_examples"] for row in rows_of(tmp_path / "a" / "comparisons.csv")} == {""}
     assert main([str(results), "--out", str(tmp_path / "b"), "--rounds", "3"]) == 0
     assert {float(row["p_examples"]) for row in rows_of(tmp_path / "b" / "comparisons.csv")} == {0.25}
 
 
-def test_what_cannot_be_compared_is_said(tmp_path: Path) -> None:
+def test_notes_say_what_cannot_be_compared(tmp_path: Path) -> None:
     results = tmp_path / "results"
     one = write_run(results, encoder="elmo", seed=1, chance=0.9)
     write_run(results, encoder="none", seed=2, chance=0.5, counted=True)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from harness import cli
-from harness.analysis.report.__main__ import main
+from harness.commands.report import main
 from harness.runs.record import RUN_FILES, RunRecord, read_record
 from tests.support.runs import SMALL, without_times
 
@@ -21,7 +21,7 @@ def command_of(folder: Path, capsys: pytest.CaptureFixture[str]) -> str:
     return capsys.readouterr().out
 
 
-def names_everything(record: RunRecord) -> None:
+def check_names(record: RunRecord) -> None:
     """Check that a record names code, versions, hardware, command, data and weights."""
     assert {"revision", "dirty", "python", "packages", "processor", "command", "overrides"} <= set(record.environment)
     for digest in (*record.data["sha256"].values(), record.encoder["fingerprint"], record.embedding["fingerprint"]):
@@ -38,12 +38,12 @@ def test_a_job_of_a_sweep_is_repeated_to_the_bit(
         cli.main(["-m", *SMALL, "trainer.max_epochs=1", "embedding=static_mini", *paths, "seed=3,4"])
     assert exit_.value.code == 0
     (first,) = (tmp_path / "first results" / "ner").glob("*-s4-*")
-    names_everything(read_record(first / "record.json"))
+    check_names(read_record(first / "record.json"))
     with pytest.raises(SystemExit) as exit_:
         cli.main(shlex.split(command_of(first, capsys), comments=True)[3:])
     assert exit_.value.code == 0
     second = tmp_path / "repeated" / "ner" / first.name
-    for name in set(RUN_FILES) - {"record.json", "config.yaml"}:  # which hold times and the new results_dir
+    for name in set(RUN_FILES) - {"record.json", "config.yaml"}:  # these two hold times and the new results_dir
         assert (second / name).read_bytes() == (first / name).read_bytes()
     ours, theirs = (without_times(read_record(folder / "record.json")) for folder in (second, first))
     for one in (ours, theirs):
@@ -59,19 +59,19 @@ def recorded(folder: Path, **environment: Any) -> Path:
     return path
 
 
-def test_the_shell_reads_back_what_was_asked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_shell_reads_the_options_unchanged(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     odd = ["data.train=it's a file.conll", "encoder.name=$HOME", "a=[1,2]", 'b="x y"', "c={d: 1}", "e=*", "f=`g`"]
     path = recorded(tmp_path, overrides=[*odd, "threads=7", "overwrite=true"], threads=2, device="cpu")
     last = command_of(path, capsys).splitlines()[-1]
     start = ["python", "-m", "harness"]
     assert shlex.split(last) == [*start, *odd, "results_dir=repeated", "device=cpu", "threads=2"]
-    told = subprocess.run(
+    printed = subprocess.run(
         ["bash", "-c", last.replace("python -m harness", "printf '%s\\n'")], capture_output=True, text=True
     )
-    assert told.stdout.splitlines() == shlex.split(last)[3:]
+    assert printed.stdout.splitlines() == shlex.split(last)[3:]
 
 
-def test_it_says_what_it_takes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_comments_name_code_packages_and_result(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     known = {"overrides": [], "python": "3.11.7", "packages": {"torch": "2.13", "wandb": None}, "processor": "EPYC"}
     text = command_of(recorded(tmp_path, **known, revision="f00", dirty=True), capsys)
     assert "# code: revision f00, with uncommitted changes that are not recorded: the result may differ\n" in text
@@ -82,9 +82,9 @@ def test_it_says_what_it_takes(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert all(line.startswith("#") for line in clean.splitlines()[:-1])
 
 
-def test_older_records_are_read_where_they_say_enough(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_of_an_older_record_is_used(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     single = command_of(recorded(tmp_path, command=["__main__.py", "encoder=none", "seed=2"]), capsys)
     assert single.splitlines()[-1] == "python -m harness encoder=none seed=2 results_dir=repeated"
     assert main(["--rerun", str(recorded(tmp_path, command=["__main__.py", "-m", "seed=1,2"]))]) == 2
-    assert "it is one of: python -m harness -m seed=1,2" in capsys.readouterr().err
+    assert "it is one run of: python -m harness -m seed=1,2" in capsys.readouterr().err
     assert main(["--rerun", str(tmp_path / "nowhere")]) == 2

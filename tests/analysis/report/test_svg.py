@@ -1,4 +1,4 @@
-"""The geometry of the plots: where a value lies, by hand."""
+"""The geometry of the plots: positions of values, computed by hand."""
 
 import re
 
@@ -6,14 +6,13 @@ import pytest
 
 from harness.analysis.report.svg import (
     Bars,
-    Row,
-    Scale,
     Series,
     bar_chart,
     colour,
     dot_plot,
     heat_map,
     line_chart,
+    scale,
     ticks,
 )
 
@@ -31,25 +30,25 @@ def attributes(drawing: str, element: str, name: str) -> list[float]:
         (-3.0, 4.0, [-4.0, -2.0, 0.0, 2.0, 4.0]),
     ],
 )
-def test_ticks_are_round_and_hold_everything(low: float, high: float, expected: list[float]) -> None:
-    assert ticks(low, high) == pytest.approx(expected)
+def test_ticks_are_round_and_include_the_range(low: float, high: float, expected: list[float]) -> None:
+    assert ticks([low, high]) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("value", [0.0, 5.0, -2.0])
-def test_one_value_has_ticks_too(value: float) -> None:
-    found = ticks(value, value)
+def test_a_single_value_has_ticks(value: float) -> None:
+    found = ticks([value])
     assert len(found) >= 2
     assert found[0] <= value <= found[-1]
 
 
 def test_scales() -> None:
-    assert Scale(0, 10, 100, 200)(2.5) == 125
-    assert Scale(1, 100, 0, 200, logarithmic=True)(10) == pytest.approx(100)
-    assert Scale(5, 5, 0, 200)(5) == 0
+    assert scale([0, 10], 100, 200)(2.5) == 125
+    assert scale([1, 100], 0, 200, logarithmic=True)(10) == pytest.approx(100)
+    assert scale([5, 5], 0, 200)(5) == 0
 
 
 def test_a_higher_score_is_drawn_higher_and_a_later_epoch_further_right() -> None:
-    drawing = line_chart("t", [Series(1, [1, 2], [10, 30], [5, 20], [15, 40])], x_name="x", y_name="y <&>")
+    drawing = line_chart("t", [Series(1, [1, 2], [[5, 15, 10], [20, 40, 30]])], x_name="x", y_name="y <&>")
     (line,) = re.findall(r'polyline class="line" points="([^"]+)"', drawing)
     (x1, y1), (x2, y2) = (map(float, point.split(",")) for point in line.split())
     assert x1 < x2
@@ -57,8 +56,8 @@ def test_a_higher_score_is_drawn_higher_and_a_later_epoch_further_right() -> Non
     assert "y &lt;&amp;&gt;" in drawing
 
 
-def test_a_dot_lies_where_its_score_is() -> None:
-    drawing = dot_plot("t", [Row(1, [0.0, 50.0, 100.0], (25.0, 75.0)), Row(2, [50.0], None)], x_name="x")
+def test_a_dot_is_drawn_at_its_score() -> None:
+    drawing = dot_plot("t", {1: [0.0, 50.0, 100.0], 2: [50.0]}, {1: (25.0, 75.0)}, x_name="x")
     left, middle, right, other = attributes(drawing, "circle", "cx")
     assert middle == pytest.approx((left + right) / 2, abs=0.1)
     assert other == middle
@@ -66,17 +65,17 @@ def test_a_dot_lies_where_its_score_is() -> None:
     assert attributes(drawing, 'line class="mean"', "x1") == pytest.approx([middle, middle], abs=0.1)
 
 
-def test_a_bar_is_as_high_as_its_weight() -> None:
-    drawing = bar_chart("t", [Bars("1", 1, [0.2, 0.4], [0.0, 0.1])], y_name="weight", reference=0.5)
+def test_the_height_of_a_bar_is_its_mean_weight() -> None:
+    drawing = bar_chart("t", [Bars(1, "1", [[0.2], [0.3, 0.5]])], y_name="weight", reference=0.5)
     low, high = attributes(drawing, "rect", "height")
     assert high == pytest.approx(2 * low, abs=0.2)
 
 
-def test_a_cell_is_as_strong_as_its_share() -> None:
+def test_the_opacity_of_a_cell_is_its_share() -> None:
     drawing = heat_map("t", ["a", "b<"], [[1.0, 0.0], [0.25, 0.75]])
     assert attributes(drawing, "rect", "fill-opacity") == [1.0, 0.03, 0.25, 0.75]
     assert "b&lt; as a: 25.0 %" in drawing
 
 
-def test_colours_come_again_dashed() -> None:
+def test_colours_repeat_with_dashed_lines() -> None:
     assert [colour(1), colour(8), colour(9)] == ["c1", "c8", "c1 dashed"]

@@ -1,0 +1,122 @@
+"""Rules that a reader relies on: imports go one way, the engine knows no task, files are small."""
+
+import ast
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+from harness.commands import COMMANDS
+
+ROOT = Path(__file__).resolve().parents[1]
+
+# Lower floors first: a module imports from its own floor or a lower one.
+FLOORS = [
+    {"types", "errors"},
+    {"protocols"},
+    {"utils"},
+    {"config"},
+    {"nn", "encoders"},
+    {"features"},
+    {"training", "tracking"},
+    {"runs", "pretrain"},
+    {"analysis"},
+    {"sweep"},
+    {"commands"},
+    {"cli"},
+    {"__main__"},
+]
+
+
+def imports_of(path: Path) -> set[str]:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    names = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module)
+        elif isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+    return names
+
+
+def floor_of(module: str) -> int:
+    (floor,) = [i for i, names in enumerate(FLOORS) if module in names]
+    return floor
+
+
+def test_imports_go_one_way() -> None:
+    wrong = []
+    for path in sorted((ROOT / "harness").glob("**/*.py")):
+        module = path.relative_to(ROOT / "harness").parts[0].removesuffix(".py")
+        if module == "__init__":
+            continue
+        for name in imports_of(path):
+            if name.startswith("harness."):
+                imported = name.split(".")[1]
+                if floor_of(imported) > floor_of(module):
+                    wrong.append(f"{path.relative_to(ROOT)} imports {name}")
+    assert wrong == []
+
+
+def test_no_file_imports_itself_through_others() -> None:
+    """No cycle of imports, anywhere: each file can be read with only those below it in mind."""
+    files = {path: module_of(path) for top in ("harness", "tasks") for path in (ROOT / top).glob("**/*.py")}
+    modules = set(files.values())
+    graph = {
+        module: {name for found in names_of(path) for name in (found, found.rpartition(".")[0]) if name in modules}
+        for path, module in files.items()
+    }
+    for module in graph:  # a package's docstring module is no import of what lies in it
+        graph[module].discard(module)
+    list(TopologicalSorter(graph).static_order())  # raises CycleError, naming the cycle
+
+
+def module_of(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def names_of(path: Path) -> set[str]:
+    """Return what a file imports, each name of ``from package import module`` as ``package.module`` too."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+        elif isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+    return names
+
+
+def test_the_engine_imports_no_task_and_names_none() -> None:
+    for path in (ROOT / "harness").glob("**/*.py"):
+        assert not [name for name in imports_of(path) if name.split(".")[0] == "tasks"], path
+
+
+def test_heavy_packages_are_imported_where_they_are_used() -> None:
+    """So that the help, and what is wrong with a request, come at once."""
+    heavy = {"torch", "numpy", "datasets", "wandb", "seqeval", "sklearn", "scipy", "pydantic"}
+    for name in ("cli", "config/help", "errors", "__main__", "utils/console", "config/compose"):
+        tree = ast.parse((ROOT / "harness" / f"{name}.py").read_text(encoding="utf-8"))
+        top = {
+            alias.split(".")[0]
+            for node in tree.body
+            if isinstance(node, ast.Import | ast.ImportFrom)
+            for alias in ([node.module or ""] if isinstance(node, ast.ImportFrom) else [a.name for a in node.names])
+        }
+        assert not top & heavy, name
+
+
+def test_files_and_functions_are_small() -> None:
+    for folder, most in (("harness", 300), ("tasks", 300), ("tests", 400)):
+        for path in (ROOT / folder).glob("**/*.py"):
+            source = path.read_text(encoding="utf-8")
+            assert source.count("\n") <= most, path
+            for node in ast.walk(ast.parse(source)):
+                if isinstance(node, ast.FunctionDef) and folder != "tests":
+                    assert (node.end_lineno or 0) - node.lineno < 65, f"{path}: {node.name}"
+
+
+def test_the_ground_floor_of_the_engine_is_small() -> None:
+    assert len([path for path in (ROOT / "harness").iterdir() if path.is_file()]) <= 8
+
+
+def test_each_command_is_a_file() -> None:
+    files = {path.stem for path in (ROOT / "harness" / "commands").glob("*.py")} - {"__init__"}
+    assert files == {name.replace("-", "_") for name in COMMANDS}
