@@ -1,4 +1,4 @@
-"""Building objects from config nodes: names and types are checked against the signature of what is built."""
+"""Build objects from config nodes; names and types are checked against the signature of the class or function."""
 
 import importlib
 import importlib.util
@@ -20,10 +20,14 @@ _PREFIXES = ("harness.", "tasks.", "torch.nn.", "torch.optim.")
 
 
 def typed_as(schema: type[T], values: Mapping[str, Any]) -> T:
-    """Turn plain values into a dataclass, names and types checked.
+    """Return a dataclass made from plain values, after checking names, types and ranges.
+
+    Args:
+        schema: The dataclass.
+        values: The value of each field, keyed by the field's name.
 
     Raises:
-        ConfigError: a key is unknown or missing, or a value is of the wrong type.
+        ConfigError: A key is unknown or missing, or a value is of the wrong type or out of range.
     """
     result: T = instance_of(schema, values, "")
     return result
@@ -37,19 +41,19 @@ def build(
     offered: Mapping[str, Any] | None = None,
     **extra: Any,
 ) -> Any:
-    """Make the object that a ``_target_`` node names.
+    """Return the object that a ``_target_`` node describes, or None for the node ``{name: none}``.
 
     Args:
-        node: plain mapping with ``_target_`` and the keyword arguments of that class or function, nested
-            nodes included; ``{name: none}`` makes None.
-        where: the node's key, named in errors.
-        prefixes: modules that may be instantiated beside the harness's own and torch's.
-        offered: keyword arguments that the engine supplies if the target takes them and the node is silent.
-        **extra: keyword arguments that the engine supplies.
+        node: A plain mapping with ``_target_`` and the keyword arguments of that class or function. An argument
+            can be a node itself.
+        where: The node's key in the config, for error messages.
+        prefixes: Modules whose targets are allowed in addition to those of the harness and of torch.
+        offered: Keyword arguments that are passed if the target accepts them and the node does not set them.
+        **extra: Keyword arguments that are always passed; the node must not set them.
 
     Raises:
-        ConfigError: the target is not allowed or does not exist, a key is unknown, missing, or of the
-            wrong type.
+        ConfigError: The target is not allowed or does not exist, a key is unknown or missing, or a value is of the
+            wrong type or out of range.
     """
     target = _target_of(node, where, prefixes)
     if target is None:
@@ -76,25 +80,26 @@ def build(
 
 
 def _target_of(node: Any, where: str, prefixes: Sequence[str]) -> Callable[..., Any] | None:
-    """Return what a node's ``_target_`` names; None for ``{name: none}``."""
+    """Return the class or function that ``_target_`` names, or None for ``{name: none}``."""
     if not isinstance(node, Mapping):
         raise ConfigError(f"{where} is {node!r}; expected a group choice such as {where}=NAME")
     if node.get(_TARGET):
         return _locate(str(node[_TARGET]), where, (*_PREFIXES, *(f"{p.rstrip('.')}." for p in prefixes)))
     if names_nothing(node):
         return None
-    raise ConfigError(f"{where}._target_ is missing: it names the class to make, as in conf/{where}/*.yaml")
+    raise ConfigError(f"{where}._target_ is missing; it names the class to build, as in conf/{where}/*.yaml")
 
 
 def names_nothing(node: Any) -> bool:
-    """Whether a node is a group's choice ``none``."""
+    """Return whether a node is the choice ``none`` of its group."""
     return isinstance(node, Mapping) and not node.get(_TARGET) and node.get("name") == "none"
 
 
 def _locate(name: str, where: str, prefixes: Sequence[str]) -> Callable[..., Any]:
     if not name.startswith(tuple(prefixes)):
         raise ConfigError(
-            f"{where}._target_ is '{name}'; only {', '.join(prefixes)} may be used (add yours to plugins=[...])"
+            f"{where}._target_ is '{name}'; only {', '.join(prefixes)} may be used"
+            " (to allow your own module, add plugins=[MODULE])"
         )
     module_name, _, attribute = name.rpartition(".")
     if name.startswith("tasks."):
@@ -111,7 +116,7 @@ def _locate(name: str, where: str, prefixes: Sequence[str]) -> Callable[..., Any
 
 
 def _load_own_tasks() -> None:
-    """Import the package ``tasks`` that belongs to the harness, even if the working directory has one of that name.
+    """Import the package ``tasks`` of the harness, even if the working directory has a module of the same name.
 
     Raises:
         ConfigError: Another module of that name is already imported.
@@ -127,11 +132,11 @@ def _load_own_tasks() -> None:
         sys.modules["tasks"] = module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
     elif Path(str(loaded.__file__)).resolve().parent != folder:
-        raise ConfigError(f"{loaded.__file__} hides the harness's own package 'tasks'; rename that file")
+        raise ConfigError(f"{loaded} was imported in place of the harness's own package 'tasks'; rename that module")
 
 
 def _checked(value: Any, hint: Any, where: str) -> Any:
-    """Check a plain value against a type hint; return it converted (a path, a tuple, a dataclass)."""
+    """Check a plain value against a type hint, and return it converted (to a path, a tuple, a dataclass)."""
     import pydantic
 
     if is_dataclass(hint):
@@ -146,7 +151,7 @@ def _checked(value: Any, hint: Any, where: str) -> Any:
 
 
 def _unambiguous(value: Any, hint: Any, where: str) -> Any:
-    """Refuse what a lax check would let pass: a boolean or a number in quotes where a number is meant."""
+    """Return the value, but refuse a boolean or a number in quotes where a number is expected."""
     named = _plain_types(hint)
     numeric = {int, float} & named
     if numeric and (isinstance(value, bool) or (isinstance(value, str) and str not in named)):
@@ -156,7 +161,7 @@ def _unambiguous(value: Any, hint: Any, where: str) -> Any:
 
 
 def _plain_types(hint: Any) -> set[Any]:
-    """Return the types that a hint names, without their ranges: ``{int, NoneType}`` for ``Positive | None``."""
+    """Return the types in a hint, without their ranges: ``{int, NoneType}`` for ``Positive | None``."""
     if typing.get_origin(hint) is typing.Annotated:
         return _plain_types(typing.get_args(hint)[0])
     if typing.get_origin(hint) in (typing.Union, types.UnionType):
@@ -165,7 +170,16 @@ def _plain_types(hint: Any) -> set[Any]:
 
 
 def instance_of(schema: Any, values: Any, where: str) -> Any:
-    """Make a dataclass from plain values, checking names and types."""
+    """Return a dataclass made from plain values, after checking names, types and ranges.
+
+    Args:
+        schema: The dataclass.
+        values: A mapping from field names to values.
+        where: The text before each key in error messages, such as ``"mixing."``.
+
+    Raises:
+        ConfigError: ``values`` is not a mapping, a key is unknown or missing, or a value does not fit.
+    """
     if not isinstance(values, Mapping):
         raise ConfigError(f"{where.rstrip('.') or 'config'} is {values!r}; expected keys and values")
     hints = typing.get_type_hints(schema, include_extras=True)
@@ -180,10 +194,13 @@ def instance_of(schema: Any, values: Any, where: str) -> Any:
 
 
 def check_bounds(bounds: Sequence[tuple[str, float | None, float, float]]) -> None:
-    """Check values, each given as its name, itself, and its least and greatest; None passes.
+    """Check that values are in their ranges.
+
+    Args:
+        bounds: For each value: its name, the value (None is always accepted), the smallest and the largest allowed.
 
     Raises:
-        ConfigError: naming the first that is out of its range.
+        ConfigError: A value is out of its range; the message names the first one.
     """
     for name, value, least, most in bounds:
         if value is not None and not least <= value <= most:
@@ -191,10 +208,14 @@ def check_bounds(bounds: Sequence[tuple[str, float | None, float, float]]) -> No
 
 
 def check_dropout(name: str, value: float) -> None:
-    """Check a probability of dropping a value.
+    """Check the probability of dropping a value.
+
+    Args:
+        name: The name of the option, for the error message.
+        value: The probability, from 0 to below 1.
 
     Raises:
-        ConfigError: it is out of range.
+        ConfigError: The probability is out of range.
     """
     if not 0 <= value < 1:
         raise ConfigError(f"{name} is {value}; expected a value from 0 to below 1")
