@@ -1,6 +1,6 @@
-"""A training step of BiDAF at the reference's sizes, as a ratio to its matrix products alone, in the same run.
+"""The time of a training step of BiDAF at the sizes of the reference, and its ratio to that of its matrix products.
 
-Run with: pytest tests/benchmarks/test_reading.py --benchmark-only -s
+Run with: pytest tests/benchmarks/test_bidaf.py --benchmark-only -s
 """
 
 import time
@@ -15,11 +15,11 @@ from harness.types import Batch, TokenVectors
 from tasks.squad.bidaf import Bidaf, BidafOptions
 
 BATCH, PASSAGE, QUESTION, INPUT, HIDDEN = 40, 150, 12, 1224, 100
-Product = tuple[int, int, int, int]  # how often, rows, inner, columns
+Product = tuple[int, int, int, int]  # count, rows, inner, columns
 
 
 def products() -> list[Product]:
-    """Return the products of a forward pass: all tokens at once, and each step of a recurrent layer."""
+    """Return the products of a forward pass: those of all tokens at once, and those of each recurrent step."""
     tokens, words, width = BATCH * PASSAGE, BATCH * (PASSAGE + QUESTION), 2 * HIDDEN
     inputs = [(words, INPUT), (tokens, 4 * width), (tokens, width), (tokens, 7 * width)]  # phrase, modelling, end
     steps = 2 * (QUESTION + 4 * PASSAGE)  # both directions
@@ -27,29 +27,29 @@ def products() -> list[Product]:
         (2, words, INPUT, 2 * INPUT),  # highway
         *((2, rows, inner, 4 * HIDDEN) for rows, inner in inputs),
         (steps, BATCH, HIDDEN, 4 * HIDDEN),
-        (2 * BATCH, PASSAGE, width, QUESTION),  # similarity, and what is attended to
+        (2 * BATCH, PASSAGE, width, QUESTION),  # the similarities and the attended vectors
     ]
 
 
-def bare(sizes: list[Product]) -> Callable[[], None]:
-    """Return a function that does the products and the two of each that its gradients take."""
+def products_alone(sizes: list[Product]) -> Callable[[], None]:
+    """Return a function that computes each product, and the two products that its gradients need."""
     operands = [
         (times, torch.randn(rows, inner), torch.randn(inner, columns), torch.randn(rows, columns))
         for times, rows, inner, columns in sizes
     ]
 
-    def all_() -> None:
+    def compute() -> None:
         for times, left, right, grad in operands:
             for _ in range(times):
                 left @ right
                 grad @ right.T
                 left.T @ grad
 
-    return all_
+    return compute
 
 
 def step() -> Callable[[], None]:
-    """Return a function that does a forward and a backward pass."""
+    """Return a function that runs a forward and a backward pass."""
     head = Bidaf(input_dim=INPUT, output_dim=0, options=BidafOptions(hidden_dim=HIDDEN))
     generator = torch.Generator().manual_seed(0)
     masks, vectors = {}, {}
@@ -57,7 +57,7 @@ def step() -> Callable[[], None]:
         lengths = torch.randint(longest * 9 // 10, longest + 1, (BATCH,), generator=generator)
         lengths[0] = longest
         masks[text] = mask_of_lengths(lengths)  # (batch, tokens)
-        # The layer mix below is trained, so that the input takes a gradient too.
+        # The input needs a gradient too, because the layer mix below it is trained.
         vectors[text] = TokenVectors(input=torch.randn(BATCH, longest, INPUT, requires_grad=True))
     batch = Batch(examples=(), masks=masks, gold={"span": torch.ones(BATCH, 2, dtype=torch.int64)})
 
@@ -71,7 +71,7 @@ def step() -> Callable[[], None]:
 @pytest.mark.benchmark(group="a step of BiDAF")
 def test_step(benchmark) -> None:  # type: ignore[no-untyped-def]
     torch.manual_seed(0)
-    one, alone = step(), bare(products())
+    one, alone = step(), products_alone(products())
     benchmark.pedantic(one, rounds=5, warmup_rounds=1)
     times = []
     for _ in range(5):
@@ -80,4 +80,4 @@ def test_step(benchmark) -> None:  # type: ignore[no-untyped-def]
         times.append(time.perf_counter() - start)
     ratio = benchmark.stats.stats.median / float(np.median(times))
     benchmark.extra_info |= {"ratio_to_products": ratio}
-    print(f"\n{benchmark.stats.stats.median:.2f} s a step, {ratio:.2f} times its matrix products")
+    print(f"\n{benchmark.stats.stats.median:.2f} s per step, {ratio:.2f} times its matrix products")
