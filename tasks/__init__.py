@@ -1,1 +1,1 @@
-"""One file a task: reader, head, metric."""
+"""One folder for each task, and ``common`` for the parts that several tasks share."""

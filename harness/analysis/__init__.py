@@ -1,1 +1,1 @@
-"""Statistics over finished runs: comparison, power, nearest neighbours, the report."""
+"""Analysis of finished runs: statistics, comparison, power, nearest neighbours and the report."""

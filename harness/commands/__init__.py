@@ -12,9 +12,7 @@ COMMANDS = {
     "pretrain": "train a biLM on plain text and export it in the official layout",
     "perplexity": "perplexity of a trained biLM, next to count-based models",
     "static-vectors": "train static word vectors on the text of a biLM",
-    "bundle": "copy a trained biLM in half precision",
     "plain-text": "write the text of a published data set, to pre-train on",
     "sample": "write a task's sample data as files in its published format",
-    "power": "how often the statistical tests find a true difference, by simulation",
     "dashboard": "define the view of a wandb project in which ablations are read",
 }

@@ -7,6 +7,7 @@ from pathlib import Path
 from harness.analysis.report.analysis import ROUNDS, analyse
 from harness.analysis.report.csv_files import comparisons_csv, scores_csv
 from harness.analysis.report.document import document
+from harness.analysis.report.figure_files import figure_files
 from harness.analysis.report.latex import as_latex
 from harness.analysis.report.markdown import as_markdown, brief
 from harness.analysis.report.page import page
@@ -23,7 +24,8 @@ seed belong to one setting.
 """
 _EPILOG = """
 With --out, FOLDER receives report.html (one page with figures), report.md, report.tex (for the package booktabs),
-report.csv (every metric, unrounded) and comparisons.csv (every comparison, unrounded).
+report.csv (every metric, unrounded), comparisons.csv (every comparison, unrounded), and a folder with each figure
+as an SVG file.
 """
 
 
@@ -76,6 +78,9 @@ def _run(chosen: argparse.Namespace) -> None:
         "report.csv": scores_csv(analyses, numbers),
         "comparisons.csv": comparisons_csv(analyses),
     }
+    figures = figure_files(report)
+    for name, text in figures.items():
+        write_text(chosen.out / "figures" / name, text)
     for name, text in files.items():
         write_text(chosen.out / name, text)
-    print(f"\nwritten to {chosen.out}: {', '.join(files)}")  # noqa: T201
+    print(f"\nwritten to {chosen.out}: {', '.join(files)} and {len(figures)} figures")  # noqa: T201

@@ -26,7 +26,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def _write(folder: Path, overrides: Sequence[str]) -> None:
     config = typed(compose_values("config", overrides))
-    task = build(config.task, where="task", prefixes=config.plugins)
+    task = build(config.task, where="task", plugins=config.plugins)
     if not isinstance(task, SampleWriter):
         raise ConfigError(f"task={config.task['_target_']} has no sample data to write; choose another task")
     for path in task.write_sample(folder):

@@ -1,4 +1,4 @@
-"""Build objects from config nodes; names and types are checked against the signature of the class or function."""
+"""Build objects from config nodes, after checking names, types and ranges against the signature of the class."""
 
 import importlib
 import importlib.util
@@ -20,11 +20,11 @@ _PREFIXES = ("harness.", "tasks.", "torch.nn.", "torch.optim.")
 
 
 def typed_as(schema: type[T], values: Mapping[str, Any]) -> T:
-    """Return a dataclass made from plain values, after checking names, types and ranges.
+    """Convert plain values to a dataclass; names, types and ranges are checked.
 
     Args:
         schema: The dataclass.
-        values: The value of each field, keyed by the field's name.
+        values: The values by field name; nested dataclasses as nested mappings.
 
     Raises:
         ConfigError: A key is unknown or missing, or a value is of the wrong type or out of range.
@@ -33,61 +33,55 @@ def typed_as(schema: type[T], values: Mapping[str, Any]) -> T:
     return result
 
 
-def build(
-    node: Any,
-    *,
-    where: str,
-    prefixes: Sequence[str] = (),
-    offered: Mapping[str, Any] | None = None,
-    **extra: Any,
-) -> Any:
-    """Return the object that a ``_target_`` node describes, or None for the node ``{name: none}``.
+def build(node: Any, *, where: str, plugins: Sequence[str] = (), supplied: Mapping[str, Any] | None = None) -> Any:
+    """Build the object that a ``_target_`` node names.
 
     Args:
-        node: A plain mapping with ``_target_`` and the keyword arguments of that class or function. An argument
-            can be a node itself.
-        where: The node's key in the config, for error messages.
-        prefixes: Modules whose targets are allowed in addition to those of the harness and of torch.
-        offered: Keyword arguments that are passed if the target accepts them and the node does not set them.
-        **extra: Keyword arguments that are always passed; the node must not set them.
+        node: A mapping with ``_target_`` and the keyword arguments of that class or function, which may be nodes
+            themselves. ``{name: none}`` builds None.
+        where: The key of the node, which error messages name.
+        plugins: Modules that ``_target_`` may name in addition to the harness's own and torch's.
+        supplied: Keyword arguments of the engine. The target receives those that it takes and that the node does not
+            set.
+
+    Returns:
+        The object, or None.
 
     Raises:
-        ConfigError: The target is not allowed or does not exist, a key is unknown or missing, or a value is of the
-            wrong type or out of range.
+        ConfigError: The target is not allowed or does not exist, or a key is unknown, missing, of the wrong type or
+            out of range.
     """
-    target = _target_of(node, where, prefixes)
+    target = _target_of(node, where, plugins)
     if target is None:
         return None
-    signature = inspect.signature(target)
+    parameters = inspect.signature(target).parameters
     hints = typing.get_type_hints(target.__init__ if inspect.isclass(target) else target, include_extras=True)
-    arguments: dict[str, Any] = dict(extra)
+    arguments = {key: value for key, value in (supplied or {}).items() if key in parameters}
     for key, value in node.items():
         if key == _TARGET:
             continue
-        if key not in signature.parameters or key in extra:
-            known = set(signature.parameters) - set(extra) - {"self"}
+        if key not in parameters:
+            known = parameters.keys() - (supplied or {}).keys() - {"self"}
             raise ConfigError(f"{where}.{key}: {node[_TARGET]} has no such option{nearest(str(key), known)}")
         if isinstance(value, Mapping) and _TARGET in value:
-            arguments[key] = build(value, where=f"{where}.{key}", prefixes=prefixes)
+            arguments[key] = build(value, where=f"{where}.{key}", plugins=plugins)
         else:
             arguments[key] = _checked(value, hints.get(key, Any), f"{where}.{key}")
-    for name, parameter in signature.parameters.items():
-        if name in (offered or {}):
-            arguments.setdefault(name, (offered or {})[name])
-        if parameter.default is inspect.Parameter.empty and name not in arguments:
-            raise ConfigError(f"{where}.{name}: {node[_TARGET]} needs a value; add +{where}.{name}=...")
+    for key, parameter in parameters.items():
+        if parameter.default is inspect.Parameter.empty and key not in arguments:
+            raise ConfigError(f"{where}.{key}: {node[_TARGET]} needs a value; add +{where}.{key}=...")
     return target(**arguments)
 
 
-def _target_of(node: Any, where: str, prefixes: Sequence[str]) -> Callable[..., Any] | None:
-    """Return the class or function that ``_target_`` names, or None for ``{name: none}``."""
+def _target_of(node: Any, where: str, plugins: Sequence[str]) -> Callable[..., Any] | None:
+    """Return the class or function that ``_target_`` names; None for ``{name: none}``."""
     if not isinstance(node, Mapping):
         raise ConfigError(f"{where} is {node!r}; expected a group choice such as {where}=NAME")
     if node.get(_TARGET):
-        return _locate(str(node[_TARGET]), where, (*_PREFIXES, *(f"{p.rstrip('.')}." for p in prefixes)))
+        return _locate(str(node[_TARGET]), where, (*_PREFIXES, *(f"{name.rstrip('.')}." for name in plugins)))
     if names_nothing(node):
         return None
-    raise ConfigError(f"{where}._target_ is missing; it names the class to build, as in conf/{where}/*.yaml")
+    raise ConfigError(f"{where}._target_ is missing: it names the class to build, as in conf/{where}/*.yaml")
 
 
 def names_nothing(node: Any) -> bool:
@@ -98,8 +92,7 @@ def names_nothing(node: Any) -> bool:
 def _locate(name: str, where: str, prefixes: Sequence[str]) -> Callable[..., Any]:
     if not name.startswith(tuple(prefixes)):
         raise ConfigError(
-            f"{where}._target_ is '{name}'; only {', '.join(prefixes)} may be used"
-            " (to allow your own module, add plugins=[MODULE])"
+            f"{where}._target_ is '{name}'; only {', '.join(prefixes)} may be used (add your module to plugins=[...])"
         )
     module_name, _, attribute = name.rpartition(".")
     if name.startswith("tasks."):
@@ -136,7 +129,7 @@ def _load_own_tasks() -> None:
 
 
 def _checked(value: Any, hint: Any, where: str) -> Any:
-    """Check a plain value against a type hint, and return it converted (to a path, a tuple, a dataclass)."""
+    """Check a plain value against a type hint and return it converted (to a path, a tuple, a dataclass)."""
     import pydantic
 
     if is_dataclass(hint):
@@ -151,7 +144,7 @@ def _checked(value: Any, hint: Any, where: str) -> Any:
 
 
 def _unambiguous(value: Any, hint: Any, where: str) -> Any:
-    """Return the value, but refuse a boolean or a number in quotes where a number is expected."""
+    """Refuse a boolean or a number in quotes where a number is expected; pydantic would convert both."""
     named = _plain_types(hint)
     numeric = {int, float} & named
     if numeric and (isinstance(value, bool) or (isinstance(value, str) and str not in named)):
@@ -170,15 +163,15 @@ def _plain_types(hint: Any) -> set[Any]:
 
 
 def instance_of(schema: Any, values: Any, where: str) -> Any:
-    """Return a dataclass made from plain values, after checking names, types and ranges.
+    """Convert plain values to a dataclass.
 
     Args:
         schema: The dataclass.
-        values: A mapping from field names to values.
-        where: The text before each key in error messages, such as ``"mixing."``.
+        values: The values by field name.
+        where: The key of the values with a final dot, which error messages name; empty for the whole config.
 
     Raises:
-        ConfigError: ``values`` is not a mapping, a key is unknown or missing, or a value does not fit.
+        ConfigError: A key is unknown or missing, or a value is of the wrong type or out of range.
     """
     if not isinstance(values, Mapping):
         raise ConfigError(f"{where.rstrip('.') or 'config'} is {values!r}; expected keys and values")
@@ -191,31 +184,3 @@ def instance_of(schema: Any, values: Any, where: str) -> Any:
     for key in sorted(required - set(values)):
         raise ConfigError(f"{where}{key} is missing; add {where}{key}=...")
     return schema(**{key: _checked(value, hints[key], f"{where}{key}") for key, value in values.items()})
-
-
-def check_bounds(bounds: Sequence[tuple[str, float | None, float, float]]) -> None:
-    """Check that values are in their ranges.
-
-    Args:
-        bounds: For each value: its name, the value (None is always accepted), the smallest and the largest allowed.
-
-    Raises:
-        ConfigError: A value is out of its range; the message names the first one.
-    """
-    for name, value, least, most in bounds:
-        if value is not None and not least <= value <= most:
-            raise ConfigError(f"{name} is {value}; expected a value from {least} to {most}")
-
-
-def check_dropout(name: str, value: float) -> None:
-    """Check the probability of dropping a value.
-
-    Args:
-        name: The name of the option, for the error message.
-        value: The probability, from 0 to below 1.
-
-    Raises:
-        ConfigError: The probability is out of range.
-    """
-    if not 0 <= value < 1:
-        raise ConfigError(f"{name} is {value}; expected a value from 0 to below 1")

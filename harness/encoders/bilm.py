@@ -1,11 +1,11 @@
-"""The biLM of ELMo: character CNN, and two stacks of projected LSTMs that never meet.
+"""The biLM of ELMo: a character CNN, and two independent stacks of projected LSTMs, forward and backward.
+
+The parameters have the layout of the official file, so loading and exporting copy them unchanged.
 
 Source: Peters et al. 2018 (arXiv 1802.05365), section 3; exact operations as in the official code.
-Parameters keep the layout of the official file, so that loading and exporting copy them unchanged.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -14,40 +14,20 @@ from torch.nn import functional as F
 from harness.encoders.kernels.async_copy import device_copy
 from harness.encoders.kernels.lstm_steps import LstmState
 from harness.encoders.kernels.mixed_matmul import affine
-from harness.encoders.kernels.parallel_directions import both
+from harness.encoders.kernels.parallel_directions import run_both
 from harness.encoders.kernels.projected_lstm import ProjectedLstm
-from harness.encoders.options import NUM_CHARACTERS, BiLmOptions, lstm_cell_name
-from harness.nn.packed_order import time_major
+from harness.encoders.options import NUM_CHARACTERS, BiLmOptions
+from harness.nn.packing import Packing
 
 BiLmState = tuple[tuple[LstmState, ...], tuple[LstmState, ...]]  # [direction][layer]
 
 
-@dataclass(frozen=True)
-class Packing:
-    """Sentences laid end to end without padding, and the order in which an LSTM visits them.
-
-    Attributes:
-        starts: first position of each sentence.
-        batch_sizes: number of sentences that are longer than t, for each step t.
-        orders: per direction, int64 (positions,): position visited, time-major.
-    """
-
-    starts: tuple[int, ...]
-    batch_sizes: tuple[int, ...]
-    orders: tuple[Tensor, Tensor]
-
-    @classmethod
-    def of(cls, lengths: Sequence[int], device: torch.device) -> "Packing":
-        """Lay out sentences of the given lengths, which must not increase and not be 0."""
-        sizes = torch.tensor(lengths)  # (rows,)
-        starts = torch.cumsum(sizes, 0) - sizes  # (rows,)
-        visits = time_major(starts, sizes)
-        forward, backward = (device_copy(order, device) for order in visits.orders)  # (positions,)
-        return cls(tuple(starts.tolist()), tuple(visits.batch_sizes.tolist()), (forward, backward))
-
-
 class CharCnn(nn.Module):
-    """Character ids of a word to its context-free vector."""
+    """The character CNN: it maps the character ids of a word to its context-free vector.
+
+    Args:
+        options: The architecture.
+    """
 
     def __init__(self, options: BiLmOptions) -> None:
         super().__init__()
@@ -66,9 +46,9 @@ class CharCnn(nn.Module):
             self.proj_bias = nn.Parameter(torch.empty(options.projection_dim))
 
     def forward(self, char_ids: Tensor) -> Tensor:
-        """Map int64 (words, chars) to float (words, projection_dim).
+        """Map character ids, int64 (words, chars), to word vectors, float (words, projection_dim).
 
-        In-word padding is an ordinary character here: it takes part in the convolutions.
+        Padding at the end of a word is an ordinary character here: it takes part in the convolutions.
         """
         table = F.pad(self.char_embed, (0, 0, 1, 0))  # (262, char_dim): row 0, the mask id, is zero
         chars = F.embedding(char_ids, table).transpose(1, 2)  # (words, char_dim, chars)
@@ -76,14 +56,14 @@ class CharCnn(nn.Module):
         convolved = []
         for weight, bias in zip(self.conv_weight, self.conv_bias, strict=True):
             windows = F.conv1d(chars, weight[0].permute(2, 1, 0), bias)  # (words, filters, windows)
-            # amax is faster, but shares the gradient among windows that are equal.
+            # amax is faster, but divides the gradient among windows that are equal.
             best = windows.max(dim=2).values if torch.is_grad_enabled() else windows.amax(dim=2)  # (words, filters)
             convolved.append(activation(best))
         words = torch.cat(convolved, dim=1)  # (words, n_filters)
         for k in range(self.options.n_highway):
-            # The file's "carry" gate weights the transformed part, not what is carried.
+            # What the official file calls the "carry" gate weights the transformed part, not the carried one.
             gate = torch.sigmoid(affine(self.carry_bias[k], words, self.carry_weight[k]))  # (words, n_filters)
-            transformed = torch.relu(affine(self.transform_bias[k], words, self.transform_weight[k]))  # as gate
+            transformed = torch.relu(affine(self.transform_bias[k], words, self.transform_weight[k]))  # like gate
             words = gate * transformed + (1 - gate) * words  # (words, n_filters)
         if self.options.projects_words:
             words = affine(self.proj_bias, words, self.proj_weight)  # (words, projection_dim)
@@ -91,7 +71,11 @@ class CharCnn(nn.Module):
 
 
 class BiLm(nn.Module):
-    """Word vectors to layers of contextual vectors, in both directions."""
+    """The whole biLM: it maps word vectors to layers of contextual vectors, in both directions.
+
+    Args:
+        options: The architecture.
+    """
 
     def __init__(self, options: BiLmOptions) -> None:
         super().__init__()
@@ -108,37 +92,37 @@ class BiLm(nn.Module):
         return (zero,) * options.n_layers, (zero,) * options.n_layers
 
     def forward(self, words: Tensor, rows: Tensor, packing: Packing, state: BiLmState) -> tuple[Tensor, BiLmState]:
-        """Run both directions over packed sentences, whose boundary tokens are words like others.
+        """Run both directions over packed sentences. Boundary tokens are words like all others.
 
         Args:
-            words: (types, projection_dim).
-            rows: int64 (positions,): the word of each position, sentences end to end, longest first.
-            packing: the layout of the sentences.
-            state: each row's state before its first step.
+            words: Word vectors, float (types, projection_dim).
+            rows: Int64 (positions,), the row in ``words`` of each position, sentences end to end, longest first.
+            packing: The layout of the sentences.
+            state: The state of each sentence before its first step.
 
         Returns:
-            layers (n_layers + 1, positions, 2 * projection_dim), layer 0 being the word vector twice, and
-            each row's state afterwards.
+            Layers (n_layers + 1, positions, 2 * projection_dim), where layer 0 is the word vector twice, and the state
+            of each sentence after its last step.
         """
         layers = words.new_empty(self.options.n_layers + 1, len(rows), 2, self.options.projection_dim)
         layers[0] = words[rows][:, None]  # (positions, 1, projection_dim)
 
         def run(direction: int) -> tuple[LstmState, ...]:
-            order, states = packing.orders[direction], []
+            order, states = device_copy(packing.orders[direction], layers.device), []  # (positions,)
             outputs = self._run(direction, words, rows[order], packing.batch_sizes, state[direction])
             for layer, (output, last) in enumerate(outputs, start=1):
                 layers[layer, :, direction].index_copy_(0, order, output)
                 states.append(last)
             return tuple(states)
 
-        apart = layers.device.type == "cpu" and not torch.is_grad_enabled()
-        after = both(run) if apart else (run(0), run(1))
+        parallel = layers.device.type == "cpu" and not torch.is_grad_enabled()
+        after = run_both(run) if parallel else (run(0), run(1))
         return layers.flatten(2), after
 
     def _run(
         self, direction: int, words: Tensor, rows: Tensor, batch_sizes: Sequence[int], before: Sequence[LstmState]
     ) -> Iterator[tuple[Tensor, LstmState]]:
-        """Yield each layer's output in one direction, (positions, projection_dim), time-major, and its last state."""
+        """Yield the output of each layer in one direction, (positions, projection_dim), time-major, and its state."""
         lstms, inputs = self.directions[direction], words
         assert isinstance(lstms, nn.ModuleList)
         for layer, (lstm, state) in enumerate(zip(lstms, before, strict=True)):
@@ -150,7 +134,12 @@ class BiLm(nn.Module):
 
 
 def map_state(state: BiLmState, function: Callable[[Tensor], Tensor]) -> BiLmState:
-    """Apply a function to every tensor of a state."""
+    """Apply a function to every tensor of a state.
+
+    Args:
+        state: The state, per direction and layer.
+        function: Maps a hidden or cell tensor, (rows, dim), to its replacement.
+    """
 
     def each(states: tuple[LstmState, ...]) -> tuple[LstmState, ...]:
         return tuple(LstmState(function(one.hidden), function(one.cell)) for one in states)
@@ -159,7 +148,7 @@ def map_state(state: BiLmState, function: Callable[[Tensor], Tensor]) -> BiLmSta
 
 
 def official_names(options: BiLmOptions) -> dict[str, str]:
-    """Map each parameter of a ``BiLm`` to its dataset in the official file."""
+    """Return the name in the official file of each parameter of a ``BiLm``."""
     names = {"char_cnn.char_embed": "char_embed"}
     for i in range(len(options.filters)):
         names[f"char_cnn.conv_weight.{i}"] = f"CNN/W_cnn_{i}"
@@ -172,15 +161,27 @@ def official_names(options: BiLmOptions) -> dict[str, str]:
         names |= {"char_cnn.proj_weight": "CNN_proj/W_proj", "char_cnn.proj_bias": "CNN_proj/b_proj"}
     for direction in range(2):
         for layer in range(options.n_layers):
-            lstm, cell = f"directions.{direction}.{layer}", lstm_cell_name(direction, layer)
+            lstm, cell = f"directions.{direction}.{layer}", f"RNN_{direction}/RNN/MultiRNNCell/Cell{layer}/LSTMCell"
             names |= {f"{lstm}.weight": f"{cell}/W_0", f"{lstm}.bias": f"{cell}/B"}
             if options.projects_states:
                 names[f"{lstm}.projection"] = f"{cell}/W_P_0"
     return names
 
 
+def dataset_shapes(options: BiLmOptions) -> dict[str, tuple[int, ...]]:
+    """Return the name and shape of every dataset that the official HDF5 file must hold."""
+    with torch.device("meta"):
+        parameters = dict(BiLm(options).named_parameters())
+    return {dataset: tuple(parameters[name].shape) for name, dataset in official_names(options).items()}
+
+
 def build_bilm(options: BiLmOptions, weights: Mapping[str, Tensor]) -> BiLm:
-    """Return a frozen biLM with the given weights, by their official names."""
+    """Return a frozen biLM.
+
+    Args:
+        options: The architecture.
+        weights: A tensor for each name in the official file, in the layout of the file.
+    """
     with torch.device("meta"):
         bilm = BiLm(options)
     parameters = {name: weights[dataset] for name, dataset in official_names(options).items()}

@@ -1,21 +1,14 @@
-"""The state after a fixed text: where every sentence starts under ``state=warm``.
+"""The LSTM state after a fixed text, from which every sentence starts with ``state=warm``."""
 
-The state is written down once per encoder, so that another machine's or another day's rounding never
-changes the vectors of a store that is half filled.
-"""
-
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
 import torch
-from safetensors.torch import load_file
 from torch import Tensor
 
-from harness.encoders.bilm import BiLm, BiLmState, Packing
+from harness.encoders.bilm import BiLm, BiLmState
 from harness.encoders.char_ids import BOS, EOS
-from harness.encoders.kernels.lstm_steps import LstmState
 from harness.encoders.word_vector_cache import word_vectors
-from harness.utils.files import write_tensors
+from harness.nn.packing import Packing
 
 # Plain running text, tokenised as ELMo's training text was; the state settles after a few sentences.
 BURN_IN = (
@@ -31,51 +24,36 @@ BURN_IN = (
 
 
 @torch.no_grad()
-def burnt_in(bilm: BiLm) -> BiLmState:
-    """Return the state after the fixed text, of one row."""
+def burn_in_state(bilm: BiLm) -> BiLmState:
+    """Return the state of one row after the fixed text."""
     state = bilm.zero_state(1)
     for sentence in BURN_IN:
-        state = read_sentence(bilm, sentence, state)[1]
+        state = read_words(bilm, [BOS, *sentence.split(), EOS], state)[1]
     return state
-
-
-def read_sentence(bilm: BiLm, sentence: str, state: BiLmState) -> tuple[Tensor, BiLmState]:
-    """Return the layers of one sentence, (layers, positions, dim) with its boundaries, and the state after it."""
-    return _read(bilm, [BOS, *sentence.split(), EOS], state)
 
 
 @torch.no_grad()
 def after_boundary(bilm: BiLm, state: BiLmState) -> BiLmState:
-    """Return the state of one row once each direction has read the boundary token that it meets first."""
-    return _read(bilm, [BOS], state)[1][0], _read(bilm, [EOS], state)[1][1]
+    """Return the state after each direction has read the boundary token that it meets first.
+
+    Args:
+        bilm: The biLM.
+        state: The state of one row.
+    """
+    return read_words(bilm, [BOS], state)[1][0], read_words(bilm, [EOS], state)[1][1]
 
 
-def _read(bilm: BiLm, words: Sequence[str], state: BiLmState) -> tuple[Tensor, BiLmState]:
-    """Return the layers of words in a row, (layers, words, dim), and the state after them."""
-    types, rows = word_vectors(bilm.char_cnn, words)  # (types, projection_dim)
-    layers, after = bilm(types, rows, Packing.of([len(rows)], rows.device), state)
+def read_words(bilm: BiLm, words: Sequence[str], state: BiLmState) -> tuple[Tensor, BiLmState]:
+    """Run a biLM over one row of words.
+
+    Args:
+        bilm: The biLM.
+        words: The words, at least one; boundary tokens are words like all others.
+        state: The state of the row before the words.
+
+    Returns:
+        Layers (layers, words, dim), and the state after the words.
+    """
+    types, rows = word_vectors(bilm.char_cnn, words)  # (types, projection_dim), (words,)
+    layers, after = bilm(types, rows, Packing.of([len(rows)]), state)
     return layers, after
-
-
-def load_or_make_state(path: Path, make: Callable[[], BiLmState], *, device: torch.device) -> BiLmState:
-    """Return the state kept at ``path``; make and keep it where there is none yet."""
-    if not path.exists():
-        made = make()
-        write_tensors(
-            path,
-            {
-                f"{direction}.{layer}.{part}": getattr(state, part)
-                for direction, states in enumerate(made)
-                for layer, state in enumerate(states)
-                for part in ("hidden", "cell")
-            },
-        )
-    tensors = load_file(path, device=str(device))
-    layers = range(len(tensors) // 4)
-
-    def states(direction: int) -> tuple[LstmState, ...]:
-        return tuple(
-            LstmState(tensors[f"{direction}.{layer}.hidden"], tensors[f"{direction}.{layer}.cell"]) for layer in layers
-        )
-
-    return states(0), states(1)

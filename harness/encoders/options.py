@@ -1,31 +1,32 @@
-"""The official ``options.json`` of a biLM: read, checked, and turned into the shapes that weights must have."""
+"""The official ``options.json`` of a biLM, read and checked."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from harness.errors import WeightsError
 
-NUM_CHARACTERS = 261  # ids of char_ids.py; the file holds no row for the mask id 0
+NUM_CHARACTERS = 261  # number of ids in char_ids.py; the official file has no row for the mask id 0
 
 
 @dataclass(frozen=True, kw_only=True)
 class BiLmOptions:
-    """Architecture of a biLM, as far as it changes what the biLM computes.
+    """The architecture of a biLM: all options that change what it computes.
 
     Attributes:
-        char_dim: width of a character embedding.
-        filters: (width, count) of each convolution.
-        activation: after the max over positions: ``relu`` or ``tanh``.
-        n_highway: highway layers after the convolutions.
-        max_chars: character slots a word.
-        lstm_dim: cells of each LSTM.
-        projection_dim: width of a word vector and of each LSTM's output.
-        n_layers: LSTM layers of each direction.
-        cell_clip, proj_clip: bounds on cell and projected output, None for no clipping.
-        use_skip_connections: whether layers above the first add their input to their output.
+        char_dim: Width of a character embedding.
+        filters: The width and the number of the filters of each convolution.
+        activation: The function applied after the maximum over positions, ``relu`` or ``tanh``.
+        n_highway: Number of highway layers after the convolutions.
+        max_chars: Number of character slots of a word.
+        lstm_dim: Number of cells of each LSTM.
+        projection_dim: Width of a word vector and of the output of each LSTM.
+        n_layers: Number of LSTM layers in each direction.
+        cell_clip: Bound on the absolute value of a cell; None for no clipping.
+        proj_clip: Bound on the absolute value of a projected output; None for no clipping.
+        use_skip_connections: Whether each layer after the first adds its input to its output.
     """
 
     char_dim: int
@@ -47,48 +48,20 @@ class BiLmOptions:
 
     @property
     def projects_words(self) -> bool:
-        """Whether a projection stands between the convolutions and the LSTMs."""
+        """Whether there is a projection between the convolutions and the LSTMs."""
         return self.n_filters != self.projection_dim
 
     @property
     def projects_states(self) -> bool:
-        """Whether an LSTM's output is projected: the format leaves it out where the widths are equal."""
+        """Whether the output of an LSTM is projected; the format has no projection if the widths are equal."""
         return self.lstm_dim != self.projection_dim
-
-    def dataset_shapes(self) -> dict[str, tuple[int, ...]]:
-        """Return the name and shape of every dataset that the official HDF5 file must hold."""
-        n_filters, width = self.n_filters, self.projection_dim
-        shapes: dict[str, tuple[int, ...]] = {"char_embed": (NUM_CHARACTERS, self.char_dim)}
-        for i, (filter_width, count) in enumerate(self.filters):
-            shapes[f"CNN/W_cnn_{i}"] = (1, filter_width, self.char_dim, count)
-            shapes[f"CNN/b_cnn_{i}"] = (count,)
-        for k in range(self.n_highway):
-            for gate in ("carry", "transform"):
-                shapes[f"CNN_high_{k}/W_{gate}"] = (n_filters, n_filters)
-                shapes[f"CNN_high_{k}/b_{gate}"] = (n_filters,)
-        if self.projects_words:
-            shapes["CNN_proj/W_proj"] = (n_filters, width)
-            shapes["CNN_proj/b_proj"] = (width,)
-        for direction in range(2):
-            for layer in range(self.n_layers):
-                cell = lstm_cell_name(direction, layer)
-                shapes[f"{cell}/W_0"] = (2 * width, 4 * self.lstm_dim)
-                shapes[f"{cell}/B"] = (4 * self.lstm_dim,)
-                if self.projects_states:
-                    shapes[f"{cell}/W_P_0"] = (self.lstm_dim, width)
-        return shapes
-
-
-def lstm_cell_name(direction: int, layer: int) -> str:
-    """Return the HDF5 group of one LSTM cell (direction 0 forward, 1 backward)."""
-    return f"RNN_{direction}/RNN/MultiRNNCell/Cell{layer}/LSTMCell"
 
 
 def read_options(path: Path) -> BiLmOptions:
     """Read an official ``options.json``.
 
     Raises:
-        WeightsError: if the file is missing, is not JSON, or is not the options of a character biLM.
+        WeightsError: The file is missing, is not JSON, or does not hold the options of a character biLM.
     """
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
@@ -100,79 +73,76 @@ def read_options(path: Path) -> BiLmOptions:
 
 
 def parse_options(raw: Any, *, source: str) -> BiLmOptions:
-    """Check a decoded ``options.json``.
+    """Check the decoded contents of an ``options.json``.
 
     Args:
-        raw: the decoded JSON.
-        source: named in errors.
+        raw: The decoded JSON.
+        source: Where it comes from, for error messages.
 
     Raises:
-        WeightsError: naming the key and what was expected.
+        WeightsError: A key is missing or has a wrong value; the message names the key and what was expected.
     """
-    cnn = _section(raw, "char_cnn", source)
-    lstm = _section(raw, "lstm", source)
-    activation = cnn.get("activation", "relu")
-    if activation not in ("relu", "tanh"):
-        raise WeightsError(f"{source}: char_cnn.activation is {activation!r}; expected 'relu' or 'tanh'")
-    skip = lstm.get("use_skip_connections", False)
-    if not isinstance(skip, bool):
-        raise WeightsError(f"{source}: lstm.use_skip_connections is {skip!r}; expected true or false")
-    max_chars = _count(cnn, "max_characters_per_token", source, "char_cnn.", least=3)
+    root = _Section(raw, source)
+    cnn, lstm = root.section("char_cnn"), root.section("lstm")
+    max_chars = cnn.count("max_characters_per_token", least=3)
+    cnn.value("filters", _are_pairs, "pairs like [[1, 32], [2, 32]]")
+    widest = f"widths of at most char_cnn.max_characters_per_token, {max_chars}"
+    filters = cnn.value("filters", lambda pairs: all(width <= max_chars for width, _ in pairs), widest)
     return BiLmOptions(
-        char_dim=_count(_section(cnn, "embedding", source, "char_cnn."), "dim", source, "char_cnn.embedding."),
-        filters=_filters(cnn.get("filters"), source, max_chars),
-        activation=activation,
-        n_highway=_count(cnn, "n_highway", source, "char_cnn.", default=0),
+        char_dim=cnn.section("embedding").count("dim"),
+        filters=tuple((width, count) for width, count in filters),
+        activation=cnn.value("activation", lambda name: name in ("relu", "tanh"), "'relu' or 'tanh'", "relu"),
+        n_highway=cnn.count("n_highway", default=0, least=0),
         max_chars=max_chars,
-        lstm_dim=_count(lstm, "dim", source, "lstm."),
-        projection_dim=_count(lstm, "projection_dim", source, "lstm."),
-        n_layers=_count(lstm, "n_layers", source, "lstm.", default=1, least=1),
-        cell_clip=_clip(lstm, "cell_clip", source),
-        proj_clip=_clip(lstm, "proj_clip", source),
-        use_skip_connections=skip,
+        lstm_dim=lstm.count("dim"),
+        projection_dim=lstm.count("projection_dim"),
+        n_layers=lstm.count("n_layers", default=1),
+        cell_clip=lstm.clip("cell_clip"),
+        proj_clip=lstm.clip("proj_clip"),
+        use_skip_connections=lstm.value("use_skip_connections", lambda v: isinstance(v, bool), "true or false", False),
     )
 
 
-def _section(raw: Any, key: str, source: str, prefix: str = "") -> Mapping[str, Any]:
-    value = raw.get(key) if isinstance(raw, Mapping) else None
-    if not isinstance(value, Mapping):
-        raise WeightsError(f"{source}: '{prefix}{key}' is missing; expected the options.json of a character biLM")
-    return value
+@dataclass(frozen=True)
+class _Section:
+    """A section of the decoded options, with its source and key (``lstm.``) for error messages."""
+
+    values: Any
+    source: str
+    prefix: str = ""
+
+    def section(self, key: str) -> "_Section":
+        """Return a section of this section."""
+        value = self.values.get(key) if isinstance(self.values, Mapping) else None
+        if not isinstance(value, Mapping):
+            place = f"{self.source}: '{self.prefix}{key}'"
+            raise WeightsError(f"{place} is missing; expected the options.json of a character biLM")
+        return _Section(value, self.source, f"{self.prefix}{key}.")
+
+    def value(self, key: str, valid: Callable[[Any], bool], expected: str, default: Any = None) -> Any:
+        """Return a value if ``valid`` accepts it; the error says what was expected."""
+        value = self.values.get(key, default)
+        if not valid(value):
+            raise WeightsError(f"{self.source}: {self.prefix}{key} is {value!r}; expected {expected}")
+        return value
+
+    def count(self, key: str, *, least: int = 1, default: int | None = None) -> int:
+        """Return a whole number of at least ``least``."""
+        expected = f"a whole number of at least {least}"
+        number: int = self.value(key, lambda value: type(value) is int and value >= least, expected, default)
+        return number
+
+    def clip(self, key: str) -> float | None:
+        """Return a positive number, or None for no clipping."""
+        expected = "a positive number or null"
+        value = self.value(key, lambda v: v is None or (type(v) in (int, float) and v > 0), expected)
+        return None if value is None else float(value)
 
 
-def _count(
-    raw: Mapping[str, Any],
-    key: str,
-    source: str,
-    prefix: str,
-    *,
-    default: int | None = None,
-    least: int | None = None,
-) -> int:
-    value = raw.get(key, default)
-    least = least if least is not None else (1 if default is None else default)
-    if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        raise WeightsError(f"{source}: {prefix}{key} is {value!r}; expected a whole number of at least {least}")
-    return value
-
-
-def _clip(lstm: Mapping[str, Any], key: str, source: str) -> float | None:
-    value = lstm.get(key)
-    if value is None:
-        return None
-    if not isinstance(value, int | float) or isinstance(value, bool) or not value > 0:
-        raise WeightsError(f"{source}: lstm.{key} is {value!r}; expected a positive number or null")
-    return float(value)
-
-
-def _filters(raw: Any, source: str, max_chars: int) -> tuple[tuple[int, int], ...]:
-    pairs = raw if isinstance(raw, list | tuple) else []
-    filters = [tuple(pair) if isinstance(pair, list | tuple) else () for pair in pairs]
-    if not filters or not all(len(f) == 2 and all(type(n) is int and n > 0 for n in f) for f in filters):
-        raise WeightsError(f"{source}: char_cnn.filters is {raw!r}; expected pairs like [[1, 32], [2, 32]]")
-    if any(width > max_chars for width, _ in filters):
-        raise WeightsError(
-            f"{source}: char_cnn.filters is {raw!r}; expected widths of at most "
-            f"char_cnn.max_characters_per_token, {max_chars}"
-        )
-    return tuple((int(width), int(count)) for width, count in filters)
+def _are_pairs(filters: Any) -> bool:
+    """Return whether filters are a list of pairs of positive whole numbers, with at least one pair."""
+    pairs = filters if isinstance(filters, list | tuple) else []
+    return bool(pairs) and all(
+        isinstance(pair, list | tuple) and len(pair) == 2 and all(type(n) is int and n > 0 for n in pair)
+        for pair in pairs
+    )

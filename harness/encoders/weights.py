@@ -1,4 +1,4 @@
-"""Weights of a biLM by their official names: the HDF5 layout that bilm-tf and AllenNLP read."""
+"""The official HDF5 file of a biLM, as bilm-tf and AllenNLP read it: weights by their official names."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from harness.encoders.bilm import dataset_shapes
 from harness.encoders.options import BiLmOptions
 from harness.errors import WeightsError
 from harness.utils.files import replacing
@@ -17,43 +18,43 @@ Precision = Literal["float16", "float32"]
 
 
 def read_weights(path: Path, options: BiLmOptions) -> dict[str, Tensor]:
-    """Read an official HDF5 file, checked against its options.
+    """Read an official HDF5 file and check it against its options.
 
     Args:
-        path: the ``weights.hdf5``.
-        options: the architecture that the file must fit.
+        path: The ``weights.hdf5``.
+        options: The architecture that the file must fit.
 
     Returns:
-        dataset name -> float32 tensor, in the layout of the file.
+        A float32 tensor for each dataset name, in the layout of the file.
 
     Raises:
-        WeightsError: not HDF5, truncated, a dataset missing, of another shape, or not finite.
+        WeightsError: The file is not HDF5 or truncated, or a dataset is missing, has another shape, or is not finite.
     """
     if not path.is_file():
         raise WeightsError(f"{path}: no such weights file; set encoder.weights to the biLM's .hdf5")
     try:
         with h5py.File(path, "r") as file:
-            return {name: _read(file, name, shape, path) for name, shape in options.dataset_shapes().items()}
-    except (OSError, ValueError, RuntimeError) as error:  # h5py's words for "not HDF5", "truncated" and "damaged"
+            return {name: _read(file, name, shape, path) for name, shape in dataset_shapes(options).items()}
+    except (OSError, ValueError, RuntimeError) as error:  # how h5py reports "not HDF5", "truncated" and "damaged"
         with path.open("rb") as raw:
             start = raw.read(8)
         raise WeightsError(
             f"{path}: not a readable HDF5 file ({' '.join(str(error).split())}; it starts with {start!r}); "
-            "fetch it again"
+            "download it again"
         ) from None
 
 
 def write_weights(path: Path, weights: Mapping[str, Tensor], *, precision: Precision = "float32") -> None:
-    """Write weights by their official names, whole or not at all.
+    """Write weights by their official names; an error leaves no partial file.
 
     Args:
-        path: the ``weights.hdf5``.
-        weights: dataset name -> tensor, in the layout of the file.
-        precision: float16 rounds the values and compresses the file to about half. The datasets stay
-            float32, since other readers compute in the type they find: AllenNLP adds the forget bias in it.
+        path: The ``weights.hdf5``.
+        weights: A tensor for each dataset name, in the layout of the file.
+        precision: ``float16`` rounds the values and compresses the file to about half its size. The datasets stay
+            float32, because other readers compute in the type that they find: AllenNLP adds the forget bias in it.
 
     Raises:
-        WeightsError: a weight is too large for float16.
+        WeightsError: A weight is not finite in this precision.
     """
     with replacing(path) as temporary, h5py.File(temporary, "w", libver="earliest") as file:
         for name, tensor in weights.items():
@@ -69,17 +70,18 @@ def write_weights(path: Path, weights: Mapping[str, Tensor], *, precision: Preci
 
 
 def _read(file: h5py.File, name: str, shape: tuple[int, ...], path: Path) -> Tensor:
+    """Return one dataset as float32, checked."""
     node = file.get(name)
     if not isinstance(node, h5py.Dataset):
         raise WeightsError(f"{path}: dataset '{name}' is missing; expected one of shape {shape}")
     if node.shape != shape:
         raise WeightsError(
             f"{path}: dataset '{name}' has shape {node.shape}, the options say {shape}; "
-            "options and weights must be of one model"
+            "use the options and weights of one model"
         )
     if not np.issubdtype(node.dtype, np.floating):
         raise WeightsError(f"{path}: dataset '{name}' holds {node.dtype}; expected floating point")
     tensor = torch.from_numpy(node[()].astype(np.float32))
     if not bool(torch.isfinite(tensor).all()):
-        raise WeightsError(f"{path}: dataset '{name}' holds NaN or infinity; the file is damaged, fetch it again")
+        raise WeightsError(f"{path}: dataset '{name}' holds NaN or infinity; the file is damaged, download it again")
     return tensor

@@ -1,4 +1,4 @@
-"""Words from their bytes: the small trainable character CNN of a task head (not the encoder's)."""
+"""Word vectors from bytes: the small trainable character CNN of a task head. ELMo has its own."""
 
 import math
 from collections.abc import Sequence
@@ -9,19 +9,19 @@ from torch.nn import functional as F
 
 from harness.nn.masking import mask_of_lengths
 
-NUM_IDS = 257  # 0 is padding; byte b is b + 1
+_NUM_IDS = 257  # 0 is padding; byte b is b + 1
 
 
 def char_ids(sentences: Sequence[Sequence[str]], max_chars: int = 50) -> Tensor:
-    """Return the UTF-8 bytes of each token as ids, so that no character vocabulary has to be kept.
+    """Return the UTF-8 bytes of each token as ids. Bytes need no character vocabulary.
 
     Args:
-        sentences: tokens of each row.
-        max_chars: number of bytes, at least 1, after which a token is cut.
+        sentences: The tokens of each row.
+        max_chars: Number of bytes, at least 1, after which a token is cut.
 
     Returns:
-        int64 (batch, tokens, chars) in [0, 256], 0 at padding; ``chars`` is the longest token's
-        number of bytes, and at least 1. A token without characters looks like padding.
+        Int64 (batch, tokens, chars) in [0, 256], 0 at padding. ``chars`` is the number of bytes of the longest token,
+        and at least 1. A token without characters looks like padding.
     """
     rows = [[token.encode()[:max_chars] for token in sentence] for sentence in sentences]
     words = [word for row in rows for word in row]
@@ -35,24 +35,24 @@ def char_ids(sentences: Sequence[Sequence[str]], max_chars: int = 50) -> Tensor:
 
 
 class CharCnnWords(nn.Module):
-    """Word vectors by convolution over characters, ReLU and the maximum over places.
+    """Word vectors by a convolution over characters, a ReLU and the maximum over places.
 
-    One window starts at each character of the word; the last ones run over its end into zeros, so
-    that a word shorter than the filters has windows too. Windows that start in padding never count.
+    One window starts at each character of the word. The last windows extend over the end of the word into zeros, so a
+    word that is shorter than the filters has windows too. Windows that start in padding never count.
 
     Args:
-        char_dim: width of a character's vector, at least 1.
-        filters: number of filters, at least 1.
-        width: characters under a filter, at least 1.
-        dropout: on the characters' vectors, in [0, 1).
+        char_dim: Width of the vector of a character, at least 1.
+        filters: Number of filters, at least 1.
+        width: Number of characters under a filter, at least 1.
+        dropout: Probability in [0, 1) of dropping a value of a character's vector.
 
-    Source: AllenNLP 0.9.0, training_config/ner_elmo.jsonnet (16, 128, 3). There a word's last windows
-    depend on the longest word of the batch; here they do not.
+    Source: AllenNLP 0.9.0, training_config/ner_elmo.jsonnet (16, 128, 3). There the last windows of a word depend on
+    the longest word of the batch; here they do not.
     """
 
     def __init__(self, *, char_dim: int = 16, filters: int = 128, width: int = 3, dropout: float = 0.0) -> None:
         super().__init__()
-        self.embedding = nn.Embedding(NUM_IDS, char_dim, padding_idx=0)
+        self.embedding = nn.Embedding(_NUM_IDS, char_dim, padding_idx=0)
         self.dropout = nn.Dropout(dropout)
         self.convolution = nn.Conv1d(char_dim, filters, width)
         nn.init.xavier_uniform_(self.embedding.weight)
@@ -60,24 +60,24 @@ class CharCnnWords(nn.Module):
 
     @property
     def output_dim(self) -> int:
-        """Width of a word's vector."""
+        """Width of the vector of a word."""
         return self.convolution.out_channels
 
     def forward(self, char_ids: Tensor) -> Tensor:
-        """Compute each word's vector.
+        """Compute the vector of each word.
 
         Args:
-            char_ids: int64 (batch, tokens, chars), as from ``char_ids``, at least one place wide.
+            char_ids: Int64 (batch, tokens, chars) as returned by ``char_ids``, with at least one place for characters.
 
         Returns:
-            float (batch, tokens, output_dim), 0 where all ids of a token are 0.
+            Float (batch, tokens, output_dim), 0 where all ids of a token are 0.
         """
-        # Most tokens of a batch are not new to it: each distinct word is computed once.
+        # Most words occur more than once in a batch: each distinct word is computed once.
         words, places = torch.unique(char_ids.flatten(0, 1), dim=0, return_inverse=True)  # (words, chars), _
         chars = self.dropout(self.embedding(words)).transpose(1, 2)  # (words, char_dim, chars)
         chars = F.pad(chars, (0, self.convolution.kernel_size[0] - 1))  # (words, char_dim, chars + width - 1)
-        windows = self.convolution(chars)  # (words, filters, chars), the c-th starts at character c
+        windows = self.convolution(chars)  # (words, filters, chars): one window per first character
         windows = windows.masked_fill((words == 0).unsqueeze(1), -math.inf)  # (words, filters, chars)
         vectors = F.relu(windows.amax(dim=2))  # (words, filters), 0 for a word that is all padding
-        # An embedding, because on the CPU the gradient of plain indexing adds up in no fixed order.
+        # F.embedding, because the gradient of plain indexing is summed in no fixed order on the CPU.
         return F.embedding(places.view(char_ids.shape[:2]), vectors)  # (batch, tokens, filters)

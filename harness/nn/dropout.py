@@ -3,37 +3,32 @@
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from harness.errors import ConfigError
+from harness.config.bounds import Dropout
 
 
 class VariationalDropout(nn.Module):
     """Drop the same dimensions at every token of a sequence.
 
-    Plain dropout draws anew at each token, so a recurrent layer can average the noise away.
+    Plain dropout makes a new random choice at each token, so a recurrent layer can average the noise away.
 
     Args:
-        dropout: probability that a dimension is dropped, in [0, 1).
+        dropout: Probability that a dimension is dropped, in [0, 1).
 
-    Raises:
-        ConfigError: ``dropout`` is out of range.
-
-    Source: Gal and Ghahramani 2016 (arXiv 1512.05287), section 4, for a layer's inputs.
+    Source: Gal and Ghahramani 2016 (arXiv 1512.05287), section 4, for the inputs of a layer.
     """
 
-    def __init__(self, *, dropout: float) -> None:
+    def __init__(self, *, dropout: Dropout) -> None:
         super().__init__()
-        if not 0.0 <= dropout < 1.0:
-            raise ConfigError(f"VariationalDropout: dropout is {dropout}; choose a value in [0, 1)")
         self.dropout = dropout
 
     def forward(self, vectors: Tensor) -> Tensor:
-        """Drop dimensions in training, scaling the others so that the expected value stays.
+        """Drop dimensions during training, and scale the others to keep the expected value.
 
         Args:
-            vectors: float (batch, tokens, dim).
+            vectors: Float (batch, tokens, dim).
 
         Returns:
-            float (batch, tokens, dim); ``vectors`` itself in evaluation.
+            Float (batch, tokens, dim); ``vectors`` itself during evaluation.
         """
         if not self.training or self.dropout == 0.0:
             return vectors

@@ -1,17 +1,17 @@
-"""Highway layers: each dimension of a vector goes through a layer, or past it."""
+"""Highway layers: a gate decides for each dimension whether it is transformed or passed on unchanged."""
 
 import torch
 from torch import Tensor, nn
 
 
 class Highway(nn.Module):
-    """Layers of ``g * x + (1 - g) * relu(A x + b)`` with a gate ``g = sigmoid(C x + d)`` of each dimension.
+    """Layers of ``g * x + (1 - g) * relu(A x + b)`` with the gate ``g = sigmoid(C x + d)``.
 
-    The gates' biases start at 1, so that a new layer lets most of its input pass.
+    The biases d start at 1, so a new layer passes on most of its input.
 
     Args:
-        dim: width of input and output.
-        num_layers: number of layers; 0 changes nothing.
+        dim: Width of input and output, at least 1.
+        num_layers: Number of layers; with 0 the output is the input.
 
     Source: Srivastava et al. 2015 (arXiv 1505.00387), equation 3, with 1 - T written as g.
     """
@@ -24,7 +24,7 @@ class Highway(nn.Module):
             nn.init.ones_(layer.bias.data[dim:])
 
     def forward(self, vectors: Tensor) -> Tensor:
-        """Map float (..., dim) to (..., dim)."""
+        """Map float (..., dim) to float (..., dim)."""
         for layer in self.layers:
             new, gate = layer(vectors).chunk(2, dim=-1)  # (..., dim) each
             vectors = torch.lerp(new.relu(), vectors, gate.sigmoid())  # (..., dim)

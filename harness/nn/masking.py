@@ -9,14 +9,14 @@ from harness.types import Sentence
 
 
 def mask_of_lengths(lengths: Tensor, size: int | None = None) -> Tensor:
-    """Return the mask of sequences that start at place 0.
+    """Return the mask of right-padded sequences.
 
     Args:
-        lengths: int64 (...), not negative.
-        size: number of places; the greatest length where it is not given.
+        lengths: Int64 (...), the number of tokens of each sequence, 0 or more.
+        size: Number of places of each sequence; None: the greatest length.
 
     Returns:
-        bool (..., size), True at the first ``lengths`` places.
+        Bool (..., size), True at the first ``lengths`` places.
     """
     if size is None:
         size = int(lengths.max()) if lengths.numel() else 0
@@ -32,13 +32,13 @@ def lengths_of_mask(mask: Tensor) -> Tensor:
     """Return the number of tokens in each row of a right-padded mask.
 
     Args:
-        mask: bool (batch, tokens), True where there is a token.
+        mask: Bool (batch, tokens), True at a token.
 
     Returns:
-        int64 (batch,).
+        Int64 (batch,).
 
     Raises:
-        ValueError: a token follows padding; a layer that counts places would read the wrong ones.
+        ValueError: A token follows padding, so a layer that counts places would read the wrong ones.
     """
     lengths = mask.sum(dim=1)  # (batch,)
     if not torch.equal(mask_of_lengths(lengths, mask.size(1)), mask):

@@ -1,4 +1,4 @@
-"""Spans of tokens, from a score of each token as a start and as an end."""
+"""The best span of tokens, from a score of each token as a start and as an end."""
 
 import torch
 from torch import Tensor
@@ -6,17 +6,18 @@ from torch.nn import functional as F
 
 
 def best_spans(starts: Tensor, ends: Tensor, mask: Tensor, *, max_tokens: int | None = None) -> Tensor:
-    """Return the span of each row whose start and end have the greatest sum; of equals, the first.
+    """Return the span of each row whose start and end scores have the greatest sum; of equal spans, the first.
 
-    The best end of each start is a maximum over a window, so no table of all pairs is ever held.
+    The best end for each start is a maximum over a window, so no table of all pairs is needed.
 
     Args:
-        starts, ends: float (batch, tokens), the score of a token as the first or the last of the span.
-        mask: bool (batch, tokens), right-padded, at least one token a row.
-        max_tokens: length of a span, at most; None for any.
+        starts: Float (batch, tokens), the score of each token as the first of the span.
+        ends: Float (batch, tokens), the score of each token as the last of the span.
+        mask: Bool (batch, tokens), right-padded, with at least one token in each row.
+        max_tokens: Greatest number of tokens in a span; None for any number.
 
     Returns:
-        int64 (batch, 2): the first and the last token.
+        Int64 (batch, 2): the first and the last token.
     """
     lowest = torch.finfo(starts.dtype).min
     tokens = starts.size(1)

@@ -1,4 +1,4 @@
-"""What ``conf/pretrain.yaml`` composes, typed and checked."""
+"""The typed configuration of a pre-training, composed from ``conf/pretrain.yaml``."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -11,7 +11,12 @@ from harness.config.bounds import Count, Dropout, NonNegative, Positive, Positiv
 
 @dataclass
 class TextConfig:
-    """Which text is read: paths or globs of plain text or ``.gz``."""
+    """Group ``data``: the text, as paths or globs of plain text or ``.gz`` files.
+
+    Attributes:
+        train: Text to train on. A file that is named twice is read twice in each epoch.
+        dev: Held-out text, on which perplexity is measured.
+    """
 
     train: list[str] = field(default_factory=list)
     dev: list[str] = field(default_factory=list)
@@ -19,14 +24,21 @@ class TextConfig:
 
 @dataclass
 class ReadingConfig:
-    """How text is read; see ``harness.pretrain.text``."""
+    """Group ``text``: whether each line is raw text to be tokenised; see ``harness.pretrain.tokenized_text``."""
 
     tokenize: bool = False
 
 
 @dataclass
 class ModelConfig:
-    """Group ``model``: the architecture as an official ``options.json`` has it, and its softmax."""
+    """Group ``model``: the architecture of the biLM and the size of its softmax.
+
+    Attributes:
+        name: A short name for log lines and the tracker.
+        options: The architecture, in the layout of an official ``options.json``.
+        vocabulary: Largest number of words that the softmax predicts.
+        dropout: Probability of dropping an input of an LSTM layer or of the softmax.
+    """
 
     name: str
     options: Mapping[str, Any]
@@ -36,7 +48,7 @@ class ModelConfig:
 
 @dataclass
 class TrainerConfig:
-    """How the biLM is trained; every value has a line in ``conf/pretrain.yaml``."""
+    """Group ``trainer``: how the biLM is trained. ``conf/pretrain.yaml`` explains every value."""
 
     optimizer: Literal["adam", "adagrad"] = "adam"
     lr: NonNegative = 0.002
@@ -52,10 +64,18 @@ class TrainerConfig:
     max_steps: Positive | None = None
     precision: Literal["float32", "bfloat16"] = "float32"
 
+    @property
+    def tokens_per_update(self) -> int:
+        """Number of predictions of each direction in one update.
+
+        ``accumulate`` lets one GPU make updates as large as the official training did on three.
+        """
+        return self.streams * self.window * self.accumulate
+
 
 @dataclass
 class PretrainConfig:
-    """Everything that determines a pre-training, and where it goes."""
+    """The whole configuration of one training. ``conf/pretrain.yaml`` explains every value."""
 
     model: ModelConfig
     data: TextConfig
@@ -78,10 +98,10 @@ class PretrainConfig:
     plugins: list[str] = field(default_factory=list)
 
     def determining(self) -> dict[str, Any]:
-        """Return what, beside the text and the initial weights, determines the course of the training.
+        """Return the options that determine the updates, in addition to the text and the initial weights.
 
-        With a constant learning rate, the length of the training is not part of it: the updates before the final
-        decay are the same however many there will be.
+        With a constant learning rate, the length of the training is not among them: the updates before the final
+        decay do not depend on how many there will be.
         """
         trainer = asdict(self.trainer)
         if self.trainer.schedule == "constant":

@@ -1,8 +1,8 @@
-"""Tokenised text on disk: each file is read once, ever, and then served by memory map.
+"""Tokenised text on disk: each file is tokenised once, and read by memory map from then on.
 
-A shard is one text file as numbers: ``types.txt`` holds its different words, ``ids.bin`` the running words
-(int32 rows of ``types.txt``), ``starts.bin`` (int64) where each sentence begins. It is found again by the
-digest of the file, so that files may be added to a corpus, or named twice, at no cost.
+A shard holds one text file as numbers: ``types.txt`` its different words, ``ids.bin`` the running words (int32 rows of
+``types.txt``), ``starts.bin`` (int64) the position where each sentence begins. Shards are found by the digest of
+their file. A file that several corpora share, or that one corpus names twice, is therefore stored once.
 """
 
 import hashlib
@@ -10,10 +10,13 @@ import json
 import logging
 import os
 import shutil
-from collections.abc import Sequence
+from array import array
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from importlib.metadata import distributions
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from filelock import FileLock
@@ -21,17 +24,16 @@ from numpy.typing import NDArray
 
 from harness.encoders.char_ids import BOS, EOS
 from harness.errors import CacheError, DataFormatError
-from harness.pretrain.text import sentences
+from harness.pretrain.tokenized_text import sentences
 from harness.types import Sentence
 from harness.utils.console import progress
 from harness.utils.files import file_digest
 
 log = logging.getLogger(__name__)
 
-_LAYOUT = 1  # raised when shards change, so that older ones are not read
-_BLOCK = 2**16  # sentences written at a time
+_LAYOUT = 1  # increased when the layout of shards changes; shards of older layouts are ignored
 _COUNTED = 2**24  # words counted at a time
-BOS_TYPE, EOS_TYPE = 0, 1  # the boundary words come first among the types of a corpus
+BOS_TYPE, EOS_TYPE = 0, 1  # the boundary words come first among the words of a corpus
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ class Shard:
     """One text file as numbers.
 
     Attributes:
-        types: its different words, in order of first occurrence.
+        types: The different words, in order of first occurrence.
         ids: int32 (tokens,): rows of ``types``.
         starts: int64 (sentences + 1,): where each sentence begins in ``ids``, and where the last one ends.
     """
@@ -50,25 +52,25 @@ class Shard:
 
 
 class Corpus:
-    """The sentences of several shards, over one list of types.
+    """The sentences of several shards, with one common list of words.
 
     Args:
-        shards: the files, in order.
-        digests: of the files, by which a corpus is told from another.
+        shards: The different text files, by their hexadecimal digests.
+        order: The digests of the files, in the order of the text. A digest may occur several times.
     """
 
-    def __init__(self, shards: Sequence[Shard], digests: Sequence[str]) -> None:
-        self._shards = list(shards)
-        rows = {BOS: BOS_TYPE, EOS: EOS_TYPE}
-        known: dict[int, NDArray[np.int32]] = {}  # of a shard that is there twice
-        for shard in self._shards:
-            if id(shard) not in known:
-                known[id(shard)] = np.array([rows.setdefault(word, len(rows)) for word in shard.types], dtype=np.int32)
-        self._rows = [known[id(shard)] for shard in self._shards]  # per shard: its types' rows in ``words``
-        self.words = list(rows)
+    def __init__(self, *, shards: Mapping[str, Shard], order: Sequence[str]) -> None:
+        known = {BOS: BOS_TYPE, EOS: EOS_TYPE}
+        rows = {
+            digest: np.array([known.setdefault(word, len(known)) for word in shard.types], dtype=np.int32)
+            for digest, shard in shards.items()
+        }
+        self.words = list(known)
+        self._shards = [shards[digest] for digest in order]
+        self._rows = [rows[digest] for digest in order]  # per shard: the row in ``words`` of each of its types
         self._firsts = np.cumsum([0, *(len(shard.starts) - 1 for shard in self._shards)])  # (shards + 1,)
         self.num_tokens = sum(len(shard.ids) for shard in self._shards)
-        self.digest = hashlib.sha256(json.dumps(list(digests)).encode()).hexdigest()
+        self.digest = hashlib.sha256(json.dumps(list(order)).encode()).hexdigest()
 
     def __len__(self) -> int:
         """Return the number of sentences."""
@@ -81,63 +83,63 @@ class Corpus:
         return self._rows[k][shard.ids[shard.starts[i] : shard.starts[i + 1]]]
 
     def words_of(self, index: int) -> Sentence:
-        """Return a sentence as words."""
+        """Return a sentence as words, without boundaries."""
         return tuple(self.words[row] for row in self.sentence(index))
 
     @cached_property
     def counts(self) -> NDArray[np.int64]:
-        """How often each word occurs, int64 (types,); the boundaries once a sentence."""
+        """How often each word occurs, int64 (types,). The boundaries count once per sentence."""
         counts = np.zeros(len(self.words), dtype=np.int64)
         counts[[BOS_TYPE, EOS_TYPE]] = len(self)
         for shard, rows in zip(self._shards, self._rows, strict=True):
             for start in range(0, len(shard.ids), _COUNTED):
-                block = shard.ids[start : start + _COUNTED]  # bincount makes it 64 bits wide
+                block = shard.ids[start : start + _COUNTED]  # bincount copies it as int64
                 np.add.at(counts, rows, np.bincount(block, minlength=len(rows)))
         return counts
 
 
 def open_corpus(paths: Sequence[Path], *, tokenize: bool, cache_dir: Path) -> Corpus:
-    """Return the text of files, each of which is read and tokenised at its first use.
+    """Return the text of files. Each file is read and tokenised when it is first used.
 
     Args:
-        paths: text files; see ``harness.pretrain.text``.
-        tokenize: whether they hold raw text.
-        cache_dir: shards are kept below it, in ``corpora/``.
+        paths: Text files; see ``harness.pretrain.tokenized_text``.
+        tokenize: Whether they hold raw text.
+        cache_dir: Shards are kept in its subfolder ``corpora``.
 
     Raises:
-        DataFormatError: a file is not text, or there is no sentence in any.
-        CacheError: a shard cannot be written, or is damaged.
+        DataFormatError: A file is not text, or no file has a sentence.
+        ConfigError: ``tokenize`` is True and spaCy is not installed.
+        CacheError: A shard is damaged or cannot be written.
     """
     root = cache_dir / "corpora"
-    shards: dict[Path, tuple[Shard, str]] = {}
-    for path in dict.fromkeys(paths):
-        key = _key(path, tokenize)
-        shards[path] = _shard(path, tokenize, root, key), key
-    corpus = Corpus([shards[path][0] for path in paths], [shards[path][1] for path in paths])
+    keys = {path: _key(path, tokenize) for path in dict.fromkeys(paths)}
+    shards = {key: _shard(path, tokenize, root, key) for path, key in keys.items()}
+    corpus = Corpus(shards=shards, order=[keys[path] for path in paths])
     if not len(corpus):
         raise DataFormatError(f"{', '.join(map(str, paths))}: no sentence; expected plain text")
     return corpus
 
 
 def _key(path: Path, tokenize: bool) -> str:
-    """Return a digest over the file and how it is read."""
+    """Return a digest of the file's content and of how it is read."""
     try:
         content = file_digest(path)
     except OSError as error:
         raise DataFormatError(f"{path}: cannot be read ({error.strerror}); check its permissions") from None
-    return hashlib.sha256(
-        json.dumps([_LAYOUT, content, _tokenizer_version() if tokenize else None]).encode()
-    ).hexdigest()
+    # If spaCy is missing, tokenising will raise an error that says what to install.
+    tokenizer = next((spacy.version for spacy in distributions(name="spacy")), "none") if tokenize else None
+    return hashlib.sha256(json.dumps([_LAYOUT, content, tokenizer]).encode()).hexdigest()
 
 
 def _shard(path: Path, tokenize: bool, root: Path, key: str) -> Shard:
+    """Return the shard of a file. It is written first if it does not exist yet."""
     folder = root / key[:32]
     partial = folder.with_suffix(".partial")
     try:
         root.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{folder}.lock"):
             if not folder.exists():
-                shutil.rmtree(partial, ignore_errors=True)  # what a killed process left
+                shutil.rmtree(partial, ignore_errors=True)  # left by a killed process
                 partial.mkdir()
                 try:
                     _write(path, tokenize, partial)
@@ -147,42 +149,21 @@ def _shard(path: Path, tokenize: bool, root: Path, key: str) -> Shard:
     except OSError as error:
         raise CacheError(
             f"cannot keep the text of {path} in {root}: {error.strerror or error}; "
-            "make room there or choose another cache_dir"
+            "free space there or choose another cache_dir"
         ) from None
     return _open(folder)
 
 
-def _tokenizer_version() -> str:
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        return version("spacy")
-    except PackageNotFoundError:
-        return "none"  # text.english() says what is missing, where it is needed
-
-
 def _write(path: Path, tokenize: bool, folder: Path) -> None:
-    """Write a shard, holding the types and one block of sentences in memory."""
+    """Write a shard. Only its types are held in memory."""
     rows: dict[str, int] = {}
-    ids: list[int] = []
-    starts = [0]
     count = total = 0
     with (folder / "ids.bin").open("wb") as ids_file, (folder / "starts.bin").open("wb") as starts_file:
-
-        def flush() -> None:
-            ids_file.write(np.array(ids, dtype=np.int32).tobytes())
-            starts_file.write(np.array(starts, dtype=np.int64).tobytes())
-            ids.clear()
-            starts.clear()
-
+        starts_file.write(np.int64(0).tobytes())
         for words in progress(sentences(path, tokenize=tokenize), f"reading {path.name}"):
-            ids += [rows.setdefault(word, len(rows)) for word in words]
-            total += len(words)
-            count += 1
-            starts.append(total)
-            if count % _BLOCK == 0:
-                flush()
-        flush()
+            count, total = count + 1, total + len(words)
+            ids_file.write(array("i", [rows.setdefault(word, len(rows)) for word in words]).tobytes())
+            starts_file.write(np.int64(total).tobytes())
         with (folder / "types.txt").open("wb") as types_file:
             types_file.write("".join(f"{word}\n" for word in rows).encode())
             for file in (ids_file, starts_file, types_file):
@@ -199,11 +180,10 @@ def _open(folder: Path) -> Shard:
         if len(ids) != starts[-1]:
             raise ValueError(f"it holds {len(ids)} of {starts[-1]} words")
     except (OSError, ValueError, IndexError) as error:
-        raise CacheError(f"{folder} is damaged ({error}); delete it, it is made again") from None
+        raise CacheError(f"{folder} is damaged ({error}); delete it, and it will be written again") from None
     return Shard(types, ids, starts)
 
 
-def _map(path: Path, dtype: type) -> NDArray:
-    if path.stat().st_size == 0:
-        return np.empty(0, dtype)
-    return np.memmap(path, dtype=dtype, mode="r")
+def _map(path: Path, dtype: type) -> NDArray[Any]:
+    """Return a file as an array, by memory map unless it is empty, which ``np.memmap`` refuses."""
+    return np.memmap(path, dtype=dtype, mode="r") if path.stat().st_size else np.empty(0, dtype)

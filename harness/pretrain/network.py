@@ -1,8 +1,7 @@
-"""The biLM as it is trained: the encoder's own network, dropout, and a softmax over words."""
+"""The biLM in training: the network of the encoder, with dropout and a softmax over words."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -15,16 +14,17 @@ from harness.encoders.kernels.projected_lstm import ProjectedLstm
 from harness.encoders.options import BiLmOptions
 from harness.pretrain.softmax import Negatives, WordSoftmax
 
-_TYPES_AT_ONCE = 256  # words whose characters are convolved at once
-WindowState = tuple[LstmState, ...]  # of each layer, (directions, streams, dim)
+_TYPES_AT_ONCE = 256  # words whose characters are convolved at the same time
+WindowState = tuple[LstmState, ...]  # per layer: tensors of (directions, streams, dim)
 
 
 @dataclass(frozen=True)
 class Batch:
-    """A window of both directions, ready for the network.
+    """One window in both directions, as tensors.
 
     Attributes:
-        char_ids: int64 (types, chars): the different words of the window, by length, which saves convolutions.
+        char_ids: int64 (types, chars): the different words of the window. Sorted by length, they need the fewest
+            convolutions.
         inputs: int64 (directions, steps, streams): rows of ``char_ids``.
         targets: int64 (directions, steps, streams): rows of the vocabulary.
     """
@@ -35,46 +35,64 @@ class Batch:
 
     @classmethod
     def of(cls, words: Sequence[str], inputs: Tensor, targets: Tensor, *, max_chars: int, device: str) -> "Batch":
-        """Make a batch from the window's different words and their rows."""
+        """Return the batch of a window.
+
+        Args:
+            words: The different words of the window, best sorted by length in bytes.
+            inputs: int64 (directions, steps, streams): rows of ``words``.
+            targets: int64 (directions, steps, streams): rows of the vocabulary.
+            max_chars: Number of character ids per word.
+            device: The torch device to compute on.
+        """
         return cls(char_ids(words, max_chars=max_chars).to(device), inputs.to(device), targets.to(device))
 
 
 class PretrainingNetwork(nn.Module):
-    """A biLM with the softmax that trains it.
-
-    Character CNN and softmax are shared by the directions, the LSTMs are not.
+    """A biLM with a softmax. The directions share the character CNN and the softmax, but not the LSTMs.
 
     Args:
-        options: the architecture.
-        vocabulary_size: words of the softmax.
-        dropout: on the input of every LSTM layer and of the softmax.
+        options: The architecture.
+        vocabulary_size: Number of words of the softmax.
+        dropout: Probability of dropping an input of an LSTM layer or of the softmax.
 
     Source: Peters et al. 2018, section 3.1; dropout as in bilm-tf.
     """
 
-    def __init__(self, options: BiLmOptions, *, vocabulary_size: int, dropout: float) -> None:
+    def __init__(self, *, options: BiLmOptions, vocabulary_size: int, dropout: float) -> None:
         super().__init__()
         self.options, self.dropout = options, dropout
         self.bilm = BiLm(options)
         self.softmax = WordSoftmax(size=vocabulary_size, dim=options.projection_dim)
 
     def zero_state(self, streams: int) -> WindowState:
-        """Return the state before the first window."""
-        like, options = self.softmax.weight, self.options
-        zero = LstmState(
-            like.new_zeros(2, streams, options.projection_dim), like.new_zeros(2, streams, options.lstm_dim)
-        )
-        return (zero,) * options.n_layers
+        """Return the all-zero state before the first window of ``streams`` streams."""
+        widths = self.options.projection_dim, self.options.lstm_dim  # of ``hidden`` and ``cell``
+        zero = LstmState(*(self.softmax.weight.new_zeros(2, streams, width) for width in widths))
+        return (zero,) * self.options.n_layers
 
     def forward(self, batch: Batch, state: WindowState, negatives: Negatives) -> tuple[Tensor, WindowState]:
-        """Return the mean sampled loss of each direction, (directions,), and the state after the window."""
+        """Return the loss of each direction and the state after the window.
+
+        Args:
+            batch: One window.
+            state: The state before the window.
+            negatives: The words that the softmax samples, the same for all positions.
+
+        Returns:
+            The mean sampled loss, (directions,), in nats, and the state to begin the next window with.
+        """
         top, after = self.contextual(batch, state)
         targets = batch.targets.flatten(1)  # (directions, positions)
         losses = self.softmax.sampled_nll(top.flatten(1, 2), targets, negatives)  # (directions,)
         return losses / targets.shape[1], after
 
     def contextual(self, batch: Batch, state: WindowState) -> tuple[Tensor, WindowState]:
-        """Return the top layer, (directions, steps, streams, projection_dim), and the state after the window."""
+        """Return the top layer, (directions, steps, streams, projection_dim), and the state after the window.
+
+        Args:
+            batch: One window; its targets are not used.
+            state: The state before the window.
+        """
         widest = max(width for width, _ in self.options.filters)
         parts = [
             self.bilm.char_cnn(without_padding(part, widest=widest)) for part in batch.char_ids.split(_TYPES_AT_ONCE)
@@ -84,43 +102,40 @@ class PretrainingNetwork(nn.Module):
         after: list[LstmState] = []
         for layer, before in enumerate(state):
             vectors = self._drop(vectors)
-            output, last = run_window(self._layer(layer), vectors, before)  # (directions, steps, streams, width)
+            lstms = [direction[layer] for direction in self.bilm.directions]  # type: ignore[index]
+            output, last = run_window(lstms, vectors, before)  # (directions, steps, streams, projection_dim)
             skips = layer > 0 and self.options.use_skip_connections
             vectors = output + vectors if skips else output  # (directions, steps, streams, projection_dim)
             after.append(last)
         return self._drop(vectors), tuple(after)
 
-    def _layer(self, layer: int) -> list[ProjectedLstm]:
-        """Return a layer's LSTM of each direction."""
-        return [cast(nn.ModuleList, lstms)[layer] for lstms in self.bilm.directions]  # type: ignore[misc]
-
     def _drop(self, vectors: Tensor) -> Tensor:
         return F.dropout(vectors, self.dropout, self.training)
 
     def load_official(self, weights: Mapping[str, Tensor]) -> None:
-        """Take over the biLM's weights, by their official names."""
+        """Load the biLM's weights, given by their official names."""
         names = official_names(self.options)
         self.bilm.load_state_dict({parameter: weights[name] for parameter, name in names.items()})
 
     def official(self) -> dict[str, Tensor]:
-        """Return the biLM's weights by their official names."""
+        """Return the biLM's weights, by their official names."""
         parameters = dict(self.bilm.named_parameters())
         return {name: parameters[parameter].detach() for parameter, name in official_names(self.options).items()}
 
 
 def run_window(lstms: Sequence[ProjectedLstm], inputs: Tensor, state: LstmState) -> tuple[Tensor, LstmState]:
-    """Run one layer over a window, each direction by its own LSTM.
+    """Run one layer over a window, each direction with its own LSTM.
 
-    Under autocast the matrix products are of its type, all else is float32.
+    Under autocast, matrix products have the type of the autocast and everything else is float32.
 
     Args:
-        lstms: the layer's LSTM of each direction.
+        lstms: The two LSTMs of the layer, one per direction.
         inputs: (directions, steps, streams, projection_dim).
-        state: before the first step: ``hidden`` (directions, streams, projection_dim), ``cell`` (directions,
-            streams, lstm_dim); no gradient flows into it.
+        state: The state before the first step: ``hidden`` (directions, streams, projection_dim) and ``cell``
+            (directions, streams, lstm_dim). No gradient flows into it.
 
     Returns:
-        outputs (directions, steps, streams, projection_dim), and the state after the last step, without gradient.
+        The outputs, (directions, steps, streams, projection_dim), and the state after the last step, detached.
     """
     _, steps, streams, _ = inputs.shape
     outputs, hidden, cell = [], [], []

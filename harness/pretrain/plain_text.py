@@ -1,41 +1,32 @@
-"""The text of published data sets, without labels: what a biLM can be pre-trained on.
+"""The text of published data sets, without labels, as text to pre-train a biLM on."""
 
-    python -m harness.pretrain.plain_text squad train-v1.1.json.gz squad.txt.gz
-
-writes one paragraph of raw text a line, for ``python -m harness.pretrain text.tokenize=true`` (``semcor``,
-``columns``: one tokenised sentence a line).
-"""
-
-import argparse
 import gzip
 import json
 import re
-import sys
-import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import chain, groupby
+from collections.abc import Iterable, Iterator
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from harness.errors import ConfigError, DataFormatError, nearest
-from harness.utils.console import exit_status_of
 from harness.utils.files import replacing
+from harness.utils.text_files import numbered_lines
 
 
 def plain(lines: Iterable[str]) -> Iterator[str]:
-    """Yield the lines of a text file, a paragraph each."""
+    """Yield the lines of a text file. Each line is a paragraph."""
     yield from lines
 
 
 def squad(lines: Iterable[str]) -> Iterator[str]:
-    """Yield the contexts of SQuAD's JSON."""
+    """Yield the passages of SQuAD's JSON."""
     for article in json.loads("".join(lines))["data"]:
         for paragraph in article["paragraphs"]:
             yield paragraph["context"]
 
 
 def snli(lines: Iterable[str]) -> Iterator[str]:
-    """Yield every different premise and hypothesis of SNLI's jsonl, at its first occurrence."""
+    """Yield each different premise and hypothesis of SNLI's jsonl, in order of first occurrence."""
     rows = (json.loads(line) for line in lines if line.strip())
     return iter(dict.fromkeys(row[side] for row in rows for side in ("sentence1", "sentence2")))
 
@@ -47,10 +38,9 @@ def conllu(lines: Iterable[str]) -> Iterator[str]:
 
 
 def books(lines: Iterable[str]) -> Iterator[str]:
-    """Yield the paragraphs of books, a JSON object with ``text`` a line.
+    """Yield the paragraphs of books. Each line is one book, a JSON object with ``text``.
 
-    Where a text has blank lines, they separate paragraphs and other line ends are mere typesetting; where
-    it has none, each line is a paragraph.
+    If a text has blank lines, they separate the paragraphs. If not, each line is a paragraph.
     """
     for line in lines:
         text: str = json.loads(line)["text"].replace("\r\n", "\n")
@@ -58,7 +48,7 @@ def books(lines: Iterable[str]) -> Iterator[str]:
 
 
 def wikitext(lines: Iterable[str]) -> Iterator[str]:
-    """Yield the paragraphs of WikiText without headings, its tokenisation undone where spaCy's differs."""
+    """Yield the paragraphs of WikiText without headings, with its tokenisation undone where spaCy's differs."""
     for line in lines:
         if line.strip() and not line.startswith(" = "):
             text = re.sub(r" @([-,.])@ ", r"\1", line)
@@ -74,23 +64,14 @@ def columns(lines: Iterable[str]) -> Iterator[str]:
 
 
 def semcor(lines: Iterable[str]) -> Iterator[str]:
-    """Yield the sentences of SemCor's jsonl, tokenised; multiword tokens are taken apart."""
+    """Yield the tokenised sentences of SemCor's jsonl, with multiword tokens split into words."""
     for line in lines:
         words = " ".join(token[0] for token in json.loads(line)["tokens"])
         yield words.replace("_", " ").replace("``", '"').replace("''", '"')
 
 
-_GAP = 50  # paragraphs between the text to train on and the held-out text: documents are not marked
-FORMATS: dict[str, Callable[[Iterable[str]], Iterator[str]]] = {
-    "plain": plain,
-    "squad": squad,
-    "snli": snli,
-    "conllu": conllu,
-    "books": books,
-    "wikitext": wikitext,
-    "semcor": semcor,
-    "columns": columns,
-}
+_GAP = 50  # paragraphs between the training text and the held-out text, because documents are not marked
+FORMATS = {form.__name__: form for form in (plain, squad, snli, conllu, books, wikitext, semcor, columns)}
 
 
 def write_plain_text(
@@ -103,54 +84,60 @@ def write_plain_text(
     held_out: Path | None = None,
     max_words: int | None = None,
 ) -> int:
-    """Write the text of a data set, one paragraph a line.
+    """Write the text of a data set, one paragraph per line.
 
     Args:
-        source: the published file, plain or ``.gz``.
-        target: where the text goes, plain or ``.gz``; the same text gives the same bytes.
-        form: a key of ``FORMATS``.
-        only: the id of the one book to write.
-        without: the id of a book to leave out.
-        held_out: where the last hundredth of the paragraphs goes instead, for evaluation. The ``_GAP`` paragraphs
-            before it are in neither file, so that no document is in both.
-        max_words: the text is cut after the paragraph that reaches this many words, separated by spaces.
+        source: The published file, plain or ``.gz``.
+        target: The file to write, plain or ``.gz``. The same text gives the same bytes.
+        form: The format of ``source``, a key of ``FORMATS``.
+        only: The id of the only book to write.
+        without: The id of a book to leave out.
+        held_out: A file that gets the last hundredth of the paragraphs, for evaluation. The 50 paragraphs before
+            them are in neither file, which keeps one document from being in both.
+        max_words: The text ends after the paragraph that reaches this number of words, separated by spaces.
 
     Returns:
-        the number of paragraphs in ``target``.
+        The number of paragraphs in ``target``.
 
     Raises:
-        ConfigError: a book is named for another form, or there is none of that id.
-        DataFormatError: the file is missing, damaged, not of this form, or holds no text.
+        ConfigError: A book is named for another format, or no book has this id.
+        DataFormatError: The file is missing, damaged, not of this format, or has too little text.
     """
     if (only or without) and form != "books":
-        raise ConfigError(f"--only and --without name a book; a file of the form '{form}' has none")
+        raise ConfigError(f"--only and --without name a book, but a file of the form '{form}' has no books")
+    if not source.is_file():
+        raise DataFormatError(f"{source}: no such file")
+    paragraphs = _paragraphs(source, form, only, without, max_words)
+    if held_out is None:
+        return write_lines(target, paragraphs)
+    everything = list(paragraphs)
+    cut = len(everything) - len(everything) // 100
+    if cut <= _GAP:
+        raise DataFormatError(f"{source}: too short to hold out a part of it; leave out --held-out")
+    write_lines(held_out, everything[cut:])
+    return write_lines(target, everything[: cut - _GAP])
+
+
+def _paragraphs(source: Path, form: str, only: str, without: str, max_words: int | None) -> Iterator[str]:
+    """Yield the paragraphs of a file that are not blank, each on one line, until they have ``max_words`` words."""
+    lines = (line for _, line in numbered_lines(source))
+    count = 0
     try:
-        paragraphs = _limited(filter(str.strip, _paragraphs(source, form, only, without)), max_words)
-        if held_out is not None:
-            everything = list(paragraphs)
-            cut = len(everything) - len(everything) // 100
-            _write(held_out, everything[cut:])
-            paragraphs = iter(everything[: max(0, cut - _GAP)])
-        first = next(paragraphs, None)
-        if first is None:
-            raise DataFormatError(f"{source}: no text in it as '{form}'; name the form that it has")
-        count = _write(target, chain([first], paragraphs))
-    except FileNotFoundError:
-        raise DataFormatError(f"{source}: no such file") from None
-    except (KeyError, TypeError, ValueError, AttributeError, EOFError, zlib.error, OSError) as error:
+        for paragraph in FORMATS[form](_chosen(lines, only, without) if only or without else lines):
+            if words := paragraph.split():
+                yield " ".join(words)
+                count += len(words)
+                if max_words is not None and count >= max_words:
+                    return
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
-        raise DataFormatError(f"{source}: not readable as '{form}' ({reason}); fetch it again") from None
-    return count
-
-
-def _paragraphs(source: Path, form: str, only: str, without: str) -> Iterator[str]:
-    opened = gzip.open if source.suffix == ".gz" else open
-    with opened(source, "rt", encoding="utf-8") as lines:
-        yield from FORMATS[form](_chosen(lines, only, without) if only or without else lines)
+        raise DataFormatError(f"{source}: not readable as '{form}' ({reason}); download it again") from None
+    if count == 0:
+        raise DataFormatError(f"{source}: no text in it as '{form}'; name the format that it has")
 
 
 def _chosen(lines: Iterable[str], only: str, without: str) -> Iterator[str]:
-    """Yield the books to read; an id that never comes is an error, or a book would not be held out."""
+    """Yield the books to read. An unknown id is an error, because the book would not be held out."""
     seen: set[str] = set()
     for line in lines:
         book = json.loads(line)["id"]
@@ -162,57 +149,19 @@ def _chosen(lines: Iterable[str], only: str, without: str) -> Iterator[str]:
             raise ConfigError(f"no book '{wanted}'{nearest(wanted, seen)}")
 
 
-def _limited(paragraphs: Iterable[str], max_words: int | None) -> Iterator[str]:
-    """Yield paragraphs until they have ``max_words`` words."""
-    count = 0
-    for paragraph in paragraphs:
-        yield paragraph
-        count += len(paragraph.split())
-        if max_words is not None and count >= max_words:
-            return
+def write_lines(target: Path, lines: Iterable[str]) -> int:
+    """Write a text file, whole or not at all; return the number of lines.
 
-
-def _write(target: Path, paragraphs: Iterable[str]) -> int:
-    """Write a paragraph a line; return their number."""
+    Args:
+        target: The file to write, plain or ``.gz``. The same lines give the same bytes.
+        lines: The lines without their ends.
+    """
     count = 0
     with replacing(target) as temporary, temporary.open("wb") as raw:
         out: Any = gzip.GzipFile("", "wb", fileobj=raw, mtime=0) if target.suffix == ".gz" else raw
-        for paragraph in paragraphs:
-            out.write(" ".join(paragraph.split()).encode() + b"\n")
+        for line in lines:
+            out.write(f"{line}\n".encode())
             count += 1
         if out is not raw:
             out.close()
     return count
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; return its exit status."""
-    parser = argparse.ArgumentParser(
-        prog="python -m harness.pretrain.plain_text", description="The text of a published data set, without labels."
-    )
-    parser.add_argument("form", choices=sorted(FORMATS), help="what SOURCE is")
-    parser.add_argument("source", type=Path, help="the published file, plain or .gz")
-    parser.add_argument("target", type=Path, help="where the text goes, plain or .gz")
-    parser.add_argument("--only", metavar="ID", default="", help="books: this one alone")
-    parser.add_argument("--without", metavar="ID", default="", help="books: all but this one, to hold it out")
-    parser.add_argument("--held-out", type=Path, metavar="FILE", help="write the last hundredth of the text here")
-    parser.add_argument("--max-words", type=int, metavar="N", help="cut the text after N words")
-    chosen = parser.parse_args(arguments)
-
-    def run() -> None:
-        count = write_plain_text(
-            chosen.source,
-            chosen.target,
-            form=chosen.form,
-            only=chosen.only,
-            without=chosen.without,
-            held_out=chosen.held_out,
-            max_words=chosen.max_words,
-        )
-        print(f"{chosen.target}: {count:,} paragraphs")  # noqa: T201
-
-    return exit_status_of(run)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,4 +1,4 @@
-"""The softmax over words: sampled in training, full at evaluation, shared by both directions.
+"""The softmax over words, which both directions share: sampled in training, full in evaluation.
 
 Source: Jozefowicz et al. 2016 (arXiv 1602.02410), section 3.1; TensorFlow's ``sampled_softmax_loss`` with its
 log-uniform sampler, which bilm-tf trains with.
@@ -15,17 +15,17 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-_ROWS = 512  # positions whose logits are in memory at once
+_ROWS = 512  # positions whose logits are in memory at the same time
 
 
 @dataclass(frozen=True)
 class Negatives:
-    """Words drawn without replacement, and how often each was to be expected.
+    """Words drawn without replacement, with the values that their expected counts depend on.
 
     Attributes:
         rows: int64 (negatives,): different rows of the vocabulary.
-        tries: draws that it took.
-        size: of the vocabulary.
+        tries: Number of draws that were needed.
+        size: Number of words in the vocabulary.
     """
 
     rows: NDArray[np.int64]
@@ -37,9 +37,9 @@ def log_uniform(size: int, count: int, generator: np.random.Generator) -> Negati
     """Draw different words, the k-th most frequent one with probability log((k + 2) / (k + 1)) / log(size + 1).
 
     Args:
-        size: of the vocabulary, which is sorted by frequency.
-        count: different words wanted, at most ``size``; that many are all there are, and certain to be drawn.
-        generator: what is drawn with.
+        size: Number of words in the vocabulary, which is sorted by frequency.
+        count: Number of different words to draw, at most ``size``. With ``size``, all words are returned.
+        generator: Source of the random numbers.
     """
     if count == size:
         return Negatives(np.arange(size), math.inf, size)
@@ -54,58 +54,60 @@ def log_uniform(size: int, count: int, generator: np.random.Generator) -> Negati
 
 
 def expected_log_counts(rows: Tensor, negatives: Negatives) -> Tensor:
-    """Return the log of how often each row was to be expected among the negatives, float32."""
+    """Return the log of the expected count of each row among the negatives, float32 (rows,).
+
+    Args:
+        rows: int64 (rows,): rows of the vocabulary.
+        negatives: The draw; its own rows do not matter.
+    """
     ranks = rows.double()
     chance = torch.log((ranks + 2) / (ranks + 1)) / math.log(negatives.size + 1)
     return torch.log(-torch.expm1(negatives.tries * torch.log1p(-chance))).float()
 
 
 class WordSoftmax(nn.Module):
-    """Scores every word of a vocabulary.
+    """A softmax layer over a vocabulary.
 
     Args:
-        size: words.
-        dim: width of the vectors that are scored.
+        size: Number of words.
+        dim: Width of the vectors that predict them.
     """
 
     def __init__(self, *, size: int, dim: int) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.empty(size, dim))
-        self.bias = nn.Parameter(torch.zeros(size, 1))  # a column, so that its gradient can be sparse
+        self.bias = nn.Parameter(torch.zeros(size, 1))  # a column, because only rows of a matrix have sparse gradients
         nn.init.normal_(self.weight, std=1 / math.sqrt(dim))
 
     def sampled_nll(self, vectors: Tensor, targets: Tensor, negatives: Negatives) -> Tensor:
         """Return the negative log-likelihood of targets against negatives, summed over positions.
 
-        A negative that is the target itself does not count for that position.
+        A negative that equals the target of a position is left out there.
 
         Args:
             vectors: (directions, positions, dim).
-            targets: int64 (directions, positions).
-            negatives: shared by all positions.
+            targets: int64 (directions, positions): rows of the vocabulary.
+            negatives: The sampled words, the same for all positions.
 
         Returns:
-            float32 (directions,), in nats.
+            The sum of each direction, float32 (directions,), in nats.
         """
         count = len(negatives.rows)
         sampled = torch.from_numpy(negatives.rows).to(targets.device)  # (negatives,)
         wanted = torch.cat([sampled, targets.flatten()])  # (negatives + targets,)
         rows, place = torch.unique(wanted, return_inverse=True)  # (rows,), (negatives + targets,)
-        # One look-up, so that one sparse gradient names each row once.
+        # One look-up for all of them gives one sparse gradient that names each row once.
         table = F.embedding(rows, self.weight, sparse=True)  # (rows, dim)
         bias = F.embedding(rows, self.bias, sparse=True)  # (rows, 1)
         bias = bias - expected_log_counts(rows, negatives)[:, None]  # (rows, 1)
-        column = torch.full_like(rows, -1)  # (rows,): where a row is among the negatives
+        column = torch.full_like(rows, -1)  # (rows,): the place of a row among the negatives
         column[place[:count]] = torch.arange(count, device=rows.device)
-        # F.embedding, unlike indexing, adds up its gradient in one order whatever the number of threads.
+        # F.embedding sums its gradient in the same order with any number of threads; indexing does not.
         negative = [F.embedding(place[:count], values) for values in (table, bias)]  # (negatives, dim), (negatives, 1)
         losses = []
         for hidden, true in zip(vectors, place[count:].view_as(targets), strict=True):
-            losses.append(
-                _SampledNll.apply(
-                    hidden, *(F.embedding(true, values) for values in (table, bias)), *negative, column[true]
-                )
-            )
+            known = [F.embedding(true, values) for values in (table, bias)]  # (positions, dim), (positions, 1)
+            losses.append(_SampledNll.apply(hidden, *known, *negative, column[true]))
         return torch.stack(losses)
 
     @torch.no_grad()
@@ -114,10 +116,10 @@ class WordSoftmax(nn.Module):
 
         Args:
             vectors: (positions, dim).
-            targets: int64 (positions,).
+            targets: int64 (positions,): rows of the vocabulary.
 
         Returns:
-            float32 (positions,).
+            The value of each position, float32 (positions,).
         """
         parts = []
         for block, wanted in zip(vectors.split(_ROWS), targets.split(_ROWS), strict=True):
@@ -127,17 +129,11 @@ class WordSoftmax(nn.Module):
 
 
 class _SampledNll(torch.autograd.Function):
-    """Loss and gradient in one pass, block by block: the logits of a window would not fit a cache."""
+    """Loss and gradient in one pass, block by block, because the logits of a whole window do not fit in the cache."""
 
     @staticmethod
     def forward(
-        ctx: Any,
-        vectors: Tensor,
-        true_weight: Tensor,
-        true_bias: Tensor,
-        weight: Tensor,
-        bias: Tensor,
-        hits: Tensor,
+        ctx: Any, vectors: Tensor, true_weight: Tensor, true_bias: Tensor, weight: Tensor, bias: Tensor, hits: Tensor
     ) -> Tensor:
         total = vectors.new_zeros(())
         true_bias, bias = true_bias.squeeze(1), bias.squeeze(1)  # (positions,), (negatives,)
@@ -152,7 +148,7 @@ class _SampledNll(torch.autograd.Function):
             logits[hit, hits[block][hit]] = -torch.inf
             true = (here * known).sum(dim=1) + true_bias[block]  # (block,)
             most = torch.maximum(logits.amax(dim=1), true)  # (block,)
-            scores = logits.sub_(most[:, None]).exp_()  # (block, negatives), up to a factor probabilities
+            scores = logits.sub_(most[:, None]).exp_()  # (block, negatives): probabilities, times ``norm``
             true_score = torch.exp(true - most)  # (block,)
             norm = scores.sum(dim=1) + true_score  # (block,)
             total += (most + norm.log() - true).sum()

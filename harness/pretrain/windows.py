@@ -1,7 +1,7 @@
-"""Windows of text for truncated backpropagation: streams of sentences, cut into equal steps.
+"""Windows of text for truncated backpropagation: parallel streams of sentences, cut into equal numbers of steps.
 
-Source: bilm-tf (``bilm/data.py``): sentences are packed without padding, each stream takes the next sentence
-when its own ends, and LSTM state goes on from window to window. The forward LM reads ``<S> w1 .. wn`` and
+Source: bilm-tf (``bilm/data.py``). Sentences are packed without padding: when the sentence of a stream ends, the stream
+takes the next one. The LSTM state is carried from window to window. The forward LM reads ``<S> w1 .. wn`` and
 predicts ``w1 .. wn </S>``; the backward LM reads ``</S> wn .. w1`` and predicts ``wn .. w1 <S>``.
 """
 
@@ -18,32 +18,37 @@ Ids = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Window:
-    """Rows of a corpus's words: ``inputs`` and ``targets``, int64 (directions, steps, streams)."""
+    """One window, as rows of the corpus's words.
+
+    Attributes:
+        inputs: int64 (directions, steps, streams): the words that are read.
+        targets: int64 (directions, steps, streams): the words that are predicted.
+    """
 
     inputs: Ids
     targets: Ids
 
 
 class Windows:
-    """An endless sequence of windows, epoch after epoch, each in a random order of its own.
+    """An endless sequence of windows. Each epoch visits the sentences in another random order.
 
     Args:
-        corpus: the text.
-        streams: how many sentences are read side by side.
-        steps: length of a window.
-        seed: of the order of sentences.
+        corpus: The text.
+        streams: Number of sentences that are read in parallel.
+        steps: Number of words per stream in one window.
+        seed: Seed of the random orders.
     """
 
-    def __init__(self, corpus: Corpus, *, streams: int, steps: int, seed: int) -> None:
+    def __init__(self, *, corpus: Corpus, streams: int, steps: int, seed: int) -> None:
         self._corpus, self._streams, self._steps, self._seed = corpus, streams, steps, seed
         self._epoch, self._taken = 0, 0
         self._order = self._shuffled()
-        self._current = [self._take() for _ in range(streams)]  # the sentence that each stream is in
-        self._offset = [0] * streams  # and how much of it has been read
+        self._current = [self._take() for _ in range(streams)]  # the sentence that each stream reads
+        self._offset = [0] * streams  # how many of its words are already read
         self._loaded: dict[int, Ids] = {}
 
     def next(self) -> Window:
-        """Return the window that follows."""
+        """Return the next window."""
         inputs = np.empty((2, self._steps, self._streams), dtype=np.int64)
         targets = np.empty_like(inputs)
         for stream in range(self._streams):
@@ -65,16 +70,12 @@ class Windows:
         return Window(inputs, targets)
 
     def state(self) -> dict[str, Any]:
-        """Return where the streams are."""
-        return {
-            "epoch": self._epoch,
-            "taken": self._taken,
-            "current": list(self._current),
-            "offset": list(self._offset),
-        }
+        """Return the position of every stream, for ``restore``."""
+        streams = {"current": list(self._current), "offset": list(self._offset)}
+        return {"epoch": self._epoch, "taken": self._taken, **streams}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on from where ``state`` was taken."""
+        """Continue from the position that ``state`` returned."""
         self._epoch, self._taken = state["epoch"], state["taken"]
         self._current, self._offset = list(state["current"]), list(state["offset"])
         self._order, self._loaded = self._shuffled(), {}
@@ -83,6 +84,7 @@ class Windows:
         return np.random.default_rng([self._seed, self._epoch]).permutation(len(self._corpus))  # (sentences,)
 
     def _take(self) -> int:
+        """Return the next sentence of the epoch, and begin another epoch after the last one."""
         if self._taken == len(self._order):
             self._epoch, self._taken = self._epoch + 1, 0
             self._order = self._shuffled()
@@ -90,6 +92,7 @@ class Windows:
         return int(self._order[self._taken - 1])
 
     def _sentence(self, stream: int) -> Ids:
+        """Return the sentence that a stream reads, with its boundaries, (words + 2,)."""
         if stream not in self._loaded:
             words = self._corpus.sentence(self._current[stream])  # (words,)
             self._loaded[stream] = np.concatenate([[BOS_TYPE], words, [EOS_TYPE]])  # (words + 2,)

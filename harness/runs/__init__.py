@@ -1,1 +1,1 @@
-"""One run: its plan, its execution, its record."""
+"""One run: its plan, its execution and its record."""

@@ -1,4 +1,4 @@
-"""Where a run ran: code, versions, hardware."""
+"""Describe where a run was executed: code revision, package versions, hardware, command line."""
 
 import os
 import platform
@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 
 _PACKAGES = ("torch", "numpy", "hydra-core", "seqeval", "scikit-learn", "datasets", "wandb")
 
 
 def environment(device: str) -> dict[str, Any]:
-    """Return code revision, package versions, hardware, command line and the run's own overrides, as plain values."""
+    """Return code revision, package versions, hardware, command line and overrides, as plain values."""
     return {
         "harness": _version("elmo-harness"),
         **_revision(),
@@ -34,23 +36,19 @@ def environment(device: str) -> dict[str, Any]:
 
 
 def _overrides() -> list[str] | None:
-    """Return what the command line, or one job of a sweep, sets; None where the harness is called from Python."""
-    from hydra.core.hydra_config import HydraConfig
-
+    """Return the overrides of the command line or of one job of a sweep; None if Hydra did not start the run."""
     return list(HydraConfig.get().overrides.task) if HydraConfig.initialized() else None
 
 
 def sweep_name() -> str | None:
-    """Return the name of the sweep that this job belongs to, None outside of one."""
-    from hydra.core.hydra_config import HydraConfig
-    from hydra.types import RunMode
-
+    """Return the name of the sweep that this job belongs to, or None outside of a sweep."""
     if not HydraConfig.initialized() or HydraConfig.get().mode != RunMode.MULTIRUN:
         return None
     return Path(str(HydraConfig.get().sweep.dir)).name
 
 
 def _version(package: str) -> str | None:
+    """Return the version of an installed package, or None."""
     try:
         return version(package)
     except PackageNotFoundError:
@@ -59,24 +57,22 @@ def _version(package: str) -> str | None:
 
 @cache
 def _revision() -> dict[str, Any]:
+    """Return the commit of the source code, and whether files have changed since; None for both without git."""
     root = Path(__file__).resolve().parents[2]
-
-    def git(*arguments: str) -> str | None:
-        try:
-            done = subprocess.run(
-                ["git", "-C", str(root), *arguments], capture_output=True, text=True, timeout=10, check=True
-            )
-        except (OSError, subprocess.SubprocessError):
-            return None
-        return done.stdout.strip()
-
+    command = ["git", "-C", str(root), "status", "--porcelain=v2", "--branch"]
+    unknown = {"revision": None, "dirty": None}
     if not (root / ".git").exists():
-        return {"revision": None, "dirty": None}
-    status = git("status", "--porcelain")
-    return {"revision": git("rev-parse", "HEAD"), "dirty": bool(status) if status is not None else None}
+        return unknown
+    try:
+        ended = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return unknown
+    lines = ended.stdout.splitlines()  # "# branch.oid COMMIT", other lines with "#", then one line per changed file
+    return {"revision": lines[0].split()[-1], "dirty": not all(line.startswith("#") for line in lines)}
 
 
 def _processor() -> str:
+    """Return the processor's name."""
     try:
         for line in Path("/proc/cpuinfo").read_text().splitlines():
             if line.startswith("model name"):

@@ -1,4 +1,4 @@
-"""From a config to the parts of a run: what is built, and the folder that its identity names."""
+"""Build what a run consists of, and find the folder that its identity names."""
 
 import json
 import re
@@ -12,15 +12,15 @@ from typing import Any, TypeVar, cast
 import torch
 
 from harness.config.instantiate import build
-from harness.config.schema import HarnessConfig, MixingConfig, mixing_of, plain
+from harness.config.schema import HarnessConfig, MixingConfig, mixing_of
 from harness.errors import ConfigError
 from harness.features.static_vectors import Coverage, StaticVectors
 from harness.features.store import FeatureStore, LayerSource, Uncached
 from harness.features.token_features import TokenFeatures
-from harness.protocols import Encoder, Task, Tracker
-from harness.runs.environment import environment, sweep_name
-from harness.runs.record import examples_digest, identity_digest, run_folder
-from harness.tracking.wandb_tracker import NoTracker
+from harness.protocols import Encoder, Task
+from harness.runs.environment import environment
+from harness.runs.record import examples_digest, identity_digest
+from harness.training.determinism import set_up_torch
 from harness.training.model import Model
 from harness.training.optimizer import make_optimizer
 from harness.types import SPLITS, Example, Sentence, Split
@@ -31,7 +31,21 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """A run whose parts are built and whose folder is known, before anything is computed."""
+    """A run before anything is computed: its objects are built and its folder is known.
+
+    Attributes:
+        config: The typed configuration of the run.
+        task: The task that reads, collates and scores the examples.
+        encoder: The frozen encoder, or None.
+        static: The static vectors, or None.
+        mixing: How the encoder's layers become one vector per token.
+        device: The torch device, for example ``cpu`` or ``cuda:0``.
+        examples, digests: The examples of each split, and their SHA-256.
+        coverage: How much of the text has a static vector; None without static vectors.
+        environment: The code revision, the package versions and the hardware.
+        group: The run's name without the seed: encoder, static vectors and mix.
+        identity, setting: Digests over everything that determines the result, with and without the seed.
+    """
 
     config: HarnessConfig
     task: Task
@@ -49,71 +63,76 @@ class Plan:
 
     @property
     def name(self) -> str:
-        """The run's name: what is compared, and the seed."""
+        """The run's name: the representation that it tests, and the seed."""
         return f"{self.group}-s{self.config.seed}"
 
     @property
     def folder(self) -> Path:
-        """Where the run's files lie."""
-        return run_folder(self.config.results_dir, self.task.name, self.name, self.identity)
+        """The folder of the run's files; ``folder_of`` finds the same from its record."""
+        return Path(self.config.results_dir) / self.task.name / f"{self.name}-{self.identity}"
 
     @property
     def sizes(self) -> str:
-        """The sizes of the splits, in words."""
+        """The number of examples in each split, as text."""
         counts = ", ".join(f"{len(examples):,} {split}" for split, examples in self.examples.items())
         return f"{counts} from {self.task.data_name}"
 
 
-class Parts:
-    """What the runs of one process share: of each kind the object made last, made anew where its key differs.
+class SharedObjects:
+    """Objects that the runs of one process share: the last one built of each kind.
 
     The runs of a sweep then read their data, the encoder's weights and the static vectors once.
     """
 
     def __init__(self) -> None:
-        self._made: dict[str, tuple[str, Any]] = {}
+        self._built: dict[str, tuple[str, Any]] = {}
 
-    def once(self, kind: str, key: Any, make: Callable[[], T]) -> T:
-        """Return what ``make`` made for this key; ``key`` is anything that JSON can say."""
+    def get(self, kind: str, key: Any, make: Callable[[], T]) -> T:
+        """Return the last object of this kind if it was built for the same key; otherwise build it.
+
+        Args:
+            kind: The kind of object, for example ``encoder``.
+            key: Everything that the object depends on, as a value that JSON can represent.
+            make: Builds the object.
+        """
         wanted = json.dumps(key, sort_keys=True, default=str)
-        made, result = self._made.get(kind, (None, None))
-        if made != wanted:
-            result = make()
-            self._made[kind] = wanted, result
-        return cast(T, result)
+        known, built = self._built.get(kind, (None, None))
+        if known != wanted:
+            built = make()
+            self._built[kind] = wanted, built
+        return cast(T, built)
 
     def forget(self, kind: str) -> None:
-        """Make the next one of this kind anew."""
-        self._made.pop(kind, None)
+        """Build the next object of this kind again."""
+        self._built.pop(kind, None)
 
 
-def prepare(config: HarnessConfig, parts: Parts | None = None) -> Plan:
-    """Build the parts of a run and find its folder.
+def prepare(config: HarnessConfig, shared: SharedObjects | None = None) -> Plan:
+    """Set up torch, build what a run consists of, and find its folder.
 
     Args:
-        config: of the run.
-        parts: what earlier runs of this process have built.
+        config: The typed configuration of the run.
+        shared: Objects that earlier runs of this process built; None builds everything.
 
     Raises:
-        HarnessError: the request is wrong.
+        HarnessError: The request is wrong.
     """
-    parts = parts or Parts()
+    set_up_torch(config)
+    shared = shared or SharedObjects()
     device = device_of(config.device)
-    make_optimizer([torch.nn.Parameter(torch.zeros(1, 1))], config.trainer)  # so that a wrong option is said at once
+    make_optimizer([torch.nn.Parameter(torch.zeros(1, 1))], config.trainer)  # report a wrong option before any work
     mixing = mixing_of(config.mixing)
-    make = partial(build, prefixes=config.plugins)
-    task, examples, whole = parts.once("task", [config.task, config.plugins], lambda: _read(make, config.task))
-    examples = dict(examples)
-    examples["train"] = fraction_of(examples["train"], config.data.fraction, seed=config.seed)
+    task, examples, whole = shared.get("task", [config.task, config.plugins], lambda: _task_and_examples(config))
+    examples = {**examples, "train": fraction_of(examples["train"], config.data.fraction, seed=config.seed)}
     digests = whole if config.data.fraction == 1 else {**whole, "train": examples_digest(examples["train"])}
-    # Only now what may take a download.
-    encoder = _encoder(config, device, parts)
-    static: StaticVectors | None = parts.once(
-        "static", [config.embedding, config.plugins], lambda: make(config.embedding, where="embedding")
-    )
+    # Encoder and vectors come after the data, because they may be downloaded.
+    encoder = _encoder(config, device, shared)
+    static = _static(config, shared)
+    coverage = None
+    if static is not None:
+        words = (word for sentence in sentences(examples) for word in sentence)
+        coverage = shared.get("coverage", [static.fingerprint, digests], lambda: static.coverage(Counter(words)))
     determining = config.determining()
-    if encoder is None:
-        mixing = MixingConfig(name="none")
     identity = {
         "config": determining,
         "data": digests,
@@ -123,45 +142,63 @@ def prepare(config: HarnessConfig, parts: Parts | None = None) -> Plan:
         "device": device.partition(":")[0],
     }
     setting = {**identity, "data": whole, "config": {k: v for k, v in determining.items() if k != "seed"}}
-    vectors = "+".join(part.name for part in (encoder, static) if part is not None) or "none"
-    mix = f"-{mixing.name}-{mixing.placement}" if encoder is not None else ""
     return Plan(
         config=config,
         task=task,
         encoder=encoder,
         static=static,
-        mixing=mixing,
+        mixing=mixing if encoder is not None else MixingConfig(name="none"),
         device=device,
         examples=examples,
         digests=digests,
-        coverage=_coverage(static, examples, digests, parts),
+        coverage=coverage,
         environment=environment(device),
-        group=re.sub(r"[^\w.+-]", "_", f"{vectors}{mix}"),
+        group=_group(encoder, static, mixing),
         identity=identity_digest(identity),
         setting=identity_digest(setting),
     )
 
 
-def _read(make: Callable[..., Any], node: Any) -> tuple[Task, Mapping[Split, Sequence[Example]], Mapping[Split, str]]:
-    """Return a task, its examples and their digests."""
-    task: Task | None = make(node, where="task")
+def _task_and_examples(
+    config: HarnessConfig,
+) -> tuple[Task, dict[Split, Sequence[Example]], dict[Split, str]]:
+    """Return the task, all its examples, and their digests."""
+    task: Task | None = build(config.task, where="task", plugins=config.plugins)
     if task is None:
-        raise ConfigError("task is none: there is nothing to train; choose one with task=NAME")
+        raise ConfigError("task is none, so there is nothing to train; choose a task with task=NAME")
     examples = {split: task.examples(split) for split in SPLITS}
     return task, examples, {split: examples_digest(examples[split]) for split in SPLITS}
 
 
-def _encoder(config: HarnessConfig, device: str, parts: Parts) -> Encoder | None:
-    """Return the encoder, shared where what it computes does not depend on what it computed before."""
-    make = partial(build, config.encoder, where="encoder", prefixes=config.plugins, offered={"device": device})
-    encoder: Encoder | None = parts.once("encoder", [config.encoder, config.plugins, device], make)
+def _encoder(config: HarnessConfig, device: str, shared: SharedObjects) -> Encoder | None:
+    """Return the encoder; runs share it unless its vectors depend on what it encoded before."""
+    make = partial(build, config.encoder, where="encoder", plugins=config.plugins, supplied={"device": device})
+    encoder: Encoder | None = shared.get("encoder", [config.encoder, config.plugins, device], make)
     if encoder is not None and not encoder.cacheable:
-        parts.forget("encoder")
+        shared.forget("encoder")
     return encoder
 
 
+def _static(config: HarnessConfig, shared: SharedObjects) -> StaticVectors | None:
+    """Return the static vectors."""
+    make = partial(build, config.embedding, where="embedding", plugins=config.plugins)
+    static: StaticVectors | None = shared.get("static", [config.embedding, config.plugins], make)
+    return static
+
+
+def _group(encoder: Encoder | None, static: StaticVectors | None, mixing: MixingConfig) -> str:
+    """Return the name that runs share if they differ only in the seed, made fit for a folder."""
+    vectors = "+".join(part.name for part in (encoder, static) if part is not None) or "none"
+    mix = f"-{mixing.name}-{mixing.placement}" if encoder is not None else ""
+    return re.sub(r"[^\w.+-]", "_", f"{vectors}{mix}")
+
+
 def layer_source(plan: Plan) -> LayerSource | None:
-    """Return where layers come from: a store on disk, the encoder itself, or nowhere."""
+    """Return where the run reads layers: a store on disk, or the encoder itself, or None without an encoder.
+
+    Raises:
+        ConfigError: The encoder's vectors cannot be kept in a store.
+    """
     if plan.encoder is None:
         return None
     dtype = plan.config.cache_dtype
@@ -171,10 +208,10 @@ def layer_source(plan: Plan) -> LayerSource | None:
 
 
 def build_model(plan: Plan) -> Model:
-    """Return the untrained features and head; the torch seed determines their initial values.
+    """Return the untrained features and head; torch's seed determines their initial values.
 
     Raises:
-        HarnessError: the parts do not go together.
+        HarnessError: Encoder, mix, static vectors and head do not fit together.
     """
     encoder, mixing = plan.encoder, plan.mixing
     make_mix = None
@@ -183,9 +220,8 @@ def build_model(plan: Plan) -> Model:
             build,
             mixing.mix,
             where="mixing",
-            prefixes=plan.config.plugins,
-            num_layers=encoder.num_layers,
-            dim=encoder.dim,
+            plugins=plan.config.plugins,
+            supplied={"num_layers": encoder.num_layers, "dim": encoder.dim},
         )
     features = TokenFeatures(
         source=layer_source(plan),
@@ -199,81 +235,21 @@ def build_model(plan: Plan) -> Model:
     return Model(features=features, head=head).to(plan.device)
 
 
-def start_tracking(plan: Plan) -> Tracker:
-    """Start whatever ``tracking`` names. What an ablation varies is a value of its own, by a short name."""
-    config, mix = plan.config, plan.mixing
-    axes = {
-        "task": plan.task.name,
-        "head": config.task.get("head") if isinstance(config.task.get("head"), str) else None,
-        "encoder": plan.encoder.name if plan.encoder is not None else "none",
-        "state": plan.encoder.state if plan.encoder is not None else "none",
-        "embedding": plan.static.name if plan.static is not None else "none",
-        "mixing": mix.name,
-        "placement": mix.placement,
-        "lambda": mix.mix.get("lambda_"),
-        "layer_norm": mix.mix.get("layer_norm"),
-        "seed": config.seed,
-        "fraction": config.data.fraction,
-    }
-    tags = [f"{axis}:{axes[axis]}" for axis in ("task", "encoder", "embedding", "mixing")]
-    return tracker_of(
-        config,
-        run_name=f"{plan.task.name}-{plan.name}",
-        run_group=sweep_name() or f"{plan.task.name}-{plan.group}",
-        run_tags=tags,
-        job_type=plan.task.name,
-        values={**axes, "config": plain(config)},
-    )
-
-
-def tracker_of(
-    config: HarnessConfig,
-    *,
-    run_name: str,
-    run_group: str,
-    run_tags: Sequence[str],
-    job_type: str,
-    values: Mapping[str, Any],
-) -> Tracker:
-    """Build the tracker that ``tracking`` names; one that does nothing where that is none."""
-    tracker: Tracker | None = build(
-        config.tracking,
-        where="tracking",
-        prefixes=config.plugins,
-        run_name=run_name,
-        run_group=run_group,
-        run_tags=run_tags,
-        job_type=job_type,
-        config=values,
-    )
-    return NoTracker() if tracker is None else tracker
-
-
 def sentences(examples: Mapping[Split, Sequence[Example]]) -> Iterator[Sentence]:
-    """Yield every text of every split."""
+    """Yield every text of every example of every split, repeated ones included."""
     for split in examples.values():
         for example in split:
             yield from example.texts.values()
 
 
-def _coverage(
-    static: StaticVectors | None,
-    examples: Mapping[Split, Sequence[Example]],
-    digests: Mapping[Split, str],
-    parts: Parts,
-) -> Coverage | None:
-    """Return how much of the text the static vectors cover."""
-    if static is None:
-        return None
-
-    def count() -> Coverage:
-        return static.coverage(Counter(word for sentence in sentences(examples) for word in sentence))
-
-    return parts.once("coverage", [static.fingerprint, digests], count)
-
-
 def fraction_of(examples: Sequence[Example], fraction: float, *, seed: int) -> Sequence[Example]:
-    """Return a seeded random part, in file order; of one seed, smaller parts lie within larger ones."""
+    """Return a random part of the examples, in file order.
+
+    Args:
+        examples: All the examples.
+        fraction: The part to keep, above 0 and at most 1.
+        seed: The seed of the draw. With the same seed, a larger part contains every smaller one.
+    """
     if fraction == 1:
         return examples
     order = torch.randperm(len(examples), generator=torch.Generator().manual_seed(seed)).tolist()

@@ -1,4 +1,4 @@
-"""The record of a run: one folder, written to disk before anything else hears of it."""
+"""The record of a run on disk: its fields, its files, and the digests that name its folder."""
 
 import hashlib
 import json
@@ -7,24 +7,41 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
 
+from omegaconf import OmegaConf
+
 from harness.errors import DataFormatError
 from harness.types import Example, Prediction
 from harness.utils.files import write_json, write_text
 
 SCHEMA_VERSION = 1
 RUN_FILES = ("record.json", "config.yaml", "predictions.jsonl", "history.jsonl", "head.safetensors")
-CHECKPOINT = "checkpoint.pt"  # there only while a run is unfinished, as is the lock
+CHECKPOINT = "checkpoint.pt"  # this file and the next exist only until the run is finished
 LOCK = ".lock"
 Status = Literal["ok", "failed", "interrupted"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunRecord:
-    """Everything that is worth knowing of a run; ``record.json``, schema version 1.
+    """Everything that is worth knowing about a run: the content of ``record.json``, schema version 1.
 
-    Metrics are fractions in [0, 1]; times are seconds. ``error`` says why a run failed. ``identity`` is a digest
-    over everything that determines the result, ``setting`` the same but for the seed. Of ``timing``, what concerns
-    encoding is of the session that ended the run; ``train_s`` is of all of them.
+    Attributes:
+        schema_version: The version of this list of fields.
+        status, error: How the run ended, and why it failed or was interrupted.
+        task, task_version: The task's name, and its version, which rises when the same configuration gives new results.
+        name: The representation that the run tests, and the seed.
+        identity, setting: Digests over everything that determines the result, with and without the seed.
+        seed: The seed of initial weights, batch order and dropout.
+        data: The data set's name, and size and SHA-256 of each split.
+        encoder: The encoder's name, fingerprint, state, number of layers, width and precision.
+        embedding: The static vectors' name, fingerprint, width and coverage of the text.
+        mixing: The mix's name and placement, and what it has learned.
+        primary_metric: The metric that selected the best epoch on dev.
+        metrics: Per split, the value of each metric, a fraction in [0, 1].
+        best_epoch, epochs: The epoch with the best dev score, from 1 (0: none), and the number of finished epochs.
+        parameters: How many numbers were trained.
+        timing: Seconds per part of the run. ``train_s`` covers all sessions of a resumed run, the others the last one.
+        environment: The code revision, package versions, hardware and command line.
+        config: The resolved configuration.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -50,18 +67,24 @@ class RunRecord:
     config: Mapping[str, Any] = field(default_factory=dict)
 
 
-def run_folder(results_dir: str, task: str, name: str, identity: str) -> Path:
-    """Return the folder that holds a run's files."""
-    return Path(results_dir) / task / f"{name}-{identity}"
-
-
 def folder_of(record: RunRecord, results_dir: str) -> Path:
-    """Return the folder of a recorded run."""
-    return run_folder(results_dir, record.task, record.name, record.identity)
+    """Return the folder of a recorded run.
+
+    Args:
+        record: The record of the run.
+        results_dir: The folder of all results.
+    """
+    return Path(results_dir) / record.task / f"{record.name}-{record.identity}"
 
 
 def write_bad_request(config: Mapping[str, Any], *, task: str, error: str) -> None:
-    """Record a run of a sweep that could not even begin, under the digest of what was asked for."""
+    """Record a run of a sweep that could not start; a digest of its configuration names the folder.
+
+    Args:
+        config: The composed configuration as plain values.
+        task: The task's name.
+        error: Why the run could not start.
+    """
     seed = config.get("seed")
     record = RunRecord(
         status="failed",
@@ -76,9 +99,12 @@ def write_bad_request(config: Mapping[str, Any], *, task: str, error: str) -> No
 
 
 def write_record(folder: Path, record: RunRecord) -> None:
-    """Write ``record.json`` and ``config.yaml``, each whole or not at all; the record comes last."""
-    from omegaconf import OmegaConf
+    """Write ``config.yaml`` and then ``record.json``, each completely or not at all.
 
+    Args:
+        folder: The folder of the run's files.
+        record: The record of the run.
+    """
     write_text(folder / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(dict(record.config))))
     write_json(folder / "record.json", asdict(record))
 
@@ -87,7 +113,7 @@ def read_record(path: Path) -> RunRecord:
     """Read a ``record.json``.
 
     Raises:
-        DataFormatError: it is not JSON, or of another schema version.
+        DataFormatError: The file is not JSON, or not a complete record of this schema version.
     """
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
@@ -100,37 +126,38 @@ def read_record(path: Path) -> RunRecord:
     try:
         return RunRecord(**{key: value for key, value in raw.items() if key in known})
     except TypeError as error:
-        raise DataFormatError(f"{path}: not a whole record ({error}); delete it and run again") from None
+        raise DataFormatError(f"{path}: not a complete record ({error}); delete it and run again") from None
 
 
 def finished_record(folder: Path) -> RunRecord | None:
-    """Return the record of a run's folder if the run has ended well."""
+    """Return the record in a run's folder if the run has succeeded, otherwise None.
+
+    Raises:
+        DataFormatError: The record cannot be read.
+    """
     path = folder / "record.json"
     record = read_record(path) if path.exists() else None
     return record if record is not None and record.status == "ok" else None
 
 
 def write_predictions(path: Path, splits: Mapping[str, tuple[Sequence[Example], Sequence[Prediction]]]) -> None:
-    """Write one JSON line an example: split, id, texts, gold and prediction."""
-    lines = [
-        json.dumps(
-            {
-                "split": split,
-                "id": example.id,
-                "texts": dict(example.texts),
-                "gold": example.target,
-                "prediction": prediction.value,
-            },
-            ensure_ascii=False,
-        )
-        for split, (examples, predictions) in splits.items()
-        for example, prediction in zip(examples, predictions, strict=True)
-    ]
-    write_text(path, "".join(line + "\n" for line in lines))
+    """Write one JSON line per example: split, id, texts, gold and prediction.
+
+    Args:
+        path: The file to write.
+        splits: Per split, the examples and the prediction for each of them, in the same order.
+    """
+    lines = []
+    for split, (examples, predictions) in splits.items():
+        for example, prediction in zip(examples, predictions, strict=True):
+            row = {"split": split, "id": example.id, "texts": dict(example.texts)}
+            row |= {"gold": example.target, "prediction": prediction.value}
+            lines.append(json.dumps(row, ensure_ascii=False) + "\n")
+    write_text(path, "".join(lines))
 
 
 def examples_digest(examples: Sequence[Example]) -> str:
-    """Return a SHA-256 over ids, texts and targets: the data itself, not the file it came in."""
+    """Return a SHA-256 over ids, texts and targets: the content of the data, whatever file it came from."""
     digest = hashlib.sha256()
     for example in examples:
         content = [example.id, {name: list(text) for name, text in example.texts.items()}, example.target]
@@ -139,12 +166,17 @@ def examples_digest(examples: Sequence[Example]) -> str:
 
 
 def identity_digest(values: Mapping[str, Any]) -> str:
-    """Return ten hex digits over everything that determines a result."""
+    """Return ten hex digits of a SHA-256 over plain values, independent of the order of their keys."""
     return hashlib.sha256(json.dumps(values, sort_keys=True, default=str).encode()).hexdigest()[:10]
 
 
 def flattened(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Return nested values under dotted keys."""
+    """Return nested values under dotted keys, for example ``trainer.lr``.
+
+    Args:
+        values: The nested values.
+        prefix: What to put in front of each key.
+    """
     flat: dict[str, Any] = {}
     for key, value in values.items():
         flat |= flattened(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}

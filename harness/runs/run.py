@@ -1,11 +1,13 @@
-"""A run, whole: from a typed config to a record on disk."""
+"""Execute one run: from a typed configuration to a record on disk."""
 
 import json
 import logging
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from pathlib import Path
+from typing import Any
 
 import torch
 from filelock import FileLock, Timeout
@@ -14,18 +16,9 @@ from harness.config.schema import HarnessConfig, plain
 from harness.errors import HarnessError
 from harness.features.store import precision_of
 from harness.protocols import Tracker
-from harness.runs.plan import Parts, Plan, build_model, prepare, sentences, start_tracking
-from harness.runs.record import (
-    CHECKPOINT,
-    LOCK,
-    RUN_FILES,
-    RunRecord,
-    Status,
-    finished_record,
-    write_predictions,
-    write_record,
-)
-from harness.training.determinism import set_up_torch
+from harness.runs.plan import Plan, SharedObjects, build_model, prepare, sentences
+from harness.runs.record import CHECKPOINT, LOCK, RUN_FILES, RunRecord, finished_record, write_predictions, write_record
+from harness.runs.tracker import start_tracker
 from harness.training.evaluation import evaluate
 from harness.training.model import Model
 from harness.training.trainer import Progress, Trainer
@@ -36,66 +29,49 @@ from harness.utils.signals import Interrupted, Stop
 log = logging.getLogger(__name__)
 
 
-def run(config: HarnessConfig, *, stop: Stop, parts: Parts | None = None) -> RunRecord:
+def run(config: HarnessConfig, *, stop: Stop, shared: SharedObjects | None = None) -> RunRecord:
     """Train and score one task on frozen features; write its record and return it.
 
-    A finished run is recognised and not repeated; one that was stopped goes on; one that another process is at is
-    waited for.
+    A finished run is recognised and not repeated; an interrupted one is resumed. If another process is running it,
+    wait.
 
     Args:
-        config: of the run.
-        stop: asked whether to stop.
-        parts: what earlier runs of this process have built.
+        config: The typed configuration of the run.
+        stop: Tells whether to stop.
+        shared: Objects that earlier runs of this process built.
+
+    Returns:
+        The record; its status is ``interrupted`` if a stop was requested during the run.
 
     Raises:
-        HarnessError: the request is wrong, or the run failed; the latter is in the record too.
+        HarnessError: The request is wrong, or the run failed; in the second case the record says so too.
+        Interrupted: A stop was requested while another process was running it.
     """
-    set_up_torch(config)
-    plan = prepare(config, parts)
-    if not config.overwrite and (done := finished(plan)) is not None:
+    plan = prepare(config, shared)
+    if not config.overwrite and (done := _finished(plan)) is not None:
         return done
-    torch.manual_seed(config.seed)  # of the initial weights
+    torch.manual_seed(config.seed)  # for the initial weights
     model = build_model(plan)
-    with sole(plan, stop):
+    with _folder_locked(plan.folder, stop):
         if config.overwrite:
-            clear(plan)
-        return finished(plan) or begin(plan, model, stop)
+            for name in ("record.json", CHECKPOINT):
+                (plan.folder / name).unlink(missing_ok=True)
+        return _finished(plan) or _run_and_record(plan, model, stop)
 
 
-def finished(plan: Plan) -> RunRecord | None:
+def _finished(plan: Plan) -> RunRecord | None:
     """Return the record of a run that need not be repeated."""
     done = finished_record(plan.folder)
     if done is not None:
-        log.info("%s is finished (overwrite=true runs it anew)", plan.folder)
+        log.info("%s is finished (overwrite=true runs it again)", plan.folder)
     return done
 
 
-def begin(plan: Plan, model: Model, stop: Stop) -> RunRecord:
-    """Run what is not finished, and see to it that its record says how it ended."""
-    track = start_tracking(plan)
-    progress = Progress()
-    try:
-        record = execute(plan, model, track, stop, progress)
-    except Interrupted as reason:
-        record = record_of(plan, model, progress, status="interrupted", error=str(reason))
-    except Exception as error:
-        record = record_of(plan, model, progress, status="failed", error=f"{type(error).__name__}: {error}")
-        conclude(plan, record, progress, track)
-        if isinstance(error, HarnessError):
-            error.recorded = True
-        raise
-    return conclude(plan, record, progress, track)
-
-
 @contextmanager
-def sole(plan: Plan, stop: Stop) -> Iterator[None]:
-    """Hold a run's folder, waiting for another process that does.
-
-    Raises:
-        Interrupted: a stop was asked for meanwhile.
-    """
-    plan.folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(plan.folder / LOCK)
+def _folder_locked(folder: Path, stop: Stop) -> Iterator[None]:
+    """Hold the lock of a run's folder; wait if another process holds it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / LOCK)
     while not lock.is_locked:
         try:
             lock.acquire(timeout=1)
@@ -104,27 +80,51 @@ def sole(plan: Plan, stop: Stop) -> Iterator[None]:
     try:
         yield
     finally:
-        if finished_record(plan.folder) is not None:
-            (plan.folder / LOCK).unlink(missing_ok=True)  # whoever comes now finds the record
+        if finished_record(folder) is not None:
+            (folder / LOCK).unlink(missing_ok=True)  # a process that is waiting now will find the record
         lock.release()
 
 
-def clear(plan: Plan) -> None:
-    """Forget what the run has left so far."""
-    for name in ("record.json", CHECKPOINT):
-        (plan.folder / name).unlink(missing_ok=True)
+def _run_and_record(plan: Plan, model: Model, stop: Stop) -> RunRecord:
+    """Execute a run, and write a record of it even if it fails or is interrupted."""
+    tracker = start_tracker(plan)
+    progress = Progress()
+    try:
+        record = _execute(plan, model, tracker, stop, progress)
+    except Interrupted as reason:
+        record = _record_of(plan, model, progress, status="interrupted", error=str(reason))
+    except Exception as error:
+        record = _record_of(plan, model, progress, status="failed", error=f"{type(error).__name__}: {error}")
+        _save(plan, record, progress, tracker)
+        if isinstance(error, HarnessError):
+            error.recorded = True
+        raise
+    _save(plan, record, progress, tracker)
+    return record
 
 
-def execute(plan: Plan, model: Model, track: Tracker, stop: Stop, progress: Progress) -> RunRecord:
-    """Encode, train, score, and write everything but the record."""
+def _save(plan: Plan, record: RunRecord, progress: Progress, tracker: Tracker) -> None:
+    """Write the record and the history of a run to disk; then hand them to the tracker."""
+    write_text(plan.folder / "history.jsonl", "".join(json.dumps(row) + "\n" for row in progress.history))
+    write_record(plan.folder, record)
+    if record.status == "ok":
+        (plan.folder / CHECKPOINT).unlink(missing_ok=True)
+    files = {name: str(plan.folder / name) for name in RUN_FILES if (plan.folder / name).exists()}
+    tracker.finish(asdict(record), files)
+
+
+def _execute(plan: Plan, model: Model, tracker: Tracker, stop: Stop, progress: Progress) -> RunRecord:
+    """Encode, train and score; write predictions and weights, and return the record."""
     started = time.perf_counter()
-    announce(plan)
-    plan.folder.mkdir(parents=True, exist_ok=True)
+    log.info("%s: %s", plan.name, plan.sizes)
+    if plan.coverage is not None:
+        tokens, types = 100 * plan.coverage.tokens, 100 * plan.coverage.types
+        log.info("static vectors cover %.1f %% of tokens, %.1f %% of types", tokens, types)
     filled = model.features.fill(sentences(plan.examples), check=stop.check)
     encode_s = time.perf_counter() - started
     if plan.encoder is not None and not plan.encoder.cacheable:
-        (plan.folder / CHECKPOINT).unlink(missing_ok=True)  # the encoder's own state is not in it: begin anew
-    torch.manual_seed(plan.config.seed)  # of dropout; nothing else draws from torch's own generator
+        (plan.folder / CHECKPOINT).unlink(missing_ok=True)  # it lacks the encoder's state, so restart the run
+    torch.manual_seed(plan.config.seed)  # for dropout; nothing else draws from torch's global generator
     Trainer(
         task=plan.task,
         model=model,
@@ -134,7 +134,7 @@ def execute(plan: Plan, model: Model, track: Tracker, stop: Stop, progress: Prog
         seed=plan.config.seed,
         device=plan.device,
         checkpoint=plan.folder / CHECKPOINT,
-        track=track,
+        track=tracker,
         stop=stop,
         progress=progress,
     ).fit()
@@ -153,46 +153,13 @@ def execute(plan: Plan, model: Model, track: Tracker, stop: Stop, progress: Prog
         "cache_hit_rate": filled.hit_rate,
     }
     metrics = {str(split): dict(metrics.values) for split, (metrics, _) in scored.items()}
-    return record_of(plan, model, progress, status="ok", metrics=metrics, timing=timing)
+    return _record_of(plan, model, progress, status="ok", metrics=metrics, timing=timing)
 
 
-def conclude(plan: Plan, record: RunRecord, progress: Progress, track: Tracker) -> RunRecord:
-    """Write the record, unless another process has finished the same run meanwhile; tell the tracker."""
-    done = finished_record(plan.folder)
-    if done is None:
-        write_text(plan.folder / "history.jsonl", "".join(json.dumps(row) + "\n" for row in progress.history))
-        write_record(plan.folder, record)
-    record = done or record
-    if record.status == "ok":
-        (plan.folder / CHECKPOINT).unlink(missing_ok=True)
-    files = {name: str(plan.folder / name) for name in RUN_FILES if (plan.folder / name).exists()}
-    track.finish(asdict(record), files)
-    return record
-
-
-def announce(plan: Plan) -> None:
-    """Say what is about to run."""
-    log.info("%s: %s", plan.name, plan.sizes)
-    if plan.coverage is not None:
-        tokens, types = 100 * plan.coverage.tokens, 100 * plan.coverage.types
-        log.info("static vectors cover %.1f %% of tokens, %.1f %% of types", tokens, types)
-
-
-def record_of(
-    plan: Plan,
-    model: Model,
-    progress: Progress,
-    *,
-    status: Status,
-    error: str | None = None,
-    metrics: Mapping[str, Mapping[str, float]] | None = None,
-    timing: Mapping[str, float] | None = None,
-) -> RunRecord:
-    """Gather the record of a run, however it ended."""
+def _record_of(plan: Plan, model: Model, progress: Progress, **ending: Any) -> RunRecord:
+    """Return the record of a run; ``ending`` has the fields that depend on how it ended."""
     encoder, static, mixing = plan.encoder, plan.static, plan.mixing
     return RunRecord(
-        status=status,
-        error=error,
         task=plan.task.name,
         task_version=plan.task.version,
         name=plan.name,
@@ -221,11 +188,10 @@ def record_of(
         },
         mixing={"name": mixing.name, "placement": mixing.placement, **model.features.mix_state()},
         primary_metric=plan.task.primary_metric,
-        metrics=metrics or {},
         best_epoch=progress.best_epoch,
         epochs=progress.epoch,
         parameters=model.num_parameters(),
-        timing=timing or {"train_s": progress.seconds},
         environment=plan.environment,
         config=plain(plan.config),
+        **{"timing": {"train_s": progress.seconds}, **ending},
     )

@@ -1,4 +1,4 @@
-"""What a person sees at the end of a run: scores, the course of dev, and what the mix has learnt."""
+"""Print the end of a run: scores, the dev score of each epoch, and what the mix has learned."""
 
 import json
 from pathlib import Path
@@ -12,15 +12,14 @@ _BARS = "▁▂▃▄▅▆▇█"
 _WIDTH = 24
 
 
-def print_summary(record: RunRecord, *, folder: Path, console: Console | None = None) -> None:
+def print_summary(record: RunRecord, *, folder: Path) -> None:
     """Print the scores of a finished run.
 
     Args:
-        record: the run.
-        folder: where its files lie.
-        console: where to print; stdout by default.
+        record: The record of the run.
+        folder: The folder of its files.
     """
-    console = console or Console()
+    console = Console()
     console.print(f"{record.task} on {record.data['name']}: {record.name} (scores in percent)", soft_wrap=True)
     table = Table()
     table.add_column("metric")
@@ -33,7 +32,7 @@ def print_summary(record: RunRecord, *, folder: Path, console: Console | None = 
     scores = _dev_scores(record, folder)
     if scores:
         console.print(
-            f"dev {record.primary_metric} by epoch  {sparkline(scores)}  "
+            f"dev {record.primary_metric} by epoch  {_sparkline(scores)}  "
             f"best {100 * max(scores):.2f} in epoch {record.best_epoch} of {record.epochs}",
             soft_wrap=True,
         )
@@ -45,7 +44,7 @@ def print_summary(record: RunRecord, *, folder: Path, console: Console | None = 
     if record.encoder["name"] != "none":
         console.print(
             f"encoded {timing['tokens_encoded']:,.0f} tokens in {timing['encode_s']:.1f} s "
-            f"({100 * timing['cache_hit_rate']:.0f} % of sentences were in the store)",
+            f"({100 * timing['cache_hit_rate']:.0f} % of sentences were already in the store)",
             soft_wrap=True,
         )
     console.print(f"trained {record.epochs} epochs in {timing['train_s']:.1f} s", soft_wrap=True)
@@ -53,19 +52,20 @@ def print_summary(record: RunRecord, *, folder: Path, console: Console | None = 
 
 
 def _shown(record: RunRecord) -> list[str]:
-    """Return the overall metrics, and of each class the primary one."""
+    """Return the names of the overall metrics, and of the primary metric of each class."""
     names = dict.fromkeys(name for values in record.metrics.values() for name in values)
     return [name for name in names if "/" not in name or name.endswith(f"/{record.primary_metric}")]
 
 
-def sparkline(values: list[float]) -> str:
-    """Return one bar a value, from the lowest to the highest."""
+def _sparkline(values: list[float]) -> str:
+    """Return one bar per value; the lowest value has the smallest bar."""
     low, high = min(values), max(values)
     span = (high - low) or 1.0
     return "".join(_BARS[round((value - low) / span * (len(_BARS) - 1))] for value in values)
 
 
 def _dev_scores(record: RunRecord, folder: Path) -> list[float]:
+    """Return the primary metric on dev after each epoch."""
     path = folder / "history.jsonl"
     if not path.exists():
         return []

@@ -1,1 +1,1 @@
-"""Sweeps: the jobs that a command line spans, run so that one that fails or dies takes no other with it."""
+"""Sweeps: run every job of a command line, whatever happens to the others."""

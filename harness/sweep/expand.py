@@ -1,11 +1,10 @@
-"""From a command line to the jobs that it spans: every combination, composed, none twice."""
+"""Expand a command line to the jobs of a sweep: every combination of its lists, composed, each one once."""
 
 import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.global_hydra import GlobalHydra
@@ -16,18 +15,21 @@ from harness.config.schema import HarnessConfig, typed
 from harness.errors import ConfigError
 from harness.runs.record import identity_digest
 
-# What changes nothing in what a sweep is.
+# Overrides that do not change what a sweep is; its default name does not depend on them.
 _NOT_NAMING = ("dry_run", "overwrite", "threads", "tracking", "device", "cache_dir", "results_dir", "sweep")
+
+# Two combinations that agree in these, and in everything that determines a result, are one job.
+_ALSO_COMPARED = ("task", "encoder", "embedding", "device", "shard")
 
 
 @dataclass(frozen=True)
 class Job:
-    """One combination.
+    """One job of a sweep.
 
     Attributes:
-        overrides: what the command line sets for it.
-        own: those of them that not every job has.
-        config: its typed form; None where the request is wrong, which the job itself will say.
+        overrides: Every override that the job gets.
+        own: Those overrides that not every job of the sweep has.
+        config: The typed configuration; None if the request is wrong, which the job itself will report.
     """
 
     overrides: tuple[str, ...]
@@ -38,27 +40,29 @@ class Job:
         return " ".join(self.own or self.overrides) or "as configured"
 
 
-def spanned(config: DictConfig, more: Sequence[str] = ()) -> list[Job]:
-    """Return the jobs of a sweep. What the command line sets takes the place of a preset's own axes.
+def expand_jobs(config: DictConfig, more: Sequence[str] = ()) -> list[Job]:
+    """Return the jobs of a sweep. A list on the command line replaces a preset's list of the same key.
 
     Args:
-        config: of the sweep, with its node ``hydra``.
-        more: overrides that every job gets besides.
+        config: The configuration of the sweep, with the node ``hydra``.
+        more: Overrides that every job gets in addition.
 
     Raises:
-        HydraException: a combination cannot be composed.
+        HydraException: A combination cannot be composed.
     """
     loader = GlobalHydra.instance().config_loader()
     preset = [f"{key}={value}" for key, value in (config.hydra.sweeper.params or {}).items()]
-    asked = [*preset, *config.hydra.overrides.task, *more]
-    overrides = OverridesParser.create(config_loader=loader).parse_overrides(asked)
+    given = [*preset, *config.hydra.overrides.task, *more]
+    overrides = OverridesParser.create(config_loader=loader).parse_overrides(given)
     (combinations,) = BasicSweeper.split_arguments(overrides, None)
     jobs: dict[str, tuple[tuple[str, ...], HarnessConfig | None]] = {}
     for combination in combinations:
         composed = loader.load_sweep_config(config, combination)
         settings = _typed(composed)
-        same = identity_digest(_wanted(settings)) if settings is not None else "\0".join(combination)
-        jobs.setdefault(same, (tuple(combination), settings))
+        key = "\0".join(combination)
+        if settings is not None:
+            key = identity_digest(settings.determining() | {name: getattr(settings, name) for name in _ALSO_COMPARED})
+        jobs.setdefault(key, (tuple(combination), settings))
     common = set.intersection(*(set(combination) for combination in combinations))
     return [
         Job(combination, tuple(override for override in combination if override not in common), settings)
@@ -67,6 +71,7 @@ def spanned(config: DictConfig, more: Sequence[str] = ()) -> list[Job]:
 
 
 def _typed(composed: DictConfig) -> HarnessConfig | None:
+    """Return the typed configuration of one job; None if it is wrong."""
     with read_write(composed), open_dict(composed):
         del composed["hydra"]
     try:
@@ -75,30 +80,21 @@ def _typed(composed: DictConfig) -> HarnessConfig | None:
         return None
 
 
-def _wanted(settings: HarnessConfig) -> dict[str, Any]:
-    """Return what tells the jobs of one sweep from each other."""
-    return {
-        "config": settings.determining(),
-        "task": settings.task,
-        "encoder": settings.encoder,
-        "embedding": settings.embedding,
-        "device": settings.device,
-        "shard": settings.shard,
-    }
-
-
 def sweep_dir(config: DictConfig) -> Path:
-    """Return the folder of a sweep: ``sweep=NAME``, or the preset's name and a digest of what is swept.
+    """Return the folder of a sweep, which is the same whenever the same command is given.
 
-    The same command finds the same folder.
+    It is named by ``sweep=NAME``; by default, by the preset or the task and a digest of the overrides.
+
+    Raises:
+        ConfigError: The name cannot be the name of a folder.
     """
     name = OmegaConf.select(config, "sweep")
     if name is None:
         overrides: Sequence[str] = list(config.hydra.overrides.task)
-        naming = sorted(one for one in overrides if one.lstrip("+~").partition("=")[0] not in _NOT_NAMING)
+        naming = sorted(word for word in overrides if word.lstrip("+~").partition("=")[0] not in _NOT_NAMING)
         digest = hashlib.sha256("\0".join(naming).encode()).hexdigest()[:6]
-        # Hydra keeps no choice of a group where several are chosen.
-        presets = [one.partition("=")[2] for one in overrides if one.startswith("experiment=")]
+        # Hydra does not report the choice of a group if several were chosen.
+        presets = [word.partition("=")[2] for word in overrides if word.startswith("experiment=")]
         chosen = presets[-1] if presets else str(config.hydra.runtime.choices.get("task"))
         name = f"{re.sub(r'[^a-zA-Z0-9_.+]+', '-', chosen).strip('-')}-{digest}"
     elif not name or "/" in str(name) or str(name).startswith("."):

@@ -1,45 +1,38 @@
-"""One GPU for each of the jobs that run at the same time."""
+"""Give each of the jobs that run at the same time a GPU of its own."""
 
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import torch
 from filelock import FileLock, Timeout
 from omegaconf import DictConfig, OmegaConf
 
 
 @contextmanager
-def own_device(config: DictConfig) -> Iterator[DictConfig]:
-    """Yield the config with a GPU that no other job of this machine holds, where there are several to choose from.
+def reserve_gpu(config: DictConfig) -> Iterator[DictConfig]:
+    """Yield the configuration of a job with a GPU that no other job on this machine uses, reserved until the job ends.
 
-    Only ``device=auto`` chooses. With more jobs than GPUs, the jobs left over share the first.
+    The configuration is unchanged unless ``device=auto`` and the machine has several GPUs. If all of them are
+    reserved, the job shares the first one.
     """
-    count = _gpus() if OmegaConf.select(config, "device") == "auto" else 0
-    if count < 2:
+    count = torch.cuda.device_count()
+    if count < 2 or OmegaConf.select(config, "device") != "auto":
         yield config
         return
-    for number in range(count):
-        lock = FileLock(Path(tempfile.gettempdir()) / f"elmo-harness-gpu-{number}.lock")
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            continue
-        try:
-            yield _on(config, number)
-        finally:
-            lock.release()
-        return
-    yield _on(config, 0)
+    locks = [FileLock(Path(tempfile.gettempdir()) / f"elmo-harness-gpu-{number}.lock") for number in range(count)]
+    number = next((number for number, lock in enumerate(locks) if _acquired(lock)), 0)
+    config = config.copy()
+    config.device = f"cuda:{number}"
+    try:
+        yield config
+    finally:
+        locks[number].release()  # does nothing if the job shares the GPU
 
 
-def _on(config: DictConfig, number: int) -> DictConfig:
-    chosen = config.copy()
-    chosen.device = f"cuda:{number}"
-    return chosen
-
-
-def _gpus() -> int:
-    import torch
-
-    return torch.cuda.device_count()
+def _acquired(lock: FileLock) -> bool:
+    """Acquire a lock unless somebody holds it; return whether it is held now."""
+    with suppress(Timeout):
+        lock.acquire(timeout=0)
+    return lock.is_locked

@@ -1,5 +1,6 @@
-"""A job of a sweep, in whichever process a launcher runs it."""
+"""The function that a launcher calls for each job of a sweep, in whatever process it chooses."""
 
+import logging
 from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
@@ -7,25 +8,30 @@ from omegaconf import DictConfig
 
 from harness.config.compose import register_resolvers
 from harness.runs.job import Outcome, run_job
-from harness.sweep.gpu_locks import own_device
+from harness.sweep.gpu_locks import reserve_gpu
 from harness.sweep.state import SweepFolder
 from harness.utils.console import configure_logging
 from harness.utils.signals import listening
 
+log = logging.getLogger(__name__)
 
-def work(config: DictConfig) -> None:
-    """Run a job, unless the sweep was stopped; note how it goes, and bring the table up to date."""
+
+def run_sweep_job(config: DictConfig) -> None:
+    """Run one job unless the sweep was stopped; write its outcome to the sweep's folder and update the table."""
     configure_logging()
     register_resolvers()
     hydra = HydraConfig.get()
     folder, overrides = SweepFolder(Path(hydra.sweep.dir)), tuple(hydra.overrides.task)
     if folder.stopped:
-        folder.note(overrides, Outcome("interrupted", 1, "not begun: the sweep was stopped"))
+        folder.write_outcome(overrides, Outcome("interrupted", 1, "not begun: the sweep was stopped"))
         return
-    folder.note(overrides, Outcome("running"))
-    with listening() as stop, own_device(config) as config:
-        outcome = run_job(config, stop=stop, name=" ".join(overrides), task=str(hydra.runtime.choices.get("task")))
+    folder.write_outcome(overrides, Outcome("running"))
+    name = " ".join(overrides)
+    with listening() as stop, reserve_gpu(config) as config:
+        outcome = run_job(config, stop=stop, name=name, task=str(hydra.runtime.choices.get("task")))
     if stop.requested:
         folder.stop()
-    folder.note(overrides, outcome)
+    if outcome.status != "ok":
+        log.warning("%s: %s", name, outcome.reason)
+    folder.write_outcome(overrides, outcome)
     folder.write_table()

@@ -1,131 +1,114 @@
-"""Handing jobs to one of Hydra's launchers, and seeing to it that none is lost where a process dies."""
+"""Run the jobs of a sweep with one of Hydra's launchers."""
 
 import logging
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from hydra._internal.callbacks import Callbacks
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.plugins import Plugins
+from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext
 from omegaconf import DictConfig
 
 from harness.sweep.expand import Job
-from harness.sweep.job_entry import work
+from harness.sweep.job_entry import run_sweep_job
 from harness.sweep.state import SweepFolder
 
 log = logging.getLogger(__name__)
 
-_ELSEWHERE = 8  # processes that encode, at most, where a launcher has other machines
-_LOOK = 0.5  # seconds between looks at the jobs of processes that a launcher has left behind
+_REMOTE_PROCESSES = 8  # at most this many processes encode if the launcher uses other machines
+_POLL = 0.5  # seconds between two looks at jobs that still run after their launcher has ended
 
 
-def at_once(config: DictConfig) -> int:
-    """Return how many jobs the launcher runs on this machine at the same time.
+def local_processes(config: DictConfig) -> int:
+    """Return how many jobs the launcher of a sweep runs on this machine at the same time.
 
-    ``submitit_local`` begins whatever it is given; it is given ``hydra.sweeper.max_batch_size`` jobs at a time, by
-    default one a processor.
+    ``submitit_local`` starts all the jobs that it gets at once, so it gets ``hydra.sweeper.max_batch_size`` at a time,
+    by default one per processor.
     """
     kind = _kind(config)
     if kind == "JoblibLauncher":
         jobs = config.hydra.launcher.n_jobs or 1
-        return int(jobs) if jobs > 0 else max(1, processors() + 1 + int(jobs))
+        return int(jobs) if jobs > 0 else max(1, _processors() + 1 + int(jobs))
     if kind == "LocalLauncher":
-        return config.hydra.sweeper.max_batch_size or processors()
+        return config.hydra.sweeper.max_batch_size or _processors()
     return 1
 
 
 def encoding_processes(config: DictConfig, jobs: int) -> int:
-    """Return how many of the launcher's processes share what is to be encoded: as many as run jobs at the same time."""
-    elsewhere = _kind(config) in ("SlurmLauncher", "RayLauncher")
-    return min(jobs, _ELSEWHERE) if elsewhere else at_once(config)
+    """Return how many of the launcher's processes share the encoding: as many as run jobs at the same time.
 
-
-def _kind(config: DictConfig) -> str:
-    return str(config.hydra.launcher._target_).rpartition(".")[2]
+    Args:
+        config: The configuration of the sweep, with the node ``hydra``.
+        jobs: The number of jobs in the sweep.
+    """
+    is_remote = _kind(config) in ("SlurmLauncher", "RayLauncher")
+    return min(jobs, _REMOTE_PROCESSES) if is_remote else local_processes(config)
 
 
 def threads_override(config: DictConfig) -> list[str]:
-    """Return the override that divides the processors among the jobs that run at the same time, where none is set."""
-    jobs = at_once(config)
-    return [f"threads={max(1, processors() // jobs)}"] if jobs > 1 and config.threads is None else []
+    """Return an override that divides the processors among parallel jobs, unless the sweep sets ``threads``."""
+    jobs = local_processes(config)
+    return [f"threads={max(1, _processors() // jobs)}"] if jobs > 1 and config.threads is None else []
 
 
-def processors() -> int:
+def _kind(config: DictConfig) -> str:
+    """Return the class name of the launcher."""
+    return str(config.hydra.launcher._target_).rpartition(".")[2]
+
+
+def _processors() -> int:
     """Return how many processors this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-class Launching:
-    """Runs jobs in rounds, until each has ended, died by itself, or could not be begun.
+def launch_jobs(jobs: Sequence[Job], config: DictConfig, folder: SweepFolder) -> str:
+    """Run jobs with the launcher that ``hydra/launcher`` names; each writes its outcome to the sweep's folder.
+
+    When a process of a pool dies, the whole pool ends. Each job that has not ended is then launched once more by
+    itself: otherwise, a job that always dies would end the pool whenever the same command is given, and the jobs next
+    to it would never finish.
 
     Args:
-        config: of the sweep.
-        folder: where jobs note how they go.
+        jobs: The jobs to run.
+        config: The configuration of the sweep, with the node ``hydra``.
+        folder: The folder of the sweep.
+
+    Returns:
+        Why the launcher ended before its jobs did; empty if it did not.
     """
-
-    def __init__(self, config: DictConfig, folder: SweepFolder) -> None:
-        self.trouble = ""  # why the last launch ended early
-        self._folder = folder
-        self._launched = 0
-        self._pool = _kind(config) == "JoblibLauncher"
-        self._size = at_once(config) if _kind(config) == "LocalLauncher" else config.hydra.sweeper.max_batch_size
-        context = HydraContext(config_loader=GlobalHydra.instance().config_loader(), callbacks=Callbacks(config))
-        self._launcher = Plugins.instance().instantiate_launcher(
-            hydra_context=context, task_function=work, config=config
-        )
-
-    def run(self, jobs: Sequence[Job]) -> None:
-        """Run the jobs.
-
-        Where the processes of a pool die together because one of them did, those that had not begun are begun in a
-        new pool, and those that died are tried once more, each by itself.
-        """
-        for batch in _batches(jobs, self._size):
-            left = list(batch)
-            while left and not self._folder.stopped:
-                self._launch(left)
-                not_begun = [job for job in left if self._folder.noted(job.overrides) is None]
-                if len(not_begun) == len(left):
-                    return
-                left = not_begun
-        if self._pool:
-            for job in [job for job in jobs if self._died(job)]:
-                if not self._folder.stopped:
-                    log.warning("%s: its process died, perhaps with another's; once more, by itself", job)
-                    self._launch([job])
-
-    def encode(self, shares: Sequence[Job]) -> None:
-        """Run jobs that only encode; what one of them leaves undone is encoded before the first run."""
-        for batch in _batches(shares, self._size):
-            if not self._folder.stopped:
-                self._launch(batch)
-        for job in shares:
-            noted = self._folder.noted(job.overrides)
-            if not self._folder.stopped and (noted is None or noted.outcome.status != "ok"):
-                log.warning("%s: %s", job, (noted and noted.outcome.reason) or self.trouble or "its process died")
-        self.trouble = ""
-
-    def _died(self, job: Job) -> bool:
-        noted = self._folder.noted(job.overrides)
-        return noted is not None and noted.outcome.status == "running"
-
-    def _launch(self, jobs: Sequence[Job]) -> None:
-        first, self._launched = self._launched, self._launched + len(jobs)
-        try:
-            self._launcher.launch([job.overrides for job in jobs], initial_job_idx=first)
-        except KeyboardInterrupt:
-            self.trouble = "the sweep was stopped"
-            self._folder.stop()
-        except Exception as error:  # a launcher may raise whatever its engine does; the jobs have their own word
-            self.trouble = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
-            log.warning("the launcher ended early: %s", self.trouble)
-        while any(noted.alive for job in jobs if (noted := self._folder.noted(job.overrides)) is not None):
-            time.sleep(_LOOK)
+    processes = local_processes(config)
+    size = processes if _kind(config) == "LocalLauncher" else config.hydra.sweeper.max_batch_size or max(1, len(jobs))
+    context = HydraContext(config_loader=GlobalHydra.instance().config_loader(), callbacks=Callbacks(config))
+    launcher = Plugins.instance().instantiate_launcher(
+        hydra_context=context, task_function=run_sweep_job, config=config
+    )
+    error = ""
+    for start in range(0, len(jobs), size):
+        error = _launch(launcher, jobs[start : start + size], start, folder) or error
+    for number, job in enumerate(jobs if processes > 1 else ()):
+        state = folder.read_state(job.overrides)
+        if not folder.stopped and (state is None or state.outcome.status == "running"):
+            log.warning("%s: launched again by itself, because its process died or the pool ended", job)
+            error = _launch(launcher, [job], number, folder) or error
+    return error
 
 
-def _batches(jobs: Sequence[Job], size: int | None) -> Iterator[Sequence[Job]]:
-    step = size or max(1, len(jobs))
-    for start in range(0, len(jobs), step):
-        yield jobs[start : start + step]
+def _launch(launcher: Launcher, jobs: Sequence[Job], first: int, folder: SweepFolder) -> str:
+    """Let the launcher run some jobs unless the sweep was stopped; return why it ended early, if it did."""
+    if folder.stopped:
+        return ""
+    error = ""
+    try:
+        launcher.launch([job.overrides for job in jobs], initial_job_idx=first)
+    except KeyboardInterrupt:
+        error = "the sweep was stopped"
+        folder.stop()
+    except Exception as reason:  # a launcher raises whatever its library does; the outcomes of jobs are on disk
+        error = f"{type(reason).__name__}: {' '.join(str(reason).split())[:300]}"
+        log.warning("the launcher ended early: %s", error)
+    while any(state.is_alive for job in jobs if (state := folder.read_state(job.overrides)) is not None):
+        time.sleep(_POLL)  # processes of submitit continue after the launcher has raised the error of one of them
+    return error

@@ -1,4 +1,4 @@
-"""What a sweep keeps on disk: its jobs, how each went, and the table of those that succeeded."""
+"""The folder of a sweep: its list of jobs, the state of each, and the table of those that succeeded."""
 
 import hashlib
 import os
@@ -21,52 +21,50 @@ Overrides = tuple[str, ...]
 
 
 @dataclass(frozen=True)
-class Noted:
-    """An outcome, and the process that noted it."""
+class JobState:
+    """The last known state of a job.
+
+    Attributes:
+        outcome: How the job ended, or that it is running.
+        host: The name of the machine that wrote it.
+        pid: The id of the process that wrote it.
+    """
 
     outcome: Outcome
     host: str
     pid: int
 
     @property
-    def is_elsewhere(self) -> bool:
-        """Whether another machine is at the job, as far as is known here."""
-        return self.outcome.status == "running" and self.host != socket.gethostname()
-
-    @property
-    def alive(self) -> bool:
-        """Whether another process of this machine is still at the job."""
-        if self.outcome.status != "running" or self.is_elsewhere or self.pid == os.getpid():
+    def is_alive(self) -> bool:
+        """Whether another process of this machine is still running the job."""
+        if self.outcome.status != "running" or self.host != socket.gethostname() or self.pid == os.getpid():
             return False
         try:
             os.kill(self.pid, 0)
-        except ProcessLookupError:
+        except OSError:  # there is no such process, or it belongs to another user
             return False
-        except PermissionError:
-            return True
         return True
 
 
 class SweepFolder:
-    """The folder of a sweep; the processes of its jobs write to it at the same time.
+    """The folder of a sweep, to which the processes of its jobs write at the same time.
 
-    ``sweep.json`` lists the jobs, ``jobs/<digest>.json`` says how one went, ``table.md`` is the table so far, and
-    ``stopped`` is there where somebody asked to stop.
+    ``sweep.json`` lists the jobs, ``jobs/<digest>.json`` holds the state of one, ``table.md`` is the table so far, and
+    the file ``stopped`` exists after somebody asked to stop.
 
     Args:
-        path: of the folder.
+        path: The path of the folder.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     def open(self, jobs: Sequence[Overrides]) -> None:
-        """Begin a sweep: what an earlier one of the same jobs has finished stays noted, all else is forgotten."""
+        """Start a sweep: if the folder has the same jobs, keep the successful outcomes; delete all others."""
         listed = [list(overrides) for overrides in jobs]
         same = _read(self.path / "sweep.json") == {"jobs": listed}
         for path in (self.path / "jobs").glob("*.json"):
-            values = _read(path)
-            if not (same and isinstance(values, dict) and values.get("outcome", {}).get("status") == "ok"):
+            if not same or _read(path)["outcome"]["status"] != "ok":
                 path.unlink(missing_ok=True)
         (self.path / "stopped").unlink(missing_ok=True)
         write_json(self.path / "sweep.json", {"jobs": listed})
@@ -77,28 +75,31 @@ class SweepFolder:
         return (self.path / "stopped").exists()
 
     def stop(self) -> None:
-        """Let the jobs that have not begun know that they shall not."""
+        """Prevent the jobs that have not begun from starting."""
         write_text(self.path / "stopped", "")
 
-    def note(self, overrides: Overrides, outcome: Outcome) -> None:
-        """Keep how a job goes."""
-        values = {"overrides": overrides, "outcome": asdict(outcome), "host": socket.gethostname(), "pid": os.getpid()}
-        write_json(self._path_of(overrides), values)
+    def write_outcome(self, overrides: Overrides, outcome: Outcome) -> None:
+        """Write how a job ended, or that it is running in this process.
 
-    def noted(self, overrides: Overrides) -> Noted | None:
-        """Return how a job went, as far as is known."""
-        values = _read(self._path_of(overrides))
-        if not isinstance(values, dict):
-            return None
-        return Noted(Outcome(**values["outcome"]), values["host"], values["pid"])
+        Args:
+            overrides: The overrides of the job.
+            outcome: How it ended.
+        """
+        values = {"overrides": overrides, "outcome": asdict(outcome), "host": socket.gethostname(), "pid": os.getpid()}
+        write_json(self._state_path(overrides), values)
+
+    def read_state(self, overrides: Overrides) -> JobState | None:
+        """Return the last known state of the job with these overrides; None if it has not begun."""
+        values: dict[str, Any] | None = _read(self._state_path(overrides))
+        return JobState(Outcome(**values["outcome"]), values["host"], values["pid"]) if values is not None else None
 
     def results(self) -> Results | None:
-        """Return what has succeeded so far, None where nothing has."""
+        """Return the results of all runs that have succeeded so far; None if there are none."""
         runs = [run for run in records_of_sweep(self.path) if run.record.status == "ok"]
         return gathered(runs) if runs else None
 
     def write_table(self) -> str:
-        """Bring ``table.md`` up to date, one process at a time; return it, empty where nothing has succeeded."""
+        """Update ``table.md``, one process at a time; return its text, empty if no run has succeeded."""
         with FileLock(self.path / ".lock"):
             results = self.results()
             if results is None:
@@ -107,11 +108,11 @@ class SweepFolder:
             write_text(self.path / "table.md", table + "\n")
             return table
 
-    def _path_of(self, overrides: Overrides) -> Path:
+    def _state_path(self, overrides: Overrides) -> Path:
         digest = hashlib.sha256("\0".join(overrides).encode()).hexdigest()[:10]
         return self.path / "jobs" / f"{digest}.json"
 
 
 def _read(path: Path) -> Any:
-    """Return a JSON file's value, None where there is none."""
+    """Return the value of a JSON file; None if the file does not exist."""
     return read_json(path, fix="delete it") if path.exists() else None

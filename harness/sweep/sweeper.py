@@ -1,11 +1,12 @@
-"""The way of a sweep: its jobs, their features, then the jobs themselves, and what became of them."""
+"""Run a sweep: list its jobs, encode their features, run them, and report how each of them ended."""
 
 import logging
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+from socket import gethostname
 from time import perf_counter
-from typing import Any, TypeVar
+from typing import Any
 
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, open_dict, read_write
@@ -14,29 +15,32 @@ from harness.analysis.report.published import published_numbers
 from harness.analysis.report.tables import overview
 from harness.config.compose import bad_request, wrong_requests_explained
 from harness.errors import HarnessError
-from harness.runs.job import Outcome
-from harness.runs.plan import tracker_of
-from harness.sweep.expand import Job, spanned, sweep_dir
-from harness.sweep.launcher import Launching, encoding_processes, threads_override
-from harness.sweep.prefill import dry_run, fill_features, shares
+from harness.runs.tracker import build_tracker
+from harness.sweep.dry_run import dry_run
+from harness.sweep.expand import Job, expand_jobs, sweep_dir
+from harness.sweep.launcher import encoding_processes, launch_jobs, threads_override
+from harness.sweep.prefill import fill_features
 from harness.sweep.state import SweepFolder
 from harness.utils.console import human_seconds
-from harness.utils.signals import Interrupted, Stop, listening
+from harness.utils.signals import Interrupted, listening
 
 log = logging.getLogger(__name__)
 
-Done = TypeVar("Done")
-
 
 class Sweep(Callback):
-    """Takes a sweep over from Hydra, which calls it before the first job.
+    """A Hydra callback that runs a sweep instead of Hydra's basic sweeper.
 
-    Hydra's own sweeper knows nothing of features, and ends where the process of one job dies. Only a sweeper of
-    another kind (``hydra/sweeper=...``) is left to itself.
+    The basic sweeper does not encode features ahead of the jobs, and it ends when the process of one job dies. A
+    sweeper of another kind (``hydra/sweeper=...``) is left alone.
     """
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
-        """Run the sweep and exit."""
+        """Run the sweep and exit; Hydra calls this before the first job.
+
+        Args:
+            config: The configuration of the sweep, with the node ``hydra``.
+            **_: Other values that Hydra may supply.
+        """
         if not str(config.hydra.sweeper._target_).endswith(".BasicSweeper"):
             return
         try:
@@ -44,105 +48,98 @@ class Sweep(Callback):
                 status = run_sweep(config)
         except HarnessError as error:
             bad_request(str(error), exit_status=error.exit_status)
-        except Exception:  # Hydra would make a warning of it, and go on
+        except Exception:  # Hydra would print a warning and continue
             log.exception("the sweep failed")
             sys.exit(1)
         sys.exit(status)
 
 
 def run_sweep(config: DictConfig) -> int:
-    """Run what a command line spans; return the exit status.
+    """Run every job of a command line; return the exit status.
 
     Args:
-        config: of the sweep, with its node ``hydra``.
+        config: The configuration of the sweep, with the node ``hydra``.
 
     Raises:
-        HarnessError: the sweep as a whole is wrong.
+        HarnessError: The sweep as a whole is wrong.
     """
     folder = SweepFolder(sweep_dir(config))
-    _tell_jobs(config, folder.path)
-    jobs = spanned(config, threads_override(config))
+    _set_hydra_dir(config, folder.path)
+    jobs = expand_jobs(config, threads_override(config))
     if config.dry_run:
         print(dry_run(jobs))  # noqa: T201
         return 0
     folder.open([job.overrides for job in jobs])
-    launching = Launching(config, folder)
-    began = perf_counter()
-    processes = encoding_processes(config, len(jobs))
-    launching.encode(_unless_stopped(folder, lambda stop: shares(jobs, processes, stop)) or [])
-    _unless_stopped(folder, lambda stop: fill_features(jobs, stop))
+    started = perf_counter()
+    _fill_features(jobs, config, folder)
     filled = perf_counter()
-    launching.run(jobs)
-    _log_time(features=filled - began, runs=perf_counter() - filled)
+    error = launch_jobs(jobs, config, folder)
+    total, features, runs = perf_counter() - started, filled - started, perf_counter() - filled
+    share = f"features before the runs {human_seconds(features)} ({features / total:.0%})"
+    log.info("the sweep took %s: %s, runs %s", human_seconds(total), share, human_seconds(runs))
     _track_table(jobs, folder)
-    return _report(jobs, folder, launching.trouble)
+    return _report(jobs, folder, error)
 
 
-def _unless_stopped(folder: SweepFolder, work: Callable[[Stop], Done]) -> Done | None:
-    """Do work ahead of the runs. A stop, wherever it was asked for, holds for all that comes after it."""
-    if folder.stopped:
-        return None
+def _fill_features(jobs: Sequence[Job], config: DictConfig, folder: SweepFolder) -> None:
+    """Encode before the jobs run; a stop that is requested meanwhile, here or in a job, stops the sweep."""
     with listening() as stop:
+
+        def launch(parts: Sequence[Job]) -> None:
+            launch_jobs(parts, config, folder)
+            stop.requested = stop.requested or folder.stopped
+
         try:
-            return work(stop)
+            fill_features(jobs, processes=encoding_processes(config, len(jobs)), launch=launch, stop=stop)
         except Interrupted:
-            log.info("stopped while encoding; the same command goes on from here")
-            return None
-        finally:
-            if stop.requested:
-                folder.stop()
-
-
-def _log_time(*, features: float, runs: float) -> None:
-    """Say how long the sweep took, and how much of it went into features."""
-    whole = features + runs
-    ahead = f"features ahead of the runs {human_seconds(features)} ({features / whole:.0%})"
-    log.info("the sweep took %s: %s, runs %s", human_seconds(whole), ahead, human_seconds(runs))
+            log.info("stopped while encoding; run the same command again to continue")
+        if stop.requested:
+            folder.stop()
 
 
 def _track_table(jobs: Sequence[Job], folder: SweepFolder) -> None:
-    """Give the tracker the table too, as a run of its own in the sweep's group."""
+    """Send the table to the tracker, as one more run in the sweep's group."""
     results = folder.results()
     config = next((job.config for job in jobs if job.config is not None), None)
     if results is None or config is None:
         return
     table = overview(results, published_numbers())
     name = folder.path.name
-    tracker = tracker_of(
-        config, run_name=f"{name}-table", run_group=name, run_tags=["table"], job_type="table", values={"sweep": name}
+    tracker = build_tracker(
+        config, run_name=f"{name}-table", run_group=name, run_tags=["table"], job_type="table", config={"sweep": name}
     )
     tracker.finish_with_table("table", table.columns, table.rows)
 
 
-def _tell_jobs(config: DictConfig, path: Path) -> None:
-    """Let every job, in whichever process, know the sweep's folder by Hydra's own name for it."""
+def _set_hydra_dir(config: DictConfig, path: Path) -> None:
+    """Set ``hydra.sweep.dir``, by which every job, in whatever process, finds the sweep's folder."""
     quoted = str(path).replace("\\", "\\\\").replace("'", "\\'")
     with read_write(config), open_dict(config):
         config.hydra.sweep.dir = str(path)
         config.hydra.overrides.hydra.append(f"hydra.sweep.dir='{quoted}'")
 
 
-def _report(jobs: Sequence[Job], folder: SweepFolder, trouble: str) -> int:
-    """Print the table, name what did not succeed, and return the exit status."""
+def _report(jobs: Sequence[Job], folder: SweepFolder, launcher_error: str) -> int:
+    """Print the table, list the jobs that did not succeed, and return the exit status."""
     if table := folder.write_table():
         print(table)  # noqa: T201
         print(f"table: {folder.path / 'table.md'}")  # noqa: T201
-    outcomes = [(job, _outcome(job, folder, trouble)) for job in jobs]
-    bad = [(job, outcome) for job, outcome in outcomes if outcome.status != "ok"]
-    if bad:
-        print(f"{len(bad)} of {len(jobs)} runs did not succeed:", file=sys.stderr)  # noqa: T201
-        for job, outcome in bad:
-            print(f"  {job}: {outcome.reason}", file=sys.stderr)  # noqa: T201
-    return 1 if bad else 0
+    failures = [(job, reason) for job in jobs if (reason := _failure(job, folder, launcher_error)) is not None]
+    if not failures:
+        return 0
+    print(f"{len(failures)} of {len(jobs)} runs did not succeed:", file=sys.stderr)  # noqa: T201
+    for job, reason in failures:
+        print(f"  {job}: {reason}", file=sys.stderr)  # noqa: T201
+    print("The same command again runs only these.", file=sys.stderr)  # noqa: T201
+    return 1
 
 
-def _outcome(job: Job, folder: SweepFolder, trouble: str) -> Outcome:
-    """Return how a job went, also where it could not say so itself."""
-    noted = folder.noted(job.overrides)
-    if noted is None:
-        return Outcome("failed", 1, f"not begun: {trouble or 'the sweep was stopped'}")
-    if noted.outcome.status == "running":
-        if noted.alive or noted.is_elsewhere:
-            return Outcome("running", 1, f"still under way in process {noted.pid} of {noted.host}")
-        return Outcome("failed", 1, "its process died (killed, or out of memory); the same command tries it again")
-    return noted.outcome
+def _failure(job: Job, folder: SweepFolder, launcher_error: str) -> str | None:
+    """Return why a job did not succeed, even if it could not report that itself; None if it succeeded."""
+    state = folder.read_state(job.overrides)
+    if state is None:
+        return f"not begun: {launcher_error or 'the sweep was stopped'}"
+    if state.outcome.status == "running":
+        elsewhere = "" if state.host == gethostname() else f", or it still runs on {state.host}"
+        return f"its process died (killed, or out of memory){elsewhere}"
+    return None if state.outcome.status == "ok" else state.outcome.reason

@@ -1,9 +1,10 @@
-"""A copy of the run for wandb. The record on disk is the result; nothing here can fail a run."""
+"""Send a copy of a run to wandb. The record on disk is the result, and no failure of wandb can fail a run."""
 
 import json
 import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
+from itertools import islice
 from netrc import NetrcParseError, netrc
 from pathlib import Path
 from typing import Any, Literal
@@ -17,16 +18,12 @@ _TABLE_ROWS = 200
 
 
 class NoTracker:
-    """Tracks nothing (``tracking=none``)."""
+    """Tracks nothing (``tracking=none``): every method of a tracker accepts its arguments and ignores them."""
 
-    def log(self, values: Mapping[str, float], *, step: int) -> None:
+    def log(self, *_: object, **__: object) -> None:
         """Do nothing."""
 
-    def finish(self, record: Mapping[str, Any], files: Mapping[str, str]) -> None:
-        """Do nothing."""
-
-    def finish_with_table(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        """Do nothing."""
+    finish = finish_with_table = log
 
 
 def wandb_tracker(
@@ -43,69 +40,67 @@ def wandb_tracker(
     job_type: str,
     config: Mapping[str, Any],
 ) -> Tracker:
-    """Start a wandb run.
+    """Start a wandb run and return its tracker; if wandb cannot start, log a warning and return one that does nothing.
 
     Args:
-        project, entity: where it goes.
-        mode: ``auto`` is online where an API key is configured, offline otherwise.
-        dir: offline runs are kept in ``dir/wandb``.
-        group: of runs that belong together; by default those of one sweep, else those that differ in the seed alone.
-        tags: added to the run's own.
-        run_name, run_group, run_tags, job_type, config: supplied by the engine.
-
-    Returns:
-        a tracker; one that does nothing, after one warning, where wandb cannot start.
+        project: The wandb project that receives the run.
+        entity: The wandb user or team; None is the user's default.
+        mode: ``auto`` is online if an API key is configured, otherwise offline.
+        dir: The folder for offline runs, which are stored in ``dir/wandb``.
+        group: The wandb group; None uses ``run_group``.
+        tags: Tags in addition to ``run_tags``.
+        run_name: The name of the run, supplied by the engine.
+        run_group: The sweep, or else the setting that the runs of several seeds share; supplied by the engine.
+        run_tags: Tags that describe the run, supplied by the engine.
+        job_type: The task, or the kind of job; supplied by the engine.
+        config: The values that wandb shows as the config of the run, supplied by the engine.
     """
     guard = _Guard()
-
-    def start() -> Any:
-        os.environ.setdefault("WANDB_SILENT", "true")
-        import wandb
-
-        Path(dir).mkdir(parents=True, exist_ok=True)
-        return wandb.init(
+    run = guard(
+        lambda: _start(
+            Path(dir),
             project=project,
             entity=entity,
             mode=_mode(mode),
-            dir=dir,
             name=run_name,
             group=group or run_group,
             job_type=job_type,
-            tags=[tag[:64] for tag in (*run_tags, *tags)],
+            tags=[tag[:64] for tag in (*run_tags, *tags)],  # wandb refuses longer ones
             config=dict(config),
-            reinit="finish_previous",
         )
+    )
+    return NoTracker() if run is None else _WandbTracker(run, guard)
 
-    run = guard(start)
-    return NoTracker() if run is None else WandbTracker(run, guard)
+
+def _start(folder: Path, **options: Any) -> Any:
+    os.environ.setdefault("WANDB_SILENT", "true")
+    import wandb
+
+    folder.mkdir(parents=True, exist_ok=True)
+    return wandb.init(dir=str(folder), reinit="finish_previous", **options)
 
 
-class WandbTracker:
+class _WandbTracker:
     """Sends scalars, the table of predictions and the record to a wandb run."""
 
     def __init__(self, run: Any, guard: "_Guard") -> None:
         self._run, self._guard = run, guard
 
     def log(self, values: Mapping[str, float], *, step: int) -> None:
-        """Record scalars at an epoch."""
+        """Log scalars at an epoch."""
         self._guard(lambda: self._run.log(dict(values), step=step))
 
     def finish(self, record: Mapping[str, Any], files: Mapping[str, str]) -> None:
-        """Hand over the summary, the table of predictions and the record's files, and close the run."""
-        self._guard(lambda: self._hand_over(record, files))
-        self._guard(lambda: self._run.finish(exit_code=0 if record["status"] == "ok" else 1), even_so=True)
+        """Send the summary, the table of predictions and the files of the record, and close the run."""
+        self._guard(lambda: self._send_record(record, files))
+        self._guard(lambda: self._run.finish(exit_code=0 if record["status"] == "ok" else 1), always=True)
 
     def finish_with_table(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        """Hand over a table, and close the run."""
-        self._guard(lambda: self._log_table(name, columns, rows))
-        self._guard(lambda: self._run.finish(), even_so=True)
+        """Send a table, and close the run."""
+        self._guard(lambda: self._run.log({name: _table(columns, rows)}))
+        self._guard(lambda: self._run.finish(), always=True)
 
-    def _log_table(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        import wandb
-
-        self._run.log({name: wandb.Table(columns=list(columns), data=[list(row) for row in rows])})
-
-    def _hand_over(self, record: Mapping[str, Any], files: Mapping[str, str]) -> None:
+    def _send_record(self, record: Mapping[str, Any], files: Mapping[str, str]) -> None:
         import wandb
 
         summary = {
@@ -114,7 +109,7 @@ class WandbTracker:
         summary |= {f"time/{name}": value for name, value in record["timing"].items()}
         self._run.summary.update(summary | {"status": record["status"], "best_epoch": record["best_epoch"]})
         if "predictions.jsonl" in files:
-            self._run.log({"predictions": _table(Path(files["predictions.jsonl"]))})
+            self._run.log({"predictions": _predictions(Path(files["predictions.jsonl"]))})
         artifact = wandb.Artifact(f"{record['task']}-{self._run.id}", type="record", metadata=dict(record))
         for name, path in files.items():
             artifact.add_file(path, name=name)
@@ -122,31 +117,32 @@ class WandbTracker:
 
 
 class _Guard:
-    """Runs what may fail; the first failure is one warning and ends all that follows, unless ``even_so``."""
+    """Runs actions that may fail. The first failure is one warning; later actions are skipped, unless ``always``."""
 
     def __init__(self) -> None:
         self._failed = False
 
-    def __call__(self, action: Callable[[], Any], *, even_so: bool = False) -> Any:
-        if self._failed and not even_so:
+    def __call__(self, action: Callable[[], Any], *, always: bool = False) -> Any:
+        if self._failed and not always:
             return None
         try:
             return action()
-        except Exception as error:  # whatever wandb raises, the run goes on: the record is on disk
+        except Exception as error:  # whatever wandb raises, the run continues: its record is on disk
             if not self._failed:
-                log.warning("wandb failed and is left out from here on: %s", " ".join(str(error).split())[:300])
+                log.warning("wandb failed and is not used any more: %s", " ".join(str(error).split())[:300])
             self._failed = True
             return None
 
 
 def _mode(mode: str) -> Any:
+    """Return the mode for ``wandb.init``."""
     if mode != "auto":
         return mode
     return os.environ.get("WANDB_MODE") or ("online" if has_key() else "offline")
 
 
 def has_key() -> bool:
-    """Whether wandb would find an API key: in the environment, or where ``wandb login`` puts it."""
+    """Return whether an API key is in the environment or in netrc; wandb has no public function that only checks."""
     if os.environ.get("WANDB_API_KEY"):
         return True
     host = urlsplit(os.environ.get("WANDB_BASE_URL", "https://api.wandb.ai")).hostname or ""
@@ -156,11 +152,16 @@ def has_key() -> bool:
         return False
 
 
-def _table(path: Path) -> Any:
+def _predictions(path: Path) -> Any:
+    """Return the first rows of ``predictions.jsonl`` as a wandb table."""
+    with path.open(encoding="utf-8") as file:
+        rows = [json.loads(line) for line in islice(file, _TABLE_ROWS)]
+    columns = ("split", "id", "texts", "gold", "prediction")
+    cells = [[row[name] if name in ("split", "id") else json.dumps(row[name]) for name in columns] for row in rows]
+    return _table(columns, cells)
+
+
+def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Any:
     import wandb
 
-    with path.open(encoding="utf-8") as file:
-        rows = [json.loads(line) for line, _ in zip(file, range(_TABLE_ROWS), strict=False)]
-    columns: list[str | int] = ["split", "id", "texts", "gold", "prediction"]
-    data = [[row[name] if name in ("split", "id") else json.dumps(row[name]) for name in columns] for row in rows]
-    return wandb.Table(columns=columns, data=data)
+    return wandb.Table(columns=list(columns), data=[list(row) for row in rows])

@@ -34,10 +34,12 @@ def make_optimizer(parameters: Iterable[nn.Parameter], options: TrainerConfig) -
         raise ConfigError(f"trainer.optimizer={options.optimizer}: torch.optim has no such optimiser{hint}")
     for name in sorted(own.keys() & options.optimizer_options.keys()):
         raise ConfigError(f"trainer.optimizer_options.{name}: set trainer.{name} instead")
+    if "params" in options.optimizer_options:
+        raise ConfigError("trainer.optimizer_options.params: no such option; the parameters are those of the model")
     node = {**options.optimizer_options, "_target_": f"torch.optim.{options.optimizer}"}
     own["params"] = [parameter for parameter in parameters if parameter.requires_grad]
     try:
-        optimizer: torch.optim.Optimizer = build(node, where="trainer.optimizer_options", **own)
+        optimizer: torch.optim.Optimizer = build(node, where="trainer.optimizer_options", supplied=own)
     except (ValueError, TypeError, RuntimeError) as error:  # torch's optimisers raise these for a wrong value
         raise ConfigError(f"trainer.optimizer={options.optimizer} cannot train this model: {error}") from None
     return optimizer

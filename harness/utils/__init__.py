@@ -1,1 +1,1 @@
-"""General helpers: files, text, console output, signals, downloads."""
+"""General helpers: files, text, console output, devices, signals, downloads."""

@@ -1,4 +1,4 @@
-"""What a person sees while a run goes on: log lines, progress bars, sizes in words."""
+"""What a person sees in the terminal while a command runs: log lines, progress bars, readable sizes and times."""
 
 import logging
 import sys
@@ -9,18 +9,24 @@ from typing import TypeVar
 from harness.errors import HarnessError
 
 T = TypeVar("T")
-_UNITS = ("B", "KB", "MB", "GB", "TB")
 
 
 def configure_logging() -> None:
-    """Send INFO and above to stderr, one line each; idempotent."""
+    """Send log messages of level INFO and above to stderr, one line each; calling it again changes nothing."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S", force=True)
-    for noisy in ("wandb", "urllib3", "filelock", "pooch", "datasets", "fsspec"):
+    for noisy in ("wandb", "urllib3", "filelock", "datasets", "fsspec"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
 
 def exit_status_of(command: Callable[[], None]) -> int:
-    """Run a command; say in one line what went wrong, and return its exit status."""
+    """Run a command and return its exit status; print an expected error as one line on stderr.
+
+    Args:
+        command: A function without arguments that does the work and prints its own output.
+
+    Returns:
+        0 after success, ``error.exit_status`` after a ``HarnessError``, 1 after an ``OSError``.
+    """
     try:
         command()
     except HarnessError as error:
@@ -33,7 +39,13 @@ def exit_status_of(command: Callable[[], None]) -> int:
 
 
 def progress(items: Iterable[T], what: str, *, total: int | None = None) -> Iterator[T]:
-    """Iterate with a progress bar, silent where stderr is not a terminal."""
+    """Yield the items, with a progress bar if stderr is a terminal.
+
+    Args:
+        items: The items to iterate over.
+        what: The label of the bar.
+        total: The number of items; None if it is unknown.
+    """
     if not sys.stderr.isatty():
         yield from items
         return
@@ -45,36 +57,35 @@ def progress(items: Iterable[T], what: str, *, total: int | None = None) -> Iter
 
 @contextmanager
 def progress_of_bytes(what: str, total: int | None) -> Iterator[Callable[[int], object]]:
-    """Show a progress bar on a terminal, and nothing elsewhere.
+    """Show a progress bar for bytes if stderr is a terminal.
 
     Args:
-        what: the bar's label.
-        total: bytes to come in all, or None where that is unknown.
+        what: The label of the bar.
+        total: The number of bytes expected; None if it is unknown.
 
     Yields:
-        A function that takes the number of bytes done so far.
+        A function that takes the number of bytes done so far and updates the bar.
     """
     from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import DownloadColumn, Progress
 
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, disable=not sys.stderr.isatty()) as bar:
+    columns = (*Progress.get_default_columns(), DownloadColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
         task = bar.add_task(what, total=total)
         yield lambda done: bar.update(task, completed=done)
 
 
 def human_bytes(size: float) -> str:
     """Return a size in bytes with three digits and a unit: ``1.23 GB``."""
-    for unit in _UNITS:
-        if size < 1000 or unit == _UNITS[-1]:
+    for unit in ("B", "KB", "MB", "GB"):
+        if size < 1000:
             return f"{size:.3g} {unit}"
         size /= 1000
-    raise AssertionError
+    return f"{size:.3g} TB"
 
 
 def human_seconds(seconds: float) -> str:
-    """Return a time in words: ``40 s``, ``12 min``, ``3.5 h``."""
+    """Return a time in a readable unit: ``40 s``, ``12 min``, ``3.5 h``."""
     if seconds < 100:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"

@@ -1,14 +1,12 @@
-"""Fetch a public file once: resumed when it broke off, checked against its first digest ever after."""
+"""Download a public file once: resume an interrupted download, and check every later use against the first digest."""
 
 import json
 import logging
 from collections.abc import Mapping
-from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-import pooch
 import requests
 from filelock import FileLock
 
@@ -18,32 +16,40 @@ from harness.utils.files import file_digest, write_json
 
 log = logging.getLogger(__name__)
 
-TIMEOUT = (10, 60)  # seconds: to connect, between two pieces of the body
-CHUNK = 1 << 16  # bytes; what a broken connection can lose
+TIMEOUT = (10, 60)  # seconds: for the connection, and for each piece of the body
+CHUNK = 1 << 16  # bytes per write; a broken connection loses less than this
 
 
 def local_file(source: str, *, folder: Path) -> Path:
-    """Return the path of ``source``, a path itself or a URL whose file is fetched into ``folder`` first."""
+    """Return the path of a local file, or download a URL and return the path of the copy.
+
+    Args:
+        source: A path or a URL.
+        folder: The folder that keeps downloaded files.
+
+    Raises:
+        ConfigError, DownloadError: As for ``fetch``.
+    """
     return fetch(source, folder=folder) if "://" in source else Path(source).expanduser()
 
 
 def fetch(url: str, *, folder: Path, sha256: str | None = None) -> Path:
-    """Return the local copy of a public file, downloading it the first time.
+    """Return the local copy of a public file; download it the first time.
 
-    ``<file>.sha256`` beside the file holds the digest of its first use; every later use is checked
-    against it. A download that breaks off leaves ``<file>.part``, which the next call continues.
+    ``<file>.sha256`` next to the file records the digest of the first use, and every later use is checked against it.
+    An interrupted download leaves ``<file>.part``, and the next call resumes it.
 
     Args:
-        url: http or https address; its last part names the file.
-        folder: where the file is kept.
-        sha256: the digest that the published file is known to have.
+        url: An http or https address whose last part is the name of the file.
+        folder: The folder that keeps the file; it is created if it does not exist.
+        sha256: The published digest of the file in hex, if known.
 
     Returns:
         The path of the complete file in ``folder``.
 
     Raises:
-        ConfigError: the URL names no file.
-        DownloadError: the file cannot be fetched or written, or is not the published one or the one first fetched.
+        ConfigError: The URL names no file.
+        DownloadError: The file cannot be downloaded or written, or its digest is not the published or recorded one.
     """
     name = PurePosixPath(unquote(urlsplit(url).path)).name
     if not name:
@@ -55,31 +61,31 @@ def fetch(url: str, *, folder: Path, sha256: str | None = None) -> Path:
         with FileLock(folder / f"{name}.lock"):
             if not target.exists():
                 log.info("downloading %s to %s", url, target)
-                record.unlink(missing_ok=True)  # of a file that was deleted, perhaps because it was wrong
+                record.unlink(missing_ok=True)  # it describes a deleted file, perhaps deleted because it was wrong
                 _download(url, target)
             _verify(target, url=url, record=record, published=sha256)
     except requests.RequestException as error:
         raise DownloadError(
-            f"cannot download {url}: {_reason(error)}; check address and connection and run again "
-            f"(it resumes), or download it by hand and give its local path (or save it as {target})"
+            f"cannot download {url}: {_reason(error)}; check the address and the connection and run again "
+            f"(the download resumes), or download it by hand and give its local path (or save it as {target})"
         ) from error
     except OSError as error:
         raise DownloadError(
-            f"cannot keep {url} in {folder}: {error.strerror or error}; make room there or choose another cache_dir"
+            f"cannot store {url} in {folder}: {error.strerror or error}; free some space or choose another cache_dir"
         ) from error
     return target
 
 
 def sha256_of(path: Path, *, record: Path) -> str:
-    """Return a file's sha256, hashing it only where its size or time differ from those recorded.
+    """Return the SHA-256 of a file; compute it only if its size or time differs from the recorded one.
 
     Args:
-        path: the file.
-        record: the small JSON file that remembers the digest.
+        path: The file.
+        record: A small JSON file that stores size, time and digest; it is created or updated.
 
     Raises:
-        DownloadError: the record is not one of ours.
-        OSError: the file cannot be read or the record cannot be written.
+        DownloadError: The record exists, but was not written by this program.
+        OSError: The file cannot be read, or the record cannot be written.
     """
     known = _read_record(record)
     entry = _entry(path, known)
@@ -89,85 +95,66 @@ def sha256_of(path: Path, *, record: Path) -> str:
 
 
 def _download(url: str, target: Path) -> None:
-    """Let pooch fetch one file through `_resume`; it moves the file into place when it is complete."""
-    pooch.get_logger().setLevel(logging.WARNING)  # it would repeat our own line
-    fetcher = pooch.create(path=target.parent, base_url="", registry={target.name: None}, urls={target.name: url})
-    fetcher.fetch(target.name, downloader=partial(_resume, part=target.with_name(f"{target.name}.part")))
+    """Download ``url`` to ``target``; resume ``<target>.part`` if the server still has the same version of the file.
 
-
-def _resume(url: str, output: str, _pooch: object, *, part: Path) -> None:
-    """Download ``url`` to ``output``, continuing ``part`` where the server still has the same file.
-
-    The server's mark of the version (ETag or date) is kept beside the part and sent as If-Range, so
-    that two versions are never joined: a server whose file has changed answers with the whole of it,
-    as does one that knows no ranges.
+    The server's mark of the version (ETag or date) is stored next to the part and sent as If-Range, so that two
+    versions are never joined: a server whose file has changed, or that does not support ranges, sends the whole file.
+    This is our own code because neither requests nor pooch can resume a download.
 
     Source: RFC 9110, sections 13.1.5 (If-Range) and 14 (Range Requests).
     """
+    part = target.with_name(f"{target.name}.part")
     version = part.with_name(f"{part.name}.version")
-    headers = {"Accept-Encoding": "identity"}  # so that lengths count the bytes of the file
+    headers = {"Accept-Encoding": "identity"}  # no compression, so that lengths count the bytes of the file
     done = part.stat().st_size if part.exists() else 0
     if done:
         headers["Range"] = f"bytes={done}-"
-        if version.exists():
-            headers["If-Range"] = version.read_text()
+        if version.exists() and (mark := version.read_text()):
+            headers["If-Range"] = mark
     with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT) as response:
         partial_content = response.status_code == requests.codes.partial_content
         fits = response.headers.get("Content-Range", "").startswith(f"bytes {done}-")
         refused = response.status_code == requests.codes.requested_range_not_satisfiable
         if done and (refused or (partial_content and not fits)):
-            part.unlink()  # it is of no use: start again
-            return _resume(url, output, _pooch, part=part)
+            part.unlink()  # the server cannot continue this part: start again
+            return _download(url, target)
         response.raise_for_status()
         if not partial_content:
             done = 0
             part.unlink(missing_ok=True)
-            _keep_version(response, version)
+            etag = response.headers.get("ETag", "W/")  # If-Range does not accept a weak ETag, which starts with W/
+            version.write_text(response.headers.get("Last-Modified", "") if etag.startswith("W/") else etag)
         length = response.headers.get("Content-Length")
         total = done + int(length) if length else None
-        with part.open("ab") as file, progress_of_bytes(part.stem, total) as show:
+        with part.open("ab") as file, progress_of_bytes(target.name, total) as show:
             for chunk in response.iter_content(CHUNK):
                 file.write(chunk)
                 show(file.tell())
     size = part.stat().st_size
     if total is not None and size != total:
-        raise requests.ConnectionError(f"the connection broke off at {size} of {total} bytes")
-    part.replace(output)
+        raise requests.ConnectionError(f"the connection was lost after {size} of {total} bytes")
+    part.replace(target)
     version.unlink(missing_ok=True)
 
 
-def _keep_version(response: requests.Response, path: Path) -> None:
-    """Write the mark by which the server will know this version again, if it gives one fit for If-Range."""
-    mark = response.headers.get("ETag", "W/")
-    mark = response.headers.get("Last-Modified", "") if mark.startswith("W/") else mark  # W/: a weak ETag
-    if mark:
-        path.write_text(mark)
-    else:
-        path.unlink(missing_ok=True)
-
-
 def _verify(path: Path, *, url: str, record: Path, published: str | None) -> None:
-    """Compare a file's digest with the published one and with that of its first use, which is recorded."""
+    """Compare the digest of a file with the published one and with the one recorded at its first use."""
     known = _read_record(record)
     if published is None and known.get("url", url) != url:
-        raise DownloadError(f"{path} was downloaded from {known['url']}, not from {url}; delete it to download it anew")
+        raise DownloadError(f"{path} was downloaded from {known['url']}, not {url}; delete it to download it again")
     entry = {"url": url} | _entry(path, known)
-    if published not in (None, entry["sha256"]):
-        raise DownloadError(
-            f"{path} is not the file published at {url}: its sha256 is {entry['sha256'][:12]}..., "
-            f"published was {published[:12]}...; delete it to download it anew"
-        )
-    if known and entry["sha256"] != known["sha256"]:
-        raise DownloadError(
-            f"{path} has changed since its first use: its sha256 is {entry['sha256'][:12]}..., "
-            f"recorded was {known['sha256'][:12]}...; delete it to download it anew"
-        )
+    for expected, origin in ((published, f"the file published at {url}"), (known.get("sha256"), "the file first used")):
+        if expected not in (None, entry["sha256"]):
+            raise DownloadError(
+                f"{path} is not {origin}: its sha256 is {entry['sha256'][:12]}..., "
+                f"expected {expected[:12]}...; delete it to download it again"
+            )
     if entry != known:
         write_json(record, entry)
 
 
 def _entry(path: Path, known: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a file's size, time and digest; the known ones where size and time have not changed."""
+    """Return the size, time and digest of a file; compute the digest only if size or time has changed."""
     status = path.stat()
     stamp = {"size": status.st_size, "mtime_ns": status.st_mtime_ns}
     if stamp.items() <= known.items():
@@ -176,18 +163,18 @@ def _entry(path: Path, known: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _read_record(record: Path) -> dict[str, Any]:
-    """Return what a record holds; empty where there is none."""
+    """Return the content of a record; an empty dictionary if there is no record."""
     if not record.exists():
         return {}
     try:
         known = json.loads(record.read_text())
         return {"sha256": known["sha256"]} | known
     except (ValueError, TypeError, KeyError) as error:
-        raise DownloadError(f"{record} is not a record of this program; delete it") from error
+        raise DownloadError(f"{record} was not written by this program; delete it") from error
 
 
 def _reason(error: requests.RequestException) -> str:
-    """Return in a few words why a download failed: the innermost cause says it best."""
+    """Return in a few words why a download failed; the innermost cause is the most specific."""
     if error.response is not None:
         return f"the server answered {error.response.status_code} {error.response.reason}"
     cause: BaseException = error

@@ -1,4 +1,4 @@
-"""Writing files so that nobody ever sees half of one: to a temporary name, then renamed."""
+"""Write files safely: under a temporary name first, then renamed, so that nobody ever sees half a file."""
 
 import hashlib
 import json
@@ -13,7 +13,7 @@ from torch import Tensor
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside ``path``; on leaving without an error it is renamed to ``path``."""
+    """Yield a temporary path in the folder of ``path``; rename it to ``path`` if the block ends without an error."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
@@ -32,18 +32,33 @@ def file_digest(path: Path) -> str:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a UTF-8 text file, whole or not at all."""
+    """Write a UTF-8 text file, either completely or not at all.
+
+    Args:
+        path: The file to write or replace; missing folders are created.
+        text: The content, with its line ends.
+    """
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write indented JSON, whole or not at all."""
+    """Write a value as indented JSON, either completely or not at all.
+
+    Args:
+        path: The file to write or replace; missing folders are created.
+        value: Anything that ``json.dumps`` accepts.
+    """
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
-    """Write a safetensors file, whole or not at all."""
+    """Write a safetensors file, either completely or not at all.
+
+    Args:
+        path: The file to write or replace; missing folders are created.
+        tensors: The tensors by name, on any device.
+    """
     from safetensors.torch import save_file
 
     with replacing(path) as temporary:

@@ -1,4 +1,4 @@
-"""Stopping politely: the first SIGINT or SIGTERM asks, the second one kills."""
+"""Stop a run without losing work: the first SIGINT or SIGTERM asks it to stop, the second one kills it."""
 
 import logging
 import signal
@@ -11,19 +11,23 @@ log = logging.getLogger(__name__)
 
 
 class Interrupted(Exception):
-    """The run was asked to stop, and everything it needs to go on later is on disk."""
+    """The run was asked to stop, and everything that it needs to continue later is on disk."""
 
 
 class Stop:
-    """Whether someone has asked the run to stop."""
+    """Holds whether someone has asked the run to stop (``requested``)."""
 
     def __init__(self) -> None:
         self.requested = False
 
     def check(self) -> None:
-        """Raise ``Interrupted`` if a stop was asked for; called where nothing would be lost."""
+        """Raise ``Interrupted`` if a stop was requested; call it at points where no work would be lost.
+
+        Raises:
+            Interrupted: A stop was requested.
+        """
         if self.requested:
-            raise Interrupted("stopped by a signal; the same command goes on from here")
+            raise Interrupted("stopped by a signal; run the same command again to continue")
 
 
 @contextmanager
@@ -31,13 +35,13 @@ def listening() -> Iterator[Stop]:
     """Yield a ``Stop`` that SIGINT and SIGTERM set; a second signal has its usual effect."""
     stop = Stop()
     if threading.current_thread() is not threading.main_thread():
-        yield stop  # signals reach the main thread alone
+        yield stop  # Python delivers signals to the main thread only
         return
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
     def ask(number: int, _: FrameType | None) -> None:
         stop.requested = True
-        log.warning("stopping as soon as nothing is lost by it; a second signal stops at once")
+        log.warning("stopping at the next point where no work is lost; send a second signal to stop immediately")
         signal.signal(number, before[signal.Signals(number)])
 
     for number in before:

@@ -1,4 +1,4 @@
-"""Reading text files, plain or ``.gz``, with errors that name the place."""
+"""Read text files, plain or ``.gz``; errors name the file and the line."""
 
 import codecs
 import gzip
@@ -13,16 +13,16 @@ from harness.errors import DataFormatError
 
 
 def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Yield each line's 1-based number and its text without its end.
+    r"""Yield the number of each line, counted from 1, and its text without the line end.
 
-    Only a line feed ends a line (with a carriage return before it, or not): text from the web holds other
-    characters that Python would take for line ends.
+    Only ``\n`` or ``\r\n`` ends a line, because text from the web contains other characters (such as U+2028) that
+    ``str.splitlines`` would split at.
 
     Args:
-        path: a UTF-8 file, plain or ``.gz``.
+        path: A UTF-8 file, plain or ``.gz``.
 
     Raises:
-        DataFormatError: the file is missing, a folder, damaged or not UTF-8.
+        DataFormatError: The file is missing, a folder, damaged or not UTF-8.
     """
     number = 1
     try:
@@ -40,20 +40,20 @@ def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
     except FileNotFoundError as error:
         raise DataFormatError(_missing(path)) from error
     except IsADirectoryError as error:
-        raise DataFormatError(f"{path}: is a folder; name one file in it") from error
+        raise DataFormatError(f"{path}: is a folder; give the path of one file in it") from error
     except (OSError, EOFError, zlib.error) as error:
-        raise DataFormatError(f"{path}: cannot be read ({error}); check its permissions or fetch it again") from error
+        raise DataFormatError(f"{path}: cannot be read ({error}); check permissions or download it again") from error
 
 
 def read_json(path: Path, *, fix: str) -> Any:
-    """Read a file that is one JSON value.
+    """Return the value in a JSON file.
 
     Args:
-        path: as for ``numbered_lines``.
-        fix: what to do about a file that is not, for errors.
+        path: A UTF-8 file that is one JSON value, plain or ``.gz``.
+        fix: What the user should do if the file is not valid; it ends the error message.
 
     Raises:
-        DataFormatError: as for ``numbered_lines``; or it is empty, or not JSON, naming the line.
+        DataFormatError: The file cannot be read, is empty or is not JSON; the message names the line.
     """
     content = "\n".join(line for _, line in numbered_lines(path))
     if not content.strip():
@@ -67,7 +67,7 @@ def read_json(path: Path, *, fix: str) -> Any:
 
 
 def _missing(path: Path) -> str:
-    """Say that there is no such file, and which one may be meant."""
+    """Return the message for a missing file, with the nearest name in its folder."""
     names = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
     match = get_close_matches(path.name, names, n=1)
     hint = f"; did you mean '{match[0]}'?" if match else ""

@@ -1,1 +1,1 @@
-"""What several tasks share: readers of shared formats, published data sets, scores."""
+"""Parts that several tasks share: readers of common formats, published data sets, scores."""

@@ -1,8 +1,7 @@
-"""English text -> words: the offsets of each token, so that no character is lost.
+"""A tokeniser of English text that returns the offsets of each token, so that no character is lost.
 
-The rules are those that spaCy's English pipeline is known for, since the bundled encoder was trained on text that
-it split: marks go apart, hyphens part words, contractions part before what is left out, abbreviations keep their
-full stop.
+It follows the rules of spaCy's English tokeniser, which split the training text of the bundled encoder: punctuation
+marks are tokens, hyphens separate words, a contraction is a token (``is n't``), and abbreviations keep their full stop.
 """
 
 import re
@@ -12,15 +11,15 @@ from sys import intern
 from unicodedata import category
 
 _CHUNK = re.compile(r"\S+")
-_LONGEST = 20  # what is longer is no word of a list: keeps the time linear in the text
+_LONGEST = 20  # no listed word is longer; this limit keeps the time linear in the length of the text
 
 _MARKS = frozenset("!\"#&'*,:;<>?_`%§…–—¡¿、。·।")
-_MARK_CATEGORIES = frozenset(("Ps", "Pe", "Pi", "Pf", "So"))  # brackets, quotation marks, pictures
+_MARK_CATEGORIES = frozenset(("Ps", "Pe", "Pi", "Pf", "So"))  # brackets, quotation marks, symbols such as emoji
 _DOTS = re.compile(r"\.{2,}")
 _PRICE = re.compile(r"(?:US|AU|CA|NZ|HK|[ACRS])\$(?=\d)")
 _PLUS = re.compile(r"\+(?=\D)")
 
-# A full stop that belongs to the word: U.S., a.m., J., and these.
+# Words that end in a full stop: initials (U.S., a.m., J.) and these abbreviations.
 _INITIALS = re.compile(r"(?:[^\W\d_]\.)+(?:[^\W\d_]{1,2}\.)?")
 _ABBREVIATIONS = frozenset(
     """
@@ -49,26 +48,27 @@ _ADDRESS = re.compile(r"(?:https?://|ftp://|www\.)\S+|[\w.+-]+@[\w-]+(?:\.[\w-]+
 _INSIDE = re.compile(
     r"""
     \.{2,} | […—()\[\]{}"“”]
-    | \.(?=["”\[:])  # a sentence's end and the note that follows
+    | \.(?=["”\[:])  # the end of a sentence before a note
     | (?<=\d) [-+*^–—] (?=[\d-])
     | (?<=[^\W\d_]) (?:-{1,3}|[–—~]{1,3}) (?=[^\W\d_])
     | (?<=\d) [-–—] (?=[^\W\d_])
     | (?<=[^\W\d_]) , (?=[^\W\d_])
     | (?<=[^\W_]) [:<>=/] (?=[^\W\d_])
-    | (?<=[^\W\d_]) \. (?=[^\W\d_])  # where a sentence ends: see _inside
+    | (?<=[^\W\d_]) \. (?=[^\W\d_])  # only at the end of a sentence: see _inside
     """,
     re.VERBOSE,
 )
 
 
 def tokenize(text: str) -> list[tuple[int, int]]:
-    """Return the offsets ``(start, end)`` of each token, in order; only whitespace lies between them.
+    """Return the offsets of each token, in order; there is only whitespace between tokens.
 
     Args:
-        text: raw English text.
+        text: Raw English text.
 
     Returns:
-        offsets in characters; ``text[start:end]`` is the token, never empty, without whitespace.
+        The offsets ``(start, end)`` of each token in characters. ``text[start:end]`` is the token. It is never empty
+        and has no whitespace.
     """
     return [
         (start + first, start + last)
@@ -84,13 +84,18 @@ def words(text: str) -> tuple[str, ...]:
 
 
 def tokens_at(text: str, offsets: Iterable[tuple[int, int]]) -> tuple[str, ...]:
-    """Return the tokens at these offsets; equal tokens of all texts are one object, since a data set repeats them."""
+    """Return the tokens at these offsets; equal tokens of all texts are one object, which saves memory.
+
+    Args:
+        text: The text that was tokenised.
+        offsets: The offsets ``(start, end)`` of each token in characters.
+    """
     return tuple(intern(text[start:end]) for start, end in offsets)
 
 
 @lru_cache(maxsize=1 << 16)
 def _split(chunk: str) -> tuple[tuple[int, int], ...]:
-    """Split what lies between two spaces: peel it from both ends, then part what is left."""
+    """Split the text between two spaces: first remove tokens from both ends, then split the rest."""
     start, end = 0, len(chunk)
     before, after = [], []
     while not _is_whole(chunk, start, end) and (size := _leading(chunk, start, end)):
@@ -103,7 +108,7 @@ def _split(chunk: str) -> tuple[tuple[int, int], ...]:
 
 
 def _is_whole(chunk: str, start: int, end: int) -> bool:
-    """Whether this is one token, marks and all."""
+    """Return whether ``chunk[start:end]`` is one token, including its punctuation marks."""
     if end - start > _LONGEST:
         return False
     word = chunk[start:end]
@@ -111,7 +116,7 @@ def _is_whole(chunk: str, start: int, end: int) -> bool:
 
 
 def _leading(chunk: str, start: int, end: int) -> int:
-    """Return the length of the mark that ``chunk[start:end]`` begins with, 0 for none."""
+    """Return the length of the punctuation mark at the start of ``chunk[start:end]``, 0 if there is none."""
     if start == end:
         return 0
     match = _DOTS.match(chunk, start, end) or _PRICE.match(chunk, start, end)
@@ -122,7 +127,7 @@ def _leading(chunk: str, start: int, end: int) -> int:
 
 
 def _trailing(chunk: str, start: int, end: int) -> int:
-    """Return the length of the mark, the contraction or the unit that ``chunk[start:end]`` ends with, 0 for none."""
+    """Return the length of the mark, contraction or unit at the end of ``chunk[start:end]``, 0 if there is none."""
     if start == end:
         return 0
     if chunk[end - 1] == ".":
@@ -142,11 +147,12 @@ def _trailing(chunk: str, start: int, end: int) -> int:
 
 
 def _is_mark(character: str) -> bool:
+    """Return whether a character is always a token by itself."""
     return character in _MARKS or category(character) in _MARK_CATEGORIES
 
 
 def _inside(chunk: str, start: int, end: int) -> Iterator[tuple[int, int]]:
-    """Part what has no marks at its ends."""
+    """Yield the tokens in ``chunk[start:end]``, which has no punctuation marks at its ends."""
     word = chunk[start:end] if end - start <= _LONGEST else ""
     if cut := _RUN_TOGETHER.get(word.lower()):
         yield start, start + cut

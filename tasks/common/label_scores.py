@@ -1,4 +1,4 @@
-"""Scores of tasks whose answer is one label an example."""
+"""Scores of tasks that give one label to each example or to each token."""
 
 from collections.abc import Sequence
 
@@ -11,26 +11,27 @@ from harness.types import Example, Prediction
 def score_labels(
     gold: Sequence[str], predicted: Sequence[str], labels: Sequence[str], *, confusion: bool = True
 ) -> dict[str, float]:
-    """Score one label an example.
+    """Score predicted labels.
 
     Args:
-        gold, predicted: a label each.
-        labels: every label, in the order of tables. One that never occurs in gold counts as F1 0 in the mean
-            only if it was predicted.
-        confusion: whether the confusion matrix is wanted; of many labels it is long.
+        gold: The correct labels.
+        predicted: The predicted labels, in the same order.
+        labels: All labels, in the order of tables. A label that is neither in ``gold`` nor in ``predicted`` does not
+            count in ``macro_f1``.
+        confusion: Whether to return the confusion matrix too, which is long if there are many labels.
 
     Returns:
         ``accuracy``, ``macro_f1``, ``LABEL/precision|recall|f1``, and the confusion matrix as
-        ``confusion/GOLD/PREDICTED``: the fraction of all examples in each cell.
+        ``confusion/GOLD/PREDICTED``: the fraction of all labels in each cell.
 
     Raises:
-        ValueError: there is nothing to score.
+        ValueError: There is nothing to score, or the numbers of gold and predicted labels differ.
     """
     from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
     if not gold or len(gold) != len(predicted):
         raise ValueError(
-            f"score_labels: {len(gold)} gold and {len(predicted)} predicted labels; expected as many, not 0"
+            f"score_labels: {len(gold)} gold and {len(predicted)} predicted labels; give the same number, at least 1"
         )
     names = list(labels)
     counts = confusion_matrix(gold, predicted, labels=names)  # (gold, predicted)
@@ -49,11 +50,41 @@ def score_labels(
 
 
 def label_counts(gold: Sequence[Example], predictions: Sequence[Prediction]) -> Tensor:
-    """Count right answers and examples, float64 (examples, 2), for ``Task.counts``."""
+    """Count the correct labels of examples with one label each; serves as ``Task.counts``.
+
+    Args:
+        gold: The examples. The target of each is its label.
+        predictions: The prediction for each example, in the same order. Its value is a label.
+
+    Returns:
+        float64 (examples, 2): 1 where the prediction is correct and 0 elsewhere, and 1 for the example itself.
+    """
     pairs = zip(gold, predictions, strict=True)
     return torch.tensor([[example.target == prediction.value, 1] for example, prediction in pairs], dtype=torch.float64)
 
 
+def token_label_counts(gold: Sequence[Example], predictions: Sequence[Prediction]) -> Tensor:
+    """Count the correct labels of examples with one label per token; serves as ``Task.counts``.
+
+    Args:
+        gold: The examples. The target of each is the labels of its tokens.
+        predictions: The prediction for each example, in the same order. Its value is one label per token.
+
+    Returns:
+        float64 (examples, 2): the number of tokens with the correct label, and the number of tokens.
+    """
+    pairs = [(example.target, prediction.value) for example, prediction in zip(gold, predictions, strict=True)]
+    counts = [[sum(a == b for a, b in zip(*pair, strict=True)), len(pair[0])] for pair in pairs]
+    return torch.tensor(counts, dtype=torch.float64)
+
+
 def mean_of_counts(sums: Tensor) -> Tensor:
-    """Return a mean from the sum of scores and how many they are, (..., 2) to (...); 0 of none."""
+    """Return the mean score, 0 where there is nothing to average; serves as ``Task.score_of_counts``.
+
+    Args:
+        sums: float (..., 2): the sum of the scores, and the number of scores.
+
+    Returns:
+        float (...).
+    """
     return sums[..., 0] / sums[..., 1].clamp(min=1)

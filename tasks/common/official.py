@@ -1,7 +1,7 @@
-"""Published data sets, downloaded once at pinned revisions (``data=official``).
+"""Published data sets, downloaded once in a fixed revision (``data=official``).
 
-Nothing of them is part of the project. Each is fetched from where its owners or a public mirror keep it
-(``tasks/common/published.py``), and its licence is said first. Where the file's digest is known, one with another is refused.
+None of them is part of the project. Each file is downloaded from its owners or from a public mirror, after its licence
+has been logged; ``tasks/common/published.py`` lists the addresses. A file with another digest is refused.
 """
 
 import logging
@@ -22,43 +22,45 @@ def official_rows(name: str, split: Split, *, cache_dir: str) -> list[Row]:
     """Return a split of a data set that is published as a table.
 
     Args:
-        name: ``conll2003`` (``tokens``, ``tags`` in BIO), ``sst5`` (``text``, ``label`` 0 to 4), ``snli``
-            (``premise``, ``hypothesis``, ``label``, which is ``-`` without a gold label), ``squad`` (``id``,
-            ``title``, ``context``, ``question``, ``answers`` of ``text`` and ``answer_start``).
-        split: which; ``squad`` has no public test set.
-        cache_dir: where downloads are kept.
+        name: The name of the data set, with these keys in each row: ``conll2003`` (``tokens``, ``tags`` in BIO),
+            ``snli`` (``premise``, ``hypothesis``, ``label``, which is ``-`` without a gold label), ``squad`` (``id``,
+            ``title``, ``context``, ``question``, ``answers`` with ``text`` and ``answer_start``).
+        split: The name of the split; ``squad`` has no public test set.
+        cache_dir: The folder for downloads.
 
     Raises:
-        ConfigError: there is no such split, or no folder for downloads.
-        DownloadError: the file cannot be fetched, or is another.
-        DataFormatError: it has other columns or another number of rows than the published one.
+        ConfigError: There is no such split, or ``cache_dir`` is empty.
+        DownloadError: The file cannot be downloaded, or it is not the published file.
+        DataFormatError: The file has other columns or another number of rows than the published file.
     """
     published = PUBLISHED[name]
     path = official_file(name, split, cache_dir=cache_dir)
     rows = _read_table(path, published.columns)
     expected = published.files[split].rows
     if len(rows) != expected:
-        raise DataFormatError(f"{path}: {len(rows):,} rows, published were {expected:,}; delete it to download it anew")
+        raise DataFormatError(f"{path}: {len(rows):,} rows, expected {expected:,}; delete it to download it again")
     assert published.adapt is not None
     try:
         return [published.adapt(row) for row in rows]
     except (IndexError, TypeError, KeyError, ValueError) as error:
         raise DataFormatError(
-            f"{path}: a row is not as published ({type(error).__name__}: {error}); delete it to download it anew"
+            f"{path}: a row differs from the published format ({type(error).__name__}: {error}); "
+            "delete the file to download it again"
         ) from None
 
 
 def official_file(name: str, split: Split, *, cache_dir: str) -> Path:
-    """Return the local copy of a published file, downloading it the first time.
+    """Return the local copy of a published file; download it the first time.
 
     Args:
-        name: ``ewt`` (CoNLL-U), ``sst5_trees`` (trees in brackets), or one that ``official_rows`` reads.
-        split: which.
-        cache_dir: where downloads are kept.
+        name: ``ewt`` (CoNLL-U), ``sst5_trees`` (trees in brackets), or a data set that ``official_rows`` reads.
+        split: The name of the split.
+        cache_dir: The folder for downloads.
 
     Raises:
-        ConfigError: there is no such split, or no folder for downloads.
-        DownloadError: the file cannot be fetched, or is another.
+        ConfigError: There is no such split, or ``cache_dir`` is empty.
+        DownloadError: The file cannot be downloaded, or it is not the published file.
+        DataFormatError: The file is a damaged archive.
     """
     published = PUBLISHED[name]
     if not cache_dir:
@@ -78,20 +80,21 @@ def official_file(name: str, split: Split, *, cache_dir: str) -> Path:
 
 
 def official_name(name: str) -> str:
-    """Return what tables and folders call a data set: its name and the pinned revision's first digits."""
+    """Return the name of a data set in tables and folders: its key in ``PUBLISHED`` and the start of its revision."""
     revision = PUBLISHED[name].revision
     return f"{name}@{revision[:7]}" if revision else name
 
 
 def data_name(data: DataConfig, official: str) -> str:
-    """Return what a task's data are called in tables.
+    """Return the name of a task's data in tables; serves as ``Task.data_name``.
 
     Args:
-        data: which data a task reads.
-        official: the name of its published data set.
+        data: The data that the task reads.
+        official: The name of the task's published data set.
 
     Returns:
-        ``sample``, the published data set with its revision, or the folder that the local training file lies in.
+        ``sample``, the name of the published data set with its revision, or the name of the folder that contains the
+        local training file.
     """
     if data.source == "sample":
         return "sample"
@@ -99,34 +102,35 @@ def data_name(data: DataConfig, official: str) -> str:
 
 
 def _read_table(path: Path, columns: tuple[str, ...]) -> list[Row]:
-    """Read a Parquet or JSON-lines file; ``datasets`` keeps its own copy beside it."""
+    """Read a Parquet file; ``datasets`` keeps its own copy in the same folder."""
     import datasets
     import pyarrow
 
     datasets.disable_progress_bars()
-    read = datasets.Dataset.from_json if path.suffix == ".jsonl" else datasets.Dataset.from_parquet
     try:
-        table = read(str(path), cache_dir=str(path.parent / "tables"))
+        table = datasets.Dataset.from_parquet(str(path), cache_dir=str(path.parent / "tables"))
     except (datasets.exceptions.DatasetsError, pyarrow.ArrowException, ValueError, OSError) as error:
         reason = " ".join(str(error.__cause__ or error).split())
-        raise DataFormatError(f"{path}: not a table ({reason}); delete it to download it anew") from None
+        raise DataFormatError(f"{path}: not a table ({reason}); delete it to download it again") from None
     missing = [column for column in columns if column not in table.column_names]
     if missing:
         raise DataFormatError(
-            f"{path}: no column '{missing[0]}' among {', '.join(table.column_names)}; delete it to download it anew"
+            f"{path}: no column '{missing[0]}' among {', '.join(table.column_names)}; delete it to download it again"
         )
     rows: list[Row] = table.select_columns(list(columns)).to_list()
     return rows
 
 
 def _member(archive: Path, name: str) -> Path:
-    """Return a file of an archive, unpacked beside it."""
+    """Return a file of an archive, unpacked into the same folder."""
     target = archive.parent / Path(name).name
     if not target.exists():
         try:
             content = zipfile.ZipFile(archive).read(name)
         except (zipfile.BadZipFile, KeyError, OSError) as error:
-            raise DataFormatError(f"{archive}: cannot unpack {name} ({error}); delete it to download it anew") from None
+            raise DataFormatError(
+                f"{archive}: cannot unpack {name} ({error}); delete it to download it again"
+            ) from None
         with replacing(target) as temporary:
             temporary.write_bytes(content)
     return target

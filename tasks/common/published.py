@@ -1,7 +1,7 @@
-"""The published data sets that the project knows how to get: where each lies, its pin, its licence, its rows.
+"""The published data sets that the project can download: address, revision, licence and number of rows of each.
 
-A revision is a commit: the same address always gives the same file. The digests are those that others have published
-for these very addresses (of EWT, also those of the files that this project was built with).
+A revision is a commit, so the same address always gives the same file. The digests were published by others for these
+addresses. Those of EWT are also the digests of the files with which this project was built.
 """
 
 import os
@@ -12,42 +12,42 @@ from typing import Any, Literal
 from harness.types import SPLITS, Split
 
 Row = dict[str, Any]
-HUB = "https://huggingface.co"  # or the environment's HF_ENDPOINT, a mirror
+HUB = "https://huggingface.co"  # the environment variable HF_ENDPOINT names a mirror instead
 GITHUB = "https://raw.githubusercontent.com"
 CONLL_TAGS = ("O", "B-PER", "I-PER", "B-ORG", "I-ORG", "B-LOC", "I-LOC", "B-MISC", "I-MISC")
-SNLI_LABELS = ("entailment", "neutral", "contradiction", "-")  # the last, -1 on the hub, for pairs without a gold label
+SNLI_LABELS = ("entailment", "neutral", "contradiction", "-")  # index -1, the last, means: no gold label
 
 
 @dataclass(frozen=True, kw_only=True)
 class PublishedFile:
     """One file of a data set.
 
-    Attributes:
-        path: below the data set's address.
-        sha256: of that file; None where it is not known to the project, and the first download's is kept.
-        rows: how many rows it has, for a table.
-        member: the file's name within an archive.
+    Args:
+        path: The path of the file, relative to the address of the data set.
+        sha256: The digest of the file.
+        rows: The number of rows, if the file is a table.
+        member: The name of the wanted file in the archive, if the file is an archive.
     """
 
     path: str
-    sha256: str | None
+    sha256: str
     rows: int | None = None
     member: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
-class Published:
+class PublishedDataSet:
     """One data set.
 
-    Attributes:
-        title: what it is called.
-        host: where it lies.
-        repository: its name there.
-        revision: the commit that is pinned; empty where the address has no versions and the digest alone pins it.
-        licence: under which it may be used, as far as its owners say.
-        files: its splits.
-        adapt: for a table, what makes a row of ours of a row of theirs; its columns are checked before.
-        columns: for a table, those that ``adapt`` reads.
+    Args:
+        title: The full name, for log lines.
+        host: The kind of site that has the files: the Hugging Face hub, GitHub, or any other.
+        repository: The name of the repository on that site, or the address on another site.
+        revision: The commit. Empty if the site has no versions; then only the digest identifies the file.
+        licence: The licence, if its owners state one.
+        files: The file of each split.
+        adapt: Return a row with our keys from a row of the table; None if the files are not tables.
+        columns: The columns of the table that ``adapt`` reads; they are checked first.
     """
 
     title: str
@@ -60,7 +60,7 @@ class Published:
     columns: tuple[str, ...] = ()
 
     def url(self, file: PublishedFile) -> str:
-        """Return the address of one of its files."""
+        """Return the address of a file of the data set."""
         if self.host == "hub":
             hub = os.environ.get("HF_ENDPOINT") or HUB
             return f"{hub.rstrip('/')}/datasets/{self.repository}/resolve/{self.revision}/{file.path}"
@@ -70,93 +70,71 @@ class Published:
 
 
 def _conll_row(row: Row) -> Row:
+    """Return the tokens of a sentence and its tags by name, which the table has as numbers."""
     return {"tokens": row["tokens"], "tags": [CONLL_TAGS[tag] for tag in row["ner_tags"]]}
 
 
-def _sst5_row(row: Row) -> Row:
-    return {"text": row["text"], "label": row["label"]}
-
-
 def _snli_row(row: Row) -> Row:
+    """Return a pair of sentences and its label by name, which the table has as a number."""
     return {"premise": row["premise"], "hypothesis": row["hypothesis"], "label": SNLI_LABELS[row["label"]]}
 
 
 def _squad_row(row: Row) -> Row:
+    """Return a question with a list of answers, which the table has as two lists."""
     pairs = zip(row["answers"]["text"], row["answers"]["answer_start"], strict=True)
     answers = [{"text": text, "answer_start": start} for text, start in pairs]
     return {**{key: row[key] for key in ("id", "title", "context", "question")}, "answers": answers}
 
 
+def _files(path: str, **splits: tuple[str, int | None]) -> dict[Split, PublishedFile]:
+    """Return the files of a data set, from the digest and the number of rows of each split.
+
+    In ``path``, ``{split}`` stands for the name of the split, and ``{hub}`` for its name on the hub.
+    """
+    return {
+        split: PublishedFile(
+            path=path.format(split=split, hub="validation" if split == "dev" else split),
+            sha256=splits[split][0],
+            rows=splits[split][1],
+        )
+        for split in SPLITS
+        if split in splits
+    }
+
+
 _TREES = "5c613a4f673fc74097d523a2c83f38e0cc462984d847b82c7aaf36b01cbbbfcc"
 
-PUBLISHED: dict[str, Published] = {
-    "conll2003": Published(
+PUBLISHED: dict[str, PublishedDataSet] = {
+    "conll2003": PublishedDataSet(
         title="CoNLL-2003 named entities, English",
         host="hub",
         repository="lhoestq/conll2003",
         revision="19edcb426bfd625c275c17b9a99b2239243f4377",
         licence="the text is the Reuters Corpus: research use only, under the agreement of NIST, which this copy does "
         "not give you",
-        files={
-            "train": PublishedFile(
-                path="data/train-00000-of-00001.parquet",
-                sha256="1575a56575c18a59590ffc22d31bd43a3ee28fe989b5e0f160059970e87af9ec",
-                rows=14_041,
-            ),
-            "dev": PublishedFile(
-                path="data/validation-00000-of-00001.parquet",
-                sha256="0a7d0169be91e69b3258026ceaeaccc87d672339d4acc76a85065ea8fd9eec47",
-                rows=3_250,
-            ),
-            "test": PublishedFile(
-                path="data/test-00000-of-00001.parquet",
-                sha256="5a6901d09abe098a8924aaed56a89ebb7997be1e94dce488ad8c907d058b8131",
-                rows=3_453,
-            ),
-        },
+        files=_files(
+            "data/{hub}-00000-of-00001.parquet",
+            train=("1575a56575c18a59590ffc22d31bd43a3ee28fe989b5e0f160059970e87af9ec", 14_041),
+            dev=("0a7d0169be91e69b3258026ceaeaccc87d672339d4acc76a85065ea8fd9eec47", 3_250),
+            test=("5a6901d09abe098a8924aaed56a89ebb7997be1e94dce488ad8c907d058b8131", 3_453),
+        ),
         adapt=_conll_row,
         columns=("tokens", "ner_tags"),
     ),
-    "ewt": Published(
+    "ewt": PublishedDataSet(
         title="Universal Dependencies English EWT, release 2.16",
         host="github",
         repository="UniversalDependencies/UD_English-EWT",
         revision="4c89b5833a70aa5ed3a00bad2f23f57992cc7df8",
         licence="CC BY-SA 4.0",
-        files={
-            "train": PublishedFile(
-                path="en_ewt-ud-train.conllu",
-                sha256="3fb78e2b55482c8ee00caa653af436c88c9e5bc9a73ce26e4ae3ddc79d2b7e7b",
-            ),
-            "dev": PublishedFile(
-                path="en_ewt-ud-dev.conllu",
-                sha256="531a54ff90d6ab12201c5a50c3e78e6ddac4de69abc4bce5d275d3cd29efe2b6",
-            ),
-            "test": PublishedFile(
-                path="en_ewt-ud-test.conllu",
-                sha256="e266e515a0a7547657ed3d90d9ba46487d6bd251f27ad4269d4e8a427c8555cd",
-            ),
-        },
+        files=_files(
+            "en_ewt-ud-{split}.conllu",
+            train=("3fb78e2b55482c8ee00caa653af436c88c9e5bc9a73ce26e4ae3ddc79d2b7e7b", None),
+            dev=("531a54ff90d6ab12201c5a50c3e78e6ddac4de69abc4bce5d275d3cd29efe2b6", None),
+            test=("e266e515a0a7547657ed3d90d9ba46487d6bd251f27ad4269d4e8a427c8555cd", None),
+        ),
     ),
-    "sst5": Published(
-        title="Stanford Sentiment Treebank, five labels, whole sentences",
-        host="hub",
-        repository="SetFit/sst5",
-        revision="e51bdcd8cd3a30da231967c1a249ba59361279a3",
-        licence="none is stated; published for research",
-        files={
-            "train": PublishedFile(path="train.jsonl", sha256=None, rows=8_544),
-            "dev": PublishedFile(path="dev.jsonl", sha256=None, rows=1_101),
-            "test": PublishedFile(
-                path="test.jsonl",
-                sha256="1384216112a34f3d70b6fa210762f3399bb080410c0456ac6e54a5cb413f04b2",
-                rows=2_210,
-            ),
-        },
-        adapt=_sst5_row,
-        columns=("text", "label"),
-    ),
-    "sst5_trees": Published(
+    "sst5_trees": PublishedDataSet(
         title="Stanford Sentiment Treebank, trees with a label at every phrase",
         host="web",
         repository="https://nlp.stanford.edu/sentiment",
@@ -167,50 +145,32 @@ PUBLISHED: dict[str, Published] = {
             for split in SPLITS
         },
     ),
-    "snli": Published(
+    "snli": PublishedDataSet(
         title="Stanford Natural Language Inference 1.0",
         host="hub",
         repository="stanfordnlp/snli",
         revision="cdb5c3d5eed6ead6e5a341c8e56e669bb666725b",
         licence="CC BY-SA 4.0",
-        files={
-            "train": PublishedFile(
-                path="plain_text/train-00000-of-00001.parquet",
-                sha256="ef9a7b25d97390a62aeda7abe26aec8640600f50b818eaeb9107097d60ac6620",
-                rows=550_152,
-            ),
-            "dev": PublishedFile(
-                path="plain_text/validation-00000-of-00001.parquet",
-                sha256="00f5ed8deaed007fef3022f0215b287efbab815b1bb31ac3f3ff4f4129d41ffe",
-                rows=10_000,
-            ),
-            "test": PublishedFile(
-                path="plain_text/test-00000-of-00001.parquet",
-                sha256="4696deda851c4d2385f26b58f2e13f9ed9f08ea7b42a3f4c2b97a9d08448878c",
-                rows=10_000,
-            ),
-        },
+        files=_files(
+            "plain_text/{hub}-00000-of-00001.parquet",
+            train=("ef9a7b25d97390a62aeda7abe26aec8640600f50b818eaeb9107097d60ac6620", 550_152),
+            dev=("00f5ed8deaed007fef3022f0215b287efbab815b1bb31ac3f3ff4f4129d41ffe", 10_000),
+            test=("4696deda851c4d2385f26b58f2e13f9ed9f08ea7b42a3f4c2b97a9d08448878c", 10_000),
+        ),
         adapt=_snli_row,
         columns=("premise", "hypothesis", "label"),
     ),
-    "squad": Published(
+    "squad": PublishedDataSet(
         title="SQuAD 1.1",
         host="hub",
         repository="rajpurkar/squad",
         revision="7b6d24c440a36b6815f21b70d25016731768db1f",
         licence="CC BY-SA 4.0",
-        files={  # the test set is not public
-            "train": PublishedFile(
-                path="plain_text/train-00000-of-00001.parquet",
-                sha256="ea7f52bac024f6b1bdc7aaa2a4ee302cba8c2fdc8d4a235cf18a9a5196b6175b",
-                rows=87_599,
-            ),
-            "dev": PublishedFile(
-                path="plain_text/validation-00000-of-00001.parquet",
-                sha256="8c6646d36bd5a95061e076788cf3161d11f6f3e7d625dac7a83bbed0a49f69f7",
-                rows=10_570,
-            ),
-        },
+        files=_files(  # the test set is not public
+            "plain_text/{hub}-00000-of-00001.parquet",
+            train=("ea7f52bac024f6b1bdc7aaa2a4ee302cba8c2fdc8d4a235cf18a9a5196b6175b", 87_599),
+            dev=("8c6646d36bd5a95061e076788cf3161d11f6f3e7d625dac7a83bbed0a49f69f7", 10_570),
+        ),
         adapt=_squad_row,
         columns=("id", "title", "context", "question", "answers"),
     ),

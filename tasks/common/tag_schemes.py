@@ -1,7 +1,7 @@
-"""Entities as tags: the schemes IOB1, BIO (IOB2), IOBES and BIOUL, and the spans that they stand for.
+"""Entities as tags in the schemes IOB1, BIO (IOB2), IOBES and BIOUL, and as spans.
 
-A tag is ``O`` or a prefix, ``-`` and a type. How the schemes write one entity of one token, one of three
-tokens, and two neighbours of the same type:
+A tag is ``O``, or a prefix, ``-`` and a type. The schemes write an entity of one token, an entity of three tokens, and
+two entities of the same type that are next to each other in this way:
 
     iob1     I        I I I      I B
     bio      B        B I I      B B
@@ -10,13 +10,10 @@ tokens, and two neighbours of the same type:
 """
 
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
-
-from harness.errors import DataFormatError
 
 TagScheme = Literal["iob1", "bio", "iobes", "bioul"]
 
@@ -26,7 +23,13 @@ _FORMS: dict[TagScheme, str] = {"iob1": "IIII", "bio": "BBII", "iobes": "SBIE", 
 
 
 class Span(NamedTuple):
-    """An entity: tokens ``start`` (inclusive) to ``end`` (exclusive), and its type."""
+    """An entity.
+
+    Args:
+        start: The index of its first token, from 0.
+        end: The index of the token after its last one.
+        type: Its type, such as ``PER``.
+    """
 
     start: int
     end: int
@@ -34,10 +37,11 @@ class Span(NamedTuple):
 
 
 class TagError(ValueError):
-    """A tag that its scheme does not have, or does not allow where it stands.
+    """A tag that its scheme does not have, or does not allow at its position.
 
-    Attributes:
-        position: 0-based index of the tag in its sequence.
+    Args:
+        message: What is wrong.
+        position: The 0-based index of the tag in its sequence.
     """
 
     def __init__(self, message: str, *, position: int) -> None:
@@ -46,6 +50,8 @@ class TagError(ValueError):
 
 
 class _Tag(NamedTuple):
+    """The two parts of a tag."""
+
     prefix: str
     type: str
 
@@ -56,15 +62,15 @@ _OUTSIDE = _Tag("O", "")
 def detect(sequences: Iterable[Sequence[str]]) -> TagScheme:
     """Return the scheme of a whole split.
 
-    Well-formed data with at least one entity has exactly one answer. Of B, I and O alone, one entity
-    that starts with I makes the split ``iob1``: read so, a BIO file with such slips loses no entity.
-    Tags of no scheme are passed over here; ``spans`` refuses them, at their place.
+    Well-formed data with at least one entity have exactly one scheme. If the only prefixes are B and I and an entity
+    starts with I, the scheme is ``iob1``. A BIO file with such an error then loses no entity. Tags of no scheme are
+    ignored here, because ``spans`` reports them with their position.
 
     Args:
-        sequences: the tags of every sentence. Give all: a few sentences may look like another scheme.
+        sequences: The tags of all sentences, because a few sentences may look like another scheme.
 
     Returns:
-        The scheme; ``bio`` where there is no entity.
+        The scheme; ``bio`` if there is no entity.
     """
     prefixes, starts_inside = set(), False
     for tags in sequences:
@@ -82,13 +88,17 @@ def detect(sequences: Iterable[Sequence[str]]) -> TagScheme:
 
 
 def spans(tags: Sequence[str], scheme: TagScheme) -> list[Span]:
-    """Return the entities that a tag sequence stands for, in order.
+    """Return the entities of a tag sequence, in order.
 
-    ``bio``, ``iobes`` and ``bioul`` are read strictly. ``iob1`` is read as conlleval reads: B always
-    starts an entity, so that no gold entity is lost where a file marks more starts than it has to.
+    ``bio``, ``iobes`` and ``bioul`` are read strictly. ``iob1`` is read like conlleval reads it: B always starts an
+    entity, so a file that has B where I is enough loses no gold entity.
+
+    Args:
+        tags: The tag of each token of a sentence.
+        scheme: The scheme of the tags.
 
     Raises:
-        TagError: a tag is not of the scheme, or may not stand where it stands.
+        TagError: A tag does not belong to the scheme, or is not allowed at its position.
 
     Source:
         conlleval.pl (CoNLL-2000/2003), the functions startOfChunk and endOfChunk, for iob1.
@@ -107,36 +117,16 @@ def spans(tags: Sequence[str], scheme: TagScheme) -> list[Span]:
     return found
 
 
-def file_spans(tags: Sequence[str], scheme: TagScheme, *, path: Path | str, line: int) -> list[Span]:
-    """Return ``spans`` of a sentence of a column file.
-
-    Args:
-        tags: the sentence's tags.
-        scheme: the file's scheme.
-        path: the file, for the message.
-        line: 1-based line of the first tag; the others follow on consecutive lines.
-
-    Raises:
-        DataFormatError: the tags are ill-formed; names the file and the line.
-    """
-    try:
-        return spans(tags, scheme)
-    except TagError as error:
-        raise DataFormatError(
-            f"{path}:{line + error.position}: {error}; correct the tag there (the file was read as {scheme})"
-        ) from error
-
-
 def encode(spans: Iterable[Span], length: int, scheme: TagScheme) -> tuple[str, ...]:
-    """Write entities as tags; the inverse of ``spans``.
+    """Return the tags of entities; the inverse of ``spans``.
 
     Args:
-        spans: entities in any order; they may touch, not overlap.
-        length: number of tokens.
-        scheme: how to write them.
+        spans: The entities, in any order. They must not overlap.
+        length: The number of tokens in the sentence.
+        scheme: The scheme of the returned tags.
 
     Raises:
-        ValueError: a span is empty, out of range or without a type, or two overlap.
+        ValueError: A span is empty, out of range or without a type, or two spans overlap.
     """
     only, first, inner, last = tuple(_FORMS[scheme])
     tags = ["O"] * length
@@ -151,35 +141,48 @@ def encode(spans: Iterable[Span], length: int, scheme: TagScheme) -> tuple[str, 
 
 
 def convert(tags: Sequence[str], source: TagScheme, target: TagScheme) -> tuple[str, ...]:
-    """Rewrite tags in another scheme; from iob1 to iob1, drop the B that are not needed.
+    """Convert tags from one scheme to another; from iob1 to iob1, replace each B that is not needed by I.
+
+    Args:
+        tags: The tag of each token of a sentence.
+        source: The scheme of the given tags.
+        target: The scheme of the returned tags.
 
     Raises:
-        TagError: the tags are ill-formed in ``source``.
+        TagError: The tags are ill-formed in ``source``.
     """
     return encode(spans(tags, source), len(tags), target)
 
 
 def all_tags(types: Iterable[str], scheme: TagScheme) -> tuple[str, ...]:
-    """Return every tag of a scheme over these types: O first, then by type, sorted."""
+    """Return all tags of a scheme.
+
+    Args:
+        types: The entity types; repeated ones count once.
+        scheme: The scheme of the returned tags.
+
+    Returns:
+        O, then the tags of each type, with the types in alphabetical order.
+    """
     return ("O", *(f"{prefix}-{kind}" for kind in sorted(set(types)) for prefix in _PREFIXES[scheme]))
 
 
 def legal_transitions(labels: Sequence[str], scheme: TagScheme) -> tuple[Tensor, Tensor, Tensor]:
-    """Return what a CRF may decode: exactly the sequences that ``encode`` can write.
+    """Return which sequences a CRF may decode: exactly those that ``encode`` can write.
 
-    They are those that ``spans`` accepts, but for ``iob1``, which ``spans`` reads leniently: pass gold
-    tags through ``convert`` before such a CRF sees them.
+    ``spans`` accepts the same sequences, except for ``iob1``, which it reads leniently. Therefore convert gold tags
+    with ``convert`` before you train such a CRF.
 
     Args:
-        labels: the CRF's tags, in the order of its scores.
-        scheme: the scheme of these tags.
+        labels: The tags of the CRF, in the order of its scores.
+        scheme: The scheme of these tags.
 
     Returns:
-        Bool tensors, True where allowed: (labels, labels) from row to column, (labels,) at the start
-        and (labels,) at the end of a sentence.
+        Three bool tensors, True where allowed: (labels, labels) for a step from the tag of the row to the tag of the
+        column, (labels,) for the first tag of a sentence, and (labels,) for its last tag.
 
     Raises:
-        TagError: a label is not of the scheme.
+        TagError: A label does not belong to the scheme.
     """
     tags = [_parse(label, scheme, position) for position, label in enumerate(labels)]
     pairs = [[_may_follow(left, right, scheme) for right in tags] for left in tags]
@@ -190,7 +193,7 @@ def legal_transitions(labels: Sequence[str], scheme: TagScheme) -> tuple[Tensor,
 
 
 def _parse(tag: str, scheme: TagScheme, position: int) -> _Tag:
-    """Split a tag at its first ``-``; types may contain more of them."""
+    """Split a tag at its first ``-``; a type may contain more of them."""
     if tag == "O":
         return _OUTSIDE
     prefix, _, kind = tag.partition("-")
@@ -201,18 +204,18 @@ def _parse(tag: str, scheme: TagScheme, position: int) -> _Tag:
 
 
 def _may_follow(left: _Tag, right: _Tag, scheme: TagScheme) -> bool:
-    """Whether ``encode`` can write ``right`` directly after ``left``; both ends of a sentence act as O."""
-    same = left.type == right.type  # O has no type, so it is the same as O alone
+    """Return whether ``encode`` can write ``right`` after ``left``; both ends of a sentence count as O."""
+    same = left.type == right.type  # O has the empty type, so it equals only O
     if scheme == "bio":
         return right.prefix != "I" or same
     if scheme == "iob1":
         return right.prefix != "B" or same
-    is_open, goes_on = left.prefix in "BI", right.prefix in "IEL"
-    return is_open == goes_on and (same or not goes_on)
+    is_open, continues = left.prefix in "BI", right.prefix in "IEL"
+    return is_open == continues and (same or not continues)
 
 
 def _complaint(tags: Sequence[str], position: int, scheme: TagScheme) -> str:
-    """Say why the tag at ``position`` may not stand there."""
+    """Return why the tag at ``position`` is not allowed there."""
     if position == len(tags):
         return f"a sentence of {scheme} tags cannot end with '{tags[-1]}'"
     if position == 0:

@@ -1,4 +1,4 @@
-"""CoNLL-U files: one word a line in ten columns, the words and one kind of tag read from them."""
+"""CoNLL-U files: one word per line in ten columns, of which the words and one kind of tag are read."""
 
 import logging
 import re
@@ -27,20 +27,22 @@ _EMPTY_NODE = re.compile(r"(\d+)\.[1-9]\d*")
 def read_conllu(path: Path, tagset: Tagset = "upos") -> list[TaggedSentence]:
     """Read the words of a CoNLL-U file and their tags.
 
-    A multiword token (``3-4 don't``) and an empty node (``5.1``) are no words: they are left out, counted and
-    logged. The words that a multiword token stands for have lines of their own.
+    Multiword tokens (``3-4 don't``) and empty nodes (``5.1``) are not words. They are left out, and their number is
+    logged. Each word of a multiword token has its own line.
 
     Args:
-        path: a UTF-8 file, plain or ``.gz``.
-        tagset: which column to read: universal tags, or those of the language.
+        path: A UTF-8 file, plain or ``.gz``.
+        tagset: Which column to read: ``upos``, universal tags, or ``xpos``, those of the language.
 
     Returns:
-        Words and tags of each sentence, in file order; at least one sentence.
+        The words and the tags of each sentence, in file order; at least one sentence.
 
     Raises:
-        DataFormatError: naming file and line: another number of columns, an id out of order, a missing word or tag.
+        DataFormatError: The file is missing or has no sentence, or a line has another number of columns, an id out of
+            order, or no word or tag. The message names the file and the line.
 
-    Source: universaldependencies.org/format.html.
+    Source:
+        universaldependencies.org/format.html.
     """
     sentences: list[TaggedSentence] = []
     words: list[str] = []
@@ -58,7 +60,7 @@ def read_conllu(path: Path, tagset: Tagset = "upos") -> list[TaggedSentence]:
         columns = text.split("\t")
         if len(columns) != _COLUMNS:
             raise DataFormatError(
-                f"{where}: {len(columns)} column(s); a line of CoNLL-U has {_COLUMNS}, parted by tabs, "
+                f"{where}: {len(columns)} column(s); a line of CoNLL-U has {_COLUMNS}, separated by tabs, "
                 "and a blank line ends a sentence"
             )
         kind = _kind(columns[0], len(words) + 1, where)
@@ -82,7 +84,7 @@ def read_conllu(path: Path, tagset: Tagset = "upos") -> list[TaggedSentence]:
 
 
 def _kind(identifier: str, following: int, where: str) -> Literal["word", "range", "empty"]:
-    """Tell what a line is from its id; ``following`` is the id that the next word has."""
+    """Return what a line contains, from its id; ``following`` is the id that the next word must have."""
     if _WORD.fullmatch(identifier) and int(identifier) == following:
         return "word"
     if (match := _RANGE.fullmatch(identifier)) and following == int(match[1]) < int(match[2]):
@@ -90,12 +92,13 @@ def _kind(identifier: str, following: int, where: str) -> Literal["word", "range
     if (match := _EMPTY_NODE.fullmatch(identifier)) and int(match[1]) == following - 1:
         return "empty"
     raise DataFormatError(
-        f"{where}: id '{identifier}' where {following} follows; number the words of a sentence from 1, "
-        "and end the sentence before by a blank line"
+        f"{where}: the id is '{identifier}', expected {following}; number the words of a sentence from 1, "
+        "and put a blank line between sentences"
     )
 
 
 def _tag(columns: list[str], tagset: Tagset, where: str) -> str:
+    """Return the tag of a word, which must not be missing."""
     tag = _filled(columns[_TAGS[tagset]], f"{tagset} tag (column {_TAGS[tagset] + 1})", where)
     if tag == "_":
         other = "xpos" if tagset == "upos" else "upos"
@@ -104,6 +107,7 @@ def _tag(columns: list[str], tagset: Tagset, where: str) -> str:
 
 
 def _filled(value: str, name: str, where: str) -> str:
+    """Return the value of a column, which must not be blank."""
     if not value.strip():
         raise DataFormatError(f"{where}: the {name} is empty; fill it in")
     return value

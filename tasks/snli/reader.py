@@ -1,4 +1,4 @@
-"""Files of SNLI: pairs of sentences and how the second follows from the first."""
+"""Read SNLI: pairs of sentences, each with a label that says how the second sentence follows from the first."""
 
 import json
 import logging
@@ -12,6 +12,7 @@ from harness.utils.text_files import numbered_lines
 
 log = logging.getLogger(__name__)
 
+TEXTS = ("premise", "hypothesis")
 LABELS = ("entailment", "neutral", "contradiction")
 _NO_GOLD = "-"  # the annotators did not agree
 _FIELDS = ("gold_label", "sentence1", "sentence2")
@@ -22,9 +23,10 @@ class SentencePair:
     """One labelled pair, as raw text.
 
     Attributes:
-        premise, hypothesis: the sentences; never blank.
-        label: one of ``LABELS``.
-        id: the data set's own, or empty.
+        premise: The first sentence, never blank.
+        hypothesis: The second sentence, never blank.
+        label: One of ``LABELS``.
+        id: The id of the pair in the data set, or an empty string.
     """
 
     premise: str
@@ -34,54 +36,51 @@ class SentencePair:
 
 
 def read_pairs(path: Path) -> list[SentencePair]:
-    """Read a file of the published data set, jsonl or tab-separated, whichever its first line shows.
+    """Return the labelled pairs of a file of the published data set in file order, at least one.
 
-    Pairs without a gold label are dropped and counted in the log, in every split.
+    The first line shows whether the file is jsonl or tab-separated. In every split, pairs without a gold label are
+    dropped, and their number is logged.
 
     Args:
-        path: a UTF-8 file, plain or ``.gz``: objects with ``gold_label``, ``sentence1`` and ``sentence2``, or a
+        path: A UTF-8 file, plain or ``.gz``: JSON objects with ``gold_label``, ``sentence1`` and ``sentence2``, or a
             table with these columns.
 
-    Returns:
-        The pairs with a gold label, in file order; at least one.
-
     Raises:
-        DataFormatError: the file is missing, unreadable, not of this format, or has no labelled pair.
+        DataFormatError: The file is missing, unreadable, in another format, or has no labelled pair.
 
-    Source: Bowman et al. 2015; the files' own README on ``-``.
+    Source: Bowman et al. 2015; the README of the data set for the label ``-``.
     """
-    return _labelled(((f"{path}:{number}", row) for number, row in _lines(path)), str(path))
+    return _labelled_pairs(((f"{path}:{number}", row) for number, row in _rows(path)), str(path))
 
 
 def pairs_of_rows(rows: Iterable[Mapping[str, Any]], source: str) -> list[SentencePair]:
-    """Read SNLI as a table: ``premise``, ``hypothesis`` and ``label`` of each row.
+    """Return the labelled pairs of SNLI as a table, in the order of its rows.
 
     Args:
-        rows: the label is ``-`` where there is no gold label; such rows are dropped as in ``read_pairs``.
-        source: where they are from, for errors.
+        rows: Rows with ``premise``, ``hypothesis`` and ``label``. The label ``-`` means that there is no gold label;
+            such rows are dropped as in ``read_pairs``.
+        source: The name of the table, which errors name.
 
     Raises:
-        DataFormatError: naming the row.
+        DataFormatError: A field of a row is wrong, or no row has a label. The message names the row.
     """
-    return _labelled(
+    columns = {"gold_label": "label", "sentence1": "premise", "sentence2": "hypothesis"}
+    return _labelled_pairs(
         (
-            (
-                f"{source}, row {number}",
-                {"gold_label": row["label"], "sentence1": row["premise"], "sentence2": row["hypothesis"]},
-            )
+            (f"{source}, row {number}", {field: row[column] for field, column in columns.items()})
             for number, row in enumerate(rows, start=1)
         ),
         source,
     )
 
 
-def _labelled(rows: Iterable[tuple[str, Mapping[str, Any]]], source: str) -> list[SentencePair]:
-    """Keep the rows with a gold label; each comes with its place, for errors."""
-    pairs, without = [], 0
+def _labelled_pairs(rows: Iterable[tuple[str, Mapping[str, Any]]], source: str) -> list[SentencePair]:
+    """Return the rows with a gold label as pairs. Each row comes with its place, which errors name."""
+    pairs, dropped = [], 0
     for where, row in rows:
         label = _text(row, "gold_label", where)
         if label == _NO_GOLD:
-            without += 1
+            dropped += 1
             continue
         if label not in LABELS:
             raise DataFormatError(f"{where}: gold_label is '{label}'{nearest(label, (*LABELS, _NO_GOLD))}")
@@ -89,20 +88,20 @@ def _labelled(rows: Iterable[tuple[str, Mapping[str, Any]]], source: str) -> lis
         pairs.append(SentencePair(premise=premise, hypothesis=hypothesis, label=label, id=str(row.get("pairID") or "")))
     if not pairs:
         raise DataFormatError(
-            f"{source}: no pair with a gold label among {without}; give a file such as snli_1.0_train.jsonl"
+            f"{source}: {dropped} pairs, none with a gold label; give a file such as snli_1.0_train.jsonl"
         )
-    log.info("%s: %s pairs, %s without a gold label dropped", source, f"{len(pairs):,}", f"{without:,}")
+    log.info("%s: %s pairs; dropped %s without a gold label", source, f"{len(pairs):,}", f"{dropped:,}")
     return pairs
 
 
-def _lines(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    """Yield the line number and the fields of each pair."""
+def _rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    """Yield the line number and the fields of each pair in a file."""
     lines = ((number, line) for number, line in numbered_lines(path) if line.strip())
     first_number, first = next(lines, (1, ""))
     if first.lstrip().startswith("{"):
-        yield first_number, _object(first, f"{path}:{first_number}")
+        yield first_number, _json_object(first, f"{path}:{first_number}")
         for number, line in lines:
-            yield number, _object(line, f"{path}:{number}")
+            yield number, _json_object(line, f"{path}:{number}")
     elif first:
         names = first.split("\t")
         if missing := [field for field in _FIELDS if field not in names]:
@@ -114,30 +113,30 @@ def _lines(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
             columns = line.split("\t")
             if len(columns) != len(names):
                 raise DataFormatError(
-                    f"{path}:{number}: {len(columns)} column(s) where the header has {len(names)}; "
-                    "part columns by one tab, or fetch the file again if the line is cut off"
+                    f"{path}:{number}: {len(columns)} column(s), but the header has {len(names)}; "
+                    "separate columns by one tab, or download the file again if the line is cut off"
                 )
             yield number, dict(zip(names, columns, strict=True))
 
 
-def _object(line: str, where: str) -> Mapping[str, Any]:
-    """Parse a line of jsonl."""
+def _json_object(line: str, where: str) -> Mapping[str, Any]:
+    """Return the JSON object of a line."""
     try:
         row = json.loads(line)
     except (ValueError, RecursionError) as error:
         reason = f"{error.msg} at character {error.pos + 1}" if isinstance(error, json.JSONDecodeError) else str(error)
-        raise DataFormatError(f"{where}: not JSON ({reason}); fetch the file again if the line is cut off") from None
+        raise DataFormatError(f"{where}: not JSON ({reason}); download the file again if the line is cut off") from None
     if not isinstance(row, dict):
-        raise DataFormatError(f"{where}: not a JSON object; give one with {', '.join(_FIELDS)} a line")
+        raise DataFormatError(f"{where}: not a JSON object; give one object per line, with {', '.join(_FIELDS)}")
     return row
 
 
 def _text(row: Mapping[str, Any], field: str, where: str) -> str:
-    """Return a field, which must be there and not blank."""
+    """Return the text of a field. It is an error if it is missing, blank or not text."""
     value = row.get(field)
     if not isinstance(value, str):
         what = "is missing" if value is None else f"is {value!r}"
         raise DataFormatError(f"{where}: {field} {what}{nearest(field, row) if value is None else ''}; expected text")
     if not value.strip():
-        raise DataFormatError(f"{where}: {field} is empty; give the text, or leave the pair out")
+        raise DataFormatError(f"{where}: {field} is empty; fill it in, or remove the pair")
     return value

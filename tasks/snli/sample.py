@@ -1,23 +1,18 @@
-"""A small synthetic data set for natural language inference: entailment, neutral, contradiction.
+"""Generate a small synthetic data set for natural language inference: entailment, neutral, contradiction.
 
-Made by this project, by the rules below; no sentence is from a corpus. Who is which of three people, what a negation
-belongs to, and which of two kinds holds the other decide the label. The words alone do not: the same premise has
-hypotheses of all labels, mostly made of its own words, and the same hypothesis has premises of all labels. Some people
-occur in dev and test only.
-
-``python -m tasks.snli.sample FOLDER`` writes train.jsonl, dev.jsonl and test.jsonl in the published format.
+The rules below were written for this project; no sentence is from a corpus. The label depends on which of three people
+does what, which verb a negation belongs to, and which of two kinds includes the other. The words alone do not decide:
+the same premise has hypotheses of all labels, mostly made of the premise's words, and the same hypothesis has premises
+of all labels. Some people occur only in dev and test.
 """
 
 import json
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from itertools import product
-from typing import NamedTuple, TypeVar
 
-from tasks.common.sample_data import check_split, choose, deck, some, write_splits
+from tasks.common.sample_data import check_split, choose, deck, some
 from tasks.snli.reader import LABELS, SentencePair
-
-T = TypeVar("T")
 
 SIZES = {"train": 1500, "dev": 300, "test": 300}
 SEEDS = {"train": 1, "dev": 2, "test": 3}
@@ -52,14 +47,14 @@ DEEDS = {
     "water the plants": "watered the plants",
     "win the game": "won the game",
 }
-# What comes before a deed, by what it says of the deed: done, open, not done.
+# Words before a deed: by them the deed was done (entailment), may have been done, or was not done.
 ATTITUDES = {
     "entailment": ("managed to", "remembered to"),
     "neutral": ("wanted to", "planned to", "hoped to"),
     "contradiction": ("failed to", "forgot to", "refused to"),
 }
 
-# A kind, the wider kind that it belongs to, and what they may be said to do.
+# A kind, the wider kind that includes it, and predicates that suit both.
 KINDS = {
     ("poodle", "dog"): ("barked", "slept", "ran away", "was fed", "got wet"),
     ("spaniel", "dog"): ("barked", "slept", "ran away", "was fed", "got wet"),
@@ -72,36 +67,30 @@ KINDS = {
     ("violinist", "musician"): ("sang", "slept", "came back", "was tired", "got wet"),
     ("drummer", "musician"): ("sang", "slept", "came back", "was tired", "got wet"),
 }
-Statement = tuple[str, bool]  # how many do it, and whether of the wider kind
+Statement = tuple[str, bool]  # the quantifier, and whether it is about the wider kind
 STATEMENTS: tuple[Statement, ...] = tuple(product(("every", "at least one", "no"), (False, True)))
-SHARES = ("all", "part", "none")
 
 PLACES = ("in the park", "at the station", "in the village", "on the hill", "at the market", "near the lake")
 
 
-class Draft(NamedTuple):
-    """A pair before its first letters and full stops."""
-
-    premise: str
-    hypothesis: str
-
-
-Rule = Callable[[str, tuple[str, str, str], random.Random], Draft]
+_Draft = tuple[str, str]  # premise and hypothesis, without capital letters and full stops
+_People = tuple[str, str, str]
+_Rule = Callable[[str, _People, random.Random], _Draft]  # a label, three people, and the source of chance
 
 
 def pairs(split: str) -> list[SentencePair]:
-    """Return a split of the synthetic data: the same in every call, on every machine.
+    """Return a split of the sample data. Every call on every machine returns the same.
 
     Args:
         split: ``train``, ``dev`` or ``test``.
 
     Raises:
-        ConfigError: there is no such split.
+        ConfigError: There is no such split.
     """
     check_split(split, SIZES)
     rng = random.Random(SEEDS[split])
     people = deck(PEOPLE if split == "train" else PEOPLE + UNSEEN_PEOPLE, rng)
-    plan = deck(tuple(product(RULES, LABELS)), rng)
+    plan = deck(tuple(product(_RULES, LABELS)), rng)
     result = []
     for i in range(SIZES[split]):
         rule, label = next(plan)
@@ -112,8 +101,8 @@ def pairs(split: str) -> list[SentencePair]:
     return result
 
 
-def compared(label: str, people: tuple[str, str, str], rng: random.Random) -> Draft:
-    """One person ahead of two, or behind them: how those two compare is open."""
+def _compared(label: str, people: _People, rng: random.Random) -> _Draft:
+    """Compare one person with two others; the premise does not say how the two compare with each other."""
     one, second, third = people
     words = choose(COMPARISONS, rng)
     first, last = one, second
@@ -122,25 +111,25 @@ def compared(label: str, people: tuple[str, str, str], rng: random.Random) -> Dr
         first, last = second, one
         premise = f"both {second} and {third} {_plural(words)} {one}"
     order = {"entailment": (first, last), "neutral": (second, third), "contradiction": (last, first)}[label]
-    return Draft(premise, f"{order[0]} {words} {order[1]}")
+    return premise, f"{order[0]} {words} {order[1]}"
 
 
-def attempted(label: str, people: tuple[str, str, str], rng: random.Random) -> Draft:
-    """Two people, each with a deed of which the premise says that it was done, that it was not, or neither."""
+def _attempted(label: str, people: _People, rng: random.Random) -> _Draft:
+    """Give one or two people a deed each. The premise says that it was done, that it was not, or neither."""
     other = choose([one for one in LABELS if one != label], rng)
-    deeds = _two(tuple(DEEDS), rng)
+    deeds = some(tuple(DEEDS), 2, rng)
     clauses = [
         f"{who} {choose(ATTITUDES[what], rng)} {deed}"
         for who, what, deed in zip(people, (label, other), deeds, strict=False)
     ]
     clauses = clauses[:1] if rng.random() < 0.3 else clauses[:: choose((1, -1), rng)]
-    return Draft(choose((", and ", ", but ", ", while "), rng).join(clauses), f"{people[0]} {DEEDS[deeds[0]]}")
+    return choose((", and ", ", but ", ", while "), rng).join(clauses), f"{people[0]} {DEEDS[deeds[0]]}"
 
 
-def negated(label: str, people: tuple[str, str, str], rng: random.Random) -> Draft:
-    """Two deeds of one person, one of them not done, beside somebody of whom nothing is said."""
+def _negated(label: str, people: _People, rng: random.Random) -> _Draft:
+    """Give one person two deeds, one of them negated, and mention a second person who has no deed."""
     actor, other, _ = people
-    deeds = [DEEDS[deed] for deed in _two(tuple(DEEDS), rng)]
+    deeds = [DEEDS[deed] for deed in some(tuple(DEEDS), 2, rng)]
     undone = choose((0, 1), rng)
     first, second = (f"never {deed}" if i == undone else deed for i, deed in enumerate(deeds))
     form = choose(
@@ -151,46 +140,57 @@ def negated(label: str, people: tuple[str, str, str], rng: random.Random) -> Dra
         ),
         rng,
     )
-    told = {"entailment": 1 - undone, "neutral": choose((0, 1), rng), "contradiction": undone}[label]
+    deed = {"entailment": 1 - undone, "neutral": choose((0, 1), rng), "contradiction": undone}[label]
     who = other if label == "neutral" else actor
-    return Draft(form.format(actor=actor, other=other, first=first, second=second), f"{who} {deeds[told]}")
+    return form.format(actor=actor, other=other, first=first, second=second), f"{who} {deeds[deed]}"
 
 
-def quantified(label: str, _: tuple[str, str, str], rng: random.Random) -> Draft:
-    """A kind and the wider kind around it: what holds of the one need not hold of the other."""
+def _quantified(label: str, _: _People, rng: random.Random) -> _Draft:
+    """Make statements about a kind and the wider kind that includes it, each with a quantifier."""
     kind = choose(tuple(KINDS), rng)
     hypothesis = choose(STATEMENTS, rng)
     premise = choose([one for one in STATEMENTS if follows(one, hypothesis) == label], rng)
     place, deed = choose(PLACES, rng), choose(KINDS[kind], rng)
-    return Draft(*(f"{how} {kind[wide]} {place} {deed}" for how, wide in (premise, hypothesis)))
+    first, second = (f"{quantifier} {kind[wide]} {place} {deed}" for quantifier, wide in (premise, hypothesis))
+    return first, second
 
 
-RULES: tuple[Rule, ...] = (compared, attempted, negated, quantified)
+_RULES: tuple[_Rule, ...] = (_compared, _attempted, _negated, _quantified)
 
 
 def follows(premise: Statement, hypothesis: Statement) -> str:
-    """Return the label of two statements: look whether the second holds wherever the first does."""
-    worlds = [world for world in product(SHARES, repeat=2) if _holds(premise, world)]
-    true = sum(_holds(hypothesis, world) for world in worlds)
+    """Return the label of two statements about the same kind, the same wider kind and the same predicate.
+
+    A world says for which share of the kind, and of the rest of the wider kind, the predicate is true. The label
+    depends on whether the hypothesis is true in all, some or none of the worlds where the premise is true.
+
+    Args:
+        premise: A quantifier, and whether it is about the wider kind.
+        hypothesis: The same for the second statement.
+    """
+    worlds = [world for world in product(("all", "part", "none"), repeat=2) if _is_true(premise, world)]
+    true = sum(_is_true(hypothesis, world) for world in worlds)
     return "entailment" if true == len(worlds) else "neutral" if true else "contradiction"
 
 
-def _holds(statement: Statement, world: tuple[str, ...]) -> bool:
-    """Whether a statement is true, given how much of the kind, and of what else is of the wider kind, does it."""
-    how, wide = statement
+def _is_true(statement: Statement, world: tuple[str, ...]) -> bool:
+    """Return whether a statement is true in a world: the shares of the kind, and of the rest of the wider kind."""
+    quantifier, wide = statement
     shares = set(world if wide else world[:1])
-    return {"every": shares == {"all"}, "no": shares == {"none"}, "at least one": shares != {"none"}}[how]
+    return {"every": shares == {"all"}, "no": shares == {"none"}, "at least one": shares != {"none"}}[quantifier]
 
 
 def _plural(words: str) -> str:
+    """Return a comparison with its verb in the plural."""
     return words.replace("is ", "are ", 1).replace("runs ", "run ", 1).replace("lives ", "live ", 1)
 
 
 def _sentence(text: str) -> str:
+    """Return a text with a capital letter and a full stop."""
     return f"{text[0].upper()}{text[1:]}."
 
 
-def _three(people: Iterator[str]) -> tuple[str, str, str]:
+def _three(people: Iterator[str]) -> _People:
     """Return three different people."""
     chosen: dict[str, None] = {}
     while len(chosen) < 3:
@@ -199,32 +199,10 @@ def _three(people: Iterator[str]) -> tuple[str, str, str]:
     return first, second, third
 
 
-def _two(items: Sequence[T], rng: random.Random) -> tuple[T, T]:
-    """Return two different items."""
-    first, second = some(items, 2, rng)
-    return first, second
-
-
-def _jsonl(split: str) -> str:
-    """Return a split as the text of a jsonl file."""
+def jsonl(split: str) -> str:
+    """Return a split as the content of a file in the published format, one JSON object per line."""
     rows = [
         {"gold_label": pair.label, "sentence1": pair.premise, "sentence2": pair.hypothesis, "pairID": pair.id}
         for pair in pairs(split)
     ]
     return "".join(json.dumps(row) + "\n" for row in rows)
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Write the three splits as jsonl, to be read with one's own eyes."""
-    write_splits(
-        arguments,
-        what="the synthetic inference data in SNLI's jsonl",
-        suffix=".jsonl",
-        splits=SIZES,
-        unit="pairs",
-        text=_jsonl,
-    )
-
-
-if __name__ == "__main__":
-    main()

@@ -1,133 +1,124 @@
-"""SQuAD v1.1: articles of paragraphs of questions, each answered by characters of its paragraph.
+"""Read SQuAD v1.1: articles of paragraphs with questions, each answered by characters of its paragraph.
+
+The target of an example is a dictionary: ``answers``, the texts of the gold answers, and ``spans``, for each answer the
+first and the last token of the passage with a part of it. The origin of an example is its ``TokenizedPassage``. All
+questions about one passage share the same passage object.
 
 Source: Rajpurkar et al. 2016 (arXiv 1606.05250).
 """
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from harness.errors import DataFormatError
-from harness.types import Sentence
+from harness.types import Example
 from harness.utils.text_files import read_json
 from tasks.common.english_words import words
-from tasks.squad.passage import Passage
+from tasks.squad.tokenized_passage import TokenizedPassage
 
 log = logging.getLogger(__name__)
 
 _LAYOUT = "give a file in the layout of SQuAD v1.1"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Answer:
-    """A gold answer.
-
-    Attributes:
-        text: as it is scored.
-        span: the first and the last word of the passage that it has a part of.
-        exact: whether those words are the answer, and not more.
-    """
-
-    text: str
-    span: tuple[int, int]
-    exact: bool
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Question:
-    """A question on a passage; all questions on one passage hold the same ``Passage``."""
-
-    id: str
-    tokens: Sentence
-    passage: Passage
-    answers: tuple[Answer, ...]
-
-
-def read_squad(path: Path) -> list[Question]:
-    """Read a file of SQuAD v1.1, plain or ``.gz``.
+def read_squad(path: Path) -> list[Example]:
+    """Return the examples of a file in the layout of SQuAD v1.1, plain or ``.gz``.
 
     Raises:
-        DataFormatError: naming article, paragraph and question, or the line that is not JSON.
+        DataFormatError: The file is missing, unreadable, or in another layout. The message names the article, the
+            paragraph and the question, or the line that is not JSON.
     """
-    return questions_of_articles(read_json(path, fix=_LAYOUT), str(path))
+    return examples_of_articles(read_json(path, fix=_LAYOUT), str(path))
 
 
-def questions_of_articles(data: Any, source: str) -> list[Question]:
-    """Read SQuAD as it is published: ``data`` of articles of paragraphs.
+def examples_of_articles(data: Any, source: str) -> list[Example]:
+    """Return the examples of SQuAD in its published layout.
 
     Args:
-        data: what the JSON file holds.
-        source: where it is from, for errors.
+        data: The content of the JSON file.
+        source: The name of the file, which errors name.
 
     Raises:
-        DataFormatError: naming article, paragraph and question.
+        DataFormatError: The layout is another one. The message names the article, the paragraph and the question.
     """
-    return _reported(_of_articles(data, source), source)
+    return _checked(_of_articles(data, source), source)
 
 
-def questions_of_rows(rows: Iterable[Mapping[str, Any]], source: str) -> list[Question]:
-    """Read SQuAD as a table: ``id``, ``context``, ``question`` and ``answers`` of each row.
+def examples_of_rows(rows: Iterable[Mapping[str, Any]], source: str) -> list[Example]:
+    """Return the examples of SQuAD as a table.
 
     Args:
-        rows: questions on one context stand together, or apart.
-        source: where they are from, for errors.
+        rows: Rows with ``id``, ``context``, ``question`` and ``answers``, in any order.
+        source: The name of the table, which errors name.
 
     Raises:
-        DataFormatError: naming the row.
+        DataFormatError: A field is wrong. The message names the row.
     """
-
-    def questions() -> Iterator[Question]:
-        passages: dict[str, Passage] = {}
-        for number, row in enumerate(rows, start=1):
-            context = row["context"]
-            if context not in passages:
-                passages[context] = Passage.of(context)
-            yield _question(row, passages[context], f"{source}, row {number}")
-
-    return _reported(questions(), source)
+    return _checked(_of_rows(rows, source), source)
 
 
-def _of_articles(data: Any, source: str) -> Iterator[Question]:
+def _of_rows(rows: Iterable[Mapping[str, Any]], source: str) -> Iterator[Example]:
+    """Yield the examples of a table."""
+    passages: dict[str, TokenizedPassage] = {}
+    for number, row in enumerate(rows, start=1):
+        context = row["context"]
+        if context not in passages:
+            passages[context] = TokenizedPassage.of(context)
+        yield _example(row, passages[context], f"{source}, row {number}")
+
+
+def _of_articles(data: Any, source: str) -> Iterator[Example]:
+    """Yield the examples of all articles."""
     for a, article in enumerate(_field(data, "data", list, source), start=1):
         where = f"{source}: article {a}"
         if isinstance(article, dict) and isinstance(article.get("title"), str):
             where += f" ({article['title']!r})"
         for p, paragraph in enumerate(_field(article, "paragraphs", list, where), start=1):
             place = f"{where}, paragraph {p}"
-            passage = Passage.of(_field(paragraph, "context", str, place))
+            passage = TokenizedPassage.of(_field(paragraph, "context", str, place))
             for question in _field(paragraph, "qas", list, place):
-                yield _question(question, passage, place)
+                yield _example(question, passage, place)
 
 
-def _question(node: Any, passage: Passage, where: str) -> Question:
-    own = _field(node, "id", str, where)
-    where = f"{where}, question {own!r}"
-    tokens = words(_field(node, "question", str, where))
-    if not tokens:
-        raise DataFormatError(f"{where}: the question is empty; remove it, or give its words")
-    answers = tuple(_answer(answer, passage, where) for answer in _field(node, "answers", list, where))
+def _example(node: Any, passage: TokenizedPassage, where: str) -> Example:
+    """Return a question with its answers as an example."""
+    own_id = _field(node, "id", str, where)
+    where = f"{where}, question {own_id!r}"
+    question = words(_field(node, "question", str, where))
+    if not question:
+        raise DataFormatError(f"{where}: the question is empty; fill it in, or remove it")
+    answers = [_answer(answer, passage, where) for answer in _field(node, "answers", list, where)]
     if not answers:
-        raise DataFormatError(f"{where}: no answer; SQuAD v1.1 answers every question (v2.0 does not, and is not read)")
-    return Question(id=own, tokens=tokens, passage=passage, answers=answers)
+        raise DataFormatError(
+            f"{where}: there is no answer; give SQuAD v1.1, where every question has one (v2.0 is not supported)"
+        )
+    texts, spans = zip(*answers, strict=True)
+    return Example(
+        id=own_id,
+        texts={"passage": passage.tokens, "question": question},
+        target={"answers": texts, "spans": spans},
+        origin=passage,
+    )
 
 
-def _answer(node: Any, passage: Passage, where: str) -> Answer:
+def _answer(node: Any, passage: TokenizedPassage, where: str) -> tuple[str, tuple[int, int]]:
+    """Return the text of an answer, and the first and the last token with a part of it."""
     text, start = _field(node, "text", str, where), _field(node, "answer_start", int, where)
     end = start + len(text)
     if start < 0 or passage.text[start:end] != text:
         found = passage.text.find(text)
-        fix = f"it is at {found}" if found >= 0 else "the passage does not hold it"
+        fix = f"it is at {found}" if found >= 0 else "the passage does not contain it"
         raise DataFormatError(f"{where}: answer {text!r} is not at answer_start {start}; {fix}")
-    span = passage.cover(start, end) if text else None
+    span = passage.tokens_in(start, end) if text else None
     if span is None:
-        raise DataFormatError(f"{where}: answer {text!r} holds no word; remove it")
-    return Answer(text=text, span=span, exact=passage.span(*span) == text)
+        raise DataFormatError(f"{where}: answer {text!r} contains no word; remove it")
+    return text, span
 
 
 def _field(node: Any, key: str, kind: type, where: str) -> Any:
-    """Return a value of a JSON object, its type checked."""
+    """Return a value of a JSON object, and check its type."""
     if not isinstance(node, Mapping):
         raise DataFormatError(f"{where}: expected an object with '{key}', found {type(node).__name__}; {_LAYOUT}")
     if key not in node:
@@ -138,24 +129,25 @@ def _field(node: Any, key: str, kind: type, where: str) -> Any:
     return value
 
 
-def _reported(questions: Iterable[Question], source: str) -> list[Question]:
-    """Return the questions, none twice, and say how many there are and how many answers words cannot give."""
-    found: dict[str, Question] = {}
-    for question in questions:
-        if question.id in found:
-            raise DataFormatError(
-                f"{source}: id {question.id!r} comes twice; ids must differ, since answers go by them"
-            )
-        found[question.id] = question
+def _checked(examples: Iterable[Example], source: str) -> list[Example]:
+    """Return the examples, check that no id occurs twice, and log how many answers are not whole tokens."""
+    found: dict[str, Example] = {}
+    answers = inexact = 0
+    for example in examples:
+        if example.id in found:
+            raise DataFormatError(f"{source}: two questions have the id {example.id!r}; give each question its own id")
+        found[example.id] = example
+        for text, span in zip(example.target["answers"], example.target["spans"], strict=True):
+            answers += 1
+            inexact += example.origin.text_of(*span) != text
     if not found:
-        raise DataFormatError(f"{source}: no question in it; {_LAYOUT}")
-    answers = [answer for question in found.values() for answer in question.answers]
+        raise DataFormatError(f"{source}: no questions in it; {_LAYOUT}")
     log.info(
-        "%s: %s questions on %s passages; %s of %s answers begin or end inside a word and are mapped to whole words",
+        "%s: %s questions about %s passages; %s of %s answers begin or end inside a word and become whole words",
         Path(source).name,
         f"{len(found):,}",
-        f"{len({id(question.passage) for question in found.values()}):,}",
-        f"{sum(not answer.exact for answer in answers):,}",
-        f"{len(answers):,}",
+        f"{len({id(example.origin) for example in found.values()}):,}",
+        f"{inexact:,}",
+        f"{answers:,}",
     )
     return list(found.values())

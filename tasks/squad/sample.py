@@ -1,11 +1,9 @@
-"""A small synthetic data set for reading comprehension, in the layout of SQuAD v1.1.
+"""Generate a small synthetic data set for reading comprehension, in the layout of SQuAD v1.1.
 
-Made by this project, by the grammar below; no sentence is from a corpus. A passage tells of two people, what each
-did, where and when. It names many people, places and years, so the type of the answer leaves many words open: only the
-words of the question, who and what, together say which it is. A sentence often tells of two deeds, and two people
-often did the same.
-
-``python -m tasks.squad.sample FOLDER`` writes train.json, dev.json and test.json.
+The grammar below was written for this project; no sentence is from a corpus. A passage says of two people what each
+of them did, where and when. It names several people, places and years, so the type of the answer is not enough to find
+it. Only the person and the deed that the question names decide. A sentence often reports two deeds, and both people
+often did the same thing.
 """
 
 import json
@@ -15,12 +13,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tasks.common.sample_data import check_split, choose, deck, some, write_splits
+from tasks.common.sample_data import check_split, choose, deck, some
 
 PASSAGES = {"train": 320, "dev": 60, "test": 60}
-QUESTIONS = 4  # on a passage
+QUESTIONS = 4  # per passage
 SEEDS = {"train": 1, "dev": 2, "test": 3}
-_ARTICLE = 10  # passages in one
+_PASSAGES_PER_ARTICLE = 10
 
 WOMEN = ("Anna", "Clara", "Emma", "Helen", "Ida", "Julia", "Laura", "Maria", "Nora", "Sarah")
 MEN = ("Carl", "David", "Edward", "George", "Henry", "John", "Martin", "Peter", "Robert", "Thomas")
@@ -34,10 +32,10 @@ PLACES = (
     "Geneva", "Hamburg", "Lisbon", "London", "Madrid", "Manchester", "Milan", "Moscow", "Naples", "New York", "Oxford",
     "Paris", "Philadelphia", "Prague", "Rome", "San Francisco", "Toronto", "Vienna", "Warsaw", "York",
 )  # fmt: skip
-BIRTHS, LIFE = range(1810, 1920), 75  # years
+BIRTHS, LIFETIME = range(1810, 1920), 75  # years
 
-# What people do: {W} did it in {P} in {Y}; the questions for the place, the year and the person.
-# Hardly a word of a question but the names is one of its answer's sentence.
+# For each deed: sentences with a place {P} and a year {Y}, and questions for the place, the year and the person {W}.
+# Apart from the names, a question shares almost no word with the sentence that answers it.
 DEEDS: dict[str, tuple[tuple[str, ...], dict[str, tuple[str, ...]]]] = {
     "birth": (
         ("was born in {P} in {Y}", "came into the world in {Y} in {P}"),
@@ -87,8 +85,8 @@ JOINTS = (" and ", ", and then ", " and later ")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Fact:
-    """Who did what, where and when."""
+class _Fact:
+    """One deed of a person, with its place and its year."""
 
     person: str
     deed: str
@@ -96,60 +94,60 @@ class Fact:
     year: str
 
 
-Piece = tuple[str, Fact | None, str]  # some text; the fact it gives a part of, and which
+_Piece = tuple[str, _Fact | None, str]  # a text, and the fact and its part (place or year) that the text states
 
 
 def articles(split: str) -> dict[str, Any]:
-    """Return a split of the synthetic data in the layout of SQuAD v1.1: the same in every call, on every machine.
+    """Return a split of the sample data in the layout of SQuAD v1.1. Every call on every machine returns the same.
 
     Args:
         split: ``train``, ``dev`` or ``test``.
 
     Raises:
-        ConfigError: there is no such split.
+        ConfigError: There is no such split.
     """
     check_split(split, PASSAGES)
     rng = random.Random(SEEDS[split])
     kinds = deck(KINDS, rng)
     paragraphs = [_paragraph(f"{split}-{number}", kinds, rng) for number in range(PASSAGES[split])]
     data = [
-        {"title": f"Lives, part {first // _ARTICLE + 1}", "paragraphs": paragraphs[first : first + _ARTICLE]}
-        for first in range(0, len(paragraphs), _ARTICLE)
+        {"title": f"Lives, part {number + 1}", "paragraphs": paragraphs[first : first + _PASSAGES_PER_ARTICLE]}
+        for number, first in enumerate(range(0, len(paragraphs), _PASSAGES_PER_ARTICLE))
     ]
     return {"version": "1.1", "data": data}
 
 
 def _paragraph(name: str, kinds: Iterator[str], rng: random.Random) -> dict[str, Any]:
-    """Return a passage on two people and its questions."""
-    facts: list[Fact] = []
-    pieces: list[Piece] = []
+    """Return a passage about two people and its questions."""
+    facts: list[_Fact] = []
+    pieces: list[_Piece] = []
     places = some(PLACES, PASSAGE_PLACES, rng)
-    free = {deed: deck(places, rng) for deed in DEEDS}  # no two people do the same in the same place
+    free = {deed: deck(places, rng) for deed in DEEDS}  # no two people do the same thing in the same place
     first_names = some([(name, "She") for name in WOMEN] + [(name, "He") for name in MEN], PEOPLE, rng)
     for (first_name, pronoun), surname in zip(first_names, some(SURNAMES, PEOPLE, rng), strict=True):
         deeds = sorted(some(tuple(DEEDS), DEEDS_EACH, rng), key=list(DEEDS).index)
         birth = choose(BIRTHS, rng)
-        when = [str(birth + age) for age in sorted(some(range(LIFE), DEEDS_EACH, rng))]
+        when = [str(birth + age) for age in sorted(some(range(LIFETIME), DEEDS_EACH, rng))]
         person = f"{first_name} {surname}"
-        life = [Fact(person=person, deed=d, place=next(free[d]), year=y) for d, y in zip(deeds, when, strict=True)]
+        life = [_Fact(person=person, deed=d, place=next(free[d]), year=y) for d, y in zip(deeds, when, strict=True)]
         pieces += _life(life, pronoun, rng)
         facts += life
     text = ""
-    starts: dict[tuple[Fact, str], int] = {}
+    starts: dict[tuple[_Fact, str], int] = {}
     for piece, fact, part in pieces:
         if fact is not None:
             starts[fact, part] = len(text)
         text += piece
-    # A person is named in full once, at the beginning of a life.
+    # The full name of a person occurs once, where the text about this person begins.
     starts |= {(fact, "person"): text.index(fact.person) for fact in facts}
     asked = zip(some(facts, QUESTIONS, rng), kinds, strict=False)
     questions = [_question(f"{name}-{i}", fact, part, starts[fact, part], rng) for i, (fact, part) in enumerate(asked)]
     return {"context": text.strip(), "qas": questions}
 
 
-def _life(life: Sequence[Fact], pronoun: str, rng: random.Random) -> Iterator[Piece]:
-    """Tell of one person, in one sentence or two."""
-    cut = choose((1, 2, 2), rng)  # the second deed in a sentence of its own, or not
+def _life(life: Sequence[_Fact], pronoun: str, rng: random.Random) -> Iterator[_Piece]:
+    """Yield the text about one person, in one or two sentences."""
+    cut = choose((1, 2, 2), rng)  # 1: the second deed has its own sentence
     for number, facts in enumerate(filter(None, (life[:cut], life[cut:]))):
         surname = life[0].person.split()[-1]
         yield (life[0].person if number == 0 else choose((pronoun, pronoun, surname), rng)), None, ""
@@ -162,23 +160,12 @@ def _life(life: Sequence[Fact], pronoun: str, rng: random.Random) -> Iterator[Pi
         yield ". ", None, ""
 
 
-def _question(own: str, fact: Fact, part: str, start: int, rng: random.Random) -> dict[str, Any]:
-    """Ask for one part of a fact."""
+def _question(own_id: str, fact: _Fact, part: str, start: int, rng: random.Random) -> dict[str, Any]:
+    """Return a question for one part of a fact."""
     text = choose(DEEDS[fact.deed][1][part], rng).replace("{W}", fact.person).replace("{P}", fact.place)
-    return {"id": own, "question": text, "answers": [{"text": getattr(fact, part), "answer_start": start}]}
+    return {"id": own_id, "question": text, "answers": [{"text": getattr(fact, part), "answer_start": start}]}
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Write the three splits as JSON, to be read with one's own eyes."""
-    write_splits(
-        arguments,
-        what="the synthetic reading comprehension data as SQuAD v1.1",
-        suffix=".json",
-        splits=PASSAGES,
-        unit=f"passages, {QUESTIONS} questions each",
-        text=lambda split: json.dumps(articles(split), indent=1) + "\n",
-    )
-
-
-if __name__ == "__main__":
-    main()
+def json_text(split: str) -> str:
+    """Return a split as the content of a file in the layout of SQuAD v1.1."""
+    return json.dumps(articles(split), indent=1) + "\n"

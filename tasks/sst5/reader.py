@@ -1,6 +1,6 @@
-"""Labelled trees in the bracketed style of the Penn Treebank, as the Stanford Sentiment Treebank has them.
+"""Read labelled trees in the bracketed style of the Penn Treebank, the format of the Stanford Sentiment Treebank.
 
-One tree a line; a node is ``(LABEL WORD)`` or ``(LABEL NODE NODE ...)``, its label a digit from 0 to 4.
+A file has one tree per line. A node is ``(LABEL WORD)`` or ``(LABEL NODE NODE ...)``; its label is a digit from 0 to 4.
 """
 
 import re
@@ -13,13 +13,19 @@ from harness.types import Sentence
 from harness.utils.text_files import numbered_lines
 
 _LABELS = {str(label): label for label in range(5)}
-# An opening bracket with its label, a closing one, or a word. Words may hold no-break spaces ("8\xa01/2").
+# An opening bracket with its label, a closing bracket, or a word. A word may contain no-break spaces ("8\xa01/2").
 _PIECE = re.compile(r"\([ \t]*(?P<label>[^() \t\r\n]*)|\)|[^() \t\r\n]+")
 _BRACKETS = {"-LRB-": "(", "-RRB-": ")", "-LSB-": "[", "-RSB-": "]", "-LCB-": "{", "-RCB-": "}"}
 
 
 class Phrase(NamedTuple):
-    """A node of a tree: the tokens from ``start`` to before ``end``, and their label."""
+    """A node of a tree.
+
+    Attributes:
+        start: The index of its first token.
+        end: The index after its last token.
+        label: The label, 0 to 4.
+    """
 
     start: int
     end: int
@@ -27,24 +33,26 @@ class Phrase(NamedTuple):
 
 
 class Tree(NamedTuple):
-    """A sentence and its nodes, each before its children; the first is the whole sentence."""
+    """A sentence and its nodes.
+
+    Attributes:
+        tokens: The words of the sentence.
+        phrases: The nodes, each before its children. The first is the whole sentence.
+    """
 
     tokens: Sentence
     phrases: tuple[Phrase, ...]
 
 
 def read_trees(path: Path, *, unescape: bool = True) -> list[Tree]:
-    """Read a file of trees, plain or ``.gz``.
+    """Return the trees of a file in file order, at least one.
 
     Args:
-        path: a UTF-8 file, one tree a line; blank lines count for nothing.
-        unescape: whether words are read as they were before they became Penn Treebank tokens; see ``unescaped``.
-
-    Returns:
-        The trees, in file order; at least one.
+        path: A UTF-8 file with one tree per line, plain or ``.gz``. Blank lines are skipped.
+        unescape: Whether to undo the escapes of the Penn Treebank in words; see ``unescaped``.
 
     Raises:
-        DataFormatError: the file is missing, unreadable, empty or not of this format, naming file and line.
+        DataFormatError: The file is missing, unreadable, empty or in another format. The message names file and line.
 
     Source: Socher et al. 2013, the release ``trainDevTestTrees_PTB``.
     """
@@ -54,25 +62,25 @@ def read_trees(path: Path, *, unescape: bool = True) -> list[Tree]:
         if line.strip()
     ]
     if not trees:
-        raise DataFormatError(f"{path}: no trees in it; give a file with one tree a line, as (3 (2 It) (4 works))")
+        raise DataFormatError(f"{path}: no trees in it; give a file with one tree per line, as (3 (2 It) (4 works))")
     return trees
 
 
 def parse_tree(text: str, *, where: str, unescape: bool = True) -> Tree:
-    """Read one tree.
+    """Return the tree that a line contains.
 
     Args:
-        text: the tree in brackets.
-        where: its place, named in errors.
-        unescape: as in ``read_trees``.
+        text: The tree in brackets.
+        where: The file and line of the tree, which errors name.
+        unescape: Whether to undo the escapes of the Penn Treebank in words; see ``unescaped``.
 
     Raises:
-        DataFormatError: it is not one whole tree.
+        DataFormatError: The text is not exactly one complete tree.
     """
     tokens: list[str] = []
     phrases: list[Phrase] = []
-    opened: list[int] = []  # the nodes that are not closed yet, by index
-    before = ""  # kind of the piece before: open, close or word
+    opened: list[int] = []  # indices of the nodes that are not closed yet
+    before = ""  # the kind of the previous piece: open, close or word
     for piece in _PIECE.finditer(text):
         kind = "open" if piece["label"] is not None else "close" if piece[0] == ")" else "word"
         _check_order(before, kind, piece[0], begun=bool(phrases), inside=bool(opened), where=where)
@@ -83,7 +91,7 @@ def parse_tree(text: str, *, where: str, unescape: bool = True) -> Tree:
             index = opened.pop()
             phrases[index] = phrases[index]._replace(end=len(tokens))
         else:
-            tokens.append(sys.intern(unescaped(piece[0]) if unescape else piece[0]))  # each word is held once
+            tokens.append(sys.intern(unescaped(piece[0]) if unescape else piece[0]))  # one object per word type
         before = kind
     if opened or not phrases:
         raise _no_tree(f"{len(opened)} bracket(s) are not closed" if opened else "there is no bracket", where)
@@ -91,9 +99,9 @@ def parse_tree(text: str, *, where: str, unescape: bool = True) -> Tree:
 
 
 def unescaped(word: str) -> str:
-    """Return a word without the Penn Treebank's escapes: ``-LRB-`` and its like, ``\\/`` and ``\\*``.
+    r"""Return a word without the escapes of the Penn Treebank: ``-LRB-`` and the other brackets, ``\/`` and ``\*``.
 
-    The quotes of two backticks and of two apostrophes stay: they are tokens, not escapes.
+    Quotation marks of two backticks or two apostrophes stay, because they are tokens and not escapes.
     """
     if word in _BRACKETS:
         return _BRACKETS[word]
@@ -101,6 +109,7 @@ def unescaped(word: str) -> str:
 
 
 def _label(text: str, where: str) -> int:
+    """Return a label as a number."""
     if text not in _LABELS:
         what = f"a label is '{text}'" if text else "a bracket has no label"
         raise DataFormatError(f"{where}: {what}; expected a whole number from 0 to 4")
@@ -108,7 +117,7 @@ def _label(text: str, where: str) -> int:
 
 
 def _check_order(before: str, kind: str, piece: str, *, begun: bool, inside: bool, where: str) -> None:
-    """Refuse a piece that cannot stand where it does: a word stands alone in its node, and there is one root."""
+    """Raise an error if a piece cannot follow the one before; a word is alone in its node, and there is one root."""
     if kind == "open":
         if begun and not inside:
             raise _no_tree("a second tree begins", where)
@@ -116,12 +125,13 @@ def _check_order(before: str, kind: str, piece: str, *, begun: bool, inside: boo
             raise _no_tree("a bracket opens after a word in the same node", where)
     elif kind == "close":
         if not inside:
-            raise _no_tree("a bracket closes that none opens", where)
+            raise _no_tree("there is a closing bracket without an opening one", where)
         if before == "open":
-            raise _no_tree("a node has a label and no word", where)
+            raise _no_tree("a node has a label but no word", where)
     elif before != "open":
-        raise _no_tree(f"the word '{piece}' stands outside a node of its own", where)
+        raise _no_tree(f"the word '{piece}' is not in a node for it alone", where)
 
 
 def _no_tree(what: str, where: str) -> DataFormatError:
-    return DataFormatError(f"{where}: {what}; give one whole tree a line, as (3 (2 It) (4 works))")
+    """Return the error for a line that is not one tree."""
+    return DataFormatError(f"{where}: {what}; give one complete tree per line, as (3 (2 It) (4 works))")

@@ -1,4 +1,4 @@
-"""The paired test: what it computes, and that it holds its size where nothing differs."""
+"""The paired tests give the right numbers, and keep their size if nothing differs."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -9,7 +9,8 @@ import pytest
 import scipy
 import torch
 
-from harness.analysis.compare import Run, compare, main, read_run
+from harness.analysis.compare import Run, compare, read_run
+from harness.commands.compare import main
 from harness.errors import DataFormatError
 from harness.runs.record import RunRecord, folder_of
 from harness.types import Example, Metrics, Prediction
@@ -17,7 +18,7 @@ from tests.support.runs import small_run
 
 
 class Accuracy:
-    """As much of a task as scores."""
+    """The part of a task that scores."""
 
     name, version, primary_metric = "toy", 1, "accuracy"
 
@@ -27,7 +28,7 @@ class Accuracy:
 
 
 class CountedAccuracy(Accuracy):
-    """The same, from counts."""
+    """The same task, which scores from counts."""
 
     def counts(self, gold: Sequence[Example], predictions: Sequence[Prediction]) -> torch.Tensor:
         right = [[e.target == p.value, 1] for e, p in zip(gold, predictions, strict=True)]
@@ -43,8 +44,8 @@ def run_of(seed: int, right: Sequence[bool]) -> Run:
     return Run(record, gold, [Prediction(id=e.id, value=int(r)) for e, r in zip(gold, right, strict=True)])
 
 
-def test_it_equals_enumeration() -> None:
-    """On six examples all 64 exchanges can be looked at."""
+def test_randomisation_equals_enumeration() -> None:
+    """With six examples, all 64 exchanges can be enumerated."""
     a, b = [True, False, False, True, False, False], [True, True, True, True, False, True]
     observed = abs(sum(b) - sum(a))
     signs = np.array([[1 if code >> i & 1 else -1 for i in range(6)] for code in range(64)])
@@ -55,7 +56,7 @@ def test_it_equals_enumeration() -> None:
     assert result.p_examples == pytest.approx(exact, abs=0.03)
 
 
-def test_counts_give_what_scoring_gives() -> None:
+def test_counts_give_the_same_as_scoring() -> None:
     generator = np.random.default_rng(2)
     a, b = ([run_of(s, generator.random(40) < chance) for s in (1, 2, 3)] for chance in (0.4, 0.5))
     results = [compare(task, a, b, rounds=250, seed=3) for task in (Accuracy(), CountedAccuracy())]  # type: ignore[arg-type]
@@ -64,7 +65,7 @@ def test_counts_give_what_scoring_gives() -> None:
     assert results[0].b == pytest.approx(results[1].b)
 
 
-def test_only_shared_seeds_count() -> None:
+def test_only_common_seeds_are_compared() -> None:
     right, wrong = [True] * 8, [False] * 8
     result = compare(
         Accuracy(),  # type: ignore[arg-type]
@@ -79,11 +80,11 @@ def test_only_shared_seeds_count() -> None:
     assert result.p_examples < 0.05
 
 
-def test_under_the_null_p_is_small_as_often_as_it_says() -> None:
+def test_p_keeps_its_size_if_nothing_differs() -> None:
     generator = np.random.default_rng(0)
     ps = []
     for trial in range(200):
-        chance = generator.random(60)  # each example has a difficulty of its own
+        chance = generator.random(60)  # each example has its own difficulty
         a, b = ([run_of(s, generator.random(60) < chance) for s in (1, 2)] for _ in range(2))
         ps.append(compare(Accuracy(), a, b, rounds=99, seed=trial).p_examples)  # type: ignore[arg-type]
     assert np.mean(np.array(ps) <= 0.05) < 0.05 + 3 * np.sqrt(0.05 * 0.95 / 200)
@@ -99,14 +100,14 @@ def test_settings_that_cannot_be_paired_are_refused() -> None:
 
 
 def test_runs_of_several_settings_are_refused() -> None:
-    """A glob over folders may match what differs in the fraction of data alone."""
+    """A glob over folders may match runs that differ only in the fraction of data."""
     other = run_of(2, [True, False])
     other = Run(dataclasses.replace(other.record, setting="another"), other.gold, other.predictions)
     with pytest.raises(DataFormatError, match="different settings"):
         compare(Accuracy(), [run_of(1, [True, False]), other], [run_of(1, [True, False])], rounds=9, seed=0)  # type: ignore[arg-type]
 
 
-def test_seeds_are_paired_too() -> None:
+def test_the_test_over_seeds_is_a_paired_t_test() -> None:
     generator = np.random.default_rng(1)
     a = [run_of(s, generator.random(50) < 0.5) for s in range(4)]
     b = [run_of(s, generator.random(50) < 0.6) for s in range(4)]
@@ -117,7 +118,7 @@ def test_seeds_are_paired_too() -> None:
     assert np.isnan(compare(Accuracy(), a[:1], b[:1], rounds=9, seed=0).p_seeds)  # type: ignore[arg-type]
 
 
-def test_words_may_hold_other_line_ends(tmp_path: Path) -> None:
+def test_words_may_contain_other_line_ends(tmp_path: Path) -> None:
     record = small_run(tmp_path, "trainer.max_epochs=1")
     folder = folder_of(record, str(tmp_path / "results"))
     path = folder / "predictions.jsonl"
@@ -146,6 +147,6 @@ def test_recorded_runs_are_compared(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert main([every, every, "--rounds", "1", "--only", "trainer.lr=0.01"]) == 0
     assert "B - A: +0.00" in capsys.readouterr().out
     assert main([every, every, "--only", "trainer.lr=7"]) == 2
-    assert "no run's folder with trainer.lr=7" in capsys.readouterr().err
+    assert "no folder of a run with trainer.lr=7" in capsys.readouterr().err
     assert main([str(tmp_path / "nothing"), "x"]) == 2
-    assert "no run's folder" in capsys.readouterr().err
+    assert "no folder of a run" in capsys.readouterr().err

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from harness.analysis.power_simulation import found, main
 from harness.analysis.statistics import (
     bootstrap,
     detectable_difference,
@@ -17,6 +16,7 @@ from harness.analysis.statistics import (
     paired_t_power,
     randomised_p,
 )
+from tests.benchmarks.power import main, share_found
 
 NAN = float("nan")
 
@@ -40,14 +40,17 @@ def test_the_effect_by_hand() -> None:
     assert np.isnan([hedges_g([1], [2]), hedges_g([1, 1], [2, 2])]).all()
 
 
-def test_the_paired_t_test_is_that_of_scipy() -> None:
+def test_the_paired_t_test_by_hand_and_by_scipy(recwarn: pytest.WarningsRecorder) -> None:
     a, b = np.random.default_rng(1).random((2, 6))
     assert paired_t_p(a, b) == pytest.approx(stats.ttest_rel(a, b).pvalue)
+    t = 2 * np.sqrt(3)  # mean 2 and standard deviation 1 in three pairs; with two degrees of freedom p is elementary
+    assert paired_t_p([0, 0, 0], [1, 2, 3]) == pytest.approx(1 - t / np.sqrt(2 + t**2), abs=1e-12)
     assert np.isnan([paired_t_p([0.5], [0.6]), paired_t_p([0.5, 0.6], [0.5, 0.6])]).all()
     assert paired_t_p([0.0, 0.0], [1.0, 1.0]) == 0.0
+    assert not recwarn.list
 
 
-def test_randomisation_is_enumeration() -> None:
+def test_randomisation_equals_enumeration() -> None:
     gain = np.array([1.0, 2.0, -0.5, 3.0, 1.5, 0.25])
     every = [abs(np.dot(signs, gain)) for signs in itertools.product((1, -1), repeat=6)]
     exact = np.mean(np.array(every) >= gain.sum() - 1e-9)
@@ -55,7 +58,7 @@ def test_randomisation_is_enumeration() -> None:
     assert p == pytest.approx(exact, abs=0.01)
 
 
-def test_the_bootstrap_is_enumeration() -> None:
+def test_the_bootstrap_equals_enumeration() -> None:
     values = np.array([0.0, 1.0, 5.0])
     every = sorted(np.mean(draw) for draw in itertools.product(values, repeat=3))
     samples = bootstrap(lambda times: times @ values / 3, examples=3, rounds=20_000, seed=0)
@@ -67,7 +70,7 @@ def test_the_bootstrap_is_enumeration() -> None:
     assert interval(np.arange(1001.0)) == pytest.approx((25.0, 975.0))
 
 
-def test_the_interval_holds_the_truth_as_often_as_it_says() -> None:
+def test_the_interval_contains_the_truth_in_95_percent_of_cases() -> None:
     generator = np.random.default_rng(0)
     trials, held = 400, 0
     for trial in range(trials):
@@ -80,13 +83,13 @@ def test_the_interval_holds_the_truth_as_often_as_it_says() -> None:
 
 
 @pytest.mark.parametrize(("effect", "pairs"), [(0.0, 3), (1.0, 3), (1.0, 5), (0.5, 10)])
-def test_the_power_of_the_t_test_is_what_simulation_gives(effect: float, pairs: int) -> None:
+def test_the_power_of_the_t_test_equals_simulation(effect: float, pairs: int) -> None:
     draws = np.random.default_rng(0).normal(effect, 1, size=(20_000, pairs))
     share = np.mean(stats.ttest_1samp(draws, 0, axis=1).pvalue <= 0.05)
     assert paired_t_power(effect, pairs) == pytest.approx(share, abs=0.011)
 
 
-def test_what_is_detectable_is_found_four_times_in_five() -> None:
+def test_a_detectable_difference_is_found_four_times_in_five() -> None:
     for pairs in (2, 3, 5, 10):
         assert paired_t_power(detectable_difference(0.02, pairs) / 0.02, pairs) == pytest.approx(0.8)
     assert np.isnan(detectable_difference(0.02, 1))
@@ -95,29 +98,28 @@ def test_what_is_detectable_is_found_four_times_in_five() -> None:
 
 @pytest.mark.parametrize("deviation", [0.0, 0.02])
 @pytest.mark.parametrize("seeds", [3, 5])
-def test_two_sets_of_seeds_of_one_setting_differ_as_often_as_five_percent(seeds: int, deviation: float) -> None:
-    """However much the runs of a setting vary: the test over seeds is the one that judges settings."""
-    share, _, _ = found(seeds=seeds, examples=100, difference=0.0, deviation=deviation, trials=2000, rounds=0)
+def test_two_sets_of_seeds_of_one_setting_differ_in_five_percent_of_cases(seeds: int, deviation: float) -> None:
+    """The test over seeds keeps its size however much runs vary, so it is the one that compares settings."""
+    share, _, _ = share_found(seeds=seeds, examples=100, difference=0.0, deviation=deviation, trials=2000, rounds=0)
     assert share == pytest.approx(0.05, abs=3 * np.sqrt(0.05 * 0.95 / 2000))
 
 
 def test_over_examples_the_size_is_right_for_these_models_but_not_for_settings() -> None:
-    """The reason why no setting is judged by its models' examples alone."""
-    _, equal, _ = found(seeds=3, examples=300, difference=0.0, deviation=0.0, trials=600)
+    """For this reason, settings are not compared only by the examples of their models."""
+    _, equal, _ = share_found(seeds=3, examples=300, difference=0.0, deviation=0.0, trials=600)
     assert equal == pytest.approx(0.05, abs=3 * np.sqrt(0.05 * 0.95 / 600))
-    _, varying, _ = found(seeds=3, examples=300, difference=0.0, deviation=0.04, trials=300)
+    _, varying, _ = share_found(seeds=3, examples=300, difference=0.0, deviation=0.04, trials=300)
     assert varying > 0.15
 
 
 def test_a_known_difference_is_found_with_the_power_that_theory_gives() -> None:
-    over_seeds, over_examples, spread = found(seeds=5, examples=500, difference=0.04, deviation=0.01, trials=500)
+    over_seeds, over_examples, spread = share_found(seeds=5, examples=500, difference=0.04, deviation=0.01, trials=500)
     assert over_seeds == pytest.approx(paired_t_power(0.04 / spread, 5), abs=0.06)
     assert over_examples > over_seeds > 0.5
 
 
 def test_the_command_prints_a_table(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--trials", "2", "--examples", "20", "--deviations", "1"]) == 0
+    main(["--trials", "2", "--examples", "20", "--deviations", "1"])
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 2 + 4 * 3
     assert lines[2].startswith("| 1.0 | 0.0 | 3 |")
-    assert main(["--trials", "0"]) == 2

@@ -24,13 +24,13 @@ from torch import Tensor
 
 from harness.config.compose import ASSETS, compose_values
 from harness.config.schema import typed
+from harness.encoders.bfloat16 import Dtype
 from harness.encoders.bilm import build_bilm
 from harness.encoders.elmo import ElmoEncoder
 from harness.encoders.options import BiLmOptions, parse_options, read_options
 from harness.encoders.random_elmo import random_weights
-from harness.encoders.rounding_error import Dtype
 from harness.encoders.weights import read_weights
-from harness.encoders.word_vector_cache import KeptWordVectors
+from harness.encoders.word_vector_cache import WordVectorCache
 from harness.runs.environment import environment
 from harness.training.determinism import set_up_torch
 from harness.types import Sentence
@@ -142,7 +142,6 @@ def timed_encoder(
         weights=weights,
         weights_digest="timed",
         state="zeros",
-        cache_dir=Path("unused"),
         dtype=dtype,
         device=device,
         max_tokens=max_tokens,
@@ -151,7 +150,7 @@ def timed_encoder(
 
 def _encode_uncached(encoder: ElmoEncoder, sentences: Sequence[Sentence]) -> Iterable[tuple[int, Tensor]]:
     """Encode as if no word were known from the round before."""
-    encoder._words = KeptWordVectors(encoder.bilm.char_cnn)
+    encoder._words = WordVectorCache(encoder.bilm.char_cnn)
     return encoder.encode(sentences)
 
 

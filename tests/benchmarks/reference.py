@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from harness.encoders.bilm import CharCnn
 from harness.encoders.char_ids import BOS, EOS, char_ids
-from harness.encoders.options import BiLmOptions, lstm_cell_name
+from harness.encoders.options import BiLmOptions
 from harness.types import Sentence
 
 
@@ -29,7 +29,10 @@ class ReferenceElmo:
     def __init__(self, options: BiLmOptions, weights: Mapping[str, Tensor], char_cnn: CharCnn) -> None:
         self._options, self._char_cnn, self._device = options, char_cnn, "cpu"
         self._cells = [
-            [_Cell(options, weights, lstm_cell_name(direction, layer)) for layer in range(options.n_layers)]
+            [
+                _Cell(options, weights, f"RNN_{direction}/RNN/MultiRNNCell/Cell{layer}/LSTMCell")
+                for layer in range(options.n_layers)
+            ]
             for direction in range(2)
         ]
 

@@ -1,7 +1,7 @@
-"""A training step of the biattentive classification network at reference size, beside its own matrix products.
+"""Compare a training step of the biattentive classification network at reference size with its matrix products alone.
 
-The products alone are what no implementation can leave out; the ratio of the two times is what the rest costs: gates,
-masks, dropout, packing, the update.
+No implementation can do without the matrix products. The ratio of the two times shows the cost of everything else:
+gates, masks, dropout, packing, and the update of the parameters.
 
 Run with: pytest tests/benchmarks/test_bcn.py --benchmark-only --benchmark-group-by=group -s
 """
@@ -14,15 +14,15 @@ import torch
 from harness.config.schema import DataConfig
 from harness.nn.masking import mask_of_lengths
 from harness.types import Batch, Example, TokenVectors
+from tasks.sst5.bcn import BcnOptions
 from tasks.sst5.task import LABELS, SentimentTreebank
-from tasks.sst5.text_classifiers import BcnOptions
 
 BATCH, TOKENS, INPUT, HIDDEN = 100, 20, 1324, 300
 MEDIANS: dict[str, float] = {}
 
 
 def step() -> Callable[[], None]:
-    """Return a function that does one training step on a batch such as ``bucketed`` makes."""
+    """Return a function that does one training step on a batch of texts of almost equal length."""
     task = SentimentTreebank(data=DataConfig(), bcn=BcnOptions())
     head = task.build_head(input_dim=INPUT, output_dim=0)
     optimizer = torch.optim.Adam(head.parameters())
@@ -31,7 +31,7 @@ def step() -> Callable[[], None]:
         Example(id=str(i), texts={"tokens": ("x",) * int(n)}, target=LABELS[i % 5]) for i, n in enumerate(lengths)
     )
     mask = mask_of_lengths(lengths)  # (batch, tokens)
-    batch = Batch(examples=examples, masks={"tokens": mask}, gold={"label": torch.arange(BATCH) % 5})
+    batch = Batch(examples=examples, masks={"tokens": mask}, gold={"labels": torch.arange(BATCH) % 5})
     vectors = {"tokens": TokenVectors(input=torch.randn(*mask.shape, INPUT))}
 
     def one() -> None:
@@ -44,13 +44,13 @@ def step() -> Callable[[], None]:
 
 
 def products() -> Callable[[], None]:
-    """Return a function that does the matrix products of that step, forward and backward, and nothing else."""
+    """Return a function that does only the matrix products of that step, forward and backward."""
     flat, gates, pooled = BATCH * TOKENS, 4 * HIDDEN, 8 * HIDDEN
-    shapes = [  # rows, inner, columns, how often, whether a gradient goes on to the left factor
-        (flat, INPUT, HIDDEN, 1, False),  # the ReLU layer; frozen vectors need no gradient
-        (flat, HIDDEN, gates, 2, True),  # the encoder's inputs, both directions
-        (BATCH, HIDDEN, gates, 2 * TOKENS, True),  # its steps
-        (flat, 6 * HIDDEN, gates, 2, True),  # the integrator's
+    shapes = [  # rows, inner, columns, number of times, whether the left factor needs a gradient
+        (flat, INPUT, HIDDEN, 1, False),  # the ReLU layer; the frozen vectors need no gradient
+        (flat, HIDDEN, gates, 2, True),  # the inputs of the encoder, both directions
+        (BATCH, HIDDEN, gates, 2 * TOKENS, True),  # the steps of the encoder
+        (flat, 6 * HIDDEN, gates, 2, True),  # the inputs of the integrator
         (BATCH, HIDDEN, gates, 2 * TOKENS, True),
         (BATCH, pooled, 4 * 1200, 1, True),  # maxout
         (BATCH, 1200, 4 * 600, 1, True),

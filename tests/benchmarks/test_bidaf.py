@@ -1,4 +1,4 @@
-"""The time of a training step of BiDAF at the sizes of the reference, and its ratio to that of its matrix products.
+"""Compare a training step of BiDAF at the sizes of the reference with its matrix products alone, in the same run.
 
 Run with: pytest tests/benchmarks/test_bidaf.py --benchmark-only -s
 """
@@ -12,14 +12,16 @@ import torch
 
 from harness.nn.masking import mask_of_lengths
 from harness.types import Batch, TokenVectors
-from tasks.squad.bidaf import Bidaf, BidafOptions
+from tasks.squad.bidaf import Bidaf
+from tasks.squad.span_head import SpanHead
+from tasks.squad.token_embedding import TokenEmbedding
 
 BATCH, PASSAGE, QUESTION, INPUT, HIDDEN = 40, 150, 12, 1224, 100
-Product = tuple[int, int, int, int]  # count, rows, inner, columns
+Product = tuple[int, int, int, int]  # number of times, rows, inner, columns
 
 
 def products() -> list[Product]:
-    """Return the products of a forward pass: those of all tokens at once, and those of each recurrent step."""
+    """Return the products of a forward pass: those over all tokens, and those of each step of a recurrent layer."""
     tokens, words, width = BATCH * PASSAGE, BATCH * (PASSAGE + QUESTION), 2 * HIDDEN
     inputs = [(words, INPUT), (tokens, 4 * width), (tokens, width), (tokens, 7 * width)]  # phrase, modelling, end
     steps = 2 * (QUESTION + 4 * PASSAGE)  # both directions
@@ -27,7 +29,7 @@ def products() -> list[Product]:
         (2, words, INPUT, 2 * INPUT),  # highway
         *((2, rows, inner, 4 * HIDDEN) for rows, inner in inputs),
         (steps, BATCH, HIDDEN, 4 * HIDDEN),
-        (2 * BATCH, PASSAGE, width, QUESTION),  # the similarities and the attended vectors
+        (2 * BATCH, PASSAGE, width, QUESTION),  # the similarity and the attended vectors
     ]
 
 
@@ -50,7 +52,9 @@ def products_alone(sizes: list[Product]) -> Callable[[], None]:
 
 def step() -> Callable[[], None]:
     """Return a function that runs a forward and a backward pass."""
-    head = Bidaf(input_dim=INPUT, output_dim=0, options=BidafOptions(hidden_dim=HIDDEN))
+    words = TokenEmbedding(input_dim=INPUT)
+    sizes = {"hidden_dim": HIDDEN, "modelling_layers": 2, "highway_layers": 2}
+    head = SpanHead(network=Bidaf(words=words, output_dim=0, **sizes, dropout=0.2), max_answer_tokens=None)
     generator = torch.Generator().manual_seed(0)
     masks, vectors = {}, {}
     for text, longest in (("passage", PASSAGE), ("question", QUESTION)):

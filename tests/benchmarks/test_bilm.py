@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from harness.config.instantiate import build
-from harness.encoders.bilm import Packing
 from harness.encoders.elmo import ElmoEncoder
+from harness.nn.packing import Packing
 from tests.support.runs import config_of
 
 TOKENS = 20
@@ -22,7 +22,7 @@ def test_layers(benchmark, tmp_path: Path) -> None:
     torch.set_num_threads(1)
     torch.manual_seed(0)
     encoder: ElmoEncoder = build(config_of(tmp_path).encoder, where="encoder")
-    packing, words = Packing.of([TOKENS] * ROWS, torch.device("cpu")), 0.3 * torch.randn(TOKENS * ROWS, 128)
+    packing, words = Packing.of([TOKENS] * ROWS), 0.3 * torch.randn(TOKENS * ROWS, 128)
     rows = torch.arange(TOKENS * ROWS)  # each word occurs once
     state = encoder._repeat(ROWS)
     with torch.inference_mode():

@@ -26,7 +26,7 @@ def given() -> tuple[torch.Tensor, torch.Tensor]:
 
 @pytest.mark.benchmark(group="loss with gradient")
 def test_loss(benchmark) -> None:
-    crf, (emissions, tags) = ConditionalRandomField(num_tags=TAGS, start_end_transitions=True), given()
+    crf, (emissions, tags) = ConditionalRandomField(num_tags=TAGS), given()
     benchmark(lambda: crf.log_likelihood(emissions, tags, MASK).sum().backward())
 
 
@@ -38,7 +38,7 @@ def test_loss_of_pytorch_crf(benchmark) -> None:
 
 @pytest.mark.benchmark(group="decoding")
 def test_decoding(benchmark) -> None:
-    crf, (emissions, _) = ConditionalRandomField(num_tags=TAGS, start_end_transitions=True), given()
+    crf, (emissions, _) = ConditionalRandomField(num_tags=TAGS), given()
     benchmark(lambda: crf.viterbi(emissions, MASK))
 
 

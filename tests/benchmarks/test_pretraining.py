@@ -1,6 +1,6 @@
-"""Throughput of an update at the size of elmo_mini: tokens a second, and the share of the matrix-product peak.
+"""Throughput of an update at the size of elmo_mini: tokens per second, and the share of the matrix-product peak.
 
-Reading the text and evaluating are left out: ``pretraining.json`` has the tokens a second of a whole training.
+Reading the text and evaluation are left out: ``pretraining.json`` has the tokens per second of a whole training.
 
 Run with: pytest tests/benchmarks/test_pretraining.py --benchmark-only -s
 """
@@ -20,14 +20,14 @@ from harness.encoders.options import parse_options
 from harness.encoders.random_elmo import random_weights
 from harness.pretrain.config import PretrainConfig
 from harness.pretrain.network import Batch, PretrainingNetwork
-from harness.pretrain.optimize import Optimizers
+from harness.pretrain.optimizers import Optimizers
 from harness.pretrain.softmax import log_uniform
 
 TYPES = 1300  # different words in the two windows of running text
 
 
 def peak() -> float:
-    """Return the floating-point operations a second of a large matrix product."""
+    """Return the floating-point operations per second of a large matrix product."""
     size = 2048
     a, b = torch.randn(size, size), torch.randn(size, size)
     times = []
@@ -39,13 +39,13 @@ def peak() -> float:
 
 
 def update() -> tuple[Callable[[], None], int]:
-    """Return a function that does one update of ``model=mini``, and the tokens of it."""
+    """Return a function that does one update of ``model=mini``, and the number of tokens in an update."""
     values = resolved(compose_values("pretrain", ["out=unused", "data.train=[]", "trainer.negatives=2048"]))
     config = typed_as(PretrainConfig, values)
     options = parse_options(config.model.options, source="model.options")
-    network = PretrainingNetwork(options, vocabulary_size=config.model.vocabulary, dropout=0.0)
+    network = PretrainingNetwork(options=options, vocabulary_size=config.model.vocabulary, dropout=0.0)
     network.load_official(random_weights(options, seed=0))
-    optimizers = Optimizers(network, config.trainer, total_steps=1000)
+    optimizers = Optimizers(network=network, options=config.trainer, total_steps=1000)
     generator = np.random.default_rng(0)
     lengths = np.sort(generator.poisson(5, TYPES) + 1)
     words = [f"{i:x}".ljust(int(length), "e")[: max(int(length), 3)] for i, length in enumerate(lengths)]

@@ -1,8 +1,9 @@
-"""A training step of ESIM at the reference's sizes, beside the matrix products that it cannot do without.
+"""Compare a training step of ESIM at the sizes of the reference with its matrix products alone.
 
 Run with: pytest tests/benchmarks/test_snli.py --benchmark-only -s
-The products are those of the two BiLSTMs (input and recurrent, step by step, on the words that a step has), of the
-attention, the projection and the classifier, each forward and backward, without gates, copies or padding.
+The matrix products are those of the two BiLSTMs (input and recurrent, step by step, only for the texts that still have
+a word at the step), of the attention, the projection and the classifier, forward and backward, without gates, copies or
+padding.
 """
 
 from collections.abc import Callable
@@ -11,14 +12,16 @@ import pytest
 import torch
 
 from harness.types import Batch, Example, TokenVectors
-from tasks.snli.task import LABELS, TEXTS, Esim
+from tasks.common.text_classifier import TextClassifier
+from tasks.snli.esim import Esim
+from tasks.snli.reader import LABELS, TEXTS
 
 INPUT, HIDDEN, PAIRS = 1324, 300, 32
-LENGTHS = {"premise": (11, 20), "hypothesis": (6, 12)}  # a bucket's shortest and longest: 15 and 9 words in the mean
+LENGTHS = {"premise": (11, 20), "hypothesis": (6, 12)}  # the shortest and the longest text; the means are 15 and 9
 
 
 def batch_of_pairs() -> tuple[dict[str, TokenVectors], Batch]:
-    """Return random vectors of a batch as SNLI has them."""
+    """Return random vectors for a batch with typical lengths of SNLI."""
     masks, vectors, texts = {}, {}, {}
     for text, (shortest, longest) in LENGTHS.items():
         lengths = torch.linspace(shortest, longest, PAIRS).round().long()  # (batch,)
@@ -33,8 +36,9 @@ def batch_of_pairs() -> tuple[dict[str, TokenVectors], Batch]:
 
 
 def esim_step() -> Callable[[], None]:
-    """Return a function that computes a batch's loss and every gradient."""
-    head = Esim(input_dim=INPUT, output_dim=0, hidden_dim=HIDDEN, dropout=0.5, attention_dropout=0.5)
+    """Return a function that computes the loss of a batch and all gradients."""
+    sizes = {"hidden_dim": HIDDEN, "dropout": 0.5, "attention_dropout": 0.5}
+    head = TextClassifier(network=Esim(input_dim=INPUT, output_dim=0, num_labels=len(LABELS), **sizes), labels=LABELS)
     vectors, batch = batch_of_pairs()
 
     def step() -> None:
@@ -49,7 +53,7 @@ def products() -> Callable[[], None]:
     _, batch = batch_of_pairs()
     lengths = torch.cat([mask.sum(dim=1) for mask in batch.masks.values()])  # (2 * batch,)
     words = int(lengths.sum())
-    rows = [int((lengths > t).sum()) for t in range(int(lengths.max()))]  # texts that still run at each step
+    rows = [int((lengths > t).sum()) for t in range(int(lengths.max()))]  # texts that have a word at each step
     wide = 2 * HIDDEN
     shapes = [
         (words, INPUT, 2 * 4 * HIDDEN),
@@ -68,7 +72,7 @@ def products() -> Callable[[], None]:
             torch.mm(left, right)
             torch.mm(gradient, right.T)
             torch.mm(left.T, gradient)
-        for _ in range(3):  # the scores and both sums, each with its two gradients
+        for _ in range(3):  # the scores and both weighted sums, forward and two gradients each
             first @ second.transpose(1, 2)
             weights @ second
             weights.transpose(1, 2) @ first
@@ -81,4 +85,4 @@ def products() -> Callable[[], None]:
 def test_step(benchmark, what: str) -> None:  # type: ignore[no-untyped-def]
     torch.manual_seed(0)
     benchmark.pedantic(esim_step() if what == "esim" else products(), rounds=15, warmup_rounds=3)
-    print(f"\n{what}: {1000 * benchmark.stats.stats.median:.0f} ms a step")
+    print(f"\n{what}: {1000 * benchmark.stats.stats.median:.0f} ms per step")

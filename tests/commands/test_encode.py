@@ -1,4 +1,4 @@
-"""The command that fills the store: parts of it, and what is wrong with a request."""
+"""``python -m harness encode``: it fills the store in parts, and reports a wrong request."""
 
 from pathlib import Path
 

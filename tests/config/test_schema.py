@@ -38,8 +38,8 @@ class Part:
         self.options, self.inner, self.device = options, inner, device
 
 
-def make(prefixes: tuple[str, ...] = HERE, **values: Any) -> Part:
-    part: Part = build({"_target_": "tests.config.test_schema.Part", **values}, where="part", prefixes=prefixes)
+def make(plugins: tuple[str, ...] = HERE, **values: Any) -> Part:
+    part: Part = build({"_target_": "tests.config.test_schema.Part", **values}, where="part", plugins=plugins)
     return part
 
 
@@ -61,8 +61,8 @@ def test_the_choice_none_is_built_as_none() -> None:
 
 def test_a_value_of_the_node_replaces_the_one_that_the_engine_offers() -> None:
     node = {"_target_": "tests.config.test_schema.Part", "count": 1}
-    assert build(node, where="part", prefixes=HERE, offered={"device": "cuda", "other": 1}).device == "cuda"
-    assert build({**node, "device": "cpu"}, where="part", prefixes=HERE, offered={"device": "cuda"}).device == "cpu"
+    assert build(node, where="part", plugins=HERE, supplied={"device": "cuda", "other": 1}).device == "cuda"
+    assert build({**node, "device": "cpu"}, where="part", plugins=HERE, supplied={"device": "cuda"}).device == "cpu"
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,7 @@ def test_the_identity_holds_exactly_what_determines_the_result(tmp_path: Path) -
     base = config_of(tmp_path).determining()
     for same in ("cache_dir=/x", "overwrite=true", "tracking=none", "dry_run=true", "device=cpu"):
         assert config_of(tmp_path, same).determining() == base, same
-    different = ("seed=2", "trainer.lr=0.1", "task.head.dropout=0.1", "mixing.lambda_=1", "mixing.placement=both")
+    different = ("seed=2", "trainer.lr=0.1", "task.bilstm_crf.dropout=0.1", "mixing.lambda_=1", "mixing.placement=both")
     for other in (*different, "data.fraction=0.5", "cache_dtype=float32", "threads=1", "cache=none"):
         assert config_of(tmp_path, other).determining() != base, other
 

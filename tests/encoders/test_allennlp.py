@@ -1,4 +1,4 @@
-"""What this project exports, read by AllenNLP's own code, which needs a Python of its own.
+"""Exported weights, read by AllenNLP itself, which needs its own Python.
 
 python3.10 -m venv peer && peer/bin/pip install allennlp==2.10.1
 ALLENNLP_PYTHON=peer/bin/python pytest tests/encoders/test_allennlp.py -m slow
@@ -17,11 +17,11 @@ from harness.encoders.elmo import load_elmo
 from harness.encoders.options import parse_options
 from harness.encoders.random_elmo import random_weights
 from harness.encoders.weights import write_weights
-from harness.pretrain.export import as_official
+from harness.pretrain.exported_model import as_official
 from harness.utils.files import write_json
 from tests.support.encoders import changed
 
-CALLS = [  # two batches, so that the second is read with the state of the first
+CALLS = [  # two batches: the second one starts from the state of the first
     [tuple("The bank by the river was closed because it had no money left .".split()), ("Zoë", "said", "🙂", "x" * 60)],
     [tuple("They went to see a play .".split()), tuple("In the second half he made a fine play .".split())],
 ]
@@ -47,7 +47,7 @@ FORMS = {
 
 @pytest.fixture(scope="module")
 def peer() -> str:
-    """A Python that has AllenNLP."""
+    """Return the path of a Python that has AllenNLP."""
     python = os.environ.get("ALLENNLP_PYTHON")
     if not python:
         pytest.skip("ALLENNLP_PYTHON does not name a Python with allennlp==2.10.1")

@@ -1,4 +1,4 @@
-"""What is bundled: small, whole, described, and what the defaults name."""
+"""The bundled files: they are small, complete and described, and the defaults use them."""
 
 import json
 from pathlib import Path
@@ -50,8 +50,8 @@ def test_the_defaults_are_the_bundled_ones(tmp_path: Path) -> None:
     assert found.tolist() == [True, True, False]
 
 
-def test_the_encoder_tells_the_uses_of_a_word_apart(tmp_path: Path) -> None:
-    """Noun and verb: any two like uses lie nearer to each other than any two unlike ones, in the first LSTM layer."""
+def test_the_encoder_distinguishes_the_uses_of_a_word(tmp_path: Path) -> None:
+    """In the first LSTM layer, two uses as a noun or as a verb are more similar than a noun and a verb."""
     encoder: ElmoEncoder = build(config_of(tmp_path).encoder, where="encoder")
     noun_1, noun_2 = "They saw a play at the theatre .".split(), "He wrote a new play for the stage .".split()
     verb_1, verb_2 = "The children play in the garden .".split(), "We used to play with the other boys .".split()

@@ -1,4 +1,4 @@
-"""Character ids against the table of the official code, written out as raw ids plus one."""
+"""Character ids, checked against the table of the official code: raw ids plus one."""
 
 import pytest
 import torch
@@ -63,7 +63,7 @@ def test_multi_byte_characters_are_their_utf_8_bytes() -> None:
     assert ids("é") != ids("e\u0301")  # no normalisation
 
 
-def test_every_byte_has_an_id_of_its_own() -> None:
+def test_every_byte_has_its_own_id() -> None:
     assert ids("\x00") == expected([0])
     assert ids("\x7f") == expected([127])
     assert ids("\U0010ffff") == expected([0xF4, 0x8F, 0xBF, 0xBF])
@@ -76,7 +76,7 @@ def test_sentence_boundaries_are_one_character_each() -> None:
         assert ids(spelling) == expected(list(spelling.encode()))
 
 
-def test_a_lone_surrogate_is_left_out() -> None:
+def test_a_lone_surrogate_is_dropped() -> None:
     assert ids("a\ud800b") == ids("ab")
     assert ids("\udfff") == ids("")
 
@@ -101,12 +101,12 @@ def test_a_word_has_the_same_ids_among_others() -> None:
     assert int(together.max()) <= 261
 
 
-def test_no_words_are_no_rows() -> None:
+def test_no_words_give_no_rows() -> None:
     assert char_ids([]).shape == (0, 50)
 
 
 @pytest.mark.parametrize("widest", [1, 3, 7])
-def test_leaving_out_padding_changes_no_maximum(widest: int) -> None:
+def test_removing_padding_changes_no_maximum(widest: int) -> None:
     words = ["a", "word", "x" * 9, "", "é"]
     whole = char_ids(words)
     cut = without_padding(whole, widest=widest)
@@ -117,6 +117,6 @@ def test_leaving_out_padding_changes_no_maximum(widest: int) -> None:
     torch.testing.assert_close(pooled[0], pooled[1])
 
 
-def test_words_that_fill_every_slot_are_left_as_they_are() -> None:
+def test_words_that_fill_every_slot_do_not_change() -> None:
     whole = char_ids(["x" * 60, "a"])
     assert torch.equal(without_padding(whole, widest=7), whole)

@@ -1,4 +1,4 @@
-"""Every form of the official layout against a loop-by-loop float64 biLM."""
+"""Every form of the official layout, checked against a float64 biLM that consists of plain loops."""
 
 import copy
 import json
@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from harness.encoders.bilm import dataset_shapes
 from harness.encoders.elmo import load_elmo
 from harness.encoders.options import BiLmOptions, parse_options, read_options
 from tests.support.encoders import TINY, Array, Raw, changed, write_official
@@ -48,7 +49,7 @@ FORMS: dict[str, dict[str, dict[str, Any]]] = {
     "no CNN_proj": {"char_cnn": {"filters": [[1, 2], [3, 2], [2, 4]]}},
     "no W_P_0": {"lstm": {"dim": 8, "proj_clip": 0.1}},
     "few characters": {"char_cnn": {"max_characters_per_token": 6}},
-    "nothing that can be left out": {
+    "without all optional parts": {
         "char_cnn": {"filters": [[2, 8]], "n_highway": 0},
         "lstm": {"dim": 8, "n_layers": 1, "cell_clip": None, "proj_clip": None},
     },
@@ -56,7 +57,7 @@ FORMS: dict[str, dict[str, dict[str, Any]]] = {
 
 
 def layout(raw: Raw) -> dict[str, tuple[int, ...]]:
-    """Return what the file holds, from the published list of its datasets."""
+    """Return the datasets of the file and their shapes, from the published list."""
     cnn, lstm = raw["char_cnn"], raw["lstm"]
     width, dim, n_filters = lstm["projection_dim"], lstm["dim"], sum(n for _, n in cnn["filters"])
     shapes: dict[str, tuple[int, ...]] = {"char_embed": (261, cnn["embedding"]["dim"])}
@@ -77,9 +78,9 @@ def layout(raw: Raw) -> dict[str, tuple[int, ...]]:
 
 
 def draw(raw: Raw, gain: float) -> dict[str, Array]:
-    """Draw float32 weights, none of them zero; ``gain`` drives the LSTMs into their clips.
+    """Draw float32 weights, none of them zero; a large ``gain`` makes the LSTMs reach their clipping bounds.
 
-    It leaves W_0 alone: a larger one makes them chaotic, and then no float32 follows float64.
+    It does not change W_0: a larger W_0 makes the LSTMs chaotic, and then float32 cannot follow float64.
     """
     rng = np.random.default_rng(7)
     weights = {}
@@ -97,7 +98,7 @@ def sigmoid(x: Array) -> Array:
 class Reference:
     """The biLM, one word, one position and one step at a time, in float64.
 
-    ``beyond`` counts the values that a clip changes, or that one at 3 would change where there is none.
+    ``beyond`` counts the values that a clip changes; if there is no clip, those that a clip at 3 would change.
     """
 
     def __init__(self, raw: Raw, weights: Mapping[str, Array]) -> None:
@@ -187,7 +188,7 @@ def test_every_form_of_the_layout_equals_the_loops(form: str, gain: float, tmp_p
         expected = reference.encode(sentence)
         assert encoded[i].shape == (raw["lstm"]["n_layers"] + 1, len(sentence), 2 * raw["lstm"]["projection_dim"])
         np.testing.assert_allclose(encoded[i].numpy(), expected, atol=1e-5, rtol=0)
-    if gain > 1:  # or the test would not see a clip that is wrong
+    if gain > 1:  # otherwise the test could not detect a wrong clip
         assert reference.beyond["cell_clip"] > 10
         projects = raw["lstm"]["dim"] != raw["lstm"]["projection_dim"]
         assert reference.beyond["proj_clip"] > 10 or not projects
@@ -196,10 +197,10 @@ def test_every_form_of_the_layout_equals_the_loops(form: str, gain: float, tmp_p
 @pytest.mark.parametrize("form", FORMS)
 def test_the_shapes_are_those_of_the_published_layout(form: str) -> None:
     raw = changed(FORMS[form])
-    assert parse_options(raw, source="test").dataset_shapes() == layout(raw)
+    assert dataset_shapes(parse_options(raw, source="test")) == layout(raw)
 
 
-def test_keys_that_may_be_left_out_have_the_official_defaults() -> None:
+def test_optional_keys_have_the_official_defaults() -> None:
     raw = copy.deepcopy(TINY)
     del raw["char_cnn"]["n_highway"], raw["char_cnn"]["n_characters"]
     for key in ("n_layers", "cell_clip", "proj_clip"):
@@ -209,7 +210,7 @@ def test_keys_that_may_be_left_out_have_the_official_defaults() -> None:
 
 
 def parameters(options: BiLmOptions) -> int:
-    return sum(map(math.prod, options.dataset_shapes().values()))
+    return sum(map(math.prod, dataset_shapes(options).values()))
 
 
 @pytest.mark.parametrize("size", COUNTS)
@@ -219,9 +220,9 @@ def test_the_public_models_have_their_published_numbers_of_parameters(size: str)
     assert parameters(parse_options(changed(sizes, json.loads(ORIGINAL)), source=size)) == count
 
 
-def test_the_parameters_of_the_original_are_where_they_should_be() -> None:
+def test_the_parameters_of_the_original_are_in_the_right_parts() -> None:
     parts = dict.fromkeys(("char_embed", "CNN", "CNN_high", "CNN_proj", "RNN"), 0)
-    for name, shape in parse_options(json.loads(ORIGINAL), source="original").dataset_shapes().items():
+    for name, shape in dataset_shapes(parse_options(json.loads(ORIGINAL), source="original")).items():
         parts[name.split("/")[0].rstrip("_0123456789")] += math.prod(shape)
     assert list(parts.values()) == [4_176, 199_168, 16_785_408, 1_049_088, 75_563_008]
 

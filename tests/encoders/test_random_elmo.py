@@ -1,4 +1,4 @@
-"""A biLM that has learnt nothing: drawn from its seed alone, as the official training code draws it."""
+"""A biLM with random weights that depend on its seed alone."""
 
 import copy
 import itertools
@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 
+from harness.encoders.bilm import dataset_shapes
 from harness.encoders.options import parse_options
 from harness.encoders.random_elmo import random_elmo, random_weights
 from harness.errors import WeightsError
@@ -47,7 +48,7 @@ def changed(section: str, **values: Any) -> dict[str, Any]:
 def test_the_same_seed_gives_the_same_vectors(tmp_path: Path) -> None:
     torch.manual_seed(1)
     one = tiny_elmo(tmp_path, seed=5)
-    torch.manual_seed(2)  # the run's seed is another matter
+    torch.manual_seed(2)  # the seed of the run has no effect
     other = tiny_elmo(tmp_path, seed=5)
     assert one.fingerprint == other.fingerprint
     first, second = dict(one.encode(SENTENCES)), dict(other.encode(SENTENCES))
@@ -63,7 +64,7 @@ def test_another_seed_gives_other_vectors(tmp_path: Path) -> None:
             assert (first[i][layer] - second[i][layer]).abs().max() > 1e-3
 
 
-def test_drawing_weights_leaves_the_runs_generator_alone() -> None:
+def test_drawing_weights_does_not_change_the_global_generator() -> None:
     torch.manual_seed(3)
     expected = torch.rand(4)
     torch.manual_seed(3)
@@ -71,12 +72,12 @@ def test_drawing_weights_leaves_the_runs_generator_alone() -> None:
     assert torch.equal(torch.rand(4), expected)
 
 
-def test_every_dataset_has_a_stream_of_its_own() -> None:
+def test_every_dataset_has_its_own_random_stream() -> None:
     weights = random_weights(OPTIONS, seed=0)
     drawn = [(name, tensor.flatten()) for name, tensor in weights.items() if tensor.ndim > 1]
     for (name, one), (other_name, other) in itertools.combinations(drawn, 2):
         shared = min(len(one), len(other), 32)
-        # Not the same numbers at another scale either.
+        # The numbers must not be equal at another scale either.
         cosine = torch.cosine_similarity(one[:shared], other[:shared], dim=0)
         assert abs(float(cosine)) < 0.9, f"{name} repeats {other_name}"
 
@@ -89,9 +90,9 @@ def test_every_dataset_has_a_stream_of_its_own() -> None:
         changed("char_cnn", filters=[[1, 4], [2, 8], [3, 12], [4, 6]]),
         changed("lstm", dim=32),
     ],
-    ids=["a layer more", "a highway more", "a filter more", "wider"],
+    ids=["one more layer", "one more highway", "one more filter", "wider"],
 )
-def test_a_larger_model_leaves_the_other_datasets_as_they_were(raw: dict[str, Any]) -> None:
+def test_a_larger_model_does_not_change_the_other_datasets(raw: dict[str, Any]) -> None:
     small, large = random_weights(OPTIONS, seed=0), random_weights(parse_options(raw, source="test"), seed=0)
     same = [name for name in small if small[name].shape == large[name].shape]
     assert len(same) >= 10
@@ -102,7 +103,7 @@ def test_every_matrix_is_normal_with_variance_one_over_fan_in() -> None:
     options = parse_options(SMALL, source="test")
     for name, tensor in random_weights(options, seed=0).items():
         assert tensor.dtype == torch.float32
-        assert tuple(tensor.shape) == options.dataset_shapes()[name]
+        assert tuple(tensor.shape) == dataset_shapes(options)[name]
         kind = name.rpartition("/")[2]
         if tensor.ndim == 1:
             assert torch.equal(tensor, torch.full_like(tensor, -2.0 if kind == "b_carry" else 0.0))

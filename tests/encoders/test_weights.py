@@ -1,4 +1,4 @@
-"""Official files that are right, and every way in which one can be wrong."""
+"""Correct official files, and every error that one can contain."""
 
 import json
 import math
@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from harness.encoders.bilm import dataset_shapes
 from harness.encoders.elmo import load_elmo
 from harness.encoders.options import BiLmOptions, parse_options, read_options
 from harness.encoders.random_elmo import random_elmo, random_weights
@@ -30,7 +31,7 @@ def weights_path(tmp_path: Path, options: BiLmOptions) -> Path:
     return write_official(tmp_path, TINY, drawn)[1]
 
 
-def test_weights_survive_the_way_through_a_file(weights_path: Path, options: BiLmOptions) -> None:
+def test_weights_are_the_same_after_writing_and_reading(weights_path: Path, options: BiLmOptions) -> None:
     drawn, read = random_weights(options, seed=3), read_weights(weights_path, options)
     assert read_options(weights_path.with_name("options.json")) == options
     assert drawn.keys() == read.keys()
@@ -39,7 +40,7 @@ def test_weights_survive_the_way_through_a_file(weights_path: Path, options: BiL
         assert torch.equal(read[name], tensor)
 
 
-def test_an_encoder_survives_the_way_through_a_file(weights_path: Path, tmp_path: Path) -> None:
+def test_an_encoder_is_the_same_after_writing_and_reading(weights_path: Path, tmp_path: Path) -> None:
     before = random_elmo(options=TINY, weights_seed=3, cache_dir=str(tmp_path))
     options_path = weights_path.with_name("options.json")
     paths = {"options": str(options_path), "weights": str(weights_path)}
@@ -49,22 +50,20 @@ def test_an_encoder_survives_the_way_through_a_file(weights_path: Path, tmp_path
     assert all(torch.equal(actual[i], expected[i]) for i in range(len(sentences)))
 
 
-def test_double_precision_is_read_and_what_is_not_needed_is_passed_over(
-    weights_path: Path, options: BiLmOptions
-) -> None:
+def test_double_precision_is_read_and_unknown_datasets_are_ignored(weights_path: Path, options: BiLmOptions) -> None:
     with h5py.File(weights_path, "r+") as file:
         value = file["char_embed"][()]
         del file["char_embed"]
         file["char_embed"] = value.astype(np.float64)
         file["softmax/W"] = np.zeros((3, 3), dtype=np.float32)
     read = read_weights(weights_path, options)
-    assert read.keys() == options.dataset_shapes().keys()
+    assert read.keys() == dataset_shapes(options).keys()
     assert read["char_embed"].dtype == torch.float32
     np.testing.assert_array_equal(read["char_embed"].numpy(), value)
 
 
 def refusal(function: Callable[..., Any], path: Path, *args: Any) -> str:
-    """Return the one line in which a file is refused: it starts with the file's path."""
+    """Return the error message of a refused file, without the path with which it starts."""
     with pytest.raises(WeightsError) as caught:
         function(path, *args)
     message = str(caught.value)
@@ -93,8 +92,8 @@ DAMAGE: list[tuple[str, Callable[[Array], Any], tuple[str, ...]]] = [
     (f"{CELL}/B", lambda value: value[0], ("has shape ()", "(64,)")),
     ("CNN_proj/b_proj", lambda value: value.astype(np.int32), ("holds int32", "floating point")),
     ("char_embed", lambda value: np.full(value.shape, "a", dtype="S1"), ("holds |S1", "floating point")),
-    (f"{CELL}/W_0", lambda value: np.where(value == value.max(), np.nan, value), ("NaN", "fetch it again")),
-    ("CNN/b_cnn_0", lambda value: value + np.float32(np.inf), ("infinity", "fetch it again")),
+    (f"{CELL}/W_0", lambda value: np.where(value == value.max(), np.nan, value), ("NaN", "download it again")),
+    ("CNN/b_cnn_0", lambda value: value + np.float32(np.inf), ("infinity", "download it again")),
 ]
 
 
@@ -119,7 +118,7 @@ def test_options_of_another_model_are_refused(weights_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"<!DOCTYPE html><html>404", b"", b"\x1f\x8b\x08\x00gz", b"\x00" * 4096])
-def test_what_is_not_hdf5_is_refused(weights_path: Path, options: BiLmOptions, content: bytes) -> None:
+def test_other_formats_than_hdf5_are_refused(weights_path: Path, options: BiLmOptions, content: bytes) -> None:
     weights_path.write_bytes(content)
     message = refusal(read_weights, weights_path, options)
     assert "not a readable HDF5 file" in message
@@ -133,7 +132,7 @@ def test_a_truncated_file_is_refused(weights_path: Path, options: BiLmOptions, p
     message = refusal(read_weights, weights_path, options)
     assert "not a readable HDF5 file" in message
     assert "truncated file" in message
-    assert "fetch it again" in message
+    assert "download it again" in message
 
 
 def test_missing_files_say_what_to_set(tmp_path: Path, options: BiLmOptions) -> None:

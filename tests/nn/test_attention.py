@@ -1,4 +1,4 @@
-"""Attention and pooling, each against a loop over rows and tokens."""
+"""Attention and pooling, each checked against a loop over rows and tokens."""
 
 import math
 
@@ -15,7 +15,7 @@ LENGTHS = torch.tensor([5, 1, 0, 3])
 MASK = mask_of_lengths(LENGTHS, 5)
 
 
-def test_masked_softmax_is_a_softmax_over_what_is_there() -> None:
+def test_masked_softmax_is_a_softmax_over_unmasked_scores() -> None:
     scores = VECTORS[..., 0]
     weights = masked_softmax(scores, MASK)
     for row, n in enumerate(LENGTHS.tolist()):
@@ -31,11 +31,8 @@ def test_masked_softmax_has_no_nan_in_its_gradient() -> None:
     assert (scores.grad[~MASK] == 0).all()
 
 
-@pytest.mark.parametrize("bias", [False, True])
-def test_trilinear_similarity_is_its_formula(bias: bool) -> None:
-    similarity = TrilinearSimilarity(dim=3, bias=bias).double()
-    if bias:
-        torch.nn.init.constant_(similarity.bias, 0.5)
+def test_trilinear_similarity_equals_its_formula() -> None:
+    similarity = TrilinearSimilarity(dim=3).double()
     x, y = VECTORS, torch.randn(4, 2, 3, dtype=torch.float64)
     w = torch.cat([similarity.of_query, similarity.of_key, similarity.of_product])
     scores = similarity(x, y)
@@ -43,10 +40,10 @@ def test_trilinear_similarity_is_its_formula(bias: bool) -> None:
         for i in range(5):
             for j in range(2):
                 joined = torch.cat([x[b, i], y[b, j], x[b, i] * y[b, j]])
-                assert scores[b, i, j].item() == pytest.approx(float((w @ joined).detach()) + 0.5 * bias)
+                assert scores[b, i, j].item() == pytest.approx(float((w @ joined).detach()))
 
 
-def test_dot_product_is_its_formula() -> None:
+def test_dot_product_equals_its_formula() -> None:
     y = torch.randn(4, 2, 3, dtype=torch.float64)
     scores = dot_product(VECTORS, y)
     for b in range(4):
@@ -56,7 +53,7 @@ def test_dot_product_is_its_formula() -> None:
 
 
 @pytest.mark.parametrize(("pool", "rule"), [(max_pool, max), (min_pool, min), (mean_pool, lambda v: sum(v) / len(v))])
-def test_pooling_is_over_the_tokens_of_a_row(pool, rule) -> None:
+def test_pooling_uses_the_tokens_of_each_row(pool, rule) -> None:
     pooled = pool(VECTORS, MASK)
     for row, n in enumerate(LENGTHS.tolist()):
         expected = [rule(VECTORS[row, :n, d].tolist()) if n else 0.0 for d in range(3)]
@@ -75,7 +72,7 @@ def test_self_attentive_pooling_is_a_weighted_mean() -> None:
         assert pooled[row].tolist() == pytest.approx(expected if n else [0.0] * 3)
 
 
-def test_pooling_gradients_reach_real_tokens_alone() -> None:
+def test_pooling_gradients_reach_tokens_only() -> None:
     for pool in (max_pool, min_pool, mean_pool, SelfAttentivePool(dim=3).double()):
         vectors = VECTORS.clone().requires_grad_()
         (pool(vectors, MASK) ** 2).sum().backward()

@@ -1,4 +1,4 @@
-"""Attention of a passage to a question and to itself, each against a loop over tokens."""
+"""Attention of a passage to a question and to itself, each checked against a loop over tokens."""
 
 import math
 
@@ -55,7 +55,7 @@ def test_self_attention_equals_a_loop_over_tokens() -> None:
 def test_self_attention_in_parts_is_the_same(scores: int, monkeypatch: pytest.MonkeyPatch) -> None:
     layer = SelfAttention(dim=4).double()
     whole = layer(PASSAGES, PASSAGE_MASK)
-    monkeypatch.setattr(bi_attention, "_SCORES", scores)
+    monkeypatch.setattr(bi_attention, "_MAX_SCORES", scores)
     torch.testing.assert_close(layer(PASSAGES, PASSAGE_MASK), whole)
 
 

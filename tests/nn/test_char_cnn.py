@@ -1,4 +1,4 @@
-"""CharCnnWords against loops in numpy."""
+"""CharCnnWords, checked against loops in numpy."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ def _seed():
 
 
 def loop_over_words(module: CharCnnWords, sentences: list[list[str]]) -> np.ndarray:
-    """Every window of every word by hand, from the words themselves."""
+    """Compute every window of every word in a loop."""
     table, weight, bias = (
         parameter.detach().numpy()
         for parameter in (module.embedding.weight, module.convolution.weight, module.convolution.bias)
@@ -59,7 +59,7 @@ def test_negative_windows_do_not_lose_to_padding():
     module = CharCnnWords(char_dim=4, filters=6).double()
     module.embedding.weight.data[1:] -= 1.0
     module.convolution.weight.data.fill_(1.0)
-    module.convolution.bias.data.fill_(2.0)  # what a window of nothing but padding would give
+    module.convolution.bias.data.fill_(2.0)  # the value of a window that holds only padding
     expected = torch.from_numpy(loop_over_words(module, SENTENCES))
     assert expected.max() < 2.0
     torch.testing.assert_close(module(char_ids(SENTENCES)), expected)

@@ -1,4 +1,4 @@
-"""The CRF against enumeration of all sequences, and against pytorch-crf."""
+"""The CRF, checked against the enumeration of all sequences and against pytorch-crf."""
 
 from itertools import pairwise, product
 
@@ -12,22 +12,18 @@ from harness.nn.masking import mask_of_lengths
 
 LENGTHS = torch.tensor([3, 0, 1, 4, 2])
 TAGS = 3
-MASK = mask_of_lengths(LENGTHS, 5)  # one place more than the longest row has
-SETTINGS = pytest.mark.parametrize(
-    ("constrained", "start_end"), [(False, False), (False, True), (True, False), (True, True)]
-)
+MASK = mask_of_lengths(LENGTHS, 5)  # one place more than the longest row needs
+SETTINGS = pytest.mark.parametrize("constrained", [False, True])
 
 
-def make_crf(*, constrained: bool = False, start_end: bool = False, train: bool = False) -> ConditionalRandomField:
-    """A CRF in double precision; where constrained: no 0 -> 2, no start in 2, no end in 1."""
+def make_crf(*, constrained: bool = False) -> ConditionalRandomField:
+    """Return a CRF in double precision; the constraints are: no 0 -> 2, no start with 2, no end with 1."""
     allowed = torch.tensor([[True, True, False], [True, True, True], [True, True, True]])
     return ConditionalRandomField(
         num_tags=TAGS,
         allowed=allowed if constrained else None,
         allowed_start=torch.tensor([True, True, False]) if constrained else None,
         allowed_end=torch.tensor([True, False, True]) if constrained else None,
-        start_end_transitions=start_end,
-        constrain_training=train,
     ).double()
 
 
@@ -44,14 +40,12 @@ def is_legal(crf: ConditionalRandomField, path: tuple[int, ...]) -> bool:
 def enumerate_scores(
     crf: ConditionalRandomField, emissions: Tensor, *, legal_only: bool
 ) -> dict[tuple[int, ...], Tensor]:
-    """The score of each sequence of one row, emissions (tokens, tags), at least one token."""
+    """Return the score of each sequence of one row; emissions (tokens, tags) of at least one token."""
     scores = {}
     for path in product(range(TAGS), repeat=len(emissions)):
         if legal_only and not is_legal(crf, path):
             continue
-        score = crf.start_transitions[path[0]] + crf.end_transitions[path[-1]]
-        for place, tag in enumerate(path):
-            score = score + emissions[place, tag]
+        score = sum((emissions[place, tag] for place, tag in enumerate(path)), emissions.new_zeros(()))
         for a, b in pairwise(path):
             score = score + crf.transitions[a, b]
         scores[path] = score
@@ -64,9 +58,8 @@ def _seed():
 
 
 @SETTINGS
-@pytest.mark.parametrize("train", [False, True])
-def test_likelihood_and_its_gradients_equal_enumeration(constrained, start_end, train):
-    crf = make_crf(constrained=constrained, start_end=start_end, train=train)
+def test_likelihood_and_its_gradients_equal_enumeration(constrained):
+    crf = make_crf(constrained=constrained)
     emissions = make_emissions().requires_grad_()
     tags = torch.tensor([[1, 2, 0, 9, 9], [9] * 5, [0, 9, 9, 9, 9], [0, 1, 1, 2, 9], [1, 0, -1, -1, -1]])
     partitions, scores = [], []
@@ -75,7 +68,7 @@ def test_likelihood_and_its_gradients_equal_enumeration(constrained, start_end, 
             partitions.append(emissions[row].sum() * 0)
             scores.append(partitions[-1])
             continue
-        every = enumerate_scores(crf, emissions[row, :length], legal_only=train)
+        every = enumerate_scores(crf, emissions[row, :length], legal_only=False)
         partitions.append(torch.stack(list(every.values())).logsumexp(0))
         scores.append(every[tuple(tags[row, :length].tolist())])
 
@@ -95,7 +88,7 @@ def test_likelihood_and_its_gradients_equal_enumeration(constrained, start_end, 
     )
 
 
-def test_likelihood_ignores_constraints_by_default():
+def test_likelihood_ignores_constraints():
     emissions, tags = make_emissions(), torch.ones_like(MASK, dtype=torch.int64)
     free, constrained = make_crf(), make_crf(constrained=True)
     constrained.load_state_dict(free.state_dict())
@@ -106,8 +99,8 @@ def test_likelihood_ignores_constraints_by_default():
 
 @SETTINGS
 @pytest.mark.parametrize("seed", range(5))
-def test_viterbi_equals_enumeration(constrained, start_end, seed):
-    crf, emissions = make_crf(constrained=constrained, start_end=start_end), make_emissions(seed)
+def test_viterbi_equals_enumeration(constrained, seed):
+    crf, emissions = make_crf(constrained=constrained), make_emissions(seed)
     for row, path in enumerate(crf.viterbi(emissions, MASK)):
         if LENGTHS[row] == 0:
             assert path == ()
@@ -132,7 +125,7 @@ def test_viterbi_breaks_ties_from_the_last_tag_to_the_first():
 
 def test_viterbi_never_returns_an_illegal_sequence():
     crf = make_crf(constrained=True)
-    crf.transitions.data[0, 2] = 1e6  # the model insists on what is forbidden
+    crf.transitions.data[0, 2] = 1e6  # the model strongly prefers forbidden sequences
     emissions = make_emissions()
     emissions[:, 0, 2] += 1e6
     emissions[:, :, 1] += 1e5
@@ -156,23 +149,23 @@ def test_equals_pytorch_crf():
     mask = mask_of_lengths(lengths)
     emissions = torch.randn(4, 30, 9, dtype=torch.double, requires_grad=True)
     tags = torch.randint(9, (4, 30))
-    ours = ConditionalRandomField(num_tags=9, start_end_transitions=True).double()
+    ours = ConditionalRandomField(num_tags=9).double()
     theirs = CRF(9, batch_first=True).double()
-    for name, parameter in theirs.named_parameters():
-        parameter.data.copy_(getattr(ours, name))
-    names = ["transitions", "start_transitions", "end_transitions"]
+    theirs.transitions.data.copy_(ours.transitions)
+    theirs.start_transitions.data.zero_()  # ours has no such scores
+    theirs.end_transitions.data.zero_()
     found = ours.log_likelihood(emissions, tags, mask)
     wanted = theirs(emissions, tags, mask, reduction="none")
     torch.testing.assert_close(found, wanted)
     torch.testing.assert_close(
-        torch.autograd.grad(found.sum(), [emissions, *(getattr(ours, name) for name in names)]),
-        torch.autograd.grad(wanted.sum(), [emissions, *(getattr(theirs, name) for name in names)]),
+        torch.autograd.grad(found.sum(), [emissions, ours.transitions]),
+        torch.autograd.grad(wanted.sum(), [emissions, theirs.transitions]),
     )
     assert [list(path) for path in ours.viterbi(emissions, mask)] == theirs.decode(emissions, mask)
 
 
 def test_more_padding_changes_nothing():
-    crf = make_crf(constrained=True, start_end=True)
+    crf = make_crf(constrained=True)
     emissions = make_emissions()
     tags = torch.zeros(MASK.shape, dtype=torch.int64)
     wider = torch.cat([emissions, torch.full((len(LENGTHS), 6, TAGS), torch.nan)], dim=1)
@@ -211,10 +204,8 @@ def test_float32_keeps_its_digits_on_3000_tokens():
     assert paths[torch.float32] == paths[torch.float64]
 
 
-def test_without_start_end_only_transitions_are_learned_and_constraints_stay_out_of_the_checkpoint():
+def test_a_checkpoint_holds_the_transitions_and_no_constraints():
     assert list(make_crf(constrained=True).state_dict()) == ["transitions"]
-    names = ["transitions", "start_transitions", "end_transitions"]
-    assert list(make_crf(start_end=True).state_dict()) == names
 
 
 def test_refuses_a_constraint_of_another_shape_and_a_mask_with_a_hole():

@@ -1,14 +1,15 @@
-"""VariationalDropout, and the masks that the layers of harness.nn share."""
+"""VariationalDropout, and the masks that all layers of harness.nn use."""
 
 import pytest
 import torch
 
+from harness.config.instantiate import build
 from harness.errors import ConfigError
 from harness.nn.dropout import VariationalDropout
 from harness.nn.masking import lengths_of_mask, mask_of_lengths
 
 
-def test_the_same_dimensions_are_dropped_at_every_token_and_others_in_each_row():
+def test_the_same_dimensions_are_dropped_at_every_token_and_different_ones_in_each_row():
     torch.manual_seed(0)
     output = VariationalDropout(dropout=0.4)(torch.ones(8, 5, 100))
     assert torch.equal(output, output[:, :1].expand_as(output))
@@ -29,9 +30,9 @@ def test_off_in_evaluation_and_at_zero():
 
 
 @pytest.mark.parametrize("dropout", [-0.1, 1.0])
-def test_refuses_a_value_out_of_range(dropout):
-    with pytest.raises(ConfigError, match="choose a value in"):
-        VariationalDropout(dropout=dropout)
+def test_a_value_out_of_range_is_refused(dropout):
+    with pytest.raises(ConfigError, match=rf"head\.dropout is {dropout}; expected a value (greater|less) than"):
+        build({"_target_": "harness.nn.dropout.VariationalDropout", "dropout": dropout}, where="head")
 
 
 def test_masks_and_lengths():

@@ -1,4 +1,4 @@
-"""Feed-forward and maxout layers, each against a loop over its values."""
+"""Feed-forward and maxout layers, each checked against a loop over its values."""
 
 import pytest
 import torch
@@ -10,7 +10,7 @@ VECTORS = torch.randn(3, 5, dtype=torch.float64)
 
 
 @torch.no_grad()
-def test_feed_forward_is_its_formula() -> None:
+def test_feed_forward_equals_its_formula() -> None:
     layers = FeedForward(input_dim=5, dims=[4, 2], dropouts=[0.5, 0.5]).double().eval()
     first, second = (layer for layer in layers.layers if isinstance(layer, torch.nn.Linear))
     torch.nn.init.normal_(first.bias)
@@ -25,7 +25,7 @@ def test_feed_forward_is_its_formula() -> None:
 
 
 @torch.no_grad()
-def test_maxout_is_its_formula() -> None:
+def test_maxout_equals_its_formula() -> None:
     layers = Maxout(input_dim=5, dims=[2, 3], dropouts=[0.5, 0.0], pool_size=4).double().eval()
     for linear in layers.maps:
         torch.nn.init.normal_(linear.bias)
@@ -42,7 +42,7 @@ def test_maxout_is_its_formula() -> None:
     assert layers.output_dim == 3
 
 
-def test_dropout_is_each_layers_own() -> None:
+def test_each_layer_has_its_own_dropout() -> None:
     ones = torch.ones(1, 5)
     layers = FeedForward(input_dim=5, dims=[1000, 1000], dropouts=[0.0, 0.9])
     assert 0.02 < float((layers(ones) > 0).double().mean()) < 0.09  # half of them pass the ReLU, a tenth is kept
@@ -52,14 +52,14 @@ def test_dropout_is_each_layers_own() -> None:
 
 @pytest.mark.parametrize("layers", [1, 4])
 @torch.no_grad()
-def test_a_stack_neither_shrinks_nor_blows_up_its_input(layers: int) -> None:
+def test_a_stack_keeps_the_scale_of_its_input(layers: int) -> None:
     vectors = torch.randn(200, 300)
     stack = FeedForward(input_dim=300, dims=[300] * layers, dropouts=[0.0] * layers)
     assert float((stack(vectors) ** 2).mean()) == pytest.approx(1.0, rel=0.3)
 
 
 @pytest.mark.parametrize("kind", [FeedForward, Maxout])
-def test_each_layer_needs_its_dropout(kind) -> None:
+def test_the_number_of_dropouts_must_be_the_number_of_layers(kind) -> None:
     more = {"pool_size": 2} if kind is Maxout else {}
     with pytest.raises(ValueError, match="argument"):
         kind(input_dim=3, dims=[2, 2], dropouts=[0.1], **more)

@@ -1,4 +1,4 @@
-"""Highway layers against their formula."""
+"""Highway layers, checked against their formula."""
 
 import torch
 
@@ -20,7 +20,7 @@ def test_each_dimension_is_gated() -> None:
             torch.testing.assert_close(output[row, token], torch.stack(x))
 
 
-def test_a_new_layer_lets_most_pass_and_no_layer_everything() -> None:
+def test_a_new_layer_passes_on_most_of_its_input_and_zero_layers_all_of_it() -> None:
     torch.manual_seed(0)
     vectors = torch.randn(2, 3, 8)
     assert Highway(dim=8, num_layers=0)(vectors) is vectors

@@ -1,12 +1,13 @@
-"""BiLstm and BiGru against a loop over cells."""
+"""BiLstm and BiGru, checked against a loop over cells."""
 
 import pytest
 import torch
 from torch import Tensor
 
 from harness.nn import recurrent
-from harness.nn.fused_bilstm import Visits, bidirectional_lstm
+from harness.nn.fused_bilstm import bidirectional_lstm
 from harness.nn.masking import mask_of_lengths
+from harness.nn.packing import Packing
 from harness.nn.recurrent import BiGru, BiLstm
 
 LENGTHS = torch.tensor([2, 0, 5, 1, 3])
@@ -23,7 +24,7 @@ def make_vectors() -> Tensor:
 
 
 def run_direction(lstm: torch.nn.LSTM, suffix: str, vectors: list[Tensor]) -> list[Tensor]:
-    """One direction over one sentence, cell by cell."""
+    """Run one direction over one sentence, cell by cell."""
     w_ih, w_hh, b_ih, b_hh = (
         getattr(lstm, f"{name}_{suffix}") for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
     )
@@ -102,7 +103,7 @@ def test_refuses_padding_on_the_left():
 
 
 def run_gru_direction(gru: torch.nn.GRU, suffix: str, vectors: list[Tensor]) -> list[Tensor]:
-    """One direction over one sentence, cell by cell."""
+    """Run one direction over one sentence, cell by cell."""
     w_ih, w_hh, b_ih, b_hh = (
         getattr(gru, f"{name}_{suffix}") for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
     )
@@ -120,7 +121,7 @@ def run_gru_direction(gru: torch.nn.GRU, suffix: str, vectors: list[Tensor]) -> 
 
 
 def test_gru_equals_a_loop_over_cells_and_padding_changes_nothing():
-    layer, vectors = BiGru(input_dim=3, hidden_dim=4).double(), make_vectors()
+    layer, vectors = BiGru(input_dim=3, hidden_dim=4, std=0.5).double(), make_vectors()
     for name, parameter in layer.gru.named_parameters():
         if name.startswith("bias"):
             torch.nn.init.normal_(parameter)
@@ -137,19 +138,15 @@ def test_gru_equals_a_loop_over_cells_and_padding_changes_nothing():
 
 
 def test_initial_values_of_the_gru():
-    plain, normal = BiGru(input_dim=3, hidden_dim=4), BiGru(input_dim=300, hidden_dim=100, std=0.05)
-    for gate in plain.gru.weight_hh_l0.chunk(3):
-        torch.testing.assert_close(gate @ gate.T, torch.eye(4))
-    assert plain.gru.weight_ih_l0.abs().max() <= (6 / (3 + 12)) ** 0.5
-    for parameter in (normal.gru.weight_ih_l0, normal.gru.weight_hh_l0_reverse):
+    layer = BiGru(input_dim=300, hidden_dim=100, std=0.05)
+    for parameter in (layer.gru.weight_ih_l0, layer.gru.weight_hh_l0_reverse):
         assert parameter.abs().max() <= 0.1
-        assert parameter.std().item() == pytest.approx(0.044, rel=0.05)  # 0.05, less what the cut takes
-    for layer in (plain, normal):
-        assert not any(p.any() for name, p in layer.gru.named_parameters() if name.startswith("bias"))
+        assert parameter.std().item() == pytest.approx(0.044, rel=0.05)  # 0.05, reduced by the cut
+    assert not any(p.any() for name, p in layer.gru.named_parameters() if name.startswith("bias"))
 
 
-def trained(layer: BiLstm | BiGru, vectors: Tensor, mask: Tensor) -> list[Tensor]:
-    """Outputs, and the gradients of the input and of every parameter."""
+def outputs_and_gradients(layer: BiLstm | BiGru, vectors: Tensor, mask: Tensor) -> list[Tensor]:
+    """Return the output, and the gradients of the input and of every parameter."""
     inputs = vectors.clone().requires_grad_()
     output = layer(inputs, mask)
     output.square().sum().backward()
@@ -162,34 +159,36 @@ def with_padding(precision: torch.dtype) -> tuple[Tensor, Tensor]:
 
 
 @pytest.mark.parametrize("precision", [torch.double, torch.float])
-def test_gru_run_through_padding_is_that_with_padding_packed_away(precision):
-    packed = BiGru(input_dim=3, hidden_dim=4).to(precision)
-    padded = BiGru(input_dim=3, hidden_dim=4, packed=False).to(precision)
-    for parameter in packed.parameters():
+def test_gru_that_runs_through_padding_equals_a_packed_one(precision, monkeypatch):
+    ours, theirs = (BiGru(input_dim=3, hidden_dim=4, std=0.5).to(precision) for _ in range(2))
+    for parameter in ours.parameters():
         torch.nn.init.normal_(parameter)
-    padded.load_state_dict(packed.state_dict())
+    theirs.load_state_dict(ours.state_dict())
     given = with_padding(precision)
-    for ours, theirs in zip(*(trained(layer, *given) for layer in (packed, padded)), strict=True):
-        torch.testing.assert_close(ours, theirs)
+    results = [outputs_and_gradients(ours, *given)]
+    monkeypatch.setattr(recurrent, "_run_through_padding", recurrent._run_packed)
+    results.append(outputs_and_gradients(theirs, *given))
+    for one, other in zip(*results, strict=True):
+        torch.testing.assert_close(one, other)
 
 
 @pytest.mark.parametrize("num_layers", [1, 2])
 @pytest.mark.parametrize("precision", [torch.double, torch.float])
-def test_lstm_without_padding_is_that_of_torch(num_layers, precision, monkeypatch):
+def test_lstm_without_padding_equals_that_of_torch(num_layers, precision, monkeypatch):
     ours, theirs = (BiLstm(input_dim=3, hidden_dim=4, num_layers=num_layers).to(precision) for _ in range(2))
     for parameter in ours.parameters():
         torch.nn.init.normal_(parameter)
     theirs.load_state_dict(ours.state_dict())
     given = with_padding(precision)
-    results = [trained(ours, *given)]
-    monkeypatch.setattr(recurrent, "_run_ragged", recurrent._run_packed)
-    results.append(trained(theirs, *given))
+    results = [outputs_and_gradients(ours, *given)]
+    monkeypatch.setattr(recurrent, "_run_without_padding", recurrent._run_packed)
+    results.append(outputs_and_gradients(theirs, *given))
     for one, other in zip(*results, strict=True):
         torch.testing.assert_close(one, other)
 
 
-def test_gradient_of_the_lstm_is_that_of_its_output():
+def test_gradient_of_the_lstm_is_the_numerical_one():
     lengths = torch.tensor([3, 0, 1, 4])
-    visits, gates = Visits.of(lengths), torch.randn(8, 16, dtype=torch.double, requires_grad=True)
+    packing, gates = Packing.of(lengths), torch.randn(8, 16, dtype=torch.double, requires_grad=True)
     weights = tuple(torch.randn(8, 2, dtype=torch.double, requires_grad=True) for _ in range(2))
-    assert torch.autograd.gradcheck(lambda *given: bidirectional_lstm(given[0], given[1:], visits), (gates, *weights))
+    assert torch.autograd.gradcheck(lambda *given: bidirectional_lstm(given[0], given[1:], packing), (gates, *weights))

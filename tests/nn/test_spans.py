@@ -1,4 +1,4 @@
-"""The best span against every span."""
+"""The best span, checked against every span."""
 
 import random
 
@@ -13,7 +13,7 @@ from harness.nn.spans import best_spans
 def test_no_span_is_better(max_tokens: int | None) -> None:
     rng = random.Random(1)
     lengths = torch.tensor([1, 7, 3, 9])
-    scores = [[[rng.randrange(6) for _ in range(9)] for _ in range(4)] for _ in range(2)]  # small: there are ties
+    scores = [[[rng.randrange(6) for _ in range(9)] for _ in range(4)] for _ in range(2)]  # with ties
     starts, ends = torch.tensor(scores, dtype=torch.float)  # (batch, tokens) each
     found = best_spans(starts, ends, mask_of_lengths(lengths, 9), max_tokens=max_tokens)
     for row, length in enumerate(lengths.tolist()):

@@ -1,4 +1,4 @@
-"""Shards on disk, the corpus over them, its vocabulary, and the windows that are cut from it."""
+"""Shards on disk, the corpus that they form, its vocabulary, and the windows into which it is cut."""
 
 import itertools
 from pathlib import Path
@@ -44,14 +44,7 @@ def test_a_corpus_is_the_sentences_of_its_files(paths: list[Path], tmp_path: Pat
     counts = dict(zip(corpus.words, corpus.counts.tolist(), strict=True))
     assert counts["closed"] == 4
     assert counts["the"] == counts["bank"] == counts["."] == 2
-    assert counts[BOS] == len(corpus) + 1  # one is in the text itself
-
-
-def test_blocks_change_nothing(paths: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = opened(paths, tmp_path)
-    monkeypatch.setattr(module, "_BLOCK", 1)
-    parts = open_corpus(paths, tokenize=False, cache_dir=tmp_path / "other")
-    assert [words_of(whole, i) for i in range(5)] == [words_of(parts, i) for i in range(5)]
+    assert counts[BOS] == len(corpus) + 1  # the text itself contains one
 
 
 def test_a_file_is_read_once(paths: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -68,7 +61,7 @@ def test_a_file_is_read_once(paths: list[Path], tmp_path: Path, monkeypatch: pyt
     assert again.digest != before.digest
 
 
-def test_a_changed_file_is_another_one(paths: list[Path], tmp_path: Path) -> None:
+def test_a_changed_file_is_read_again(paths: list[Path], tmp_path: Path) -> None:
     before = opened(paths, tmp_path).digest
     write(tmp_path, "first.txt", ["something else"])
     after = opened(paths, tmp_path)
@@ -76,7 +69,7 @@ def test_a_changed_file_is_another_one(paths: list[Path], tmp_path: Path) -> Non
     assert words_of(after, 0) == ["something", "else"]
 
 
-def test_what_a_killed_process_left_is_no_obstacle(paths: list[Path], tmp_path: Path) -> None:
+def test_files_of_a_killed_process_are_replaced(paths: list[Path], tmp_path: Path) -> None:
     opened(paths[:1], tmp_path)
     (shard,) = [path for path in (tmp_path / "cache" / "corpora").iterdir() if path.is_dir()]
     shard.rename(shard.with_suffix(".partial"))
@@ -92,12 +85,12 @@ def test_a_damaged_shard_is_named(paths: list[Path], tmp_path: Path) -> None:
         opened(paths[:1], tmp_path)
 
 
-def test_no_sentence_at_all_is_refused(tmp_path: Path) -> None:
+def test_a_text_without_sentences_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataFormatError, match=r"empty.txt: no sentence"):
         opened([write(tmp_path, "empty.txt", ["", " "])], tmp_path)
 
 
-def test_a_vocabulary_is_by_frequency(tmp_path: Path) -> None:
+def test_a_vocabulary_is_sorted_by_frequency(tmp_path: Path) -> None:
     vocabulary = Vocabulary.most_frequent(["b", "a", BOS, "c", UNK], [5, 5, 99, 7, 3], size=5)
     assert vocabulary.words == (BOS, EOS, UNK, "c", "a")
     assert vocabulary.rows_of(["a", "b", BOS, "never"]).tolist() == [4, 2, 0, 2]
@@ -106,7 +99,7 @@ def test_a_vocabulary_is_by_frequency(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("lines", [["a", "b"], [BOS, EOS, UNK, "a", "a"], []])
-def test_a_file_that_is_no_vocabulary_is_refused(lines: list[str], tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_vocabulary_is_refused(lines: list[str], tmp_path: Path) -> None:
     with pytest.raises(DataFormatError, match="the first three"):
         Vocabulary.read(write(tmp_path, "v.txt", lines))
 
@@ -126,7 +119,7 @@ def as_pairs(words: list[str]) -> list[tuple[str, str]]:
 
 def test_streams_read_whole_sentences_in_both_directions(paths: list[Path], tmp_path: Path) -> None:
     corpus = opened(paths, tmp_path)
-    cut = Windows(corpus, streams=1, steps=4, seed=0)
+    cut = Windows(corpus=corpus, streams=1, steps=4, seed=0)
     windows = [cut.next() for _ in range(10)]  # two epochs of 15 words and 5 sentence ends
     bounded = [[BOS, *words_of(corpus, i), EOS] for i in range(5)]
     for direction, sentences in enumerate((bounded, [words[::-1] for words in bounded])):
@@ -139,9 +132,9 @@ def test_streams_read_whole_sentences_in_both_directions(paths: list[Path], tmp_
             assert sorted(epoch) == sorted(pair for words in sentences for pair in as_pairs(words))
 
 
-def test_streams_share_the_text_between_them(tmp_path: Path) -> None:
+def test_every_sentence_is_read_by_one_stream(tmp_path: Path) -> None:
     corpus = opened([write(tmp_path, "many.txt", [f"w{i} x" for i in range(12)])], tmp_path)
-    cut = Windows(corpus, streams=4, steps=3, seed=0)
+    cut = Windows(corpus=corpus, streams=4, steps=3, seed=0)
     seen = [corpus.words[row] for _ in range(3) for row in cut.next().inputs[0, 1]]
     assert sorted(seen) == sorted(f"w{i}" for i in range(12))
 
@@ -150,7 +143,7 @@ def test_the_order_is_seeded_and_differs_from_epoch_to_epoch(tmp_path: Path) -> 
     corpus = opened([write(tmp_path, "many.txt", [f"w{i}" for i in range(50)])], tmp_path)
 
     def first_words(seed: int) -> list[int]:
-        cut = Windows(corpus, streams=1, steps=2, seed=seed)
+        cut = Windows(corpus=corpus, streams=1, steps=2, seed=seed)
         return [int(cut.next().inputs[0, 1, 0]) for _ in range(100)]
 
     order = first_words(0)
@@ -161,12 +154,12 @@ def test_the_order_is_seeded_and_differs_from_epoch_to_epoch(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("before", [0, 1, 7, 23])
-def test_windows_go_on_from_a_state(paths: list[Path], tmp_path: Path, before: int) -> None:
+def test_windows_continue_from_a_state(paths: list[Path], tmp_path: Path, before: int) -> None:
     corpus = opened(paths, tmp_path)
-    whole = Windows(corpus, streams=2, steps=3, seed=4)
+    whole = Windows(corpus=corpus, streams=2, steps=3, seed=4)
     for _ in range(before):
         whole.next()
-    resumed = Windows(corpus, streams=2, steps=3, seed=4)
+    resumed = Windows(corpus=corpus, streams=2, steps=3, seed=4)
     resumed.restore(whole.state())
     for _ in range(12):
         one, other = whole.next(), resumed.next()

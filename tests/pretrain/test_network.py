@@ -1,4 +1,4 @@
-"""The network that is trained against the encoder that is exported from it."""
+"""The network in training, compared with the encoder that is exported from it."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from harness.encoders.options import parse_options
 from harness.encoders.random_elmo import random_weights
 from harness.encoders.weights import read_weights, write_weights
 from harness.errors import WeightsError
-from harness.pretrain.export import as_official
+from harness.pretrain.exported_model import as_official
 from harness.pretrain.network import Batch, PretrainingNetwork
 from harness.pretrain.perplexity import perplexity
 from harness.pretrain.softmax import log_uniform
@@ -34,13 +34,13 @@ def network_of(form: str = "clipped", dropout: float = 0.0) -> tuple[Pretraining
     raw = changed(FORMS[form])
     options = parse_options(raw, source="test")
     torch.manual_seed(0)
-    network = PretrainingNetwork(options, vocabulary_size=len(VOCABULARY), dropout=dropout)
+    network = PretrainingNetwork(options=options, vocabulary_size=len(VOCABULARY), dropout=dropout)
     network.load_official(random_weights(options, seed=0))
     return network, as_official(raw)
 
 
 def batch_of(sentence: tuple[str, ...]) -> Batch:
-    """One stream that reads one sentence, both ways."""
+    """Return a batch of one stream that reads one sentence in both directions."""
     words = [BOS, *sentence, EOS]
     types = sorted(set(words), key=lambda word: len(word.encode()))
     rows = torch.tensor([types.index(word) for word in words])
@@ -58,26 +58,26 @@ def export(network: PretrainingNetwork, official: dict, folder: Path) -> ElmoEnc
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_what_is_exported_is_what_was_trained(form: str, tmp_path: Path) -> None:
+def test_the_exported_encoder_computes_what_the_network_computed(form: str, tmp_path: Path) -> None:
     network, official = network_of(form)
     encoder = export(network, official, tmp_path)
     assert encoder.options == network.options
     for sentence, (_, layers) in zip(SENTENCES, sorted(encoder.encode(SENTENCES)), strict=True):
         with torch.no_grad():
             top, _ = network.contextual(batch_of(sentence), network.zero_state(1))  # (directions, steps, 1, width)
-        forward, backward = top[0, 1:, 0], top[1, 1:, 0].flip(0)  # what was read at each word
+        forward, backward = top[0, 1:, 0], top[1, 1:, 0].flip(0)  # the outputs at each word
         torch.testing.assert_close(layers[-1], torch.cat([forward, backward], dim=1), atol=1e-6, rtol=0)
 
 
 def test_the_loss_of_a_window_is_the_sampled_loss_of_its_words() -> None:
     network, _ = network_of()
-    negatives = log_uniform(len(VOCABULARY), len(VOCABULARY), np.random.default_rng(0))  # all words: no correction
+    negatives = log_uniform(len(VOCABULARY), len(VOCABULARY), np.random.default_rng(0))  # with all words, no correction
     losses, _ = network(batch_of(SENTENCES[0]), network.zero_state(1), negatives)
     measured = perplexity(network, SENTENCES[:1], VOCABULARY, state="zeros")
     assert losses.exp().tolist() == pytest.approx([measured.forward, measured.backward], rel=1e-4)
 
 
-def test_dropout_acts_in_training_alone() -> None:
+def test_dropout_acts_only_in_training() -> None:
     network, _ = network_of(dropout=0.5)
     batch, state = batch_of(SENTENCES[0]), network.zero_state(1)
     one, other = (network.contextual(batch, state)[0] for _ in range(2))
@@ -100,7 +100,7 @@ def test_gradients_reach_every_parameter() -> None:
 @pytest.mark.parametrize("state", ["zeros", "warm", "carry"])
 def test_perplexity_equals_a_loop_over_words(state: str) -> None:
     network, _ = network_of()
-    repeated = SENTENCES * 12 if state == "carry" else SENTENCES  # more than one batch of rows
+    repeated = SENTENCES * 12 if state == "carry" else SENTENCES  # more than one batch
     measured = perplexity(network, repeated, VOCABULARY, state=state)  # type: ignore[arg-type]
     encoder = ElmoEncoder(
         name="x",
@@ -161,26 +161,26 @@ def burn_in(network: PretrainingNetwork, encoder: ElmoEncoder, d: int) -> list:
     return state
 
 
-def test_half_precision_rounds_and_is_read_back(tmp_path: Path) -> None:
+def test_half_precision_rounds_the_weights(tmp_path: Path) -> None:
     network, official = network_of()
     export(network, official, tmp_path)
     write_weights(tmp_path / "half.hdf5", network.official(), precision="float16")
     with h5py.File(tmp_path / "half.hdf5") as file:
-        assert file["char_embed"].dtype == np.float32  # so that every reader computes with it as with any other
+        assert file["char_embed"].dtype == np.float32  # every reader then computes in float32
     halves, wholes = (read_weights(tmp_path / name, network.options) for name in ("half.hdf5", "weights.hdf5"))
     for name, whole in wholes.items():
         assert halves[name].dtype == torch.float32
         torch.testing.assert_close(halves[name], whole.half().float(), atol=0, rtol=0)
 
 
-def test_half_precision_compresses_the_file_to_about_half(tmp_path: Path) -> None:
+def test_half_precision_halves_the_size_of_the_file(tmp_path: Path) -> None:
     weights = {"w": torch.randn(512, 512, generator=torch.Generator().manual_seed(0))}
     for precision in ("float16", "float32"):
         write_weights(tmp_path / precision, weights, precision=precision)  # type: ignore[arg-type]
     assert (tmp_path / "float16").stat().st_size < 0.6 * (tmp_path / "float32").stat().st_size
 
 
-def test_a_weight_that_half_precision_cannot_hold_is_refused(tmp_path: Path) -> None:
+def test_a_weight_too_large_for_half_precision_is_refused(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match="'char_embed' is not finite as float16"):
         write_weights(tmp_path / "w.hdf5", {"char_embed": torch.tensor([1e6])}, precision="float16")
     assert not list(tmp_path.iterdir())

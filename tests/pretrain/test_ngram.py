@@ -1,4 +1,4 @@
-"""The count-based models against loops over dictionaries, and against the axioms of probability."""
+"""The count-based models, compared with loops over dictionaries and with the axioms of probability."""
 
 import math
 from collections import Counter, defaultdict
@@ -12,7 +12,7 @@ SIZE, BEGIN, END = 40, 0, 1
 
 
 def text(seed: int = 0, count: int = 60) -> list[np.ndarray]:
-    """Sentences in which what follows depends on the last two words."""
+    """Return sentences in which each word depends on the last two."""
     generator = np.random.default_rng(seed)
     sentences = []
     for _ in range(count):
@@ -24,7 +24,7 @@ def text(seed: int = 0, count: int = 60) -> list[np.ndarray]:
 
 
 def by_dictionaries(sentences: list[np.ndarray], history: tuple[int, int], word: int) -> float:
-    """Modified Kneser-Ney, written from the formulas with dictionaries."""
+    """Return the probability by modified Kneser-Ney, written from the formulas with dictionaries."""
     trigrams: Counter[tuple[int, ...]] = Counter()
     for sentence in sentences:
         padded = [BEGIN, BEGIN, *sentence.tolist(), END]
@@ -59,7 +59,7 @@ def by_dictionaries(sentences: list[np.ndarray], history: tuple[int, int], word:
 
 @pytest.fixture(scope="module")
 def model() -> KneserNeyTrigram:
-    return KneserNeyTrigram(bounded(text(), begin=BEGIN, end=END), size=SIZE, begin=BEGIN)
+    return KneserNeyTrigram(tokens=bounded(text(), begin=BEGIN, end=END), size=SIZE, begin=BEGIN)
 
 
 def test_it_equals_the_formulas(model: KneserNeyTrigram) -> None:
@@ -70,7 +70,7 @@ def test_it_equals_the_formulas(model: KneserNeyTrigram) -> None:
             assert ours == pytest.approx(by_dictionaries(sentences, history, word), abs=1e-12)
 
 
-def test_all_discounts_come_into_play(model: KneserNeyTrigram) -> None:
+def test_all_discounts_are_used(model: KneserNeyTrigram) -> None:
     counts = np.unique(model._keys(bounded(text(), begin=BEGIN, end=END)), return_counts=True)[1]
     assert set(range(1, 5)) <= set(counts.tolist())
 
@@ -91,14 +91,14 @@ def test_log_probabilities_are_those_of_each_history(model: KneserNeyTrigram) ->
     np.testing.assert_allclose(model.log_probabilities(tokens), expected, atol=1e-12)
 
 
-def test_order_pays_where_the_text_has_it(model: KneserNeyTrigram) -> None:
+def test_the_trigram_beats_the_unigram(model: KneserNeyTrigram) -> None:
     held_out = bounded(text(seed=9), begin=BEGIN, end=END)
-    unigram = Unigram(bounded(text(), begin=BEGIN, end=END), size=SIZE, begin=BEGIN)
+    unigram = Unigram(tokens=bounded(text(), begin=BEGIN, end=END), size=SIZE, begin=BEGIN)
     assert len(model.log_probabilities(held_out)) == len(unigram.log_probabilities(held_out))
     assert model.log_probabilities(held_out).mean() > unigram.log_probabilities(held_out).mean() + 0.5
 
 
 def test_a_little_text_is_enough() -> None:
     tokens = bounded([np.array([3, 4])], begin=BEGIN, end=END)
-    model = KneserNeyTrigram(tokens, size=SIZE, begin=BEGIN)
+    model = KneserNeyTrigram(tokens=tokens, size=SIZE, begin=BEGIN)
     assert np.isfinite(model.log_probabilities(tokens)).all()

@@ -1,4 +1,4 @@
-"""The text of published data sets, by small files of the same form."""
+"""The text of published data sets, from small files of the same form."""
 
 import gzip
 import json
@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from harness.commands.plain_text import main
 from harness.errors import DataFormatError
-from harness.pretrain.plain_text import main, write_plain_text
+from harness.pretrain.plain_text import write_plain_text
 
 SQUAD = {"data": [{"paragraphs": [{"context": "One  two.\nThree."}, {"context": "Four."}]}, {"paragraphs": []}]}
 SNLI = [("A man .", "He sleeps ."), ("A man .", "A dog ."), ("He sleeps .", "A man .")]
@@ -59,8 +60,8 @@ def test_a_book_can_be_held_out(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert "2 paragraphs" in capsys.readouterr().out
 
 
-def test_a_book_that_is_not_there_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Or a misspelt id would leave the held-out book in the training text."""
+def test_an_unknown_book_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Otherwise a misspelt id would leave the held-out book in the training text."""
     (tmp_path / "books").write_text(CASES["books"][0])
     for option in ("--without", "--only"):
         assert main(["books", str(tmp_path / "books"), str(tmp_path / "out"), option, "aa"]) == 2
@@ -72,14 +73,14 @@ def test_a_book_that_is_not_there_is_refused(tmp_path: Path, capsys: pytest.Capt
 @pytest.mark.parametrize(
     ("form", "content"), [("squad", "{}"), ("snli", '{"sentence1": "cut'), ("books", "[1]\n"), ("conllu", "a b\n")]
 )
-def test_another_form_is_refused(form: str, content: str, tmp_path: Path) -> None:
+def test_a_file_of_another_form_is_refused(form: str, content: str, tmp_path: Path) -> None:
     (tmp_path / "source").write_text(content)
     with pytest.raises(DataFormatError, match=f"source: (not readable as|no text in it as) '{form}'"):
         write_plain_text(tmp_path / "source", tmp_path / "target", form=form)
     assert not (tmp_path / "target").exists()
 
 
-def test_a_missing_file_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_missing_file_is_reported_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["squad", str(tmp_path / "none.json"), str(tmp_path / "out")]) == 2
     assert capsys.readouterr().err == f"error: {tmp_path}/none.json: no such file\n"
 
@@ -93,6 +94,6 @@ def test_the_last_hundredth_can_be_held_out(tmp_path: Path) -> None:
     assert (tmp_path / "dev").read_text().splitlines() == lines[990:]
 
 
-def test_a_text_can_be_cut_after_so_many_words(tmp_path: Path) -> None:
+def test_a_text_can_be_cut_after_a_number_of_words(tmp_path: Path) -> None:
     (tmp_path / "text").write_text("One two .\n" * 5)
     assert write_plain_text(tmp_path / "text", tmp_path / "out", form="plain", max_words=7) == 3

@@ -1,4 +1,4 @@
-"""Pre-training as a whole: it learns, it goes on after a kill, and it says what is wrong with a request."""
+"""One whole pre-training: it learns, it continues after a kill, and it says what is wrong with a request."""
 
 import json
 import os
@@ -13,17 +13,16 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from harness.commands import perplexity
 from harness.config.compose import compose_values
 from harness.config.instantiate import typed_as
 from harness.config.schema import resolved
 from harness.encoders.weights import read_weights
 from harness.errors import ConfigError, HarnessError, WeightsError
-from harness.pretrain.bundle import main as bundle_main
 from harness.pretrain.config import PretrainConfig
-from harness.pretrain.evaluate import main as evaluate_main
-from harness.pretrain.export import RECORD, SOFTMAX, VOCABULARY, WEIGHTS
-from harness.pretrain.loop import CHECKPOINT, HISTORY, Pretraining
-from harness.pretrain.run import pretrain
+from harness.pretrain.exported_model import RECORD, SOFTMAX, VOCABULARY, WEIGHTS
+from harness.pretrain.pretrain import pretrain
+from harness.pretrain.trainer import CHECKPOINT, HISTORY, BiLmTrainer
 from harness.utils.files import file_digest
 from harness.utils.signals import Interrupted, Stop
 from tests.runs.test_run import StopAfter
@@ -49,7 +48,7 @@ SMALL = (
 
 @pytest.fixture
 def text(tmp_path: Path) -> Path:
-    """Write text in which each word decides the next two."""
+    """Write text in which each word determines the next one, in nine cases of ten."""
     generator = np.random.default_rng(0)
     for name, count in (("train", 400), ("dev", 40)):
         lines = []
@@ -90,7 +89,7 @@ def equal(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
     return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
 
 
-def test_it_learns_and_leaves_an_encoder(text: Path) -> None:
+def test_it_learns_and_exports_an_encoder(text: Path) -> None:
     record = train(text, "trainer.max_steps=150", "trainer.epochs=2", "dev_every=50", "trainer.warmup_steps=10")
     names = {"history.jsonl", "options.json", RECORD, SOFTMAX, VOCABULARY, WEIGHTS}
     assert {path.name for path in (text / "out").iterdir()} == names
@@ -98,7 +97,7 @@ def test_it_learns_and_leaves_an_encoder(text: Path) -> None:
     assert rows[-1]["loss/forward"] < rows[0]["loss/forward"]
     held_out = [row["dev/forward"] for row in rows if "dev/forward" in row]
     assert held_out == sorted(held_out, reverse=True)
-    assert held_out[-1] < 10 < 21  # of 20 words and a sentence end
+    assert held_out[-1] < 10 < 21  # 20 words and the sentence end
     assert record["perplexity"]["after"]["forward"] == held_out[-1]
     assert record["steps"] == 150
     assert record["tokens_seen"] == 150 * 8 * 5
@@ -108,7 +107,7 @@ def test_it_learns_and_leaves_an_encoder(text: Path) -> None:
     assert options["char_cnn"]["n_characters"] == 262
 
 
-def test_the_same_command_gives_the_same_weights_and_another_seed_others(text: Path) -> None:
+def test_the_weights_depend_only_on_command_and_seed(text: Path) -> None:
     for out, more in (("a", []), ("b", []), ("c", ["seed=2"])):
         train(text, *more, out=out)
     assert equal(weights(text, "a"), weights(text, "b"))
@@ -117,7 +116,7 @@ def test_the_same_command_gives_the_same_weights_and_another_seed_others(text: P
 
 @pytest.mark.slow
 @pytest.mark.parametrize("more", [[], ["trainer.optimizer=adagrad", "model.dropout=0.1", "trainer.accumulate=2"]])
-def test_stopping_anywhere_changes_nothing(text: Path, more: list[str]) -> None:
+def test_stopping_anywhere_does_not_change_the_result(text: Path, more: list[str]) -> None:
     train(text, *more, out="whole")
     for looks in (1, 7, 17):
         out = f"stopped-{looks}"
@@ -130,32 +129,30 @@ def test_stopping_anywhere_changes_nothing(text: Path, more: list[str]) -> None:
         assert equal(load_file(text / out / SOFTMAX), load_file(text / "whole" / SOFTMAX))
 
 
-def test_a_training_that_crashes_between_checkpoints_goes_on_as_if_nothing_happened(
-    text: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_crash_between_checkpoints_does_not_change_the_result(text: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     train(text, out="whole")
-    update = Pretraining._update
+    update = BiLmTrainer._update
 
-    def crash(self: Pretraining) -> list[float]:
+    def crash(self: BiLmTrainer) -> list[float]:
         if self.progress.step == 13:
             raise KeyboardInterrupt
         return update(self)
 
-    monkeypatch.setattr(Pretraining, "_update", crash)
+    monkeypatch.setattr(BiLmTrainer, "_update", crash)
     with pytest.raises(KeyboardInterrupt):
         train(text, out="crashed")
     assert history(text, "crashed")[-1]["step"] == 12  # later than the checkpoint
-    monkeypatch.setattr(Pretraining, "_update", update)
+    monkeypatch.setattr(BiLmTrainer, "_update", update)
     train(text, out="crashed")
     assert history(text, "crashed") == history(text, "whole")
     assert equal(weights(text, "crashed"), weights(text, "whole"))
 
 
 @pytest.mark.slow
-def test_sigkill_in_mid_epoch_then_the_same_command(text: Path) -> None:
+def test_the_same_command_continues_after_sigkill(text: Path) -> None:
     more = ["trainer.max_steps=400", "trainer.epochs=5", "log_every=20", "dev_every=100", "checkpoint_every=7"]
     train(text, *more, out="whole")
-    command = [sys.executable, "-m", "harness.pretrain", *overrides(text, *more, out="killed")]
+    command = [sys.executable, "-m", "harness", "pretrain", *overrides(text, *more, out="killed")]
     kills = 0
     while kills < 3:
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -166,7 +163,7 @@ def test_sigkill_in_mid_epoch_then_the_same_command(text: Path) -> None:
             if checkpoint.exists() and checkpoint.stat().st_mtime_ns > stamp:
                 break
             time.sleep(0.005)
-        assert process.poll() is None, "it ended before it could be killed"
+        assert process.poll() is None, "the training ended before it could be killed"
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
         kills += 1
@@ -176,7 +173,7 @@ def test_sigkill_in_mid_epoch_then_the_same_command(text: Path) -> None:
     assert equal(weights(text, "killed"), weights(text, "whole"))
 
 
-def test_what_is_finished_is_not_trained_again(text: Path) -> None:
+def test_a_finished_training_is_not_repeated(text: Path) -> None:
     first = train(text)
     stamp = (text / "out" / WEIGHTS).stat().st_mtime_ns
     assert train(text) == first
@@ -186,14 +183,14 @@ def test_what_is_finished_is_not_trained_again(text: Path) -> None:
     assert train(text, "seed=2", "overwrite=true")["identity"] != first["identity"]
 
 
-def test_a_checkpoint_of_other_options_is_refused(text: Path) -> None:
+def test_a_checkpoint_with_other_options_is_refused(text: Path) -> None:
     with pytest.raises(Interrupted):
         train(text, stop=StopAfter(3))
     with pytest.raises(HarnessError, match="other options or other text"):
         train(text, "trainer.lr=0.02")
 
 
-def test_a_constant_rate_lets_a_stopped_training_be_made_longer(text: Path) -> None:
+def test_a_stopped_training_with_a_constant_rate_can_be_made_longer(text: Path) -> None:
     constant = "trainer.schedule=constant"
     train(text, constant, "trainer.decay_steps=8", out="whole")
     with pytest.raises(Interrupted):
@@ -202,7 +199,7 @@ def test_a_constant_rate_lets_a_stopped_training_be_made_longer(text: Path) -> N
     assert equal(weights(text), weights(text, "whole"))
 
 
-def test_a_falling_rate_ends_where_it_was_to_end(text: Path) -> None:
+def test_a_falling_rate_must_end_at_the_planned_step(text: Path) -> None:
     falling = ("trainer.schedule=constant", "trainer.decay_steps=20")
     with pytest.raises(Interrupted):
         train(text, *falling, stop=StopAfter(9))
@@ -210,7 +207,7 @@ def test_a_falling_rate_ends_where_it_was_to_end(text: Path) -> None:
         train(text, *falling, "trainer.max_steps=100")
 
 
-def test_fine_tuning_starts_from_what_was_exported(text: Path) -> None:
+def test_fine_tuning_starts_from_an_exported_encoder(text: Path) -> None:
     train(text, "trainer.max_steps=60", out="base")
     record = train(text, f"init={text}/base", "trainer.max_steps=60", "trainer.schedule=constant", out="tuned")
     before, after = record["perplexity"]["before"], record["perplexity"]["after"]
@@ -220,12 +217,12 @@ def test_fine_tuning_starts_from_what_was_exported(text: Path) -> None:
     assert (text / "tuned" / VOCABULARY).read_text() == (text / "base" / VOCABULARY).read_text()
 
 
-def test_fine_tuning_without_a_softmax_learns_a_new_one(text: Path) -> None:
+def test_fine_tuning_without_a_softmax_trains_a_new_one(text: Path) -> None:
     train(text, out="base")
     for name in (SOFTMAX, VOCABULARY):
         (text / "base" / name).unlink()
     record = train(text, f"init={text}/base", out="tuned")
-    assert record["perplexity"]["before"] is None  # of a softmax that knows nothing it would say nothing
+    assert record["perplexity"]["before"] is None  # the perplexity of an untrained softmax says nothing
     assert record["perplexity"]["after"]["forward"] < 20
 
 
@@ -238,12 +235,12 @@ def test_fine_tuning_says_what_is_missing(text: Path) -> None:
         train(text, f"init={text}/base", out="tuned")
 
 
-def test_bfloat16_products_train(text: Path) -> None:
+def test_it_learns_with_bfloat16_products(text: Path) -> None:
     record = train(text, "trainer.precision=bfloat16", "trainer.max_steps=60")
     assert record["perplexity"]["after"]["forward"] < 20
 
 
-def test_a_loss_that_is_no_number_ends_the_training(text: Path) -> None:
+def test_a_loss_that_is_not_finite_ends_the_training(text: Path) -> None:
     with pytest.raises(HarnessError, match=r"in step \d+; lower trainer.lr"):
         train(text, "trainer.lr=1e30", "trainer.grad_norm=null", "trainer.warmup_steps=0", "trainer.max_steps=100")
 
@@ -251,14 +248,14 @@ def test_a_loss_that_is_no_number_ends_the_training(text: Path) -> None:
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("trainer.streams=0", "trainer.streams is 0; expected a value from 1"),
+        ("trainer.streams=0", "trainer.streams is 0; expected a value greater than or equal to 1"),
         ("trainer.optimizer=sgd", "trainer.optimizer is 'sgd'"),
         ("model.dropout=1", "model.dropout is 1"),
         ("model.options.lstm.dim=-1", "model.options: lstm.dim is -1"),
         ("data.train=[]", "data.train is not given"),
     ],
 )
-def test_a_bad_request_is_one_line(override: str, message: str, text: Path) -> None:
+def test_a_bad_request_is_reported_in_one_line(override: str, message: str, text: Path) -> None:
     with pytest.raises(HarnessError, match=message.replace(".", r"\.")) as caught:
         train(text, override)
     assert "\n" not in str(caught.value)
@@ -268,7 +265,7 @@ def test_a_bad_request_is_one_line(override: str, message: str, text: Path) -> N
 @pytest.mark.slow
 def test_the_command_line(text: Path) -> None:
     def command(*arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run([sys.executable, "-m", "harness.pretrain", *arguments], capture_output=True, text=True)
+        return subprocess.run([sys.executable, "-m", "harness", "pretrain", *arguments], capture_output=True, text=True)
 
     helped = command("--help")
     assert helped.returncode == 0
@@ -290,21 +287,18 @@ def test_the_command_line(text: Path) -> None:
         assert message in line
 
 
-def test_a_bundle_is_the_encoder_in_half_precision(text: Path) -> None:
+def test_an_encoder_can_be_exported_in_half_precision(text: Path) -> None:
     train(text)
-    assert bundle_main([str(text / "out"), str(text / "half")]) == 0
-    assert {path.name for path in (text / "half").iterdir()} == {"options.json", WEIGHTS, RECORD, HISTORY}
+    record = train(text, "weights_precision=float16", out="half")
     whole, half = weights(text), weights(text, "half")
     assert equal(half, {name: tensor.half().float() for name, tensor in whole.items()})
-    record = json.loads((text / "half" / RECORD).read_text())
-    assert record["bundled"]["sha256"][WEIGHTS] == file_digest(text / "half" / WEIGHTS)
-    assert bundle_main([str(text / "nowhere"), str(text / "half")]) == 2
+    assert record["sha256"][WEIGHTS] == file_digest(text / "half" / WEIGHTS)
 
 
-def test_perplexities_stand_beside_those_of_counts(text: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_table_compares_the_bilm_with_count_based_models(text: Path, capsys: pytest.CaptureFixture[str]) -> None:
     train(text, "trainer.max_steps=150", "trainer.epochs=2", "trainer.warmup_steps=10")
     files = ["--test", f"held-out={text}/dev.txt", "--train", f"{text}/train.txt", "--cache-dir", f"{text}/cache"]
-    assert evaluate_main([str(text / "out"), *files, "--json", str(text / "rows.json")]) == 0
+    assert perplexity.main([str(text / "out"), *files, "--json", str(text / "rows.json")]) == 0
     rows = {row["model"]: row for row in json.loads((text / "rows.json").read_text())}
     assert list(rows) == ["biLM, state=zeros", "biLM, state=warm", "biLM, state=carry", "unigram", "Kneser-Ney trigram"]
     assert len({(row["tokens"], row["unknown"]) for row in rows.values()}) == 1
@@ -312,4 +306,4 @@ def test_perplexities_stand_beside_those_of_counts(text: Path, capsys: pytest.Ca
     assert rows["biLM, state=carry"]["forward"] < rows["unigram"]["forward"]
     assert "| held-out | unigram |" in capsys.readouterr().out
     (text / "out" / VOCABULARY).unlink()
-    assert evaluate_main([str(text / "out"), *files]) == 2
+    assert perplexity.main([str(text / "out"), *files]) == 2

@@ -1,4 +1,4 @@
-"""The sampled softmax against its formula, and the sampler against its distribution."""
+"""The sampled softmax compared with its formula, and the sampler compared with its distribution."""
 
 import math
 
@@ -43,7 +43,7 @@ def test_all_words_as_negatives_are_the_full_softmax() -> None:
 def test_gradients_are_the_same_to_the_bit_on_several_threads() -> None:
     torch.manual_seed(0)
     softmax = WordSoftmax(size=500, dim=64)
-    vectors, targets = torch.randn(2, 3000, 64), torch.randint(20, (2, 3000))  # frequent words, many times
+    vectors, targets = torch.randn(2, 3000, 64), torch.randint(20, (2, 3000))  # frequent words that occur many times
     threads = torch.get_num_threads()
     torch.set_num_threads(2)
     gradients = []
@@ -72,7 +72,7 @@ def test_a_word_is_among_the_negatives_as_often_as_expected() -> None:
         negatives = log_uniform(SIZE, 12, generator)
         seen[negatives.rows] += 1
         expected += expected_log_counts(torch.arange(SIZE), negatives).exp().numpy()
-    # Given the tries, 1 - (1 - p)^tries is what TensorFlow takes; over many draws it must come near.
+    # TensorFlow takes 1 - (1 - p)^tries, given the tries. On average over many draws it must be nearly exact.
     np.testing.assert_allclose(seen / draws, expected / draws, atol=0.05)
 
 
@@ -83,7 +83,7 @@ def negatives_of(rows: list[int]) -> Negatives:
 def by_formula(
     softmax: WordSoftmax, vectors: torch.Tensor, targets: torch.Tensor, negatives: Negatives
 ) -> torch.Tensor:
-    """One position at a time: the target against every negative that is not the target."""
+    """Return the loss, computed for one position at a time from the target and all other negatives."""
     total = torch.zeros((), dtype=vectors.dtype)
     for vector, target in zip(vectors, targets.tolist(), strict=True):
         rows = [target] + [row for row in negatives.rows.tolist() if row != target]
@@ -102,7 +102,7 @@ def test_loss_and_gradients_equal_the_formula(rows: list[int]) -> None:
     softmax = WordSoftmax(size=SIZE, dim=DIM).double()
     torch.nn.init.normal_(softmax.bias)
     vectors = torch.randn(2, 7, DIM, dtype=torch.float64, requires_grad=True)
-    targets = torch.tensor([[3, 0, 39, 5, 5, 30, 2], [1, 1, 3, 7, 8, 9, 0]])  # some of them among the negatives
+    targets = torch.tensor([[3, 0, 39, 5, 5, 30, 2], [1, 1, 3, 7, 8, 9, 0]])  # some of them are among the negatives
     negatives = negatives_of(rows)
     ours = softmax.sampled_nll(vectors, targets, negatives)
     expected = torch.stack([by_formula(softmax, vectors[d], targets[d], negatives) for d in range(2)])

@@ -1,4 +1,4 @@
-"""A layer of LSTMs over a window: what the encoder computes, state handed on, gradients cut between windows."""
+"""A layer of LSTMs over a window: the state is passed on to the next window, but no gradient flows back."""
 
 from pathlib import Path
 
@@ -42,7 +42,7 @@ def start(options: BiLmOptions) -> tuple[Tensor, LstmState]:
     return inputs, LstmState(hidden, cell)
 
 
-def test_the_state_that_is_handed_on_carries_no_gradient() -> None:
+def test_the_state_after_a_window_has_no_gradient() -> None:
     options = options_of("no clip")
     lstms = two_directions(options)
     inputs, state = start(options)
@@ -51,7 +51,7 @@ def test_the_state_that_is_handed_on_carries_no_gradient() -> None:
     assert not last.cell.requires_grad
 
 
-def test_a_second_window_goes_on_where_the_first_ended() -> None:
+def test_a_second_window_continues_where_the_first_ended() -> None:
     options = options_of("clips that bite")
     lstms = two_directions(options)
     inputs, state = start(options)

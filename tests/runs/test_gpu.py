@@ -1,4 +1,4 @@
-"""Whole runs on a GPU: every task trains, a run repeats itself, and one that was stopped ends as one that was not."""
+"""Complete runs on a GPU: every task trains, the same run gives the same result, and so does a resumed run."""
 
 from pathlib import Path
 
@@ -28,7 +28,7 @@ def gpu_run(folder: Path, task: str, *overrides: str, stop: Stop | None = None) 
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_a_run_repeats_itself(task: str, tmp_path: Path) -> None:
+def test_the_same_run_gives_the_same_result(task: str, tmp_path: Path) -> None:
     first, second = (gpu_run(tmp_path / name, task, "mixing.placement=both") for name in "ab")
     assert first.status == second.status == "ok"
     assert first.environment["gpu"] == torch.cuda.get_device_name()
@@ -36,9 +36,9 @@ def test_a_run_repeats_itself(task: str, tmp_path: Path) -> None:
     assert first.mixing == second.mixing
 
 
-def test_a_stopped_run_goes_on_to_the_metrics_of_an_unbroken_one(tmp_path: Path) -> None:
-    unbroken = gpu_run(tmp_path / "a", "ner", "trainer.max_epochs=4")
+def test_a_resumed_run_has_the_metrics_of_an_uninterrupted_one(tmp_path: Path) -> None:
+    uninterrupted = gpu_run(tmp_path / "a", "ner", "trainer.max_epochs=4")
     assert gpu_run(tmp_path / "b", "ner", "trainer.max_epochs=4", stop=StopAfter(7)).status == "interrupted"
     again = gpu_run(tmp_path / "b", "ner", "trainer.max_epochs=4")
     assert again.status == "ok"
-    assert again.metrics == unbroken.metrics
+    assert again.metrics == uninterrupted.metrics

@@ -1,4 +1,4 @@
-"""What a run holds in memory is a matter of its batches, not of its features on disk."""
+"""The memory of a run depends on its batches, not on the size of its features on disk."""
 
 import os
 import subprocess
@@ -16,15 +16,15 @@ FAST = (
     "encoder=random",
     "embedding=none",
     "trainer.max_epochs=1",
-    "task.head.hidden_dim=8",
-    "task.head.num_layers=1",
+    "task.bilstm_crf.hidden_dim=8",
+    "task.bilstm_crf.num_layers=1",
     "encoder.options.lstm.dim=32",
     "encoder.options.lstm.projection_dim=512",
 )
 
 
 def write_column_file(path: Path, copies: int) -> None:
-    """Write the sample's training sentences, each ``copies`` times, no two alike."""
+    """Write the sample's training sentences, each ``copies`` times with another first word."""
     with path.open("w", encoding="utf-8") as file:
         for copy in range(copies):
             for tokens, tags in sentences("train"):
@@ -33,7 +33,7 @@ def write_column_file(path: Path, copies: int) -> None:
 
 
 def peak_and_stored(folder: Path, copies: int) -> tuple[int, int]:
-    """Run on ``copies`` times the sample's training data; return peak resident and stored size, in bytes."""
+    """Run on ``copies`` times the sample's training data; return the peak resident and the stored size in bytes."""
     folder.mkdir()
     write_column_file(folder / "train.conll", copies)
     write_column_file(folder / "dev.conll", 1)
@@ -47,9 +47,9 @@ def peak_and_stored(folder: Path, copies: int) -> tuple[int, int]:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(sys.platform != "linux", reason="peak memory is read as Linux counts it")
+@pytest.mark.skipif(sys.platform != "linux", reason="peak memory has other units on other systems")
 def test_peak_memory_does_not_grow_with_the_features(tmp_path: Path) -> None:
-    # Twice and eight times the sample: what the features add must stand out from what the allocator retains.
+    # Twice and eight times the sample, because the features must be larger than what the allocator retains.
     (peak_1, stored_1), (peak_4, stored_4) = (peak_and_stored(tmp_path / str(n), n) for n in (2, 8))
     for size, peak, stored in ((1, peak_1, stored_1), (4, peak_4, stored_4)):
         print(f"{size}x: peak {peak / 1e6:.0f} MB, {stored / 1e6:.0f} MB stored")

@@ -1,4 +1,4 @@
-"""A whole run: what it writes, that it repeats itself, and that stopping it anywhere loses nothing."""
+"""Complete runs: what they write, that the same config gives the same record, and that no interruption changes it."""
 
 import json
 import os
@@ -15,7 +15,7 @@ from filelock import FileLock
 from safetensors.torch import load_file
 
 from harness.errors import CacheError, ConfigError, HarnessError
-from harness.runs.plan import Parts, prepare
+from harness.runs.plan import SharedObjects, prepare
 from harness.runs.record import LOCK, RUN_FILES, RunRecord, folder_of, read_record
 from harness.training.trainer import Trainer
 from harness.utils.signals import Interrupted
@@ -90,21 +90,21 @@ def test_without_a_store_the_result_is_the_same_to_rounding(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("looks", [3, *(pytest.param(looks, marks=pytest.mark.slow) for looks in (0, 2, 5, 7, 11, 14))])
-def test_a_stopped_run_goes_on_to_the_metrics_of_an_unbroken_one(looks: int, tmp_path: Path) -> None:
-    unbroken = small_run(tmp_path / "a")
+def test_a_resumed_run_has_the_metrics_of_an_uninterrupted_one(looks: int, tmp_path: Path) -> None:
+    uninterrupted = small_run(tmp_path / "a")
     stopped = small_run(tmp_path / "b", stop=StopAfter(looks))
     assert stopped.status == "interrupted"
     assert read_record(folder_in(tmp_path / "b", stopped) / "record.json").status == "interrupted"
     resumed = small_run(tmp_path / "b")
     assert resumed.status == "ok"
-    assert resumed.metrics == unbroken.metrics
-    assert resumed.mixing == unbroken.mixing
+    assert resumed.metrics == uninterrupted.metrics
+    assert resumed.mixing == uninterrupted.mixing
     for name in ("history.jsonl", "predictions.jsonl"):
-        ours, theirs = folder_in(tmp_path / "b", resumed) / name, folder_in(tmp_path / "a", unbroken) / name
+        ours, theirs = folder_in(tmp_path / "b", resumed) / name, folder_in(tmp_path / "a", uninterrupted) / name
         assert ours.read_text() == theirs.read_text()
 
 
-def test_resuming_does_not_begin_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_resuming_does_not_restart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     small_run(tmp_path, stop=StopAfter(9))
     steps = 0
     step = Trainer._step
@@ -133,7 +133,7 @@ def test_a_failed_run_is_recorded_with_its_reason_and_can_be_repeated(
     assert small_run(tmp_path).status == "ok"
 
 
-def test_too_little_space_for_the_store_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_little_space_for_the_store_is_an_error_with_a_fix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shutil.disk_usage", lambda _: type("usage", (), {"free": 10})())
     with pytest.raises(CacheError, match="cache=none"):
         small_run(tmp_path)
@@ -162,7 +162,7 @@ def test_every_mix_runs(mixing: str, tmp_path: Path) -> None:
     assert record.mixing["name"] == mixing.split()[0].replace("layer", "layer1")
 
 
-def test_smaller_fractions_lie_within_larger_ones(tmp_path: Path) -> None:
+def test_larger_fractions_contain_smaller_ones(tmp_path: Path) -> None:
     from harness.runs.plan import fraction_of
     from harness.types import Example
 
@@ -180,9 +180,11 @@ def command(folder: Path, *overrides: str) -> list[str]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
-def test_a_killed_process_goes_on_to_the_metrics_of_an_unbroken_one(number: signal.Signals, tmp_path: Path) -> None:
+def test_a_killed_process_is_resumed_to_the_metrics_of_an_uninterrupted_one(
+    number: signal.Signals, tmp_path: Path
+) -> None:
     subprocess.run(command(tmp_path / "a"), check=True, capture_output=True)
-    (unbroken,) = (tmp_path / "a" / "results" / "ner").glob("*/record.json")
+    (uninterrupted,) = (tmp_path / "a" / "results" / "ner").glob("*/record.json")
     process = subprocess.Popen(command(tmp_path / "b"), stderr=subprocess.PIPE, stdout=subprocess.PIPE)
     while not list((tmp_path / "b").glob("results/ner/*/checkpoint.pt")):
         time.sleep(0.01)
@@ -196,11 +198,11 @@ def test_a_killed_process_goes_on_to_the_metrics_of_an_unbroken_one(number: sign
         assert read_record(stopped).status == "interrupted"
     subprocess.run(command(tmp_path / "b"), check=True, capture_output=True)
     (resumed,) = (tmp_path / "b" / "results" / "ner").glob("*/record.json")
-    assert read_record(resumed).metrics == read_record(unbroken).metrics
+    assert read_record(resumed).metrics == read_record(uninterrupted).metrics
 
 
 @pytest.mark.slow
-def test_two_processes_at_once_end_with_the_same_record(tmp_path: Path) -> None:
+def test_two_processes_of_the_same_run_end_with_one_record(tmp_path: Path) -> None:
     both = [subprocess.Popen(command(tmp_path), stderr=subprocess.PIPE, stdout=subprocess.PIPE) for _ in range(2)]
     logs = [process.communicate()[1].decode() for process in both]
     assert [process.returncode for process in both] == [0, 0], logs
@@ -209,7 +211,7 @@ def test_two_processes_at_once_end_with_the_same_record(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_run_that_another_process_is_at_is_waited_for(tmp_path: Path) -> None:
+def test_a_run_waits_while_another_process_runs_it(tmp_path: Path) -> None:
     folder = folder_in(tmp_path, small_run(tmp_path))
     (folder / "record.json").unlink()
     with FileLock(folder / LOCK), pytest.raises(Interrupted):
@@ -219,13 +221,13 @@ def test_a_run_that_another_process_is_at_is_waited_for(tmp_path: Path) -> None:
     assert not (folder / LOCK).exists()
 
 
-def test_runs_of_one_process_share_what_they_are_made_of(tmp_path: Path) -> None:
-    parts = Parts()
+def test_runs_of_one_process_share_their_objects(tmp_path: Path) -> None:
+    shared = SharedObjects()
     config = config_of(tmp_path, *SMALL)
-    first, second = prepare(config, parts), prepare(replace(config, seed=2), parts)
+    first, second = prepare(config, shared), prepare(replace(config, seed=2), shared)
     assert first.task is second.task
     assert first.encoder is second.encoder
     assert first.digests["dev"] == second.digests["dev"]
-    assert first.digests["train"] != second.digests["train"]  # a part of it, drawn by the seed
+    assert first.digests["train"] != second.digests["train"]  # the seed draws a part of it
     carrying = config_of(tmp_path, *SMALL, "encoder.state=carry", "cache=none")
-    assert prepare(carrying, parts).encoder is not prepare(carrying, parts).encoder  # it remembers what it read
+    assert prepare(carrying, shared).encoder is not prepare(carrying, shared).encoder  # it remembers what it read

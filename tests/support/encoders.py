@@ -1,4 +1,4 @@
-"""Small encoders for tests, made on the spot."""
+"""Small encoders for tests."""
 
 import copy
 import json
@@ -36,12 +36,12 @@ TINY: Raw = {
 
 
 def tiny_elmo(cache_dir: Path, *, state: StatePolicy = "zeros", seed: int = 0, **changes: Any) -> ElmoEncoder:
-    """A random biLM of 3 layers, 16 wide."""
+    """Return a random biLM with 3 layers of width 16."""
     return random_elmo(options=TINY, weights_seed=seed, state=state, cache_dir=str(cache_dir), **changes)
 
 
 def changed(changes: Mapping[str, Mapping[str, Any]], base: Raw = TINY) -> Raw:
-    """Return options with some values replaced."""
+    """Return a copy of options with some values replaced."""
     raw = copy.deepcopy(base)
     for section, values in changes.items():
         raw[section] |= values
@@ -49,7 +49,7 @@ def changed(changes: Mapping[str, Mapping[str, Any]], base: Raw = TINY) -> Raw:
 
 
 def write_official(folder: Path, raw: Raw, weights: Mapping[str, Array]) -> tuple[Path, Path]:
-    """Write options and weights in the official layout, and return where."""
+    """Write options and weights in the official layout; return their paths."""
     options_path, weights_path = folder / "options.json", folder / "weights.hdf5"
     options_path.write_text(json.dumps(raw))
     with h5py.File(weights_path, "w") as file:

@@ -1,4 +1,4 @@
-"""Composing and running small configs inside the test process."""
+"""Compose and run small configs inside the test process."""
 
 from pathlib import Path
 from typing import Any
@@ -18,9 +18,9 @@ SMALL = (
     "encoder=random",
     "embedding=none",
     "data.fraction=0.1",
-    "task.head.hidden_dim=16",
-    "task.head.num_layers=1",
-    "task.head.char_filters=8",
+    "task.bilstm_crf.hidden_dim=16",
+    "task.bilstm_crf.num_layers=1",
+    "task.bilstm_crf.char_filters=8",
     "encoder.options.char_cnn.filters=[[1,8],[2,8]]",
     "encoder.options.lstm.dim=16",
     "encoder.options.lstm.projection_dim=8",
@@ -29,7 +29,7 @@ SMALL = (
 
 
 def config_of(folder: Path, *overrides: str) -> HarnessConfig:
-    """Compose a config whose results and cache lie below ``folder``."""
+    """Compose a config with its results and cache in ``folder``."""
     register_resolvers()
     OmegaConf.register_new_resolver("user_cache", lambda: str(folder / "cache"), replace=True)
     with initialize_config_dir(str(CONF), version_base="1.3"):
@@ -43,7 +43,7 @@ def small_run(folder: Path, *overrides: str, stop: Stop | None = None) -> RunRec
 
 
 def without_times(record: RunRecord) -> dict[str, Any]:
-    """Return a record's fields but for times."""
+    """Return a record's fields without times and paths."""
     values = dict(vars(record))
     del values["timing"]
     values["config"] = {key: value for key, value in record.config.items() if key not in ("overwrite", "cache_dir")}
@@ -51,7 +51,7 @@ def without_times(record: RunRecord) -> dict[str, Any]:
 
 
 class StopAfter(Stop):
-    """Asks to stop after a number of looks."""
+    """Requests a stop after it was asked a number of times."""
 
     def __init__(self, looks: int) -> None:
         self._looks = looks

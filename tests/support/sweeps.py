@@ -1,4 +1,4 @@
-"""Running small sweeps inside the test process, and what they leave."""
+"""Run small sweeps inside the test process, and read their records."""
 
 from pathlib import Path
 

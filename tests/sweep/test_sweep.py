@@ -1,4 +1,4 @@
-"""Sweeps: their jobs, known ahead; failures of every kind; launchers that run jobs in processes of their own."""
+"""Sweeps: the list of jobs, failures of every kind, and launchers that run jobs in separate processes."""
 
 import os
 import random
@@ -17,8 +17,8 @@ from omegaconf import OmegaConf
 from harness.commands.report import main as report
 from harness.config.compose import CONF, register_resolvers
 from harness.runs.job import Outcome
-from harness.sweep.expand import Job, spanned, sweep_dir
-from harness.sweep.gpu_locks import own_device
+from harness.sweep.expand import Job, expand_jobs, sweep_dir
+from harness.sweep.gpu_locks import reserve_gpu
 from harness.sweep.state import SweepFolder
 from harness.utils.signals import Stop
 from tests.support.runs import SMALL
@@ -28,21 +28,21 @@ ROOT = Path(__file__).resolve().parents[2]
 PROCESSORS = len(os.sched_getaffinity(0))
 
 
-def test_combinations_that_mean_the_same_are_one_job(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_combinations_with_the_same_result_are_one_job(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     more = ("vectors=static,contextual", "embedding=static_mini", "mixing=top,mean")
     assert sweep(tmp_path, *more, "dry_run=true") == 0
     shown = capsys.readouterr().out
     assert "3 jobs: 0 finished, 3 to run" in shown  # there is nothing to mix in static vectors alone
 
 
-def test_a_dry_run_says_what_all_jobs_would_cost_and_does_nothing(
+def test_a_dry_run_shows_what_all_jobs_would_cost_and_does_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert sweep(tmp_path, "mixing=top,mean", "task.scheme=auto,bix", "dry_run=true") == 0
     shown = capsys.readouterr().out
     assert "mixing=top task.scheme=auto" in shown
     assert "4 jobs: 0 finished, 2 to run, 2 would fail; to encode, once: 629 sentences (8,165 tokens" in shown
-    assert "to train, one after the other: 2 jobs of which no finished run tells how long" in shown
+    assert "to train, one after the other: an unknown time for 2 jobs (no finished run" in shown
     assert not (tmp_path / "results").exists()
     assert sweep(tmp_path, "mixing=top") == 0
     capsys.readouterr()
@@ -50,11 +50,12 @@ def test_a_dry_run_says_what_all_jobs_would_cost_and_does_nothing(
     shown = capsys.readouterr().out
     assert "mixing=top   finished" in shown
     assert "to encode, once: 0 sentences" in shown
-    assert "would train 1 epochs at most (" in shown
+    assert "would train at most 1 epochs (" in shown
     assert "no finished run" not in shown
+    assert "unknown" not in shown
 
 
-def test_the_same_command_finds_its_folder_and_runs_what_failed_alone(
+def test_the_same_command_finds_its_folder_and_runs_only_what_failed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     data = tmp_path / "late.conll"
@@ -75,16 +76,16 @@ def test_the_same_command_finds_its_folder_and_runs_what_failed_alone(
     assert capsys.readouterr().out == (folder / "table.md").read_text()
 
 
-def test_a_sweep_by_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_sweep_with_a_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert sweep(tmp_path, "sweep=mine", "seed=1") == 0
     shown = capsys.readouterr()
     assert "sweeps/mine/table.md" in shown.out
-    assert re.search(r"the sweep took \d+ s: features ahead of the runs \d+ s \(\d+%\), runs \d+ s", shown.err)
+    assert re.search(r"the sweep took \d+ s: features before the runs \d+ s \(\d+%\), runs \d+ s", shown.err)
     assert sweep(tmp_path, "sweep=../mine", "seed=1") == 2
     assert "sweep is '../mine'; expected the name of a folder" in capsys.readouterr().err
 
 
-def test_a_sweep_is_called_by_its_presets() -> None:
+def test_a_sweep_is_named_by_its_presets() -> None:
     register_resolvers()
     with initialize_config_dir(str(CONF), version_base="1.3"):
         named = [
@@ -96,35 +97,36 @@ def test_a_sweep_is_called_by_its_presets() -> None:
     assert named[0] == named[1] != named[2]
 
 
-def test_whatever_goes_wrong_ahead_of_a_job_is_left_to_the_job(
+def test_an_error_before_the_jobs_does_not_stop_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def broken(*_: Any) -> None:
         raise RuntimeError("a plug-in's own mistake")
 
-    monkeypatch.setattr("harness.sweep.prefill.prepare", broken)
+    for module in ("prefill", "dry_run"):
+        monkeypatch.setattr(f"harness.sweep.{module}.prepare", broken)
     assert sweep(tmp_path, "seed=1", "dry_run=true") == 0
     assert "would fail: RuntimeError: a plug-in's own mistake" in capsys.readouterr().out
     assert sweep(tmp_path, "seed=1") == 0
     assert [record.status for record in records_in(tmp_path)] == ["ok"]
 
 
-def test_a_dry_run_tries_an_encoder_and_reads_records_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_dry_run_times_an_encoder_and_reads_records_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tried: list[str] = []
     read: list[Path] = []
     monkeypatch.setattr(
-        "harness.runs.cost_estimate.seconds_a_token", lambda encoder, _: tried.append(encoder.name) or 0.1
+        "harness.runs.cost_estimate._seconds_per_token", lambda encoder, _: tried.append(encoder.name) or 0.1
     )
-    monkeypatch.setattr("harness.runs.cost_estimate.newest_records", lambda folder: read.append(folder) or [])
+    monkeypatch.setattr("harness.runs.cost_estimate._finished_records", lambda folder: read.append(folder) or [])
     assert sweep(tmp_path, "mixing=top,mean", "seed=1,2", "dry_run=true") == 0
     assert tried == ["random"]
     assert len(read) == 1
 
 
-def test_a_sweep_stopped_while_it_encodes_begins_no_job(
+def test_a_sweep_stopped_while_it_encodes_starts_no_job(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def stopped(_: Any, stop: Stop) -> None:
+    def stopped(_: Any, *, stop: Stop, **__: Any) -> None:
         signal.raise_signal(signal.SIGTERM)
         stop.check()
 
@@ -136,36 +138,34 @@ def test_a_sweep_stopped_while_it_encodes_begins_no_job(
     assert records_in(tmp_path) == []
 
 
-def test_outcomes_of_another_list_of_jobs_are_forgotten(tmp_path: Path) -> None:
+def test_outcomes_of_another_list_of_jobs_are_deleted(tmp_path: Path) -> None:
     folder = SweepFolder(tmp_path)
     first, second = ("seed=1",), ("seed=2",)
     folder.open([first, second])
-    folder.note(first, Outcome("ok", folder="somewhere"))
-    folder.note(second, Outcome("running"))
+    folder.write_outcome(first, Outcome("ok", folder="somewhere"))
+    folder.write_outcome(second, Outcome("running"))
     folder.stop()
     folder.open([first, second])
     assert not folder.stopped
-    assert folder.noted(first) is not None
-    assert folder.noted(second) is None
+    assert folder.read_state(first) is not None
+    assert folder.read_state(second) is None
     folder.open([first])
-    assert folder.noted(first) is None
+    assert folder.read_state(first) is None
 
 
-def test_each_of_the_jobs_at_the_same_time_has_a_gpu_of_its_own(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("harness.sweep.gpu_locks._gpus", lambda: 2)
+def test_jobs_at_the_same_time_have_different_gpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     auto = OmegaConf.create({"device": "auto"})
-    with own_device(auto) as first, own_device(auto) as second, own_device(auto) as third:
+    with reserve_gpu(auto) as first, reserve_gpu(auto) as second, reserve_gpu(auto) as third:
         assert [one.device for one in (first, second, third)] == ["cuda:0", "cuda:1", "cuda:0"]
-    with own_device(auto) as again:
+    with reserve_gpu(auto) as again:
         assert again.device == "cuda:0"
-    with own_device(OmegaConf.create({"device": "cpu"})) as told:
-        assert told.device == "cpu"
+    with reserve_gpu(OmegaConf.create({"device": "cpu"})) as unchanged:
+        assert unchanged.device == "cpu"
 
 
-PRESETS = {  # jobs of one seed, and what one of them has of its own
+PRESETS = {  # the number of jobs for one seed, and the name of one of them
     "table1": (8, "task=squad vectors=both"),
     "table2": (4, "vectors=both mixing=lambda_1"),
     "table3": (3, "mixing.placement=both"),
@@ -181,11 +181,11 @@ PRESETS = {  # jobs of one seed, and what one of them has of its own
 def jobs_of(*overrides: str) -> list[Job]:
     register_resolvers()
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        return spanned(compose("config", overrides=list(overrides), return_hydra_config=True))
+        return expand_jobs(compose("config", overrides=list(overrides), return_hydra_config=True))
 
 
 @pytest.mark.parametrize("preset", PRESETS)
-def test_a_preset_spans_its_jobs(preset: str) -> None:
+def test_a_preset_expands_to_its_jobs(preset: str) -> None:
     jobs = jobs_of(f"experiment={preset}", "seed=1")
     count, one = PRESETS[preset]
     assert len(jobs) == count
@@ -193,15 +193,15 @@ def test_a_preset_spans_its_jobs(preset: str) -> None:
     assert all(job.config is not None for job in jobs)
 
 
-def test_the_command_line_takes_the_place_of_a_presets_axis() -> None:
+def test_the_command_line_replaces_an_axis_of_a_preset() -> None:
     jobs = jobs_of("experiment=table3", "seed=7")
     assert [str(job) for job in jobs] == [f"mixing.placement={place}" for place in ("input", "both", "output")]
     assert [job.config.seed for job in jobs if job.config is not None] == [7, 7, 7]
 
 
 @pytest.mark.parametrize("paper", ["ner", "sst5", "snli", "squad"])
-def test_a_preset_of_the_paper_and_a_table_go_together(paper: str) -> None:
-    """The table's own axes come through: what the paper's preset says of the mix must not undo them."""
+def test_a_preset_of_the_paper_and_a_table_can_be_combined(paper: str) -> None:
+    """The mixes of the table must not be replaced by the mix of the paper's preset."""
     jobs = jobs_of(f"experiment=[paper/{paper},table2]", "seed=1")
     mixes = [job.config.mixing for job in jobs if job.config is not None and job.config.vectors == "both"]
     assert [(mix["name"], mix.get("lambda_")) for mix in mixes] == [
@@ -214,43 +214,43 @@ def test_a_preset_of_the_paper_and_a_table_go_together(paper: str) -> None:
     )
 
 
-MOODS = '''
+FAILING = '''
 import os, signal, time
 from dataclasses import dataclass
 from tests.test_cli import PLUGIN
 exec(PLUGIN.replace("class Vowels", "class Plain"))
 
 @dataclass(frozen=True, kw_only=True)
-class Moods(Plain):
-    """A task that fails in a way of one's choice."""
-    mood: str = "fine"
+class Failing(Plain):
+    """A task that fails in a chosen way."""
+    failure: str = "never"
     pause: float = 0.0
     def build_head(self, *, input_dim, output_dim):
         time.sleep(self.pause)
-        if self.mood == "raises":
-            raise RuntimeError("this head cannot be")
-        if self.mood == "dies":
+        if self.failure == "raises":
+            raise RuntimeError("this head cannot be built")
+        if self.failure == "dies":
             os.kill(os.getpid(), signal.SIGKILL)
         return super().build_head(input_dim=input_dim, output_dim=output_dim)
     def examples(self, split):
-        if self.mood == "empty":
+        if self.failure == "empty":
             from harness.errors import DataFormatError
             raise DataFormatError(f"{split}.txt: no such file")
         return super().examples(split)
 '''
 
 
-def moods(folder: Path, *arguments: str) -> list[str]:
-    """Return the command that sweeps over moods."""
+def failing_sweep(folder: Path, *arguments: str) -> list[str]:
+    """Return the command of a sweep over ways to fail."""
     (folder / "conf" / "task").mkdir(parents=True, exist_ok=True)
-    (folder / "moods.py").write_text(MOODS)
-    (folder / "conf" / "task" / "moods.yaml").write_text(
-        "_target_: moods.Moods\ndata: ${data}\nsize: 40\nmood: fine\npause: 0.0\n"
+    (folder / "failing.py").write_text(FAILING)
+    (folder / "conf" / "task" / "failing.yaml").write_text(
+        "_target_: failing.Failing\ndata: ${data}\nsize: 40\nfailure: never\npause: 0.0\n"
     )
     small = [a for a in SMALL if not a.startswith(("task.", "threads="))]
     own = [
-        "task=moods",
-        "plugins=[moods]",
+        "task=failing",
+        "plugins=[failing]",
         "data.fraction=1",
         "--config-dir",
         "conf",
@@ -262,7 +262,7 @@ def moods(folder: Path, *arguments: str) -> list[str]:
 def started(folder: Path, *arguments: str) -> "subprocess.Popen[str]":
     search = os.pathsep.join(filter(None, [str(folder), str(ROOT), os.environ.get("PYTHONPATH")]))
     return subprocess.Popen(
-        moods(folder, *arguments),
+        failing_sweep(folder, *arguments),
         cwd=folder,
         env={**os.environ, "PYTHONPATH": search},
         stdout=subprocess.PIPE,
@@ -273,26 +273,26 @@ def started(folder: Path, *arguments: str) -> "subprocess.Popen[str]":
 
 @pytest.mark.slow
 def test_one_job_raises_one_is_killed_one_has_no_data(two_processes: list[str], tmp_path: Path) -> None:
-    process = started(tmp_path, *two_processes, "task.mood=raises,fine,dies,empty")
+    process = started(tmp_path, *two_processes, "task.failure=raises,never,dies,empty")
     out, errors = process.communicate(timeout=300)
     assert process.returncode == 1, errors
     assert "3 of 4 runs did not succeed:" in errors
     ended = errors.partition("did not succeed:")[2]
-    assert "task.mood=raises: RuntimeError: this head cannot be" in ended
-    assert "task.mood=dies: its process died" in ended
-    assert "task.mood=empty: train.txt: no such file" in ended
+    assert "task.failure=raises: RuntimeError: this head cannot be built" in ended
+    assert "task.failure=dies: its process died" in ended
+    assert "task.failure=empty: train.txt: no such file" in ended
     (record,) = [record for record in records_in(tmp_path) if record.status == "ok"]
-    assert record.environment["threads"] == max(1, PROCESSORS // 2)  # divided among the jobs at the same time
-    process = started(tmp_path, *two_processes, "task.mood=fine", "seed=1,2")
+    assert record.environment["threads"] == max(1, PROCESSORS // 2)  # divided among the parallel jobs
+    process = started(tmp_path, *two_processes, "task.failure=never", "seed=1,2")
     out, errors = process.communicate(timeout=300)
     assert process.returncode == 0, errors
     (row,) = [line for line in out.splitlines() if line.startswith("| vowels |")]
-    assert "| 2 |" in row  # the run of the sweep before among them
+    assert "| 2 |" in row  # including the run of the earlier sweep
 
 
 @pytest.mark.slow
 def test_a_sweep_killed_at_random_moments_ends_in_the_same_table(tmp_path: Path) -> None:
-    """Once in CI; SWEEP_KILLS=20 for as many as results/published/sweeps.md tells of."""
+    """Once in CI; SWEEP_KILLS=20 repeats what results/published/sweeps.md reports."""
     arguments = ("threads=1", "task.pause=0.3", "trainer.max_epochs=5", "seed=1,2,3", "mixing=top,mean")
 
     def ended(folder: Path) -> tuple[str, list[dict[str, dict[str, float]]]]:

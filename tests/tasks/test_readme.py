@@ -1,4 +1,4 @@
-"""What tasks/README.md shows of the code is in the code."""
+"""Every excerpt in tasks/README.md is in the file that it names."""
 
 import re
 from pathlib import Path
@@ -12,13 +12,13 @@ README = (ROOT / "tasks" / "README.md").read_text(encoding="utf-8")
 EXCERPTS = [match.groups() for match in re.finditer(r"```\w+\n# (\S+)\n(.*?)```", README, re.DOTALL)]
 
 
-def test_every_block_of_code_names_its_file() -> None:
+def test_every_excerpt_names_its_file() -> None:
     assert len(EXCERPTS) == README.count("```") / 2 >= 7
 
 
 @pytest.mark.parametrize(("name", "excerpt"), EXCERPTS, ids=range(len(EXCERPTS)))
 def test_an_excerpt_is_in_its_file(name: str, excerpt: str) -> None:
-    """Line for line; a line of three dots leaves lines out."""
+    """Compare line by line; a line of three dots stands for lines that are left out."""
     source, end = (ROOT / name).read_text(encoding="utf-8"), 0
     for part in excerpt.split("...\n"):
         start = source.find(f"\n{part}", end)

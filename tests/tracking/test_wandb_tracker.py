@@ -1,6 +1,7 @@
-"""wandb gets a copy, and can fail nothing."""
+"""wandb receives a copy of a run, and its failures never fail the run."""
 
 import logging
+import time
 from pathlib import Path
 
 import pytest
@@ -18,20 +19,17 @@ def test_a_run_is_tracked_offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     record = run(config_of(tmp_path, *WANDB), stop=Stop())
     assert record.status == "ok"
     (folder,) = (tmp_path / "results" / "wandb").glob("offline-run-*")
-    logged = b"".join(path.read_bytes() for path in folder.glob("*.wandb"))
-    for name in (
-        b"dev/f1",
-        b"test/f1",
-        b"mix/input/s0",
-        b"mix/input/gamma",
-        b"time/train_s",
-        b"predictions",
-        b"record",
-    ):
-        assert name in logged, name
+    names = [b"dev/f1", b"test/f1", b"mix/input/s0", b"mix/input/gamma", b"time/train_s", b"predictions", b"record"]
+    deadline = time.monotonic() + 30
+    missing = names
+    while missing and time.monotonic() < deadline:  # wandb's service may write the file after the run has finished
+        logged = b"".join(path.read_bytes() for path in folder.glob("*.wandb"))
+        missing = [name for name in names if name not in logged]
+        time.sleep(0.01)
+    assert missing == []
 
 
-def test_a_wandb_failure_is_one_warning_and_the_run_goes_on(
+def test_a_failure_at_the_start_is_one_warning_and_the_run_continues(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     import wandb
@@ -44,11 +42,11 @@ def test_a_wandb_failure_is_one_warning_and_the_run_goes_on(
         record = run(config_of(tmp_path, *WANDB), stop=Stop())
     assert record.status == "ok"
     assert [r.message for r in caplog.records if "wandb" in r.message] == [
-        "wandb failed and is left out from here on: the service is down"
+        "wandb failed and is not used any more: the service is down"
     ]
 
 
-def test_a_run_that_breaks_in_the_middle_is_one_warning(
+def test_a_failure_during_a_run_is_one_warning(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     import wandb
@@ -73,7 +71,7 @@ def test_a_run_that_breaks_in_the_middle_is_one_warning(
         tracker.log({"dev/f1": 0.6}, step=2)
         tracker.finish({"status": "ok"}, {})
     assert Broken.closed
-    assert [r.message for r in caplog.records] == ["wandb failed and is left out from here on: broken pipe"]
+    assert [r.message for r in caplog.records] == ["wandb failed and is not used any more: broken pipe"]
 
 
 def test_auto_is_online_only_with_a_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

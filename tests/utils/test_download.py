@@ -21,13 +21,13 @@ BODY = b"".join(number.to_bytes(4) for number in range(80_000))  # five chunks
 
 
 class Server(ThreadingHTTPServer):
-    """Serves ``body`` at every address but /missing; its attributes say how well it does so."""
+    """Serves ``body`` at every address except /missing; its attributes make it fail in different ways."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.body = BODY
         self.knows_ranges = True
-        self.cut = 0  # bytes that are promised but not sent
+        self.cut = 0  # bytes that are announced but not sent
         self.wrong_range = False
         self.requests: list[dict[str, str]] = []
 
@@ -84,7 +84,7 @@ def server() -> Iterator[Server]:
 
 
 def failure(url: str, folder: Path) -> str:
-    """Return the one line in which ``fetch`` fails."""
+    """Return the one-line message with which ``fetch`` fails."""
     with pytest.raises(DownloadError) as caught:
         fetch(url, folder=folder)
     assert "\n" not in str(caught.value)
@@ -105,7 +105,7 @@ def test_a_file_is_fetched_once_and_its_digest_is_recorded(
     assert capfd.readouterr() == ("", "")  # no bar, as this is not a terminal
 
 
-def test_a_download_that_broke_off_is_resumed(server: Server, tmp_path: Path) -> None:
+def test_an_interrupted_download_is_resumed(server: Server, tmp_path: Path) -> None:
     server.cut = 1000
     message = failure(server.url, tmp_path)
     assert server.url in message
@@ -132,14 +132,14 @@ def test_a_part_without_a_known_version_is_resumed(server: Server, tmp_path: Pat
     assert server.requests[0]["Range"] == "bytes=300-"
 
 
-def test_a_server_without_ranges_restarts(server: Server, tmp_path: Path) -> None:
+def test_a_server_without_ranges_sends_the_whole_file(server: Server, tmp_path: Path) -> None:
     server.knows_ranges = False
     (tmp_path / "vectors.txt.part").write_bytes(BODY[:300])
     assert fetch(server.url, folder=tmp_path).read_bytes() == BODY
 
 
 @pytest.mark.parametrize("size", [len(BODY), len(BODY) + 5])
-def test_a_part_that_cannot_be_continued_is_dropped(server: Server, tmp_path: Path, size: int) -> None:
+def test_a_part_that_cannot_be_resumed_is_deleted(server: Server, tmp_path: Path, size: int) -> None:
     (tmp_path / "vectors.txt.part").write_bytes(b"x" * size)
     assert fetch(server.url, folder=tmp_path).read_bytes() == BODY
 
@@ -160,23 +160,23 @@ def test_a_file_that_changed_after_its_first_use_is_refused(server: Server, tmp_
     assert "delete it" in message
     failure(server.url, tmp_path)  # the refusal is not itself a first use
     path.unlink()
-    server.body = b"published anew"
-    assert fetch(server.url, folder=tmp_path).read_bytes() == b"published anew"
+    server.body = b"published again"
+    assert fetch(server.url, folder=tmp_path).read_bytes() == b"published again"
 
 
 def test_a_file_that_is_not_the_published_one_is_refused(server: Server, tmp_path: Path) -> None:
     published = hashlib.sha256(BODY).hexdigest()
     server.body = b"a page that asks for a password"
     for _ in range(2):  # the refusal is not itself a first use
-        with pytest.raises(DownloadError, match=r"not the file published at .*delete it to download it anew") as caught:
+        with pytest.raises(DownloadError, match=r"not the file published at .*delete it to download it again") as error:
             fetch(server.url, folder=tmp_path, sha256=published)
-    assert published[:12] in str(caught.value)
+    assert published[:12] in str(error.value)
     (tmp_path / "vectors.txt").unlink()
     server.body = BODY
     assert fetch(server.url, folder=tmp_path, sha256=published).read_bytes() == BODY
 
 
-def test_only_a_new_size_or_time_makes_it_hash_again(
+def test_a_file_is_hashed_again_only_if_size_or_time_differs(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = fetch(server.url, folder=tmp_path)
@@ -191,13 +191,13 @@ def test_only_a_new_size_or_time_makes_it_hash_again(
     assert len(hashed) == 1
 
 
-def test_a_file_put_there_by_hand_is_taken(server: Server, tmp_path: Path) -> None:
+def test_a_file_that_was_copied_by_hand_is_used(server: Server, tmp_path: Path) -> None:
     (tmp_path / "vectors.txt").write_bytes(b"by hand")
     assert fetch(server.url, folder=tmp_path).read_bytes() == b"by hand"
     assert not server.requests
 
 
-def test_a_name_that_is_taken_by_another_address_is_refused(server: Server, tmp_path: Path) -> None:
+def test_a_second_address_with_the_same_file_name_is_refused(server: Server, tmp_path: Path) -> None:
     fetch(server.url, folder=tmp_path)
     other = server.url.replace("/some/", "/other/")
     message = failure(other, tmp_path)
@@ -206,7 +206,7 @@ def test_a_name_that_is_taken_by_another_address_is_refused(server: Server, tmp_
     assert fetch(other, folder=tmp_path, sha256=hashlib.sha256(BODY).hexdigest()).read_bytes() == BODY  # a mirror
 
 
-def test_a_foreign_record_is_refused(server: Server, tmp_path: Path) -> None:
+def test_a_record_of_another_program_is_refused(server: Server, tmp_path: Path) -> None:
     fetch(server.url, folder=tmp_path)
     (tmp_path / "vectors.txt.sha256").write_text("0123abcd  vectors.txt\n")
     assert "vectors.txt.sha256" in failure(server.url, tmp_path)
@@ -236,14 +236,14 @@ def test_a_silent_server_times_out(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert "timed out" in message
 
 
-def test_an_address_without_a_file_and_a_folder_that_is_a_file(server: Server, tmp_path: Path) -> None:
+def test_an_address_without_a_file_name_and_a_folder_that_is_a_file_are_refused(server: Server, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="names no file"):
         fetch("http://127.0.0.1/", folder=tmp_path)
     (tmp_path / "file").touch()
     assert "cache_dir" in failure(server.url, tmp_path / "file")
 
 
-def test_two_at_once_fetch_once(server: Server, tmp_path: Path) -> None:
+def test_two_threads_download_a_file_once(server: Server, tmp_path: Path) -> None:
     threads = [threading.Thread(target=fetch, args=(server.url,), kwargs={"folder": tmp_path}) for _ in "ab"]
     for thread in threads:
         thread.start()
@@ -253,7 +253,7 @@ def test_two_at_once_fetch_once(server: Server, tmp_path: Path) -> None:
     assert len(server.requests) == 1
 
 
-def test_sha256_of_remembers_by_size_and_time(tmp_path: Path) -> None:
+def test_a_recorded_digest_is_used_while_size_and_time_are_the_same(tmp_path: Path) -> None:
     file, record = tmp_path / "file", tmp_path / "records" / "file.json"
     file.write_bytes(b"one")
     assert sha256_of(file, record=record) == hashlib.sha256(b"one").hexdigest()

@@ -66,7 +66,7 @@ def analyse(block: Block, *, split: Split, rounds: int | None, seed: int, baseli
     notes: list[str] = []
     config = block.settings[0].record.config
     try:
-        task: Task = build(config.get("task"), where="task", prefixes=config.get("plugins", ()))
+        task: Task = build(config.get("task"), where="task", plugins=config.get("plugins", ()))
     except HarnessError as error:
         return Analysis(block, split, {}, (), (f"Nothing is compared, because the task cannot be built ({error}).",))
     if rounds is None:

@@ -5,7 +5,8 @@ from pathlib import Path
 from jinja2 import StrictUndefined, Template
 
 from harness.analysis.report.document import Document
-from harness.analysis.report.svg import COLOURS, colour
+from harness.analysis.report.figure_files import drawing_style
+from harness.analysis.report.svg import colour
 
 
 def page(report: Document, *, title: str) -> str:
@@ -17,4 +18,4 @@ def page(report: Document, *, title: str) -> str:
     """
     source = Path(__file__).with_name("page.html").read_text(encoding="utf-8")
     template = Template(source, autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined)
-    return template.render(title=title, report=report, colour=colour, colours=COLOURS) + "\n"
+    return template.render(title=title, report=report, colour=colour, style=drawing_style()) + "\n"

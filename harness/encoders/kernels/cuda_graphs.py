@@ -1,8 +1,9 @@
-"""Steps of an LSTM on a GPU: the kernels of a step are captured once, and launched together ever after.
+"""Steps of an LSTM on a GPU: a step is captured once as a CUDA graph and replayed.
 
-A step of few rows is over sooner than Python can launch its kernels one by one. A CUDA graph launches them all, and
-reads and writes the same memory every time; so gates, hidden and cell have a place of their own here, wide enough for
-the widest batch, and a graph for each of a few numbers of rows: those above the batch's are computed for nothing.
+If a step has few rows, Python launches its kernels more slowly than a GPU computes them. A graph launches all of them
+together: such steps become up to 2.3 times as fast (``results/published/speed.md``). A graph always uses the same
+memory, so gates, hidden and cell have fixed places, wide enough for the widest batch. There is one graph for each of a
+few numbers of rows; if a batch has fewer rows, the graph computes the other rows in vain.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,18 +17,18 @@ from harness.encoders.kernels.lstm_steps import LstmState, SteppingLstm
 
 Replay = Callable[[], Any]
 Capture = Callable[[Callable[[], None]], Replay]
-_LEAST = 32  # rows
-_MOST = 2**22  # gates of a step: of more, the step outlasts its launches, and copies to a fixed place cost more
+_LEAST = 32  # rows of the smallest graph
+_MOST = 2**22  # gates of a captured step; a longer step takes more time than its launches, and copying costs more
 
 
 class CapturedSteps:
-    """The state of the rows of one LSTM, step after step, at a fixed place.
+    """The state of the rows of one LSTM, from step to step, in fixed memory; the interface is that of ``Steps``.
 
     Args:
-        lstm: whose steps are captured. It is not kept: it would never be let go.
-        rows: room for so many.
-        like: a state, for widths, device and type.
-        capture: runs work once, in whatever way, and returns what repeats it on the same memory.
+        lstm: The LSTM whose steps are captured. It is not stored, because it could then never be freed.
+        rows: Greatest number of rows.
+        like: Any state of the LSTM, for widths, device and type.
+        capture: Runs a function once, and returns a function that repeats it on the same memory.
     """
 
     def __init__(self, lstm: SteppingLstm, rows: int, like: LstmState, capture: Capture) -> None:
@@ -38,10 +39,16 @@ class CapturedSteps:
             self._gates = like.cell.new_zeros(rows, lstm.weight.shape[1])  # (capacity, 4 * dim)
             self._hidden = like.hidden.new_zeros(rows, like.hidden.shape[1])  # (capacity, projection_dim)
             self._cell = like.cell.new_zeros(rows, like.cell.shape[1])  # (capacity, dim)
-        self.weights = addresses(lstm)
+        self.weights = _addresses(lstm)
 
     def begin(self, lstm: SteppingLstm, state: LstmState, batch_sizes: Sequence[int]) -> None:
-        """Capture what the batch will need, and take the rows' state."""
+        """Prepare a batch: capture the graphs that it needs, and copy the state of its rows.
+
+        Args:
+            lstm: The LSTM that was given to the constructor.
+            state: The state of the rows before the first step.
+            batch_sizes: Number of rows at each step, not increasing.
+        """
         for width in sorted({self._width(rows) for rows in batch_sizes}, reverse=True):
             if width not in self._replays:
                 self._replays[width] = self._capture(self._step(lstm, width))
@@ -50,19 +57,19 @@ class CapturedSteps:
         self._cell[: self.rows] = state.cell
 
     def take(self, gates: Tensor) -> Tensor:
-        """Take a step; return the new hidden, (rows, projection_dim)."""
+        """Take a step with gates (rows, 4 * dim); return the new hidden, (rows, projection_dim)."""
         self._gates[: self.rows] = gates
         self._replays[self._width(self.rows)]()
         return self._hidden[: self.rows].clone()
 
     def finish(self, rows: int) -> tuple[Tensor, Tensor]:
-        """Go on with the first ``rows`` only; return hidden and cell of the others."""
+        """Continue with the first ``rows`` rows only; return hidden and cell of the other rows."""
         ended = self._hidden[rows : self.rows].clone(), self._cell[rows : self.rows].clone()
         self.rows = rows
         return ended
 
     def _width(self, rows: int) -> int:
-        """Return how many rows are computed for so many: less than an eighth more, or than ``_LEAST`` more."""
+        """Return the number of rows of the graph for ``rows`` rows: less than an eighth or ``_LEAST`` more."""
         unit = max(_LEAST, 1 << max(0, rows.bit_length() - 4))
         return min(-(-rows // unit) * unit, self.capacity)
 
@@ -77,27 +84,30 @@ class CapturedSteps:
         return step
 
 
-def addresses(lstm: SteppingLstm) -> tuple[Any, ...]:
-    """Return where the weights lie, and their types: a graph reads them there."""
+def _addresses(lstm: SteppingLstm) -> tuple[Any, ...]:
+    """Return the addresses and types of the weights; a graph is wrong once they change."""
     assert isinstance(lstm, nn.Module)
     return tuple((parameter.data_ptr(), parameter.dtype) for parameter in lstm.parameters())
 
 
-_STEPS: WeakKeyDictionary[Any, CapturedSteps] = WeakKeyDictionary()  # of each LSTM
+_STEPS: WeakKeyDictionary[Any, CapturedSteps] = WeakKeyDictionary()  # the key is the LSTM
 
 
 def captured_steps(lstm: SteppingLstm, state: LstmState, batch_sizes: Sequence[int]) -> CapturedSteps | None:
-    """Return captured steps that have taken the state; None where they are of no use.
+    """Return captured steps, ready for a batch, or None if plain steps are better: on a CPU, or for long steps.
 
-    That is on a CPU, with a gradient, and where a step is long: see ``results/published/speed.md``.
+    Args:
+        lstm: The LSTM.
+        state: The state of the rows before the first step.
+        batch_sizes: Number of rows at each step, not increasing.
     """
     most = _MOST // lstm.weight.shape[1]  # rows
     if not _on_gpu(lstm.weight) or torch.is_grad_enabled() or len(state.hidden) > most:
         return None
     steps = _STEPS.get(lstm)
-    if steps is None or steps.weights != addresses(lstm):
-        # Room for all that will ever come: batches of short sentences, which have more rows, come last.
-        steps = _STEPS[lstm] = CapturedSteps(lstm, most, state, cuda_graphs(lstm.weight.device))
+    if steps is None or steps.weights != _addresses(lstm):
+        # There is room for any later batch, because batches of short sentences, which have more rows, come last.
+        steps = _STEPS[lstm] = CapturedSteps(lstm, most, state, _cuda_graphs(lstm.weight.device))
     steps.begin(lstm, state, batch_sizes)
     return steps
 
@@ -106,17 +116,17 @@ def _on_gpu(weight: Tensor) -> bool:
     return weight.is_cuda
 
 
-def cuda_graphs(device: torch.device) -> Capture:
-    """Return what captures work as CUDA graphs, which run one after the other and so compute in the same memory."""
-    pool = torch.cuda.graph_pool_handle()  # lives as long as the graphs that were made with it
-    stream = torch.cuda.Stream(device)  # by default torch captures on a stream of the first device that ever did
+def _cuda_graphs(device: torch.device) -> Capture:
+    """Return a function that captures work as a CUDA graph. The graphs run in turn, so they share memory."""
+    pool = torch.cuda.graph_pool_handle()  # exists as long as the graphs that use it
+    stream = torch.cuda.Stream(device)  # by default torch captures on a stream of the first device that was used
 
     def capture(work: Callable[[], None]) -> Replay:
         graph = torch.cuda.CUDAGraph()
         with torch.cuda.device(device), torch.inference_mode(False), torch.no_grad():
             stream.wait_stream(torch.cuda.current_stream())
             with torch.cuda.stream(stream):
-                work()  # what a first call sets up cannot be captured
+                work()  # the first call sets up things that cannot be captured
             torch.cuda.current_stream().wait_stream(stream)
             with torch.cuda.graph(graph, pool=pool, stream=stream):
                 work()

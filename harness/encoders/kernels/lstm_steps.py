@@ -1,4 +1,4 @@
-"""The state of the rows of an LSTM while it goes from step to step."""
+"""The state of the rows of an LSTM from step to step."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -8,27 +8,32 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True)
 class LstmState:
-    """State of one LSTM: ``hidden`` (rows, projection_dim), ``cell`` (rows, lstm_dim)."""
+    """The state of one LSTM.
+
+    Attributes:
+        hidden: Float (rows, projection_dim).
+        cell: Float (rows, lstm_dim).
+    """
 
     hidden: Tensor
     cell: Tensor
 
 
 class SteppingLstm(Protocol):
-    """What takes steps: see ``ProjectedLstm``."""
+    """An LSTM that can take a single step; see ``ProjectedLstm``."""
 
     weight: nn.Parameter
 
     def step(self, gates: Tensor, hidden: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the new hidden and cell."""
+        """Return the new hidden and cell; see ``ProjectedLstm.step``."""
 
 
 class Steps:
-    """The state of the rows of one batch, step after step.
+    """The state of the rows of one batch, from step to step.
 
     Args:
-        lstm: whose steps are taken.
-        state: of the rows before the first.
+        lstm: The LSTM that takes the steps.
+        state: The state of the rows before the first step.
     """
 
     def __init__(self, lstm: SteppingLstm, state: LstmState) -> None:
@@ -36,16 +41,16 @@ class Steps:
 
     @property
     def rows(self) -> int:
-        """Rows that go on."""
+        """Number of rows that have not ended yet."""
         return len(self._hidden)
 
     def take(self, gates: Tensor) -> Tensor:
-        """Take a step; return the new hidden, (rows, projection_dim)."""
+        """Take a step with gates (rows, 4 * lstm_dim); return the new hidden, (rows, projection_dim)."""
         self._hidden, self._cell = self._lstm.step(gates, self._hidden, self._cell)
         return self._hidden
 
     def finish(self, rows: int) -> tuple[Tensor, Tensor]:
-        """Go on with the first ``rows`` only; return hidden and cell of the others."""
+        """Continue with the first ``rows`` rows only; return hidden and cell of the other rows."""
         ended = self._hidden[rows:], self._cell[rows:]
         self._hidden, self._cell = self._hidden[:rows], self._cell[:rows]
         return ended

@@ -12,22 +12,26 @@ from torch.nn import functional as F
 from harness.encoders.kernels.cuda_graphs import captured_steps
 from harness.encoders.kernels.fused_cell import fused_cell
 from harness.encoders.kernels.lstm_steps import LstmState, Steps
-from harness.encoders.kernels.mixed_matmul import added_product, affine, product
+from harness.encoders.kernels.mixed_matmul import affine, product
 from harness.encoders.options import BiLmOptions
 
-_BLOCK = 2**22  # gates computed at once from the inputs: bounds memory on long sentences
-_TABLE = 2**27  # gates of word types, at most, that a direction keeps while a batch goes through its first layer
+_BLOCK = 2**22  # greatest number of gates that are computed together from the inputs: it limits memory
+_TABLE = 2**27  # greatest number of gates of word types that a direction keeps during its first layer
 
 
 class ProjectedLstm(nn.Module):
-    """One LSTM layer of one direction, with clipped cell and clipped projected output."""
+    """One LSTM layer of one direction, with clipped cell and clipped projected output.
+
+    Args:
+        options: The architecture.
+    """
 
     def __init__(self, options: BiLmOptions) -> None:
         super().__init__()
         self.options = options
         dim, width = options.lstm_dim, options.projection_dim
         self.weight = nn.Parameter(torch.empty(2 * width, 4 * dim))  # rows: input, then recurrent
-        self.bias = nn.Parameter(torch.empty(4 * dim))  # gate order of TensorFlow: input, candidate, forget, output
+        self.bias = nn.Parameter(torch.empty(4 * dim))  # gates as in TensorFlow: input, candidate, forget, output
         if options.projects_states:
             self.projection = nn.Parameter(torch.empty(dim, width))
 
@@ -37,13 +41,13 @@ class ProjectedLstm(nn.Module):
         """Run over packed sentences.
 
         Args:
-            inputs: (positions, projection_dim), time-major; with ``rows`` (types, projection_dim).
-            batch_sizes: rows at each step, not increasing.
-            state: of the rows before the first step.
-            rows: int64 (positions,): the row of ``inputs`` that a position takes, time-major; by default its own.
+            inputs: Float (positions, projection_dim), time-major; with ``rows``, float (types, projection_dim).
+            batch_sizes: Number of rows at each step, not increasing.
+            state: The state of the rows before the first step.
+            rows: Int64 (positions,), the row of ``inputs`` for each position, time-major; None: its own row.
 
         Returns:
-            outputs (positions, projection_dim), time-major, and each row's state after its last step.
+            Outputs (positions, projection_dim), time-major, and the state of each row after its last step.
         """
         steps = captured_steps(self, state, batch_sizes) or Steps(self, state)
         blocks = _blocks(batch_sizes, most=max(1, _BLOCK // self.weight.shape[1]))
@@ -62,14 +66,15 @@ class ProjectedLstm(nn.Module):
         """Take one step.
 
         Args:
-            gates: (rows, 4 * dim): what the inputs give to them; written over where no gradient is wanted.
-            hidden: (rows, projection_dim).
-            cell: (rows, dim).
+            gates: Float (rows, 4 * dim), the part from the inputs; overwritten if no gradient is needed.
+            hidden: Float (rows, projection_dim).
+            cell: Float (rows, dim).
 
         Returns:
-            the new hidden and cell.
+            The new hidden and cell.
         """
-        gates = added_product(gates, hidden, self.weight[self.options.projection_dim :])  # (rows, 4 * dim)
+        out = None if torch.is_grad_enabled() else gates
+        gates = affine(gates, hidden, self.weight[self.options.projection_dim :], out=out)  # (rows, 4 * dim)
         update = fused_cell(gates, self.options.cell_clip) or self._cell
         cell, hidden = update(gates, cell)  # (rows, dim) each
         if self.options.projects_states:
@@ -87,12 +92,12 @@ class ProjectedLstm(nn.Module):
         return cell, torch.sigmoid(output_gate) * _tanh(cell)
 
     def _input_gates(self, inputs: Tensor, rows: Tensor | None, blocks: Sequence[Sequence[int]]) -> Iterator[Tensor]:
-        """Yield what the inputs give to the gates of each block, (block, 4 * dim): a word type's is computed once."""
+        """Yield the part of the gates from the inputs, (block, 4 * dim), which is computed once per word type."""
         weight = self.weight[: self.options.projection_dim]  # (projection_dim, 4 * dim)
         bias = self._run_time_bias()  # (4 * dim,)
         repeated = rows is not None and len(inputs) < len(rows) and len(inputs) * len(bias) <= _TABLE
         table = affine(bias, inputs, weight) if repeated else None  # (types, 4 * dim)
-        # Fresh memory costs more than the arithmetic; where no gradient needs it, a block goes where the last one was.
+        # New memory costs more than the arithmetic, so without a gradient each block overwrites the last one.
         room = None if torch.is_grad_enabled() else bias.new_empty(max(map(sum, blocks)), len(bias))
         start = 0
         for block in blocks:
@@ -107,13 +112,13 @@ class ProjectedLstm(nn.Module):
             start = end
 
     def _run_time_bias(self) -> Tensor:
-        """Return the bias, (4 * dim,), with the 1 at the forget gate that is not in the file."""
+        """Return the bias, (4 * dim,), with 1 added at the forget gate, which the official file does not contain."""
         dim = self.options.lstm_dim
         return self.bias + F.pad(self.bias.new_ones(dim), (2 * dim, dim))
 
 
 def _blocks(batch_sizes: Sequence[int], *, most: int) -> list[list[int]]:
-    """Cut the steps into runs of ``most`` positions, or of one step that has more."""
+    """Divide the steps into blocks of at most ``most`` positions, or of one step that has more."""
     blocks: list[list[int]] = [[]]
     filled = 0
     for rows in batch_sizes:
@@ -126,7 +131,7 @@ def _blocks(batch_sizes: Sequence[int], *, most: int) -> list[list[int]]:
 
 
 def _tanh(values: Tensor) -> Tensor:
-    """Return the tanh; without gradient by a sigmoid, which takes torch a third of the time."""
+    """Return the tanh; without a gradient by a sigmoid, which is three times as fast in torch."""
     if torch.is_grad_enabled():
         return torch.tanh(values)
     return (2 * values).sigmoid_().mul_(2).sub_(1)

@@ -6,6 +6,7 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -119,7 +120,20 @@ def rows_of(path: Path) -> list[dict[str, str]]:
 
 
 def test_every_format_is_written(report: Path) -> None:
-    assert sorted(path.name for path in report.iterdir()) == FILES
+    assert sorted(path.name for path in report.iterdir() if path.is_file()) == FILES
+
+
+def test_each_figure_is_a_file_with_its_legend(report: Path) -> None:
+    files = sorted((report / "figures").iterdir())
+    assert [path.name for path in files if "confusion" not in path.name] == [
+        "1-learning-curves.svg",
+        "1-mix-weights.svg",
+        "1-score-by-training-examples.svg",
+        "1-scores-on-test.svg",
+    ]
+    for path in files:
+        assert ElementTree.parse(path).getroot().tag == "{http://www.w3.org/2000/svg}svg", path
+    assert "none data.fraction=1.0</text>" in (report / "figures" / "1-scores-on-test.svg").read_text()
 
 
 def test_the_csv_holds_every_metric_unrounded(report: Path) -> None:

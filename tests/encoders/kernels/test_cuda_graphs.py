@@ -1,4 +1,4 @@
-"""Steps at a fixed place: what they compute, without a GPU by work that is merely repeated, on one by CUDA graphs."""
+"""Captured steps in fixed memory: CUDA graphs on a GPU, and plain repetition of the same work without one."""
 
 import gc
 from collections.abc import Callable, Iterator
@@ -26,38 +26,38 @@ def vectors(encoder: ElmoEncoder, sentences: list[Sentence] = SENTENCES) -> list
 
 @pytest.fixture
 def captures(monkeypatch: pytest.MonkeyPatch) -> list[torch.device]:
-    """Let a CPU go the GPU's way, with work that is repeated instead of a graph; return a device for each capture."""
+    """Let a CPU capture steps, with repeated work instead of a graph; return the device of each capture."""
     captured_on: list[torch.device] = []
 
     def repeating(device: torch.device) -> captured.Capture:
         def capture(work: Callable[[], None]) -> Callable[[], None]:
             captured_on.append(device)
-            work()  # as is done before a capture
+            work()  # as before a capture
             return work
 
         return capture
 
     monkeypatch.setattr(captured, "_on_gpu", lambda _: True)
-    monkeypatch.setattr(captured, "cuda_graphs", repeating)
+    monkeypatch.setattr(captured, "_cuda_graphs", repeating)
     return captured_on
 
 
 @pytest.mark.parametrize("state", ["zeros", "warm", "carry"])
-def test_they_compute_what_free_steps_do(
+def test_captured_steps_compute_the_same_as_plain_ones(
     state: str, tmp_path: Path, captures: list[torch.device], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    at_a_place = tiny_elmo(tmp_path / "a", state=state)
-    ours = [vectors(at_a_place) for _ in range(2)]  # state that is carried is another the second time
+    with_capture = tiny_elmo(tmp_path / "a", state=state)
+    ours = [vectors(with_capture) for _ in range(2)]  # a carried state differs the second time
     assert captures
     monkeypatch.setattr(captured, "_on_gpu", lambda _: False)
-    free = tiny_elmo(tmp_path / "b", state=state)
-    for one, other in zip(ours, [vectors(free) for _ in range(2)], strict=True):
+    plain = tiny_elmo(tmp_path / "b", state=state)
+    for one, other in zip(ours, [vectors(plain) for _ in range(2)], strict=True):
         for got, expected in zip(one, other, strict=True):
             torch.testing.assert_close(got, expected, atol=1e-6, rtol=0)
 
 
 def test_a_width_is_captured_once(tmp_path: Path, captures: list[torch.device]) -> None:
-    encoder = tiny_elmo(tmp_path, max_tokens=100)  # many batches, of more rows each
+    encoder = tiny_elmo(tmp_path, max_tokens=100)  # many batches, each with more rows than the last
     vectors(encoder)
     lstms = [lstm for direction in encoder.bilm.directions for lstm in direction]
     assert len(captures) == sum(len(captured._STEPS[lstm]._replays) for lstm in lstms) <= 4 * 3
@@ -79,7 +79,7 @@ def test_long_steps_and_steps_with_a_gradient_are_not_captured(
         assert captured.captured_steps(lstm, state, sizes) is None
 
 
-def test_weights_that_move_are_captured_anew(tmp_path: Path, captures: list[torch.device]) -> None:
+def test_weights_at_a_new_address_are_captured_again(tmp_path: Path, captures: list[torch.device]) -> None:
     encoder, other = tiny_elmo(tmp_path), tiny_elmo(tmp_path, seed=1)
     vectors(encoder)
     encoder.bilm.load_state_dict(other.bilm.state_dict(), assign=True)
@@ -88,7 +88,7 @@ def test_weights_that_move_are_captured_anew(tmp_path: Path, captures: list[torc
         torch.testing.assert_close(got, expected, atol=1e-6, rtol=0)
 
 
-def test_as_few_graphs_as_eighths_of_a_power_of_two(tmp_path: Path) -> None:
+def test_few_graphs_are_enough_for_any_number_of_rows(tmp_path: Path) -> None:
     lstm = tiny_elmo(tmp_path).bilm.directions[0][0]
     state = LstmState(torch.zeros(2000, 8), torch.zeros(2000, 16))
     steps = CapturedSteps(lstm, 2000, state, lambda work: work)
@@ -97,25 +97,25 @@ def test_as_few_graphs_as_eighths_of_a_power_of_two(tmp_path: Path) -> None:
     assert len(set(widths.values())) < 45
 
 
-def test_one_ahead_begins_the_next_before_it_gives_one() -> None:
-    begun: list[int] = []
+def test_one_ahead_starts_the_next_item_before_it_yields_one() -> None:
+    started: list[int] = []
 
     def items() -> Iterator[int]:
         for number in range(3):
-            begun.append(number)
+            started.append(number)
             yield number
 
-    assert [(item, len(begun)) for item in one_ahead(items())] == [(0, 2), (1, 3), (2, 3)]
+    assert [(item, len(started)) for item in one_ahead(items())] == [(0, 2), (1, 3), (2, 3)]
     assert list(one_ahead([])) == []
 
 
-def test_a_copy_of_what_the_host_has_is_itself() -> None:
+def test_a_tensor_on_the_host_is_not_copied() -> None:
     tensor = torch.zeros(3)
     assert host_copy(tensor)() is tensor
 
 
 @pytest.mark.gpu
-def test_a_process_may_use_one_gpu_after_the_other(tmp_path: Path) -> None:
+def test_a_process_may_use_two_gpus_in_turn(tmp_path: Path) -> None:
     if torch.cuda.device_count() < 2:
         pytest.skip("needs two GPUs")
     expected = vectors(tiny_elmo(tmp_path))
@@ -127,7 +127,7 @@ def test_a_process_may_use_one_gpu_after_the_other(tmp_path: Path) -> None:
 @pytest.mark.gpu
 @pytest.mark.parametrize("most", [captured._MOST, 0])
 @pytest.mark.parametrize("state", ["zeros", "warm", "carry"])
-def test_a_gpu_computes_what_the_cpu_does(
+def test_a_gpu_computes_the_same_as_the_cpu(
     state: str, most: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(captured, "_MOST", most)
@@ -147,7 +147,7 @@ def test_batches_in_flight_do_not_disturb_each_other(tmp_path: Path) -> None:
 
 
 @pytest.mark.gpu
-def test_graphs_follow_weights_that_move(tmp_path: Path) -> None:
+def test_graphs_follow_weights_to_a_new_address(tmp_path: Path) -> None:
     encoder = tiny_elmo(tmp_path, device="cuda")
     vectors(encoder)
     other = tiny_elmo(tmp_path, device="cuda", seed=1)
@@ -158,7 +158,7 @@ def test_graphs_follow_weights_that_move(tmp_path: Path) -> None:
 
 
 @pytest.mark.gpu
-def test_an_encoder_that_is_let_go_leaves_no_graphs(tmp_path: Path) -> None:
+def test_a_deleted_encoder_leaves_no_graphs(tmp_path: Path) -> None:
     encoder = tiny_elmo(tmp_path, device="cuda")
     vectors(encoder)
     before = len(captured._STEPS)
@@ -169,7 +169,7 @@ def test_an_encoder_that_is_let_go_leaves_no_graphs(tmp_path: Path) -> None:
 
 @pytest.mark.gpu
 @pytest.mark.parametrize("clip", [None, 0.5])
-def test_the_fused_cell_computes_what_torch_does(clip: float | None, tmp_path: Path) -> None:
+def test_the_fused_cell_computes_the_same_as_torch(clip: float | None, tmp_path: Path) -> None:
     lstm = tiny_elmo(tmp_path, device="cuda").bilm.directions[0][0]
     object.__setattr__(lstm.options, "cell_clip", clip)
     torch.manual_seed(0)
@@ -183,7 +183,7 @@ def test_the_fused_cell_computes_what_torch_does(clip: float | None, tmp_path: P
 
 
 @pytest.mark.gpu
-def test_bfloat16_on_a_gpu_errs_as_much_as_it_says(tmp_path: Path) -> None:
+def test_bfloat16_on_a_gpu_has_the_reported_rounding_error(tmp_path: Path) -> None:
     exact, rounded = tiny_elmo(tmp_path, device="cuda"), tiny_elmo(tmp_path, device="cuda", dtype="bfloat16")
     theirs, ours = (torch.cat(vectors(encoder), dim=1) for encoder in (exact, rounded))
     error = float((ours - theirs).norm() / theirs.norm())

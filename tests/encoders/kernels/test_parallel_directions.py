@@ -1,4 +1,4 @@
-"""Two pieces of work at once: what they see of torch's settings, and what comes of their errors."""
+"""Two computations at the same time: their torch settings, and their errors."""
 
 from collections.abc import Iterator
 from threading import Barrier
@@ -6,7 +6,7 @@ from threading import Barrier
 import pytest
 import torch
 
-from harness.encoders.kernels.parallel_directions import both
+from harness.encoders.kernels.parallel_directions import run_both
 
 
 @pytest.fixture(params=[1, 2, 3])
@@ -25,11 +25,11 @@ def test_both_compute_without_gradient_on_half_of_the_threads(threads: int, infe
 
     def work(number: int) -> tuple[int, bool, torch.Tensor]:
         if threads > 1:
-            meeting.wait()  # breaks unless both come
+            meeting.wait()  # fails if only one thread runs
         return torch.get_num_threads(), torch.is_inference_mode_enabled(), weight * number
 
     with torch.inference_mode(inference), torch.no_grad():
-        done = both(work)
+        done = run_both(work)
     for number, (used, mode, product) in enumerate(done):
         assert used == max(1, threads // 2)
         assert mode == inference
@@ -44,5 +44,5 @@ def test_an_error_in_either_is_raised(failing: int, threads: int) -> None:
         return 1 // (number - failing)
 
     with pytest.raises(ZeroDivisionError):
-        both(work)
+        run_both(work)
     assert torch.get_num_threads() == threads

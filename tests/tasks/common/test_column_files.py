@@ -1,4 +1,4 @@
-"""The reader of column files: the format's corners, and one line for every way of being wrong."""
+"""The reader of column files: special cases of the format, and one line for every error."""
 
 import gzip
 import tracemalloc
@@ -8,7 +8,7 @@ import pytest
 
 from harness.errors import DataFormatError
 from tasks.common.column_files import ColumnSentence, read_columns
-from tasks.common.tag_schemes import detect, file_spans
+from tasks.common.tag_schemes import detect, spans
 
 AB = [ColumnSentence(tokens=("a", "b"), tags=("O", "B-X"), line=1)]
 
@@ -25,7 +25,7 @@ def read(folder: Path, content: bytes, name: str = "data.conll") -> list[ColumnS
         b"a O\nb B-X\n",
         b"a O\nb B-X",  # no line feed at the end
         b"a\tO\nb\tB-X\n\n",
-        b"a\tO\nb\tB-X\n\t\n\t\t\n \t\n",  # a lone tab parts sentences, as in WNUT-17
+        b"a\tO\nb\tB-X\n\t\n\t\t\n \t\n",  # a line with only a tab ends a sentence, as in WNUT-17
         b"a O\r\nb B-X\r\n\r\n",
         b"\xef\xbb\xbfa O\nb B-X\n",
         b"a NNP O\nb NNP B-X\n",
@@ -39,16 +39,15 @@ def test_one_sentence_in_every_form_of_the_format(tmp_path: Path, content: bytes
     assert read(tmp_path, content) == AB
 
 
-def test_sentences_know_their_lines(tmp_path: Path) -> None:
+def test_sentences_have_the_line_of_their_first_token(tmp_path: Path) -> None:
     content = b"\n-DOCSTART- -X- -X- O\n\na X Y O\nb X Y B-X\n \n\nc X Y O\n-DOCSTART- -X- -X- O\nd X Y I-X\ne X Y O\n"
     sentences = read(tmp_path, content)
     assert [sentence.tokens for sentence in sentences] == [("a", "b"), ("c",), ("d", "e")]
     assert [sentence.tags for sentence in sentences] == [("O", "B-X"), ("O",), ("I-X", "O")]
     assert [sentence.line for sentence in sentences] == [4, 8, 10]
-    assert sentences[2].line_of(1) == 11
 
 
-def test_docstart_has_no_say_in_the_columns(tmp_path: Path) -> None:
+def test_docstart_lines_do_not_determine_the_columns(tmp_path: Path) -> None:
     assert read(tmp_path, b"-DOCSTART-\n\na\tO\nb\tB-X\n")[0].tokens == ("a", "b")
 
 
@@ -88,15 +87,15 @@ def test_only_a_line_feed_ends_a_line(tmp_path: Path, odd: str, separator: str) 
         ("\ufeffa O\n".encode("utf-16-le"), ":1: not UTF-8"),
     ],
 )
-def test_what_is_wrong_is_said_in_one_line(tmp_path: Path, content: bytes, message: str) -> None:
+def test_every_error_is_one_line(tmp_path: Path, content: bytes, message: str) -> None:
     with pytest.raises(DataFormatError, match=message) as caught:
         read(tmp_path, content)
     assert str(caught.value).startswith(str(tmp_path / "data.conll"))
     assert "\n" not in str(caught.value)
-    assert ";" in str(caught.value)  # what; the fix
+    assert ";" in str(caught.value)  # between the problem and the fix
 
 
-def test_a_missing_file_names_its_neighbour(tmp_path: Path) -> None:
+def test_a_missing_file_is_an_error_with_the_most_similar_name(tmp_path: Path) -> None:
     (tmp_path / "train.conll").touch()
     with pytest.raises(DataFormatError, match=r"no such file; did you mean 'train\.conll'\?; data=sample"):
         read_columns(tmp_path / "trian.conll")
@@ -104,13 +103,13 @@ def test_a_missing_file_names_its_neighbour(tmp_path: Path) -> None:
         read_columns(tmp_path / "absent" / "train.conll")
 
 
-def test_a_folder_is_refused(tmp_path: Path) -> None:
+def test_a_folder_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(DataFormatError, match="is a folder"):
         read_columns(str(tmp_path))
 
 
 @pytest.mark.parametrize("damage", ["cut", "overwritten", "not gzip"])
-def test_a_damaged_gzip_is_refused(tmp_path: Path, damage: str) -> None:
+def test_a_damaged_gzip_file_is_an_error(tmp_path: Path, damage: str) -> None:
     good = gzip.compress(b"a O\nb B-X\n" * 9)
     content = {"cut": good[:-6], "overwritten": good[:10] + b"\xff" * 30, "not gzip": b"a O\n"}[damage]
     with pytest.raises(DataFormatError, match="cannot be read") as caught:
@@ -139,6 +138,6 @@ def test_wnut17_has_its_published_counts(split: str, sentences: int, tokens: int
     path = shared / "data" / "ner" / "wnut17" / f"{split}.conll"
     read = read_columns(path)
     scheme = detect(sentence.tags for sentence in read)
-    found = [span for s in read for span in file_spans(s.tags, scheme, path=path, line=s.line)]
+    found = [span for s in read for span in spans(s.tags, scheme)]
     assert (len(read), sum(len(s.tokens) for s in read)) == (sentences, tokens)
     assert (scheme, len(found)) == ("bio", entities)

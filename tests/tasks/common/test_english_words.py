@@ -1,4 +1,4 @@
-"""The tokeniser: nothing is lost, marks part as in spaCy's English rules, and time is linear in the text."""
+"""The tokeniser: no character is lost, tokens are those of spaCy, and time is linear in the text."""
 
 import gzip
 import json
@@ -47,7 +47,7 @@ TEXTS = st.one_of(st.text(), st.lists(MARKS).map("".join))
 
 
 @given(TEXTS)
-def test_only_whitespace_lies_between_tokens(text: str) -> None:
+def test_there_is_only_whitespace_between_tokens(text: str) -> None:
     spans = tokenize(text)
     assert all(start < end for start, end in spans)
     assert all(end <= start for (_, end), (start, _) in pairwise(spans))
@@ -56,7 +56,7 @@ def test_only_whitespace_lies_between_tokens(text: str) -> None:
 
 
 @given(TEXTS, TEXTS)
-def test_what_lies_between_spaces_is_split_on_its_own(first: str, second: str) -> None:
+def test_text_between_spaces_is_split_independently(first: str, second: str) -> None:
     assert words(f"{first} {second}") == (*words(first), *words(second))
 
 
@@ -93,7 +93,7 @@ def test_captions_are_split_as_spacy_does(shared: Path) -> None:
 
 @pytest.mark.realdata
 def test_articles_are_split_as_spacy_does_but_for_numbers_and_notes(shared: Path) -> None:
-    """Where spaCy keeps "1990–1995" or "Paris.[note" whole, the answers "1990" and "Paris" would not be tokens."""
+    """spaCy does not split "1990–1995" and "Paris.[note"; then the answers "1990" and "Paris" are not tokens."""
     with gzip.open(shared / "data" / "squad" / "dev-v1.1.json.gz", "rt", encoding="utf-8") as file:
         articles = json.load(file)["data"]
     f1 = agreement([paragraph["context"] for article in articles for paragraph in article["paragraphs"]])

@@ -1,4 +1,4 @@
-"""Scores of one label an example, against counts by hand."""
+"""Scores of labels, compared with counts by hand."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Tag schemes, against the enumeration of every short sequence and against seqeval."""
+"""Tag schemes, compared with all short sequences and with seqeval."""
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise, product
@@ -8,7 +8,6 @@ import pytest
 from seqeval.metrics.sequence_labeling import get_entities
 from seqeval.scheme import BILOU, IOB2, IOBES, Token, Tokens
 
-from harness.errors import DataFormatError
 from tasks.common.tag_schemes import (
     Span,
     TagError,
@@ -17,7 +16,6 @@ from tasks.common.tag_schemes import (
     convert,
     detect,
     encode,
-    file_spans,
     legal_transitions,
     spans,
 )
@@ -57,7 +55,7 @@ def written(scheme: TagScheme) -> set[tuple[str, ...]]:
     return {encode(found, length, scheme) for length in range(LENGTH + 1) for found in span_sets(length)}
 
 
-def test_there_are_as_many_span_sets_as_there_should_be() -> None:
+def test_the_number_of_span_sets_is_correct() -> None:
     # f(n) = f(n-1) + 2 (f(n-1) + ... + f(0)): a token outside, or an entity of either type and any length.
     assert [len(list(span_sets(n))) for n in range(LENGTH + 1)] == [1, 3, 11, 41, 153]
 
@@ -128,7 +126,7 @@ def test_an_example_by_hand(scheme: TagScheme, tags: str) -> None:
 
 
 @each_scheme
-def test_detect_knows_each_scheme_by_one_entity(scheme: TagScheme) -> None:
+def test_one_entity_is_enough_to_detect_a_scheme(scheme: TagScheme) -> None:
     for found in span_sets(LENGTH):
         if found:
             assert detect([(), ("O", "O"), encode(found, LENGTH, scheme)]) == scheme
@@ -167,17 +165,11 @@ def test_detect_looks_at_the_whole_split(split: list[list[str]], scheme: TagSche
         ("bio", "O-X", 0, "'O-X' is not a tag of bio"),
     ],
 )
-def test_ill_formed_tags_are_refused_at_their_place(scheme: TagScheme, tags: str, position: int, message: str) -> None:
+def test_the_position_of_ill_formed_tags_is_reported(scheme: TagScheme, tags: str, position: int, message: str) -> None:
     with pytest.raises(ValueError, match=message) as caught:
         spans(tags.split(), scheme)
     assert isinstance(caught.value, TagError)
     assert caught.value.position == position
-    with pytest.raises(DataFormatError, match=rf"^dir/x\.conll:{7 + position}: .*{message}.*; correct"):
-        file_spans(tags.split(), scheme, path="dir/x.conll", line=7)
-
-
-def test_file_spans_of_good_tags() -> None:
-    assert file_spans(["O", "B-X"], "bio", path="x", line=1) == [Span(1, 2, "X")]
 
 
 @pytest.mark.parametrize(
@@ -185,7 +177,7 @@ def test_file_spans_of_good_tags() -> None:
     [[(0, 0, "X")], [(2, 1, "X")], [(-1, 1, "X")], [(2, 4, "X")], [(0, 1, "")], [(0, 2, "X"), (1, 3, "Y")]],
 )
 @each_scheme
-def test_encode_refuses_what_no_tags_can_say(wrong: list[tuple], scheme: TagScheme) -> None:
+def test_encode_refuses_invalid_spans(wrong: list[tuple], scheme: TagScheme) -> None:
     with pytest.raises(ValueError, match="span"):
         encode([Span(*span) for span in wrong], 3, scheme)
 

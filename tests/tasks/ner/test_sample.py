@@ -1,4 +1,4 @@
-"""The synthetic NER data: the same everywhere, and such that the context decides and the name does not."""
+"""The synthetic NER data: always the same; the context tells the type of a name, and the name does not."""
 
 import hashlib
 import json
@@ -11,10 +11,12 @@ from typing import NamedTuple
 
 import pytest
 
+from harness.config.schema import DataConfig
 from harness.errors import ConfigError
 from tasks.common.column_files import read_columns
 from tasks.common.tag_schemes import spans
 from tasks.ner import sample as ner
+from tasks.ner.task import NamedEntityRecognition
 
 DATA = {split: ner.sentences(split) for split in ner.SIZES}
 ALL = [sentence for split in DATA.values() for sentence in split]
@@ -58,13 +60,13 @@ def majority_accuracy(view: str) -> float:
     return sum(hits) / len(hits)
 
 
-def test_the_data_never_change_unseen() -> None:
-    """Raise the NER task's version when this changes: every score on the sample data does too."""
+def test_the_data_never_change_unnoticed() -> None:
+    """If this digest changes, every score on the sample data changes: raise the version of the task."""
     digest = hashlib.sha256(json.dumps(DATA).encode()).hexdigest()
     assert digest == "cf2cdf08ce3fa20bff2d2e0290a90211d96dab9ebb766342d40e5efc222f4206"
 
 
-def test_every_call_gives_the_same() -> None:
+def test_every_call_returns_the_same_data() -> None:
     assert ner.sentences("dev") == DATA["dev"]
 
 
@@ -77,7 +79,7 @@ def test_sizes_and_lengths() -> None:
     assert sum(length <= 20 for length in lengths) / len(lengths) > 0.98
 
 
-def test_tokens_are_filled_in() -> None:
+def test_every_symbol_is_replaced() -> None:
     words = {token for tokens, _ in ALL for token in tokens}
     assert not {word for word in words if any(mark in word for mark in "{}()|_ ") or not word}
     assert all(tokens[0][0].isupper() and tokens[-1] == "." for tokens, _ in ALL)
@@ -101,7 +103,7 @@ def test_every_name_is_of_every_type_about_equally_often() -> None:
         assert max(counts) < 0.45 * sum(counts), name
 
 
-def test_names_are_no_entities_too() -> None:
+def test_every_name_is_sometimes_not_an_entity() -> None:
     outside = Counter(
         token for tokens, tags in DATA["train"] for token, tag in zip(tokens, tags, strict=True) if tag == "O"
     )
@@ -133,7 +135,7 @@ def test_the_words_of_the_sentence_tell_the_type() -> None:
     assert sum(hits) / len(hits) > 0.85
 
 
-def test_no_frame_leaves_a_type_open() -> None:
+def test_every_frame_tells_the_type_of_its_names() -> None:
     for frame, letter in product((f for frames in ner.FRAMES.values() for f in frames), "AB"):
         assert f"{{{letter}}}" not in frame or f"{{{letter}." in frame, frame
 
@@ -162,21 +164,21 @@ def test_test_sentences_and_some_names_are_new() -> None:
         assert 0.1 < len(new) / len(list(mentions(split))) < 0.3
 
 
-def test_an_unknown_split_is_refused() -> None:
+def test_an_unknown_split_is_an_error() -> None:
     with pytest.raises(ConfigError, match="did you mean 'train'"):
         ner.sentences("trian")
 
 
-def test_the_written_files_read_back(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    ner.main([str(tmp_path / "new" / "folder")])
+def test_the_written_files_read_back(tmp_path: Path) -> None:
+    folder = tmp_path / "new" / "folder"
+    task = NamedEntityRecognition(data=DataConfig())
+    assert task.write_sample(folder) == [folder / f"{split}.conll" for split in DATA]
     for split, data in DATA.items():
-        read = read_columns(tmp_path / "new" / "folder" / f"{split}.conll")
+        read = read_columns(folder / f"{split}.conll")
         assert [(sentence.tokens, sentence.tags) for sentence in read] == data
-    assert "train.conll: 1500 sentences" in capsys.readouterr().out
 
 
-def test_a_folder_that_cannot_be_is_refused_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_folder_that_cannot_be_written_to_is_an_error_of_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(SystemExit, match="2"):
-        ner.main([str(tmp_path / "file")])
-    assert "cannot write to" in capsys.readouterr().err
+    with pytest.raises(ConfigError, match=r"^cannot write to .*; name a folder"):
+        NamedEntityRecognition(data=DataConfig()).write_sample(tmp_path / "file")

@@ -1,4 +1,4 @@
-"""The NER task: its scorer against published scores, its head against the rules that every head obeys."""
+"""The NER task: its score compared with published scores, and the rules for every head."""
 
 from pathlib import Path
 
@@ -6,18 +6,19 @@ import pytest
 import torch
 
 from harness.config.schema import DataConfig
-from harness.errors import DataFormatError
 from harness.types import Example, Prediction
 from tasks.common.column_files import read_columns
-from tasks.ner.task import BiLstmCrf, NamedEntityRecognition, TaggerOptions, read_tagged, score_tags
+from tasks.ner.bilstm_crf import BiLstmCrf, BiLstmCrfOptions
+from tasks.ner.metric import score_tags
+from tasks.ner.task import NamedEntityRecognition
 from tests.support.vectors import vectors_of_words as vectors
 
-SMALL = TaggerOptions(hidden_dim=12, num_layers=2, dropout=0.5, char_dim=4, char_filters=6)
+SMALL = BiLstmCrfOptions(hidden_dim=12, num_layers=2, dropout=0.5, char_dim=4, char_filters=6)
 
 
 @pytest.fixture
 def task() -> NamedEntityRecognition:
-    return NamedEntityRecognition(data=DataConfig(), head=SMALL)
+    return NamedEntityRecognition(data=DataConfig(), bilstm_crf=SMALL)
 
 
 # Columns: gold, prediction, F1 as conlleval counts, F1 of well-formed entities alone (reference sheet 5.1).
@@ -97,8 +98,10 @@ def test_gradients_reach_every_parameter(task: NamedEntityRecognition) -> None:
     assert without == []
 
 
-def test_ten_sentences_are_learnt_by_heart() -> None:
-    task = NamedEntityRecognition(data=DataConfig(), head=TaggerOptions(hidden_dim=24, num_layers=1, dropout=0.0))
+def test_the_head_can_memorise_ten_sentences() -> None:
+    task = NamedEntityRecognition(
+        data=DataConfig(), bilstm_crf=BiLstmCrfOptions(hidden_dim=24, num_layers=1, dropout=0.0)
+    )
     torch.manual_seed(0)
     examples = [e for e in task.examples("train") if any(tag != "O" for tag in e.target)][:10]
     head, batch = task.build_head(input_dim=10, output_dim=0), task.collate(examples)
@@ -111,8 +114,8 @@ def test_ten_sentences_are_learnt_by_heart() -> None:
 
 
 @pytest.mark.parametrize("scheme", ["iob1", "bio", "iobes", "bioul"])
-def test_an_untrained_head_decodes_legal_tags_only(scheme: str) -> None:
-    task = NamedEntityRecognition(data=DataConfig(), head=SMALL, train_scheme=scheme)  # type: ignore[arg-type]
+def test_an_untrained_head_decodes_only_legal_tags(scheme: str) -> None:
+    task = NamedEntityRecognition(data=DataConfig(), bilstm_crf=SMALL, train_scheme=scheme)  # type: ignore[arg-type]
     head = task.build_head(input_dim=10, output_dim=0)
     batch = task.collate(task.examples("train")[:20])
     for prediction in head.eval().predict(vectors(batch), batch):
@@ -126,7 +129,7 @@ def test_an_untrained_head_decodes_legal_tags_only(scheme: str) -> None:
 def test_gold_tags_reach_the_crf_in_its_scheme(scheme: str) -> None:
     task = NamedEntityRecognition(data=DataConfig(), train_scheme=scheme)  # type: ignore[arg-type]
     example = Example(id="x", texts={"tokens": ("a",) * 6}, target=("B-PER", "B-PER", "I-PER", "O", "B-LOC", "I-LOC"))
-    tags = [task.labels[i] for i in task.collate([example]).gold["tags"][0]]
+    tags = [task.labels[i] for i in task.collate([example]).gold["labels"][0]]
     expected = {
         "iob1": "I-PER B-PER I-PER O I-LOC I-LOC",
         "bio": "B-PER B-PER I-PER O B-LOC I-LOC",
@@ -136,11 +139,11 @@ def test_gold_tags_reach_the_crf_in_its_scheme(scheme: str) -> None:
     assert " ".join(tags) == expected[scheme]
 
 
-def test_a_type_that_only_dev_has_is_scored_and_not_learnt(tmp_path: Path) -> None:
+def test_a_type_that_is_only_in_dev_is_scored_but_not_trained_on(tmp_path: Path) -> None:
     for split, kind in (("train", "PER"), ("dev", "NEW"), ("test", "PER")):
         (tmp_path / f"{split}.conll").write_text(f"Ann B-{kind}\nruns O\n")
     data = DataConfig(source="files", **{split: str(tmp_path / f"{split}.conll") for split in ("train", "dev", "test")})
-    task = NamedEntityRecognition(data=data, head=SMALL)
+    task = NamedEntityRecognition(data=data, bilstm_crf=SMALL)
     assert not any("NEW" in label for label in task.labels)
     batch = task.collate(task.examples("dev"))
     predictions = task.build_head(input_dim=10, output_dim=0).eval().predict(vectors(batch), batch)
@@ -164,24 +167,10 @@ def test_unlabelled_text_can_be_tagged(task: NamedEntityRecognition) -> None:
     assert len(task.build_head(input_dim=10, output_dim=0).eval().predict(vectors(batch), batch)[0].value) == 2
 
 
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        ("a O\nb O\n\nc O\n", r"no entity in 2 sentences.*last column"),
-        ("a B-X\nb Q-X\n", r"bad\.conll:2: .*Q-X"),
-        ("a O\nb X\n", r"bad\.conll:2: .*X"),
-        ("a B-X\nb E-X\n\nc I-X\n", r"bad\.conll:4: .*iobes"),
-    ],
-)
-def test_bad_tags_are_errors_with_file_and_line(content: str, message: str, tmp_path: Path) -> None:
-    path = tmp_path / "bad.conll"
-    path.write_text(content)
-    with pytest.raises(DataFormatError, match=message):
-        read_tagged(path)
-
-
-def test_no_character_cnn_on_demand(task: NamedEntityRecognition) -> None:
-    bare = NamedEntityRecognition(data=DataConfig(), head=TaggerOptions(char_filters=0, hidden_dim=4, num_layers=1))
+def test_zero_filters_mean_no_character_cnn(task: NamedEntityRecognition) -> None:
+    bare = NamedEntityRecognition(
+        data=DataConfig(), bilstm_crf=BiLstmCrfOptions(char_filters=0, hidden_dim=4, num_layers=1)
+    )
     head = bare.build_head(input_dim=10, output_dim=0)
     assert isinstance(head, BiLstmCrf)
     assert head.char_cnn is None

@@ -1,4 +1,4 @@
-"""The reader of CoNLL-U: the format's corners, the published counts, and one line for every way of being wrong."""
+"""The reader of CoNLL-U: special cases of the format, the published counts, and one line for every error."""
 
 import gzip
 import logging
@@ -49,7 +49,7 @@ def test_the_other_tags_and_gzip(tmp_path: Path) -> None:
     assert [tags for _, tags in read_conllu(path, "xpos")] == [("VB", "RB", "VB", "NNP"), ("NN", ".")]
 
 
-def test_what_is_left_out_is_counted(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_number_of_tokens_that_are_left_out_is_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     read_conllu(written(tmp_path, FEW.encode()))
     (record,) = caplog.records
@@ -63,16 +63,16 @@ LINE = "1\tAnn\tAnn\tPROPN\tNNP\t_\t0\troot\t_\t_\n"
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (LINE + "2\truns\tVERB\n", r"bad\.conllu:2: 3 column\(s\); a line of CoNLL-U has 10, parted by tabs"),
+        (LINE + "2\truns\tVERB\n", r"bad\.conllu:2: 3 column\(s\); a line of CoNLL-U has 10, separated by tabs"),
         (LINE.replace("\t", " "), r"bad\.conllu:1: 1 column\(s\)"),
-        (LINE + LINE, r"bad\.conllu:2: id '1' where 2 follows.*end the sentence before by a blank line"),
-        (LINE.replace("1", "2", 1), r"bad\.conllu:1: id '2' where 1 follows"),
-        (LINE.replace("1", "x", 1), r"bad\.conllu:1: id 'x' where 1 follows"),
-        (LINE.replace("1", "01", 1), r"bad\.conllu:1: id '01'"),
-        (LINE.replace("1", "", 1), r"bad\.conllu:1: id ''"),
-        (LINE.replace("1", "2-3", 1), r"bad\.conllu:1: id '2-3'"),
-        (LINE.replace("1", "1-1", 1), r"bad\.conllu:1: id '1-1'"),
-        (LINE.replace("1", "1.1", 1), r"bad\.conllu:1: id '1\.1'"),
+        (LINE + LINE, r"bad\.conllu:2: the id is '1', expected 2.*put a blank line between sentences"),
+        (LINE.replace("1", "2", 1), r"bad\.conllu:1: the id is '2', expected 1"),
+        (LINE.replace("1", "x", 1), r"bad\.conllu:1: the id is 'x', expected 1"),
+        (LINE.replace("1", "01", 1), r"bad\.conllu:1: the id is '01'"),
+        (LINE.replace("1", "", 1), r"bad\.conllu:1: the id is ''"),
+        (LINE.replace("1", "2-3", 1), r"bad\.conllu:1: the id is '2-3'"),
+        (LINE.replace("1", "1-1", 1), r"bad\.conllu:1: the id is '1-1'"),
+        (LINE.replace("1", "1.1", 1), r"bad\.conllu:1: the id is '1\.1'"),
         ("# c\n\n" + LINE.replace("PROPN", "_"), r"bad\.conllu:3: the upos tag is missing.*task\.tagset=xpos"),
         (LINE.replace("PROPN", ""), r"bad\.conllu:1: the upos tag \(column 4\) is empty"),
         (LINE.replace("Ann", "", 1), r"bad\.conllu:1: the word \(column 2\) is empty"),

@@ -1,4 +1,4 @@
-"""The part-of-speech task: its score against counts by hand, its heads against the rules that every head obeys."""
+"""The part-of-speech task: its score compared with counts by hand, and the rules for every head."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -7,13 +7,16 @@ from zlib import crc32
 import pytest
 import torch
 
+from harness.config.instantiate import build
 from harness.config.schema import DataConfig
 from harness.errors import ConfigError
 from harness.protocols import Decomposable
 from harness.runs.run import run
 from harness.types import Batch, Example, Prediction, TokenVectors
 from harness.utils.signals import Stop
-from tasks.pos.task import IGNORED, BiLstmOptions, PosTagging
+from tasks.common.bilstm_options import BiLstmOptions
+from tasks.pos.task import PosTagging
+from tasks.pos.token_classifier import IGNORED
 from tests.support.runs import SMALL as SMALL_RUN
 from tests.support.runs import config_of
 
@@ -41,7 +44,7 @@ def vectors(batch: Batch, *, input_dim: int = 10, output_dim: int = 0) -> dict[s
 
 
 def files(folder: Path, **tags: str) -> DataConfig:
-    """Write a sentence of two words a split, with these tags."""
+    """Write a sentence of two words for each split, with these tags."""
     paths = {}
     for split in ("train", "dev", "test"):
         rows = enumerate(zip(("Ann", "runs"), tags[split].split(), strict=True), start=1)
@@ -98,7 +101,7 @@ def test_gradients_reach_every_parameter(task: PosTagging) -> None:
     assert [name for name, p in head.named_parameters() if p.grad is None or not p.grad.any()] == []
 
 
-def test_the_probe_is_one_layer_and_nothing_else() -> None:
+def test_the_probe_is_exactly_one_linear_layer() -> None:
     task = PosTagging(data=DataConfig())
     head = task.build_head(input_dim=10, output_dim=4)
     batch = task.collate(task.examples("train")[:3])
@@ -127,7 +130,7 @@ def test_the_loss_is_the_mean_over_tokens(task: PosTagging) -> None:
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_ten_sentences_are_learnt_by_heart(place: str, task: PosTagging) -> None:
+def test_every_head_can_memorise_ten_sentences(place: str, task: PosTagging) -> None:
     task = replace(task, bilstm=BiLstmOptions(hidden_dim=24, dropout=0.0))
     torch.manual_seed(0)
     dims = dict(zip(("input_dim", "output_dim"), (16 * dim for dim in PLACES[place]), strict=True))
@@ -141,12 +144,12 @@ def test_ten_sentences_are_learnt_by_heart(place: str, task: PosTagging) -> None
     assert task.score(batch.examples, head.eval().predict(read, batch))["accuracy"] == 1.0
 
 
-def test_a_tag_that_only_dev_has_is_an_error_of_the_tagger(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_tag_that_is_only_in_dev_counts_as_an_error(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     task = PosTagging(data=files(tmp_path, train="N V", dev="N NEW", test="N V"), head="bilstm", bilstm=SMALL)
     batch = task.collate(task.examples("dev"))
     assert task.labels == ("N", "V")
-    assert "dev: 1 tokens have a tag that training has not (NEW); they count as errors" in caplog.text
-    assert batch.gold["tags"].tolist() == [[0, IGNORED]]
+    assert "dev: 1 tokens have a tag that is not in the training data (NEW); they count as errors" in caplog.text
+    assert batch.gold["labels"].tolist() == [[0, IGNORED]]
     predictions = task.build_head(input_dim=10, output_dim=0).eval().predict(vectors(batch), batch)
     metrics = task.score(task.examples("dev"), predictions)
     assert metrics["NEW/recall"] == 0.0
@@ -171,9 +174,9 @@ def test_unlabelled_text_can_be_tagged(task: PosTagging) -> None:
 
 @pytest.mark.parametrize("wrong", [{"hidden_dim": 0}, {"num_layers": 0}, {"dropout": 1.0}, {"dropout": -0.1}])
 def test_sizes_out_of_range_are_named(wrong: dict[str, float]) -> None:
-    task = PosTagging(data=DataConfig(), head="bilstm", bilstm=replace(SMALL, **wrong))  # type: ignore[arg-type]
+    node = {"_target_": "tasks.pos.task.PosTagging", "data": {}, "head": "bilstm", "bilstm": wrong}
     with pytest.raises(ConfigError, match=rf"task\.bilstm\.{next(iter(wrong))} is"):
-        task.build_head(input_dim=10, output_dim=0)
+        build(node, where="task")
 
 
 @pytest.mark.parametrize("head", HEADS)

@@ -1,4 +1,4 @@
-"""Files of SNLI: both published forms, what is dropped, and every bad line named."""
+"""The reader of SNLI: both published formats, dropped pairs, and errors that name the line."""
 
 import gzip
 import json
@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from harness.errors import DataFormatError
 from tasks.snli.reader import LABELS, SentencePair, pairs_of_rows, read_pairs
 
-# As in snli_1.0_dev: the parses hold words that are no sentence, and one pair has no gold label.
+# As in snli_1.0_dev: the columns of parses are not sentences, and one pair has no gold label.
 COLUMNS = (
     "gold_label", "sentence1_binary_parse", "sentence2_binary_parse", "sentence1_parse", "sentence2_parse",
     "sentence1", "sentence2", "captionID", "pairID", "label1", "label2", "label3", "label4", "label5",
@@ -44,14 +44,14 @@ def as_jsonl() -> str:
 
 @pytest.mark.parametrize("content", [as_table, as_jsonl])
 @pytest.mark.parametrize("name", ["snli_1.0_dev.txt", "snli_1.0_dev.jsonl", "dev.gz"])
-def test_both_forms_read_alike(
+def test_both_formats_give_the_same_pairs(
     content: Callable[[], str], name: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = tmp_path / name
     path.write_bytes(gzip.compress(content().encode()) if name.endswith(".gz") else content().encode())
     with caplog.at_level(logging.INFO):
         assert read_pairs(path) == PAIRS
-    assert f"{name}: 2 pairs, 1 without a gold label dropped" in caplog.text
+    assert f"{name}: 2 pairs; dropped 1 without a gold label" in caplog.text
 
 
 def row(**changes: object) -> str:
@@ -61,26 +61,26 @@ def row(**changes: object) -> str:
 
 HEADER = "gold_label\tsentence1\tsentence2\n"
 BAD = [
-    (row() + row()[:30], r"bad:2: not JSON \(.* at character \d+\); fetch the file again"),
+    (row() + row()[:30], r"bad:2: not JSON \(.* at character \d+\); download the file again"),
     (row() + "\n" + row(gold_label="entailement"), r"bad:3: gold_label is 'entailement'; did you mean 'entailment'\?$"),
     (row(gold_label=2), r"bad:1: gold_label is 2; expected text"),
     (row(sentence2=None), r"bad:1: sentence2 is missing; did you mean 'sentence1'\?; expected text"),
-    (row() + row(sentence1="  "), r"bad:2: sentence1 is empty; give the text"),
+    (row() + row(sentence1="  "), r"bad:2: sentence1 is empty; fill it in"),
     (row() + "[1]\n", r"bad:2: not a JSON object"),
     (row() + '{"a": ' + "[" * 100_000, r"bad:2: not JSON"),
-    (row(gold_label="-"), r"bad: no pair with a gold label among 1; "),
-    ("", r"bad: no pair with a gold label among 0; "),
-    ("\n \n", r"bad: no pair with a gold label among 0; "),
+    (row(gold_label="-"), r"bad: 1 pairs, none with a gold label; "),
+    ("", r"bad: 0 pairs, none with a gold label; "),
+    ("\n \n", r"bad: 0 pairs, none with a gold label; "),
     ("a man eats\tneutral\n", r"bad:1: neither a JSON object nor a header with the column gold_label"),
     ("gold_label\tsentence1\tsentence_2\n", r"bad:1: .*column sentence2; did you mean 'sentence_2'"),
-    (HEADER + "neutral\tA man eats.\n", r"bad:2: 2 column\(s\) where the header has 3; "),
+    (HEADER + "neutral\tA man eats.\n", r"bad:2: 2 column\(s\), but the header has 3; "),
     (HEADER + "neutral\tA man eats.\t\n", r"bad:2: sentence2 is empty"),
     (HEADER + "maybe\tA man eats.\tHe eats.\n", r"bad:2: gold_label is 'maybe'; choose one of: -, contradiction"),
 ]
 
 
 @pytest.mark.parametrize(("content", "message"), BAD)
-def test_bad_input_is_one_line_with_its_place(content: str, message: str, tmp_path: Path) -> None:
+def test_bad_input_is_an_error_of_one_line_with_its_place(content: str, message: str, tmp_path: Path) -> None:
     path = tmp_path / "bad"
     path.write_text(content, encoding="utf-8")
     with pytest.raises(DataFormatError, match=message) as error:

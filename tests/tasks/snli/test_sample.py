@@ -1,4 +1,4 @@
-"""The synthetic inference data: the same everywhere, and such that neither side nor the words alone decide."""
+"""The sample data of SNLI: the same everywhere; neither one sentence nor the words alone decide the label."""
 
 import hashlib
 import json
@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from harness.config.schema import DataConfig
 from harness.errors import ConfigError
 from tasks.common.english_words import words
 from tasks.snli import sample as snli
 from tasks.snli.reader import LABELS, SentencePair, read_pairs
+from tasks.snli.task import NaturalLanguageInference
 
 DATA = {split: snli.pairs(split) for split in snli.SIZES}
 
@@ -21,7 +23,7 @@ def bag(text: str) -> list[str]:
 
 
 def accuracy(features: Callable[[SentencePair], list[str]]) -> float:
-    """Return the accuracy on test of logistic regression over binary features, learnt on train."""
+    """Return the accuracy on test of a logistic regression over binary features, trained on train."""
     from sklearn.feature_extraction import DictVectorizer
     from sklearn.linear_model import LogisticRegression
 
@@ -32,15 +34,15 @@ def accuracy(features: Callable[[SentencePair], list[str]]) -> float:
     return float(model.score(vectorizer.transform(rows["test"]), [pair.label for pair in DATA["test"]]))
 
 
-def test_the_data_never_change_unseen() -> None:
-    """Raise the SNLI task's version when this changes: every score on the sample data does too."""
+def test_a_change_of_the_data_is_noticed() -> None:
+    """If this digest changes, raise the version of the task, because every score on the sample data changes too."""
     text = json.dumps({split: [vars(pair) for pair in pairs] for split, pairs in DATA.items()})
     assert (
         hashlib.sha256(text.encode()).hexdigest() == "283e454cbc6c596992983500b15ea625908e9c9cc1b69677cb8aa9171a9145e2"
     )
 
 
-def test_every_call_gives_the_same() -> None:
+def test_every_call_returns_the_same_data() -> None:
     assert snli.pairs("dev") == DATA["dev"]
 
 
@@ -61,11 +63,11 @@ def test_sentences_are_english_sentences() -> None:
         assert 5 <= len(words(text)) <= 20, text
 
 
-def test_the_hypothesis_alone_tells_nothing() -> None:
+def test_the_hypothesis_alone_does_not_give_the_label() -> None:
     assert accuracy(lambda pair: bag(pair.hypothesis)) < 0.43
 
 
-def test_the_words_of_both_tell_little() -> None:
+def test_the_words_of_both_sentences_say_little_about_the_label() -> None:
     def both(pair: SentencePair) -> list[str]:
         return [f"premise {word}" for word in bag(pair.premise)] + [
             f"hypothesis {word}" for word in bag(pair.hypothesis)
@@ -74,7 +76,7 @@ def test_the_words_of_both_tell_little() -> None:
     assert accuracy(both) < 0.56
 
 
-def test_what_words_are_shared_tells_little() -> None:
+def test_shared_words_say_little_about_the_label() -> None:
     def shared(pair: SentencePair) -> list[str]:
         premise, hypothesis = set(bag(pair.premise)), set(bag(pair.hypothesis))
         new = len(hypothesis - premise)
@@ -84,7 +86,7 @@ def test_what_words_are_shared_tells_little() -> None:
 
 
 def test_the_same_hypothesis_has_every_label() -> None:
-    """But for who is named in it: people are dealt at random."""
+    """Compare hypotheses without the people in them, who are chosen at random."""
     labels: defaultdict[tuple[str, ...], Counter[str]] = defaultdict(Counter)
     people = snli.PEOPLE + snli.UNSEEN_PEOPLE
     for pair in DATA["train"]:
@@ -94,7 +96,7 @@ def test_the_same_hypothesis_has_every_label() -> None:
     assert all(set(counts) == set(LABELS) for counts in frequent)
 
 
-# Written down by hand: what the statement about the kind or the wider kind says of the other.
+# Written by hand: whether a statement about a kind or its wider kind follows from another one.
 FOLLOWS = [
     ("every poodle", "every dog", "neutral"),
     ("every dog", "every poodle", "entailment"),
@@ -114,12 +116,12 @@ FOLLOWS = [
 
 
 @pytest.mark.parametrize(("premise", "hypothesis", "label"), FOLLOWS)
-def test_quantifiers_follow_as_in_logic(premise: str, hypothesis: str, label: str) -> None:
+def test_the_label_of_two_quantified_statements_is_the_one_of_logic(premise: str, hypothesis: str, label: str) -> None:
     first, second = ((text.rpartition(" ")[0], text.endswith("dog")) for text in (premise, hypothesis))
     assert snli.follows(first, second) == label
 
 
-# Labels read off the sentences.
+# Labels that a person gave after reading the sentences.
 READ = [
     ("The waiter knows the pilot, who answered the letter and never read the report.",
      "The waiter answered the letter.", "neutral"),
@@ -140,7 +142,7 @@ READ = [
 ]  # fmt: skip
 
 
-def test_labels_are_what_a_reader_says() -> None:
+def test_labels_agree_with_a_reader() -> None:
     by_text = {(pair.premise, pair.hypothesis): pair.label for pair in DATA["train"]}
     for premise, hypothesis, label in READ:
         assert by_text[premise, hypothesis] == label
@@ -161,15 +163,14 @@ def test_an_unknown_split_is_refused() -> None:
         snli.pairs("trian")
 
 
-def test_the_written_files_read_back(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    snli.main([str(tmp_path / "new" / "folder")])
-    for split, pairs in DATA.items():
-        assert read_pairs(tmp_path / "new" / "folder" / f"{split}.jsonl") == pairs
-    assert "train.jsonl: 1500 pairs" in capsys.readouterr().out
+def test_the_written_files_can_be_read(tmp_path: Path) -> None:
+    folder = tmp_path / "new" / "folder"
+    paths = NaturalLanguageInference(data=DataConfig()).write_sample(folder)
+    assert paths == [folder / f"{split}.jsonl" for split in DATA]
+    assert [read_pairs(path) for path in paths] == list(DATA.values())
 
 
-def test_a_folder_that_cannot_be_is_refused_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_folder_that_cannot_be_written_is_an_error_of_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(SystemExit, match="2"):
-        snli.main([str(tmp_path / "file")])
-    assert "cannot write to" in capsys.readouterr().err
+    with pytest.raises(ConfigError, match="cannot write to"):
+        NaturalLanguageInference(data=DataConfig()).write_sample(tmp_path / "file")

@@ -1,4 +1,4 @@
-"""The SNLI task: ESIM against a reading of its equations, and against the rules that every head obeys."""
+"""The SNLI task: ESIM against its equations, and against the rules for every head."""
 
 import json
 import logging
@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from harness.config.instantiate import build
 from harness.config.schema import DataConfig
 from harness.errors import ConfigError
 from harness.protocols import Decomposable
@@ -16,8 +17,10 @@ from harness.runs.run import run
 from harness.training.batching import bucketed, example_lengths
 from harness.types import Example, Prediction, TokenVectors
 from harness.utils.signals import Stop
+from tasks.common.text_classifier import TextClassifier
+from tasks.snli.esim import Esim, EsimOptions, align, compare
 from tasks.snli.reader import LABELS, SentencePair, read_pairs
-from tasks.snli.task import Esim, EsimOptions, NaturalLanguageInference, align, compare, to_examples
+from tasks.snli.task import NaturalLanguageInference, to_examples
 from tests.support.padding import padding_waste
 from tests.support.runs import config_of
 from tests.support.vectors import vectors_of_words as vectors
@@ -31,18 +34,23 @@ QUICK = (
     "encoder.options.char_cnn.filters=[[1,8],[2,8]]",
     "encoder.options.lstm.dim=16",
     "encoder.options.lstm.projection_dim=8",
-    "task.head.hidden_dim=8",
+    "task.esim.hidden_dim=8",
     "trainer.max_epochs=1",
 )
 
 
 @pytest.fixture(scope="module")
 def task() -> NaturalLanguageInference:
-    return NaturalLanguageInference(data=DataConfig(), head=SMALL)
+    return NaturalLanguageInference(data=DataConfig(), esim=SMALL)
+
+
+def esim(input_dim: int, output_dim: int, *, hidden_dim: int = 6) -> Esim:
+    sizes = {"hidden_dim": hidden_dim, "dropout": 0.5, "attention_dropout": 0.0}
+    return Esim(input_dim=input_dim, output_dim=output_dim, num_labels=3, **sizes)  # type: ignore[arg-type]
 
 
 def attended(queries: Tensor, keys: Tensor) -> Tensor:
-    """Sum keys weighted by the softmax of their products with each query, one number at a time."""
+    """Return the attention of each query to the keys, computed with loops over single numbers."""
     queries, keys = queries.detach(), keys.detach()
     result = torch.zeros(len(queries), keys.shape[1])
     for i, query in enumerate(queries):
@@ -71,8 +79,8 @@ def test_comparison_by_hand() -> None:
 
 @pytest.mark.parametrize("output_dim", [0, 3])
 def test_the_head_is_what_the_paper_says(task: NaturalLanguageInference, output_dim: int) -> None:
-    """One pair without padding, each equation written out, both texts apart through plain ``nn.LSTM``."""
-    head = task.build_head(input_dim=10, output_dim=output_dim).eval()
+    """Compute one pair without padding: each equation in full, each text alone through a plain ``nn.LSTM``."""
+    head = esim(10, output_dim).eval()
     batch = task.collate(task.examples("train")[:1])
     given = vectors(batch, output_dim=output_dim)
     encoded = []
@@ -90,12 +98,12 @@ def test_the_head_is_what_the_paper_says(task: NaturalLanguageInference, output_
     first, last = head.classifier[1], head.classifier[4]
     hidden = torch.relu(first.weight @ torch.cat(pooled) + first.bias)
     expected = last.weight @ hidden + last.bias
-    torch.testing.assert_close(head.logits(given, batch)[0], expected, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(head(given, batch)[0], expected, atol=1e-5, rtol=1e-4)
 
 
 def test_widths_of_the_reference() -> None:
-    """As in AllenNLP's esim_elmo: 1024 -> 300 a direction, 2400 -> 300, 300, 2400 -> 300 -> 3."""
-    head = Esim(input_dim=1024, output_dim=0, hidden_dim=300, dropout=0.5, attention_dropout=0.0)
+    """Compare with AllenNLP's esim_elmo: 1024 -> 300 in each direction, 2400 -> 300, 300, 2400 -> 300 -> 3."""
+    head = esim(1024, 0, hidden_dim=300)
     lstm = 2 * 4 * 300  # both directions, four gates
     parts = [
         lstm * (1024 + 300 + 2),
@@ -115,11 +123,11 @@ def test_more_padding_changes_nothing(task: NaturalLanguageInference, output_dim
     short, long = by_length[0], by_length[-1]
     alone, padded = task.collate([short]), task.collate([short, long])
     assert padded.masks[text].shape[1] > alone.masks[text].shape[1]
-    a, b = (head.logits(vectors(x, output_dim=output_dim), x) for x in (alone, padded))
+    a, b = (head.network(vectors(x, output_dim=output_dim), x) for x in (alone, padded))
     torch.testing.assert_close(b[:1], a, atol=1e-5, rtol=1e-5)
     given = vectors(padded, output_dim=output_dim)
-    given[text].input[0, -1] = 1e3  # what stands at a padded place does not matter either
-    torch.testing.assert_close(head.logits(given, padded)[:1], a, atol=1e-5, rtol=1e-5)
+    given[text].input[0, -1] = 1e3  # the vector of a padded position does not matter either
+    torch.testing.assert_close(head.network(given, padded)[:1], a, atol=1e-5, rtol=1e-5)
 
 
 def test_gradients_reach_every_parameter_and_vector(task: NaturalLanguageInference) -> None:
@@ -132,8 +140,8 @@ def test_gradients_reach_every_parameter_and_vector(task: NaturalLanguageInferen
     assert all(leaf.grad is not None and bool(leaf.grad.any()) for leaf in leaves)
 
 
-def test_ten_pairs_are_learnt_by_heart() -> None:
-    task = NaturalLanguageInference(data=DataConfig(), head=EsimOptions(hidden_dim=16, dropout=0.0))
+def test_ten_pairs_are_memorised() -> None:
+    task = NaturalLanguageInference(data=DataConfig(), esim=EsimOptions(hidden_dim=16, dropout=0.0))
     torch.manual_seed(0)
     examples = task.examples("train")[:10]
     head, batch = task.build_head(input_dim=10, output_dim=0), task.collate(examples)
@@ -147,11 +155,11 @@ def test_ten_pairs_are_learnt_by_heart() -> None:
 
 
 def test_the_same_dimensions_are_dropped_at_every_token_of_a_text() -> None:
-    head = Esim(input_dim=10, output_dim=0, hidden_dim=4, dropout=0.5, attention_dropout=0.0)
+    head = TextClassifier(network=esim(10, 0), labels=LABELS)
     seen: list[Tensor] = []
-    head.encoder.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    head.network.encoder.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
     example = Example(id="x", texts={"premise": ("a",) * 5, "hypothesis": ("b",) * 5}, target="neutral")
-    batch = NaturalLanguageInference(data=DataConfig(), head=SMALL).collate([example])
+    batch = NaturalLanguageInference(data=DataConfig(), esim=SMALL).collate([example])
     ones = TokenVectors(input=torch.ones(1, 5, 10))
     head.loss({"premise": ones, "hypothesis": ones}, batch)
     (dropped,) = seen  # (2, 5, 10): both texts in one call
@@ -198,7 +206,7 @@ def test_the_published_rows_are_read(monkeypatch: pytest.MonkeyPatch, caplog: py
         ("dev-1", ("He", "sleeps", "."), "contradiction"),
     ]
     assert task.data_name == "snli@cdb5c3d"
-    assert "snli@cdb5c3d, dev: 2 pairs, 1 without a gold label dropped" in caplog.text
+    assert "snli@cdb5c3d, dev: 2 pairs; dropped 1 without a gold label" in caplog.text
 
 
 def test_predictions_come_in_row_order(task: NaturalLanguageInference) -> None:
@@ -206,7 +214,7 @@ def test_predictions_come_in_row_order(task: NaturalLanguageInference) -> None:
     head, batch = task.build_head(input_dim=10, output_dim=0).eval(), task.collate(examples)
     predictions = head.predict(vectors(batch), batch)
     assert [p.id for p in predictions] == [e.id for e in examples]
-    best = head.logits(vectors(batch), batch).argmax(dim=1)
+    best = head.network(vectors(batch), batch).argmax(dim=1)
     assert [p.value for p in predictions] == [LABELS[i] for i in best]
 
 
@@ -217,7 +225,7 @@ def test_unlabelled_pairs_can_be_classified(task: NaturalLanguageInference) -> N
     assert task.build_head(input_dim=10, output_dim=0).eval().predict(vectors(batch), batch)[0].value in LABELS
 
 
-def test_examples_go_by_their_own_ids_only_where_all_have_one() -> None:
+def test_examples_keep_the_ids_of_the_data_only_if_all_pairs_have_different_ones() -> None:
     pairs = [SentencePair(premise="A man eats.", hypothesis="He eats.", label="neutral", id=i) for i in ("a", "b")]
     assert [e.id for e in to_examples(pairs, "dev")] == ["a", "b"]
     nameless = SentencePair(premise="A man eats.", hypothesis="He eats.", label="neutral")
@@ -230,21 +238,21 @@ def test_examples_go_by_their_own_ids_only_where_all_have_one() -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "message"),
+    ("override", "message"),
     [
-        ({"dropout": 1.0}, r"task\.head\.dropout is 1\.0"),
-        ({"attention_dropout": -0.1}, r"task\.head\.attention_dropout is -0\.1"),
-        ({"hidden_dim": 0}, r"task\.head\.hidden_dim is 0; expected 1 or more"),
+        ("task.esim.dropout=1.0", r"task\.esim\.dropout is 1\.0; expected a value less than 1"),
+        ("task.esim.attention_dropout=-0.1", r"task\.esim\.attention_dropout is -0\.1; expected a value greater"),
+        ("task.esim.hidden_dim=0", r"task\.esim\.hidden_dim is 0; expected a value greater than or equal to 1"),
+        ("task.head=bilstm", r"task\.head is 'bilstm'; expected 'esim'"),
     ],
 )
-def test_bad_sizes_are_one_line(change: dict[str, float], message: str) -> None:
-    task = NaturalLanguageInference(data=DataConfig(), head=EsimOptions(**change))  # type: ignore[arg-type]
+def test_a_bad_option_is_an_error_of_one_line(override: str, message: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=message):
-        task.build_head(input_dim=10, output_dim=0)
+        build(config_of(tmp_path, "task=snli", override).task, where="task")
 
 
 def files_of(folder: Path) -> list[str]:
-    """Write thirty pairs, three of each premise, and return the overrides that read them."""
+    """Write thirty pairs, three with each premise, and return the overrides that read them."""
     labels = dict(zip(LABELS, ("Somebody eats", "Somebody is tall", "Nobody eats"), strict=True))
     rows = [
         {"gold_label": label, "sentence1": f"A man eats {i} cakes.", "sentence2": f"{said} at {i}."}
@@ -260,7 +268,7 @@ def quick_run(folder: Path, *overrides: str) -> RunRecord:
     return run(config_of(folder, *QUICK, *overrides), stop=Stop())
 
 
-def test_a_premise_of_three_pairs_is_encoded_once(tmp_path: Path) -> None:
+def test_a_premise_that_three_pairs_share_is_encoded_once(tmp_path: Path) -> None:
     record = quick_run(tmp_path, *files_of(tmp_path), "embedding=none")
     pairs = read_pairs(tmp_path / "pairs.jsonl")
     sentences = {e.texts[text] for e in to_examples(pairs, "train") for text in ("premise", "hypothesis")}
@@ -270,7 +278,7 @@ def test_a_premise_of_three_pairs_is_encoded_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("placement", ["input", "output", "both"])
-def test_the_mix_may_enter_at_either_place(placement: str, tmp_path: Path) -> None:
+def test_every_placement_of_the_mix_runs(placement: str, tmp_path: Path) -> None:
     vectors = tmp_path / "vectors.txt"
     vectors.write_text("A 1 2 3\nman 4 5 6\neats 7 8 9\n")
     record = quick_run(
@@ -284,16 +292,16 @@ def test_the_mix_may_enter_at_either_place(placement: str, tmp_path: Path) -> No
     places = {"input", "output"} if placement == "both" else {placement}
     assert set(record.mixing["weights"]) == places
     width = 3 + 16 * ("input" in places)
-    head = Esim(input_dim=width, output_dim=16 * ("output" in places), hidden_dim=8, dropout=0.2, attention_dropout=0.0)
+    head = esim(width, 16 * ("output" in places), hidden_dim=8)
     assert record.parameters == sum(p.numel() for p in head.parameters()) + 4 * len(places)
 
 
-def test_the_presets_compose_and_say_what_their_sources_say(tmp_path: Path) -> None:
+def test_the_presets_compose_and_have_the_values_of_their_sources(tmp_path: Path) -> None:
     paper = config_of(tmp_path, "experiment=paper/snli")
     allennlp = config_of(tmp_path, "experiment=allennlp/snli")
     for config in (paper, allennlp):
         assert (config.encoder["name"], config.data.source) == ("elmo_original", "official")
-        assert config.task["head"]["hidden_dim"] == 300
+        assert (config.task["head"], config.task["esim"]["hidden_dim"]) == ("esim", 300)
         trainer = config.trainer
         assert (trainer.lr, trainer.batch_size, trainer.plateau_patience) == (0.0004, 32, 0)
     assert (paper.embedding["name"], allennlp.embedding["name"]) == ("glove_840b_300d", "none")
@@ -305,8 +313,8 @@ def test_the_presets_compose_and_say_what_their_sources_say(tmp_path: Path) -> N
 
 
 @pytest.mark.slow
-def test_the_sample_is_learnt_by_the_default_run(tmp_path: Path) -> None:
-    """Logistic regression over both texts' words gets 56 % at most (test_sample_snli.py)."""
+def test_the_default_run_learns_the_sample(tmp_path: Path) -> None:
+    """The limit is above logistic regression over the words of both texts: 56 % at most (test_sample.py)."""
     record = run(config_of(tmp_path, "task=snli", "tracking=none", "threads=1"), stop=Stop())
     assert record.metrics["test"]["accuracy"] > 0.7
 
@@ -317,5 +325,5 @@ def test_little_of_a_batch_is_padding(shared: Path) -> None:
     lengths = [example_lengths(example) for example in to_examples(pairs, "train")]
     batches = bucketed(lengths, batch_size=32, max_tokens=16384, generator=torch.Generator().manual_seed(1))
     waste = padding_waste(lengths, batches)
-    print(f"padding: {100 * waste:.1f} % of both texts' positions")
+    print(f"padding: {100 * waste:.1f} % of the positions of both texts")
     assert waste < 0.1

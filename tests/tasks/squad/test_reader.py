@@ -1,4 +1,4 @@
-"""The reader of SQuAD: answers by their characters, one passage for all its questions, errors that name the place."""
+"""The reader of SQuAD: answers as characters and as tokens, one passage for all its questions, errors with a place."""
 
 import gzip
 import json
@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from harness.errors import DataFormatError
-from tasks.squad.reader import questions_of_rows, read_squad
+from tasks.squad.reader import examples_of_rows, read_squad
 
 CONTEXT = "The Normans came from Normandy, a region in France. They gave US$100 to the region."
 
@@ -32,29 +32,26 @@ def written(folder: Path, content: Any) -> Path:
     return path
 
 
-def test_answers_are_found_among_the_words(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_answers_become_spans_of_tokens(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     inside = [{"text": "$100", "answer_start": CONTEXT.index("$100")}]
     first, second = read_squad(written(tmp_path, dataset(question(), question("q2", answers=inside))))
-    assert first.tokens == ("Where", "did", "they", "come", "from", "?")
-    assert [(answer.text, answer.span, answer.exact) for answer in first.answers] == [
-        ("Normandy", (4, 4), True),
-        ("a region in France", (6, 9), True),
-    ]
-    assert second.passage is first.passage
-    assert (second.answers[0].exact, second.passage.span(*second.answers[0].span)) == (False, "US$100")
-    assert "2 questions on 1 passages; 1 of 3 answers begin or end inside a word" in caplog.text
+    assert first.texts["question"] == ("Where", "did", "they", "come", "from", "?")
+    assert first.target == {"answers": ("Normandy", "a region in France"), "spans": ((4, 4), (6, 9))}
+    assert [first.origin.text_of(*span) for span in first.target["spans"]] == ["Normandy", "a region in France"]
+    assert second.origin is first.origin
+    assert second.origin.text_of(*second.target["spans"][0]) == "US$100"
+    assert "2 questions about 1 passages; 1 of 3 answers begin or end inside a word" in caplog.text
 
 
-def test_a_packed_file_and_a_table_hold_the_same(tmp_path: Path) -> None:
+def test_a_compressed_file_and_a_table_give_the_same_questions(tmp_path: Path) -> None:
     path = tmp_path / "squad.json.gz"
     path.write_bytes(gzip.compress(json.dumps(dataset(question(), question("q2"))).encode()))
     rows = [{"context": "".join(CONTEXT), "title": "Normans", **question(own)} for own in ("q1", "q2")]
-    for questions in (read_squad(path), questions_of_rows(rows, "squad train")):
-        assert [(q.id, q.tokens, q.answers) for q in questions] == [
-            (q.id, q.tokens, q.answers) for q in read_squad(written(tmp_path, dataset(question(), question("q2"))))
-        ]
-        assert questions[0].passage is questions[1].passage
+    plain = read_squad(written(tmp_path, dataset(question(), question("q2"))))
+    for examples in (read_squad(path), examples_of_rows(rows, "squad train")):
+        assert [(e.id, e.texts, e.target) for e in examples] == [(e.id, e.texts, e.target) for e in plain]
+        assert examples[0].origin is examples[1].origin
 
 
 def answer(text: str, start: Any) -> dict[str, Any]:
@@ -70,23 +67,23 @@ def answer(text: str, start: Any) -> dict[str, Any]:
         ("[" * 100_000, r"squad\.json: nested too deeply"),
         ([], r"squad\.json: expected an object with 'data', found list"),
         ({"articles": []}, r"squad\.json: no 'data'"),
-        ({"data": []}, r"squad\.json: no question in it"),
+        ({"data": []}, r"squad\.json: no questions in it"),
         ({"data": [{"title": "T"}]}, r"squad\.json: article 1 \('T'\): no 'paragraphs'"),
         ({"data": [7]}, r"squad\.json: article 1: expected an object with 'paragraphs', found int"),
         (dataset(context=3), r"article 1 \('Normans'\), paragraph 1: 'context' is 3, expected str"),
         (dataset("x"), r"paragraph 1: expected an object with 'id', found str"),
         (dataset(question(text=" \u00a0")), r"paragraph 1, question 'q1': the question is empty"),
-        (dataset(question(answers=[])), r"question 'q1': no answer; .*v2\.0"),
-        (dataset(question(), question()), r"id 'q1' comes twice"),
+        (dataset(question(answers=[])), r"question 'q1': there is no answer; .*v2\.0"),
+        (dataset(question(), question()), r"two questions have the id 'q1'"),
         (answer("Normandy", 21), r"question 'q1': answer 'Normandy' is not at answer_start 21; it is at 22"),
-        (answer("Norway", 22), r"answer 'Norway' is not at answer_start 22; the passage does not hold it"),
+        (answer("Norway", 22), r"answer 'Norway' is not at answer_start 22; the passage does not contain it"),
         (answer("Normandy", -61), r"answer 'Normandy' is not at answer_start -61; it is at 22"),
         (answer("Normandy", "22"), r"question 'q1': 'answer_start' is '22', expected int"),
-        (answer("", 22), r"answer '' holds no word"),
-        (answer(" ", 3), r"answer ' ' holds no word"),
+        (answer("", 22), r"answer '' contains no word"),
+        (answer(" ", 3), r"answer ' ' contains no word"),
     ],
 )
-def test_what_is_wrong_is_said_in_one_line_with_its_place(content: Any, message: str, tmp_path: Path) -> None:
+def test_bad_input_is_an_error_of_one_line_with_its_place(content: Any, message: str, tmp_path: Path) -> None:
     with pytest.raises(DataFormatError, match=message) as caught:
         read_squad(written(tmp_path, content))
     assert "\n" not in str(caught.value)
@@ -97,23 +94,23 @@ def test_a_missing_file_and_a_wrong_row(tmp_path: Path) -> None:
         read_squad(tmp_path / "train.json")
     rows = [{"context": CONTEXT, **question()}, {"context": CONTEXT, **question("q2", text="")}]
     with pytest.raises(DataFormatError, match="squad dev, row 2, question 'q2': the question is empty"):
-        questions_of_rows(rows, "squad dev")
+        examples_of_rows(rows, "squad dev")
 
 
 def test_a_passage_of_twenty_thousand_words(tmp_path: Path) -> None:
     context = "word " * 19_999 + "end"
     asked = question(answers=[{"text": "end", "answer_start": 5 * 19_999}])
     (only,) = read_squad(written(tmp_path, dataset(asked, context=context)))
-    assert only.answers[0].span == (19_999, 19_999)
+    assert only.target["spans"] == ((19_999, 19_999),)
 
 
 def border(context: str, answer_start: int, answer_end: int) -> str:
-    """Say what an answer that is no whole words parts: a word, or a mark from the word that keeps it."""
+    """Return what an answer that is not whole tokens divides: a word, or a word and its punctuation mark."""
 
-    def parts(at: int, test: Callable[[str], bool]) -> bool:
+    def divides(at: int, test: Callable[[str], bool]) -> bool:
         return 0 < at < len(context) and test(context[at - 1]) and test(context[at])
 
-    return "word" if any(parts(at, str.isalnum) for at in (answer_start, answer_end)) else "mark"
+    return "word" if any(divides(at, str.isalnum) for at in (answer_start, answer_end)) else "mark"
 
 
 @pytest.mark.realdata
@@ -125,8 +122,8 @@ def border(context: str, answer_start: int, answer_end: int) -> str:
     ],
 )
 def test_published_answers_map_to_words_and_back(name: str, answers: int, expected: Any, shared: Path) -> None:
-    """Half a per cent do not; of those, most cut a word (six of sixth), so that no word border could meet them."""
-    questions = read_squad(shared / "data" / "squad" / f"{name}-v1.1.json.gz")
+    """Half a per cent do not, mostly because they divide a word ("six" of "sixth"), where no tokeniser cuts."""
+    examples = read_squad(shared / "data" / "squad" / f"{name}-v1.1.json.gz")
     with gzip.open(shared / "data" / "squad" / f"{name}-v1.1.json.gz", "rt", encoding="utf-8") as file:
         articles = json.load(file)["data"]
     starts = {
@@ -136,12 +133,10 @@ def test_published_answers_map_to_words_and_back(name: str, answers: int, expect
         for one in paragraph["qas"]
     }
     found: Counter[str] = Counter()
-    for one in questions:
-        for gold, start in zip(one.answers, starts[one.id], strict=True):
-            end = start + len(gold.text)
-            covered = one.passage.span(*gold.span)
-            assert gold.text in covered
-            assert gold.exact == (covered == gold.text)
-            found["exact" if gold.exact else border(one.passage.text, start, end)] += 1
+    for one in examples:
+        for text, span, start in zip(one.target["answers"], one.target["spans"], starts[one.id], strict=True):
+            covered = one.origin.text_of(*span)
+            assert text in covered
+            found["exact" if covered == text else border(one.origin.text, start, start + len(text))] += 1
     assert found.total() == answers
     assert found == expected

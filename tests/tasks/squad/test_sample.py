@@ -1,4 +1,4 @@
-"""The sample passages: the question's words decide, its type alone does not; pinned, balanced, new in test."""
+"""The sample data of SQuAD: the same everywhere; the words of a question decide the answer, its type alone does not."""
 
 import hashlib
 import json
@@ -10,10 +10,12 @@ from typing import Any
 
 import pytest
 
+from harness.config.schema import DataConfig
 from harness.errors import ConfigError
 from tasks.squad import sample as squad
 from tasks.squad.metric import best_scores
-from tasks.squad.reader import questions_of_articles, read_squad
+from tasks.squad.reader import examples_of_articles, read_squad
+from tasks.squad.task import ReadingComprehension
 
 DATA = {split: squad.articles(split) for split in squad.PASSAGES}
 
@@ -23,7 +25,7 @@ def paragraphs(split: str) -> list[dict[str, Any]]:
 
 
 def questions(split: str) -> list[tuple[str, str, str, int]]:
-    """Return passage, question, answer and where it stands."""
+    """Return passage, question, answer and the position of the answer."""
     return [
         (paragraph["context"], one["question"], one["answers"][0]["text"], one["answers"][0]["answer_start"])
         for paragraph in paragraphs(split)
@@ -39,14 +41,14 @@ def kind_of(answer: str) -> str:
 
 
 def candidates(text: str, kind: str) -> list[str]:
-    """Return everything in a text that is of the type of an answer."""
+    """Return all names or years of a text that have this type."""
     if kind == "year":
         return [word.strip(".,") for word in text.split() if word.strip(".,").isdigit()]
     return [name for name in (squad.PLACES if kind == "place" else PEOPLE) if name in text]
 
 
 def accuracy(choose: Callable[[str, str, str], Sequence[str]]) -> float:
-    """Return the F1 on test of a random one of what a rule chooses."""
+    """Return the F1 on test if the answer is a random one of those that a rule returns."""
     rng = random.Random(0)
     asked = questions("test")
     chosen = [rng.choice(choose(passage, question, kind_of(gold))) for passage, question, gold, _ in asked]
@@ -57,8 +59,8 @@ def of_the_right_type(passage: str, question: str, kind: str) -> list[str]:
     return candidates(passage, kind)
 
 
-def in_the_likest_sentence(passage: str, question: str, kind: str) -> list[str]:
-    """Return what is of the right type where most of the question's words are."""
+def in_the_most_similar_sentence(passage: str, question: str, kind: str) -> list[str]:
+    """Return everything of the right type in the sentence that shares most words with the question."""
     sought = set(question.strip("?").lower().split())
     found = [
         (len(sought & set(sentence.lower().split())), candidates(sentence, kind)) for sentence in passage.split(". ")
@@ -66,17 +68,17 @@ def in_the_likest_sentence(passage: str, question: str, kind: str) -> list[str]:
     return max(((shared, names) for shared, names in found if names), key=lambda pair: pair[0])[1]
 
 
-def test_the_data_never_change_unseen() -> None:
-    """Raise the task's version when this changes: every score on the sample data does too."""
+def test_a_change_of_the_data_is_noticed() -> None:
+    """If this digest changes, raise the version of the task, because every score on the sample data changes too."""
     digest = hashlib.sha256(json.dumps(DATA).encode()).hexdigest()
     assert digest == "2aac7ca4e173398b29e8b32036d4e39c3dd2ebcddc0f59b9fcd10e4f50c1cc3c"
 
 
-def test_every_call_gives_the_same() -> None:
+def test_every_call_returns_the_same_data() -> None:
     assert squad.articles("dev") == DATA["dev"]
 
 
-def test_every_answer_stands_where_it_is_said_to() -> None:
+def test_every_answer_is_at_its_position() -> None:
     for split in DATA:
         assert len(paragraphs(split)) == squad.PASSAGES[split]
         for passage, question, answer, start in questions(split):
@@ -86,9 +88,9 @@ def test_every_answer_stands_where_it_is_said_to() -> None:
 
 
 def test_answers_are_whole_words_of_passages_of_moderate_length() -> None:
-    read = questions_of_articles(DATA["train"], "sample")
-    assert all(answer.exact for question in read for answer in question.answers)
-    lengths = [len(question.passage.tokens) for question in read]
+    read = examples_of_articles(DATA["train"], "sample")
+    assert all(e.origin.text_of(*span) == text for e in read for text, span in zip(*e.target.values(), strict=True))
+    lengths = [len(example.texts["passage"]) for example in read]
     assert min(lengths) >= 30
     assert max(lengths) <= 60
 
@@ -100,7 +102,7 @@ def test_types_are_balanced(split: str) -> None:
 
 
 def test_no_question_has_two_answers() -> None:
-    """Nobody does a thing twice, and no two people do it in the same place."""
+    """Nobody does the same thing twice, and no two people do it in the same place."""
     for split in DATA:
         for paragraph in paragraphs(split):
             asked = [one["question"] for one in paragraph["qas"]]
@@ -109,15 +111,15 @@ def test_no_question_has_two_answers() -> None:
                 assert paragraph["context"].count(person) == 1
 
 
-def test_the_type_leaves_many_answers_open() -> None:
+def test_the_type_alone_does_not_give_the_answer() -> None:
     open_ = [len(candidates(passage, kind_of(answer))) for passage, _, answer, _ in questions("test")]
     assert min(open_) >= 2
     assert sum(open_) / len(open_) > 3
     assert accuracy(of_the_right_type) < 0.45
 
 
-def test_shared_words_leave_answers_open() -> None:
-    assert 0.45 < accuracy(in_the_likest_sentence) < 0.6  # a small BiDAF reaches 0.75
+def test_shared_words_alone_do_not_give_the_answer() -> None:
+    assert 0.45 < accuracy(in_the_most_similar_sentence) < 0.6  # a small BiDAF reaches 0.75
 
 
 def test_passages_of_dev_and_test_are_new() -> None:
@@ -130,17 +132,16 @@ def test_an_unknown_split_is_refused() -> None:
         squad.articles("trian")
 
 
-def test_the_written_files_read_back(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    squad.main([str(tmp_path / "new" / "folder")])
-    for split, data in DATA.items():
-        path = tmp_path / "new" / "folder" / f"{split}.json"
+def test_the_written_files_can_be_read(tmp_path: Path) -> None:
+    folder = tmp_path / "new" / "folder"
+    paths = ReadingComprehension(data=DataConfig()).write_sample(folder)
+    assert paths == [folder / f"{split}.json" for split in DATA]
+    for path, (split, data) in zip(paths, DATA.items(), strict=True):
         assert json.loads(path.read_text()) == data
         assert len(read_squad(path)) == squad.PASSAGES[split] * squad.QUESTIONS
-    assert "train.json: 320 passages, 4 questions each" in capsys.readouterr().out
 
 
-def test_a_folder_that_cannot_be_is_refused_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_folder_that_cannot_be_written_is_an_error_of_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(SystemExit, match="2"):
-        squad.main([str(tmp_path / "file")])
-    assert "cannot write to" in capsys.readouterr().err
+    with pytest.raises(ConfigError, match="cannot write to"):
+        ReadingComprehension(data=DataConfig()).write_sample(tmp_path / "file")

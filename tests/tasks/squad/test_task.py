@@ -1,4 +1,4 @@
-"""The SQuAD task: both heads against the rules that every head obeys, passages cut and shared, dev taken for test."""
+"""The SQuAD task: both heads against the rules for every head, cut and shared passages, dev as test."""
 
 import json
 import logging
@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import nn
 
+from harness.config.instantiate import build
 from harness.config.schema import DataConfig
 from harness.errors import ConfigError
 from harness.runs.run import run
@@ -17,12 +18,12 @@ from harness.utils.signals import Stop
 from tasks.common.english_words import words
 from tasks.squad.bidaf import BidafOptions
 from tasks.squad.bidaf_self_attention import SelfAttentionOptions
-from tasks.squad.passage import Passage
 from tasks.squad.task import ReadingComprehension, sample
-from tasks.squad.word_characters import CharOptions
+from tasks.squad.token_embedding import CharCnnOptions
+from tasks.squad.tokenized_passage import TokenizedPassage
 from tests.support.runs import SMALL, config_of
 
-CHARS = CharOptions(filters=5, dim=4, width=3, dropout=0.1, output_dropout=0.1)
+CHARS = CharCnnOptions(filters=5, dim=4, width=3, dropout=0.1, output_dropout=0.1)
 HEADS = ("bidaf", "bidaf_self_attention")
 DIM = 10
 
@@ -43,7 +44,7 @@ def task(request: pytest.FixtureRequest) -> ReadingComprehension:
 
 
 def vectors(batch: Batch, *, output_dim: int = 0) -> dict[str, TokenVectors]:
-    """Token vectors that depend on the word alone."""
+    """Return token vectors that depend only on the word."""
     made = {}
     for text, mask in batch.masks.items():
         table = torch.zeros(*mask.shape, DIM + output_dim)  # (batch, tokens, dim)
@@ -56,8 +57,8 @@ def vectors(batch: Batch, *, output_dim: int = 0) -> dict[str, TokenVectors]:
 
 
 def example(passage: str, question: str = "Who came first?", span: tuple[int, int] = (0, 0)) -> Example:
-    origin = Passage.of(passage)
-    target = {"answers": (origin.span(*span),), "spans": (span,)}
+    origin = TokenizedPassage.of(passage)
+    target = {"answers": (origin.text_of(*span),), "spans": (span,)}
     return Example(
         id=passage[:20], texts={"passage": origin.tokens, "question": words(question)}, target=target, origin=origin
     )
@@ -74,7 +75,7 @@ def test_gold_predictions_score_one(task: ReadingComprehension) -> None:
     dev = task.examples("dev")
     first = [Prediction(id=e.id, value={"text": e.target["answers"][0], "start": 0, "end": 0}) for e in dev]
     assert task.score(dev, first).values == {"f1": 1.0, "em": 1.0}
-    spans = [Prediction(id=e.id, value={"text": e.origin.span(*e.target["spans"][0])}) for e in dev]
+    spans = [Prediction(id=e.id, value={"text": e.origin.text_of(*e.target["spans"][0])}) for e in dev]
     assert task.score(dev, spans)["f1"] == 1.0
 
 
@@ -94,7 +95,7 @@ def test_more_padding_changes_nothing(task: ReadingComprehension, output_dim: in
     short, long = example("Ann came first."), example("Bob came long after Ann did. " * 3, "Did Bob or Ann come?")
     alone, padded = task.collate([short]), task.collate([short, long])
     for a, b in zip(
-        *(head.scores(vectors(x, output_dim=output_dim), x) for x in (alone, padded)),
+        *(head.network(vectors(x, output_dim=output_dim), x) for x in (alone, padded)),
         strict=True,
     ):
         torch.testing.assert_close(b[0, : a.shape[1]], a[0], atol=1e-5, rtol=1e-5)
@@ -113,8 +114,8 @@ def test_gradients_reach_every_parameter(task: ReadingComprehension, output_dim:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("head", HEADS)
-def test_ten_questions_are_learnt_by_heart(head: str) -> None:
-    task = make_task(head, hidden_dim=24, dropout=0.0, chars=CharOptions())
+def test_ten_questions_are_memorised(head: str) -> None:
+    task = make_task(head, hidden_dim=24, dropout=0.0, chars=CharCnnOptions())
     examples = task.examples("train")[:10]
     model, batch = head_of(task), task.collate(examples)
     optimizer, words_of = torch.optim.Adam(model.parameters(), lr=0.01), vectors(batch)
@@ -126,13 +127,13 @@ def test_ten_questions_are_learnt_by_heart(head: str) -> None:
     assert task.score(examples, predictions).values == {"f1": 1.0, "em": 1.0}
     assert json.loads(json.dumps(predictions[0].value)) == predictions[0].value
     first, last = predictions[0].value["start"], predictions[0].value["end"]
-    assert predictions[0].value["text"] == examples[0].origin.span(first, last)
+    assert predictions[0].value["text"] == examples[0].origin.text_of(first, last)
 
 
-def test_the_loss_is_the_likelihood_of_both_ends(task: ReadingComprehension) -> None:
+def test_the_loss_is_the_negative_log_likelihood_of_both_ends(task: ReadingComprehension) -> None:
     head = head_of(task).eval()
     batch = task.collate([example("Ann came.", span=(0, 1)), example("Then Bob came too.", span=(3, 3))])
-    starts, ends = head.scores(vectors(batch), batch)
+    starts, ends = head.network(vectors(batch), batch)
     total = 0.0
     for row, (length, span) in enumerate([(3, (0, 1)), (5, (3, 3))]):
         for scores, gold in zip((starts, ends), span, strict=True):
@@ -145,7 +146,7 @@ def test_an_answer_is_no_longer_than_the_limit(monkeypatch: pytest.MonkeyPatch, 
     starts, ends = torch.zeros(1, 7), torch.zeros(1, 7)
     starts[0, 1] = ends[0, 5] = 9
     ends[0, 2] = 1
-    monkeypatch.setattr(head, "scores", lambda *_: (starts, ends))
+    monkeypatch.setattr(head.network, "forward", lambda *_: (starts, ends))
     assert head.predict({}, batch)[0].value == {"text": "two three four five six", "start": 1, "end": 5}
     head.max_answer_tokens = 4
     assert head.predict({}, batch)[0].value == {"text": "two three", "start": 1, "end": 2}
@@ -174,7 +175,7 @@ def test_one_word_is_read(task: ReadingComprehension) -> None:
 
 
 def test_unlabelled_text_can_be_answered(task: ReadingComprehension) -> None:
-    passage = Passage.of("Ann came first.")
+    passage = TokenizedPassage.of("Ann came first.")
     texts = {"passage": passage.tokens, "question": ("Who", "?")}
     batch = task.collate([Example(id="x", texts=texts, origin=passage)])
     assert not batch.gold
@@ -183,29 +184,31 @@ def test_unlabelled_text_can_be_answered(task: ReadingComprehension) -> None:
 
 @pytest.mark.parametrize("head", HEADS)
 @pytest.mark.parametrize(
-    ("changes", "message"),
+    ("override", "message"),
     [
-        ({"hidden_dim": 0}, r"{}\.hidden_dim is 0"),
-        ({"dropout": 1.0}, r"{}\.dropout is 1\.0"),
-        ({"max_answer_tokens": 0}, r"{}\.max_answer_tokens is 0"),
-        ({"chars": CharOptions(filters=-1)}, r"{}\.chars\.filters is -1"),
-        ({"chars": CharOptions(output_dropout=1.0)}, r"{}\.chars\.output_dropout is 1\.0"),
+        ("{}.hidden_dim=0", r"{}\.hidden_dim is 0"),
+        ("{}.dropout=1.0", r"{}\.dropout is 1\.0"),
+        ("{}.max_answer_tokens=0", r"{}\.max_answer_tokens is 0"),
+        ("{}.chars.filters=-1", r"{}\.chars\.filters is -1"),
+        ("{}.chars.output_dropout=1.0", r"{}\.chars\.output_dropout is 1\.0"),
+        ("task.max_passage_tokens=0", r"task\.max_passage_tokens is 0; expected a value greater than or equal to 1"),
     ],
 )
-def test_a_value_out_of_range_is_named(head: str, changes: dict[str, Any], message: str) -> None:
+def test_a_value_out_of_range_is_named(head: str, override: str, message: str, tmp_path: Path) -> None:
+    config = config_of(tmp_path, "task=squad", override.format(f"task.{head}"))
     with pytest.raises(ConfigError, match=message.format(rf"task\.{head}")):
-        head_of(make_task(head, **changes))
+        build(config.task, where="task")
 
 
-def test_no_character_cnn_on_demand(task: ReadingComprehension) -> None:
-    bare = make_task(task.head, chars=CharOptions())
+def test_the_character_cnn_is_optional(task: ReadingComprehension) -> None:
+    bare = make_task(task.head, chars=CharCnnOptions())
     batch = bare.collate(bare.examples("train")[:3])
     assert not batch.inputs
     assert bool(torch.isfinite(head_of(bare).loss(vectors(batch), batch)))
 
 
 def files(folder: Path, **contexts: str) -> dict[str, str]:
-    """Write files that ask for the last word of a passage, twice."""
+    """Write files with two questions about the last word of a passage and one about its first characters."""
     for split, context in contexts.items():
         gold = [{"text": context.split()[-1], "answer_start": context.rindex(" ") + 1}]
         qas = [{"id": f"{split}{i}", "question": "Which is last?", "answers": gold} for i in range(2)]
@@ -215,7 +218,7 @@ def files(folder: Path, **contexts: str) -> dict[str, str]:
     return {split: str(folder / f"{split}.json") for split in contexts}
 
 
-def test_passages_are_cut_in_training_alone_and_the_loss_is_counted(
+def test_only_training_passages_are_cut_and_the_lost_questions_are_counted(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
@@ -223,28 +226,25 @@ def test_passages_are_cut_in_training_alone_and_the_loss_is_counted(
     task = ReadingComprehension(data=DataConfig(source="files", **paths), max_passage_tokens=20)
     (only,) = task.examples("train")
     assert (len(only.texts["passage"]), only.target["answers"]) == (20, ("word",))
-    assert "1 passages cut after 20 words (task.max_passage_tokens), 2 of 3 questions left out" in caplog.text
+    assert "cut 1 passages after 20 tokens (task.max_passage_tokens); left out 2 of 3 questions" in caplog.text
     assert [len(e.texts["passage"]) for e in task.examples("dev")] == [21] * 3
     assert len({id(e.texts["passage"]) for e in task.examples("dev")}) == 1
     assert len({id(e.origin) for e in task.examples("dev")}) == 1
     whole = ReadingComprehension(data=DataConfig(source="files", **paths), max_passage_tokens=None)
     assert len(whole.examples("train")) == 3
-    for limit, message in ((0, "expected a value from 1"), (3, "no question is answered within")):
-        one = files(tmp_path, train="one two end. " + "word " * 20 + "end") if limit else {}
-        if one:
-            content = json.loads(Path(one["train"]).read_text())
-            content["data"][0]["paragraphs"][0]["qas"].pop()
-            Path(one["train"]).write_text(json.dumps(content))
-        with pytest.raises(ConfigError, match=message):
-            ReadingComprehension(data=DataConfig(source="files", **paths), max_passage_tokens=limit).examples("train")
+    content = json.loads(Path(paths["train"]).read_text())
+    content["data"][0]["paragraphs"][0]["qas"].pop()
+    Path(paths["train"]).write_text(json.dumps(content))
+    with pytest.raises(ConfigError, match="no answer is within this number of tokens"):
+        ReadingComprehension(data=DataConfig(source="files", **paths), max_passage_tokens=3).examples("train")
 
 
-def test_dev_may_be_test_and_it_is_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_dev_may_be_test_and_a_warning_says_so(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     paths = files(tmp_path, train="one two end", dev="one two end")
     data = DataConfig(source="files", **paths, test=str(tmp_path / "." / "dev.json"))
     task = ReadingComprehension(data=data)
     assert task.examples("test") is task.examples("dev")
-    assert "test is the dev data again" in caplog.text
+    assert "the test data are the dev data" in caplog.text
     assert task.data_name == tmp_path.name
 
 

@@ -1,4 +1,4 @@
-"""Labelled trees: what is read, against hand counts and the published numbers, and what is refused."""
+"""The reader of labelled trees: what it returns, against counts by hand and published counts, and what it refuses."""
 
 import gzip
 from collections import Counter
@@ -75,24 +75,24 @@ def test_equal_words_are_one_object(tmp_path: Path) -> None:
 
 BAD = [
     ("(3 (2 It) (4 works)", "1 bracket(s) are not closed"),
-    ("(3 (2 It) (4 works)))", "a bracket closes that none opens"),
+    ("(3 (2 It) (4 works)))", "there is a closing bracket without an opening one"),
     ("(3 (2 It) (4 works)) (2 .)", "a second tree begins"),
     ("(3 (2 It) (5 works))", "a label is '5'; expected a whole number from 0 to 4"),
     ("(3 (-1 It) (4 works))", "a label is '-1'"),
     ("(3 (² It) (4 works))", "a label is '²'"),
     ("(3 (2 It) (positive works))", "a label is 'positive'"),
     ("((2 It) (4 works))", "a bracket has no label"),
-    ("(3 (2 It) works)", "the word 'works' stands outside a node of its own"),
-    ("(3 It works)", "the word 'works' stands outside a node of its own"),
+    ("(3 (2 It) works)", "the word 'works' is not in a node for it alone"),
+    ("(3 It works)", "the word 'works' is not in a node for it alone"),
     ("(3 It (4 works))", "a bracket opens after a word in the same node"),
-    ("(3 (2 It) (4))", "a node has a label and no word"),
-    ("(3 (2 It) (4 works)) .", "the word '.' stands outside a node of its own"),
-    ("It works", "the word 'It' stands outside"),
+    ("(3 (2 It) (4))", "a node has a label but no word"),
+    ("(3 (2 It) (4 works)) .", "the word '.' is not in a node for it alone"),
+    ("It works", "the word 'It' is not in a node"),
 ]
 
 
 @pytest.mark.parametrize(("line", "message"), BAD, ids=[line for line, _ in BAD])
-def test_what_is_no_tree_is_one_line_with_its_place(line: str, message: str, tmp_path: Path) -> None:
+def test_a_bad_line_is_an_error_of_one_line_with_file_and_line(line: str, message: str, tmp_path: Path) -> None:
     path = tmp_path / "bad.txt"
     path.write_text(f"{GOOD}\n{line}\n{GOOD}")
     with pytest.raises(DataFormatError) as error:

@@ -1,4 +1,4 @@
-"""The synthetic sentiment data: the same everywhere, and such that the order of the words decides."""
+"""The sample data of SST-5: the same everywhere; the order of the words decides the label."""
 
 import hashlib
 import json
@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from harness.config.schema import DataConfig
 from harness.errors import ConfigError
 from tasks.sst5 import sample as sst5
 from tasks.sst5.reader import Tree, parse_tree, read_trees
+from tasks.sst5.task import SentimentTreebank
 
 LINES = {split: sst5.lines(split) for split in sst5.SIZES}
 DATA = {split: [parse_tree(line, where=split) for line in lines] for split, lines in LINES.items()}
@@ -22,7 +24,7 @@ def label(tree: Tree) -> int:
 
 
 def bag_of_words_accuracy(order: int) -> float:
-    """Return the accuracy on test of naive Bayes over the words, or runs of words, of train."""
+    """Return the accuracy on test of naive Bayes, trained on the n-grams of train up to this order."""
 
     def parts(tree: Tree) -> list[tuple[str, ...]]:
         words = ["<s>", *(token.lower() for token in tree.tokens)]
@@ -41,13 +43,13 @@ def bag_of_words_accuracy(order: int) -> float:
     return sum(hits) / len(hits)
 
 
-def test_the_data_never_change_unseen() -> None:
-    """Raise the SST-5 task's version when this changes: every score on the sample data does too."""
+def test_a_change_of_the_data_is_noticed() -> None:
+    """If this digest changes, raise the version of the task, because every score on the sample data changes too."""
     digest = hashlib.sha256(json.dumps(LINES).encode()).hexdigest()
     assert digest == "fb0a37964308b84a3cf6fc7a4e0949356cd295e4cb9b856afe8541267e5be7fa"
 
 
-def test_every_call_gives_the_same() -> None:
+def test_every_call_returns_the_same_data() -> None:
     assert sst5.lines("dev") == LINES["dev"]
 
 
@@ -66,24 +68,24 @@ def test_trees_are_binary_and_sentences_look_like_sentences() -> None:
         assert tree.tokens[0][0].isupper()
         assert tree.tokens[-1] == "."
     words = {token for tree in ALL for token in tree.tokens}
-    assert {"(", ")", "writer/director"} <= words  # what the published files escape is escaped here too
+    assert {"(", ")", "writer/director"} <= words  # the sample has the same escapes as the published files
     assert not [word for word in words if "-LRB-" in word or "\\" in word or "_" in word]
 
 
-def test_no_subject_comes_twice_and_the_tense_stays() -> None:
+def test_a_sentence_repeats_no_subject_and_has_one_tense() -> None:
     for tree in ALL:
         text = f" {' '.join(tree.tokens).lower()} "
         assert all(text.count(f" {subject} ") <= 1 for subject in sst5.SUBJECTS), text
         assert not ({"is", "was"} <= set(tree.tokens)), text
 
 
-def test_a_bag_of_words_does_poorly() -> None:
+def test_a_bag_of_words_has_low_accuracy() -> None:
     assert bag_of_words_accuracy(1) < 0.5
     assert bag_of_words_accuracy(2) < 0.55
 
 
-def test_of_two_clauses_the_weightier_one_decides() -> None:
-    """Told from the words alone, and the clause's label looked up wherever it occurs."""
+def test_the_more_important_of_two_clauses_decides() -> None:
+    """The words show which clause is more important; its label is that of the same clause in any tree."""
     labels = {" ".join(t.tokens[p.start : p.end]).lower(): p.label for t in ALL for p in t.phrases}
     sides: Counter[str] = Counter()
     for tree in ALL:
@@ -96,7 +98,7 @@ def test_of_two_clauses_the_weightier_one_decides() -> None:
         elif second.startswith(sst5.CONCESSIVE):
             main, minor = first, second
         else:
-            # The longest of them, since "but" opens "but then" too.
+            # The longest one, because "but then" starts with "but" too.
             joiner = max((one for one in sst5.BEFORE_MAIN if second.startswith(f"{one} ")), key=len)
             main, minor = second.removeprefix(f"{joiner} "), first
         assert label(tree) == labels[main], text
@@ -106,7 +108,7 @@ def test_of_two_clauses_the_weightier_one_decides() -> None:
     assert min(sides.values()) > 0.2 * sides.total()
 
 
-def test_every_operator_is_there_and_none_gives_the_label_away() -> None:
+def test_every_operator_occurs_and_none_decides_the_label() -> None:
     groups = {
         "negators": sst5.NEGATORS,
         "intensifiers": sst5.INTENSIFIERS,
@@ -123,7 +125,7 @@ def test_every_operator_is_there_and_none_gives_the_label_away() -> None:
 
 
 @pytest.mark.parametrize("value", [1, -1, 2, -2])
-def test_an_adjective_alone_says_little_of_the_sentence(value: int) -> None:
+def test_an_adjective_alone_says_little_about_the_sentence(value: int) -> None:
     words = set(sst5.ADJECTIVES[value])
     with_one = [tree for tree in DATA["train"] if words & set(tree.tokens)]
     counts = Counter(label(tree) for tree in with_one)
@@ -131,8 +133,8 @@ def test_an_adjective_alone_says_little_of_the_sentence(value: int) -> None:
     assert max(counts.values()) < 0.5 * len(with_one)
 
 
-def test_every_phrase_has_one_label_wherever_it_stands() -> None:
-    """The label of a phrase follows from the phrase, so that phrases are fair training examples."""
+def test_equal_phrases_have_equal_labels() -> None:
+    """The label of a phrase depends only on its words, so phrases are correct training examples."""
     labels: dict[tuple[str, ...], int] = {}
     for tree in ALL:
         for phrase in tree.phrases:
@@ -140,7 +142,7 @@ def test_every_phrase_has_one_label_wherever_it_stands() -> None:
             assert labels.setdefault(words, phrase.label) == phrase.label, words
 
 
-def test_labels_follow_the_grammar_by_hand() -> None:
+def test_labels_agree_with_labels_by_hand() -> None:
     labels = {" ".join(tree.tokens[p.start : p.end]).lower(): p.label - 2 for tree in ALL for p in tree.phrases}
     for text, value in {
         "dull": -1,
@@ -172,15 +174,14 @@ def test_an_unknown_split_is_refused() -> None:
         sst5.lines("trian")
 
 
-def test_the_written_files_read_back(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    sst5.main([str(tmp_path / "new" / "folder")])
-    for split, trees in DATA.items():
-        assert read_trees(tmp_path / "new" / "folder" / f"{split}.txt") == trees
-    assert "train.txt: 700 trees" in capsys.readouterr().out
+def test_the_written_files_can_be_read(tmp_path: Path) -> None:
+    folder = tmp_path / "new" / "folder"
+    paths = SentimentTreebank(data=DataConfig()).write_sample(folder)
+    assert paths == [folder / f"{split}.txt" for split in DATA]
+    assert [read_trees(path) for path in paths] == list(DATA.values())
 
 
-def test_a_folder_that_cannot_be_is_refused_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_folder_that_cannot_be_written_is_an_error_of_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(SystemExit, match="2"):
-        sst5.main([str(tmp_path / "file")])
-    assert "cannot write to" in capsys.readouterr().err
+    with pytest.raises(ConfigError, match="cannot write to"):
+        SentimentTreebank(data=DataConfig()).write_sample(tmp_path / "file")

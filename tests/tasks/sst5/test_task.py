@@ -1,6 +1,7 @@
-"""The SST-5 task: what it trains on, and its heads against loops and the rules that every head obeys."""
+"""The SST-5 task: its training examples, and its heads against loops and the rules for every head."""
 
 import logging
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,10 @@ from harness.runs.run import run
 from harness.training.batching import bucketed, example_lengths
 from harness.types import SPLITS, Example, Prediction
 from harness.utils.signals import Stop
+from tasks.common.bilstm_options import BiLstmOptions
+from tasks.sst5.bcn import BcnOptions, BiattentiveClassifier, biattend
 from tasks.sst5.reader import parse_tree, read_trees
 from tasks.sst5.task import LABELS, Granularity, SentimentTreebank, distinct_of, examples_of
-from tasks.sst5.text_classifiers import BcnOptions, BiattentiveClassifier, BiLstmOptions, biattend
 from tests.support.padding import padding_waste
 from tests.support.runs import SMALL, config_of
 from tests.support.vectors import vectors_of_words as vectors
@@ -66,19 +68,19 @@ def small(folder: Path, *overrides: str) -> RunRecord:
 
 
 def build_head(folder: Path, *overrides: str) -> None:
-    """Compose a config and build its head, without a run."""
+    """Compose a config and build its head without running it."""
     task: SentimentTreebank = build(config_of(folder, "task=sst5", *overrides).task, where="task")
     task.build_head(input_dim=10, output_dim=0)
 
 
 def write_splits(folder: Path, **contents: str) -> DataConfig:
-    """Write files of one good tree, but for the given splits."""
+    """Write the given splits, and a file with one correct tree for each other split."""
     for split in ("train", "dev", "test"):
         (folder / f"{split}.txt").write_text(contents.get(split, "(3 (2 It) (4 works))\n"))
     return DataConfig(source="files", **{s: str(folder / f"{s}.txt") for s in ("train", "dev", "test")})
 
 
-def test_what_is_trained_on_by_granularity() -> None:
+def test_granularity_selects_the_training_examples() -> None:
     assert words(examples_of(TREES, "root", prefix="t")) == [
         "t-0 The film is good . 4",
         "t-1 good . 3",
@@ -94,13 +96,13 @@ def test_what_is_trained_on_by_granularity() -> None:
     ]
 
 
-def test_a_phrase_is_held_once() -> None:
+def test_equal_phrases_are_one_object() -> None:
     examples = examples_of(TREES, "phrases", prefix="t")
     assert len({id(e.texts) for e in examples}) == len({e.texts["tokens"] for e in examples})
     assert len({e.id for e in examples}) == len(examples)
 
 
-def test_repeated_examples_are_left_out_on_demand(tmp_path: Path) -> None:
+def test_distinct_leaves_out_repeated_examples(tmp_path: Path) -> None:
     lines = "(4 (2 The) (3 film))\n(4 (2 The) (3 film))\n(2 (2 The) (3 film))\n"
     data = write_splits(tmp_path, train=lines, dev=lines)
     kept = SentimentTreebank(data=data, granularity="phrases").examples("train")
@@ -128,26 +130,26 @@ def test_escapes_are_an_option(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("trees", "warned"), [(9_645, True), (9_644, False)])
-def test_the_copy_that_leaks_dev_is_warned_of(
+def test_a_copy_that_contains_dev_gives_a_warning(
     trees: int, warned: bool, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     data = write_splits(tmp_path, train="(3 good)\n" * trees)
     with caplog.at_level(logging.WARNING):
         SentimentTreebank(data=data).examples("train")
-    assert ("holds the 1,101 trees of the development set too" in caplog.text) is warned
+    assert ("contains the 1,101 trees of the development set too" in caplog.text) is warned
 
 
 def test_a_bad_file_is_named_with_its_line(tmp_path: Path) -> None:
     data = write_splits(tmp_path, dev="(3 good)\n(7 bad)\n")
     with pytest.raises(DataFormatError, match=r"dev\.txt:2: a label is '7'"):
-        SentimentTreebank(data=data).examples("train")
+        SentimentTreebank(data=data).examples("dev")
 
 
 @pytest.mark.realdata
-def test_the_published_files_give_so_many_examples(shared: Path) -> None:
+def test_the_published_files_give_known_numbers_of_examples(shared: Path) -> None:
     folder = shared / "data" / "sst"
     trees = read_trees(folder / "train.txt")
-    counts: dict[Granularity, tuple[int, int]] = {  # all of them, and different ones
+    counts: dict[Granularity, tuple[int, int]] = {  # all examples, and different ones
         "root": (8_544, 8_534),
         "phrases_min4": (93_703, 93_296),  # 93,567 phrases, and 136 whole sentences that are shorter
         "phrases": (318_582, 159_274),
@@ -209,13 +211,13 @@ def test_biattention_equals_loops_over_rows_and_tokens() -> None:
 @pytest.mark.parametrize("output_dim", [0, 3])
 @pytest.mark.parametrize("output", ["maxout", "relu"])
 def test_the_bcn_equals_its_definition_row_by_row(output: Any, output_dim: int) -> None:
-    """Written out without masks, for one unpadded row after another."""
+    """Compute one unpadded row after another, without masks."""
     torch.manual_seed(0)
-    options = BcnOptions(**BCN, output=output)
-    net = BiattentiveClassifier(input_dim=10, output_dim=output_dim, num_labels=5, options=options).eval()
+    sizes = asdict(BcnOptions(**BCN, output=output))
+    net = BiattentiveClassifier(input_dim=10, output_dim=output_dim, num_labels=5, **sizes).eval()
     batch = TASKS["maxout"].collate(examples_of(TREES, "root", prefix="t"))
     given = vectors(batch, output_dim=output_dim)["tokens"]
-    scores = net(given, batch.masks["tokens"])
+    scores = net({"tokens": given}, batch)
     dense = [layer for layer in net.pre_encode.modules() if isinstance(layer, torch.nn.Linear)]
     assert [layer.weight.shape for layer in dense] == [(7, 10)]
     for row, sentence in enumerate(batch.sentences("tokens")):
@@ -240,9 +242,8 @@ def test_the_bcn_equals_its_definition_row_by_row(output: Any, output_dim: int) 
 
 
 def test_the_reference_sizes_follow_from_the_options() -> None:
-    options = BcnOptions()
     with torch.device("meta"):
-        net = BiattentiveClassifier(input_dim=1324, output_dim=1024, num_labels=5, options=options)
+        net = BiattentiveClassifier(input_dim=1324, output_dim=1024, num_labels=5, **asdict(BcnOptions()))
     shapes = {name: tuple(p.shape) for name, p in net.named_parameters()}
     assert shapes["pre_encode.layers.0.weight"] == (300, 1324)
     assert shapes["integrator.lstm.weight_ih_l0"] == (1200, 1800)
@@ -256,7 +257,7 @@ def test_more_padding_changes_nothing(task: SentimentTreebank, output_dim: int) 
     long = max(task.examples("dev"), key=lambda e: len(e.texts["tokens"]))
     short = min(task.examples("dev"), key=lambda e: len(e.texts["tokens"]))
     alone, padded = task.collate([short]), task.collate([short, long])
-    a, b = (head.scores(vectors(x, output_dim=output_dim), x) for x in (alone, padded))
+    a, b = (head.network(vectors(x, output_dim=output_dim), x) for x in (alone, padded))
     torch.testing.assert_close(b[0], a[0], atol=1e-5, rtol=1e-5)
 
 
@@ -270,7 +271,7 @@ def test_gradients_reach_every_parameter(task: SentimentTreebank) -> None:
 
 
 @pytest.mark.parametrize("head", ["bcn", "bilstm"])
-def test_ten_sentences_are_learnt_by_heart(head: Any) -> None:
+def test_ten_sentences_are_memorised(head: Any) -> None:
     task = SentimentTreebank(
         data=DataConfig(),
         granularity="root",
@@ -319,7 +320,7 @@ def test_one_word_long_text_and_unlabelled_text_work(task: SentimentTreebank) ->
 @pytest.mark.parametrize("head", ["bcn", "bilstm"])
 @pytest.mark.parametrize("placement", ["input", "output", "both"])
 def test_every_placement_runs_with_either_head(head: str, placement: str, tmp_path: Path) -> None:
-    vectors_too = ["embedding=static_mini"] if placement == "output" else []  # something has to enter
+    vectors_too = ["embedding=static_mini"] if placement == "output" else []  # without them, the head has no input
     record = small(tmp_path, *vectors_too, f"task.head={head}", f"mixing.placement={placement}")
     assert record.status == "ok"
     assert record.primary_metric == "accuracy"
@@ -329,7 +330,7 @@ def test_every_placement_runs_with_either_head(head: str, placement: str, tmp_pa
     }
 
 
-def test_the_head_is_chosen_by_name_and_tells_runs_apart(tmp_path: Path) -> None:
+def test_the_name_of_the_head_changes_the_identity_of_a_run(tmp_path: Path) -> None:
     bcn, bilstm = (small(tmp_path, f"task.head={head}") for head in ("bcn", "bilstm"))
     assert bcn.identity != bilstm.identity
     assert bcn.parameters != bilstm.parameters
@@ -340,9 +341,9 @@ REQUESTS = [
     ("task.granularity=leaves", "task.granularity is 'leaves'; expected 'root', 'phrases' or 'phrases_min4'"),
     ("task.bcn.hidden_dim=0", "task.bcn.hidden_dim is 0"),
     ("task.bcn.pool_size=0", "task.bcn.pool_size is 0"),
-    ("task.bcn.output_dims=[8,0]", "task.bcn.output_dims is 0"),
+    ("task.bcn.output_dims=[8,0]", "task.bcn.output_dims is [8, 0]; expected a value greater than or equal to 1"),
     ("task.bcn.output_dims=[8]", "task.bcn.output_dropouts has 2 values for 1 layers"),
-    ("task.bcn.output_dropouts=[0.1,1.0]", "task.bcn.output_dropouts is 1.0; expected a value from 0 to below 1"),
+    ("task.bcn.output_dropouts=[0.1,1.0]", "task.bcn.output_dropouts is [0.1, 1.0]; expected a value less than 1"),
     ("task.bcn.input_dropout=-0.1", "task.bcn.input_dropout is -0.1"),
     ("task.bcn.output=softmax", "task.bcn.output is 'softmax'"),
     ("+task.bcn.hiden_dim=3", "did you mean 'hidden_dim'?"),
@@ -350,7 +351,7 @@ REQUESTS = [
 
 
 @pytest.mark.parametrize(("override", "message"), REQUESTS, ids=[override for override, _ in REQUESTS])
-def test_a_bad_request_is_one_line(override: str, message: str, tmp_path: Path) -> None:
+def test_a_bad_option_is_an_error_of_one_line(override: str, message: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as error:
         build_head(tmp_path, override)
     assert message in str(error.value)
@@ -377,7 +378,7 @@ def test_the_presets_have_the_reference_sizes(preset: str, tmp_path: Path) -> No
 
 
 @pytest.mark.slow
-def test_context_does_far_better_than_a_bag_of_words(tmp_path: Path) -> None:
-    """On the sample naive Bayes and logistic regression over words stay at 0.50 or below."""
+def test_context_is_far_better_than_a_bag_of_words(tmp_path: Path) -> None:
+    """Naive Bayes and logistic regression over words reach at most 0.50 on the sample."""
     record = run(config_of(tmp_path, "task=sst5", "tracking=none", "threads=1"), stop=Stop())
     assert record.metrics["test"]["accuracy"] > 0.75

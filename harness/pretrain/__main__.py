@@ -1,3 +1,0 @@
-from harness.pretrain.cli import main
-
-main()

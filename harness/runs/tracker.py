@@ -1,0 +1,48 @@
+"""Start the tracker of a run: the copy of its progress that goes to wandb, if anywhere."""
+
+from typing import Any
+
+from harness.config.instantiate import build
+from harness.config.schema import HarnessConfig, plain
+from harness.protocols import Tracker
+from harness.runs.environment import sweep_name
+from harness.runs.plan import Plan
+from harness.tracking.wandb_tracker import NoTracker
+
+
+def start_tracker(plan: Plan) -> Tracker:
+    """Start the tracker of a run; everything that an ablation varies becomes a value with a short name."""
+    config, mix = plan.config, plan.mixing
+    axes = {
+        "task": plan.task.name,
+        "head": config.task.get("head") if isinstance(config.task.get("head"), str) else None,
+        "encoder": plan.encoder.name if plan.encoder is not None else "none",
+        "state": plan.encoder.state if plan.encoder is not None else "none",
+        "embedding": plan.static.name if plan.static is not None else "none",
+        "mixing": mix.name,
+        "placement": mix.placement,
+        "lambda": mix.mix.get("lambda_"),
+        "layer_norm": mix.mix.get("layer_norm"),
+        "seed": config.seed,
+        "fraction": config.data.fraction,
+    }
+    return build_tracker(
+        config,
+        run_name=f"{plan.task.name}-{plan.name}",
+        run_group=sweep_name() or f"{plan.task.name}-{plan.group}",
+        run_tags=[f"{axis}:{axes[axis]}" for axis in ("task", "encoder", "embedding", "mixing")],
+        job_type=plan.task.name,
+        config={**axes, "config": plain(config)},
+    )
+
+
+def build_tracker(settings: HarnessConfig, **supplied: Any) -> Tracker:
+    """Build the tracker that the group ``tracking`` names; with ``tracking=none``, it does nothing.
+
+    Args:
+        settings: The typed configuration of a run.
+        **supplied: What the harness tells every tracker: ``run_name``, ``run_group``, ``run_tags``, ``job_type``
+            and ``config``, the values to show with the run.
+    """
+    tracker: Tracker | None = build(settings.tracking, where="tracking", plugins=settings.plugins, supplied=supplied)
+    return NoTracker() if tracker is None else tracker

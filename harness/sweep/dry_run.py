@@ -1,0 +1,51 @@
+"""Say what a sweep would cost before it starts (``dry_run=true``)."""
+
+from collections.abc import Sequence
+
+from harness.errors import HarnessError
+from harness.runs.cost_estimate import CostEstimate, CostEstimator
+from harness.runs.job import SHARED
+from harness.runs.plan import prepare
+from harness.sweep.expand import Job
+from harness.utils.console import human_bytes, human_seconds
+
+
+def dry_run(jobs: Sequence[Job]) -> str:
+    """Return one line per job, and a last line with the cost of all of them together."""
+    estimator = CostEstimator()
+    found = [_estimate_or_error(job, estimator) for job in jobs]
+    width = max(len(str(job)) for job in jobs)
+    lines = []
+    for job, one in zip(jobs, found, strict=True):
+        cost = one if isinstance(one, str) else "finished" if one.finished else one.training
+        lines.append(f"{job!s:<{width}}  {cost}")
+    estimates = [one for one in found if isinstance(one, CostEstimate)]
+    return "\n".join([*lines, _total(len(jobs), estimates)])
+
+
+def _estimate_or_error(job: Job, estimator: CostEstimator) -> CostEstimate | str:
+    """Return what a job would cost, or a text that says why it would fail."""
+    if job.config is None:
+        return "would fail: the request is wrong (run this job by itself to see why)"
+    try:
+        return estimator.estimate(prepare(job.config, SHARED))
+    except HarnessError as error:
+        return f"would fail: {error}"
+    except Exception as error:  # the costs of the other jobs must be shown, whatever is wrong with this one
+        return f"would fail: {type(error).__name__}: {error}"
+
+
+def _total(jobs: int, estimates: Sequence[CostEstimate]) -> str:
+    """Return the line about all jobs; the estimates count a sentence that several jobs need only once."""
+    unfinished = [one for one in estimates if not one.finished]
+    known = [one.train_s for one in unfinished if one.train_s is not None]
+    training = [f"at most {human_seconds(sum(known))}"] if known or not unfinished else []
+    if unknown := len(unfinished) - len(known):
+        training.append(f"an unknown time for {unknown} jobs (no finished run has the same head and vectors)")
+    tokens, written = sum(one.tokens for one in estimates), human_bytes(sum(one.bytes for one in estimates))
+    seconds = human_seconds(sum(one.encode_s for one in estimates))
+    return (
+        f"{jobs} jobs: {len(estimates) - len(unfinished)} finished, {len(unfinished)} to run, "
+        f"{jobs - len(estimates)} would fail; to encode, once: {sum(one.missing for one in estimates):,} sentences "
+        f"({tokens:,} tokens, {written}, {seconds}); to train, one after the other: {' and '.join(training)}"
+    )

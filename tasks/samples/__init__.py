@@ -1,1 +1,0 @@
-"""Small data sets of the project itself, made by seeded generators."""

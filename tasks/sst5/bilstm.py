@@ -1,0 +1,56 @@
+"""A plain BiLSTM classifier, the baseline of the biattentive classification network."""
+
+from collections.abc import Mapping
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from harness.nn.pooling import max_pool, mean_pool
+from harness.nn.recurrent import BiLstm
+from harness.types import Batch, TokenVectors
+
+
+class BiLstmClassifier(nn.Module):
+    """Token vectors -> BiLSTM -> pooling over the tokens -> linear layer.
+
+    Args:
+        input_dim: The width of the token vectors.
+        output_dim: The width of the vectors that are joined to the output of the BiLSTM; 0 for none.
+        num_labels: The number of labels.
+        hidden_dim: The number of cells in each direction.
+        num_layers: The number of layers of the BiLSTM.
+        dropout: The dropout on the input of the BiLSTM, between its layers, and on the pooled vector, in [0, 1).
+        pooling: How the vectors of all tokens become one vector.
+    """
+
+    def __init__(
+        self,
+        *,
+        input_dim: int,
+        output_dim: int,
+        num_labels: int,
+        hidden_dim: int,
+        num_layers: int,
+        dropout: float,
+        pooling: Literal["max", "mean"],
+    ) -> None:
+        super().__init__()
+        self.dropout = nn.Dropout(dropout)
+        self.encoder = BiLstm(input_dim=input_dim, hidden_dim=hidden_dim, num_layers=num_layers, dropout=dropout)
+        self.pool = {"max": max_pool, "mean": mean_pool}[pooling]
+        self.output = nn.Linear(self.encoder.output_dim + output_dim, num_labels)
+
+    def forward(self, vectors: Mapping[str, TokenVectors], batch: Batch) -> Tensor:
+        """Return the score of each label, float (batch, labels).
+
+        Args:
+            vectors: The token vectors of the text ``tokens``.
+            batch: The sentences.
+        """
+        tokens, mask = vectors["tokens"], batch.masks["tokens"]
+        encoded = self.encoder(self.dropout(tokens.input), mask)  # (batch, tokens, 2 * hidden_dim)
+        if tokens.output is not None:
+            encoded = torch.cat([encoded, tokens.output], dim=2)  # (batch, tokens, 2 * hidden_dim + output_dim)
+        scores: Tensor = self.output(self.dropout(self.pool(encoded, mask)))  # (batch, labels)
+        return scores

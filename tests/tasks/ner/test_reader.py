@@ -1,0 +1,53 @@
+"""The reader of NER files: tags in every scheme, and errors that name the file and the line."""
+
+from pathlib import Path
+
+import pytest
+
+from harness.errors import DataFormatError
+from tasks.common.tag_schemes import TagScheme
+from tasks.ner.reader import read_tagged
+
+
+@pytest.mark.parametrize(
+    ("scheme", "tags"), [("iob1", "I-X I-X O"), ("bio", "B-X I-X O"), ("iobes", "B-X E-X O"), ("bioul", "B-X L-X O")]
+)
+def test_tags_of_every_scheme_become_bio(scheme: TagScheme, tags: str, tmp_path: Path) -> None:
+    path = tmp_path / "data.conll"
+    path.write_text("".join(f"w {tag}\n" for tag in tags.split()))
+    assert read_tagged(path) == read_tagged(path, scheme) == [(("w", "w", "w"), ("B-X", "I-X", "O"))]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("a O\nb O\n\nc O\n", r"no entity in 2 sentences.*last column"),
+        ("a B-X\nb Q-X\n", r"bad\.conll:2: .*Q-X"),
+        ("a O\nb X\n", r"bad\.conll:2: .*X"),
+        ("a B-X\nb E-X\n\nc I-X\n", r"bad\.conll:4: .*iobes"),
+    ],
+)
+def test_bad_tags_are_errors_with_file_and_line(content: str, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "bad.conll"
+    path.write_text(content)
+    with pytest.raises(DataFormatError, match=message):
+        read_tagged(path)
+
+
+@pytest.mark.parametrize(
+    ("scheme", "tags", "line", "message"),
+    [
+        ("bio", "I-X O", 7, "cannot start with 'I-X'"),
+        ("bio", "O B-X I-Y", 9, "'I-Y' cannot follow 'B-X' in bio"),
+        ("iobes", "O B-X", 8, "cannot end with 'B-X'"),
+        ("bioul", "U-X L-X", 8, "'L-X' cannot follow 'U-X' in bioul"),
+        ("iob1", "O E-X", 8, "'E-X' is not a tag of iob1"),
+    ],
+)
+def test_the_line_of_an_ill_formed_tag_is_named(
+    scheme: TagScheme, tags: str, line: int, message: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "x.conll"
+    path.write_text("a O\n" * 5 + "\n" + "".join(f"w {tag}\n" for tag in tags.split()))
+    with pytest.raises(DataFormatError, match=rf"x\.conll:{line}: .*{message}.*; correct the tag .* as {scheme}"):
+        read_tagged(path, scheme)
