@@ -40,7 +40,7 @@ def char_ids(words: Sequence[str], *, max_chars: int = 50) -> Tensor:
 def without_padding(ids: Tensor, *, widest: int) -> Tensor:
     """Remove the slots that are padding in every word, except as many as the widest filter covers.
 
-    All windows that lie in padding are equal, and a maximum over windows needs only one of them.
+    All windows in padding are equal, and a maximum over windows needs only one of them.
 
     Args:
         ids: Int64 (words, chars), as returned by ``char_ids``.

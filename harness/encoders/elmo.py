@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -123,18 +124,11 @@ class ElmoEncoder:
         self.fingerprint = self._fingerprint(weights_digest)
         if state == "carry":
             self._carried = map_state(self.bilm.zero_state(carry_rows), torch.clone)  # no two tensors share memory
-            return
-        start = burn_in_state(self.bilm) if state == "warm" else self.bilm.zero_state(1)
-        # All sentences begin alike, so their first boundary token is read once. The last one affects no word.
-        self._start = after_boundary(self.bilm, start)
 
     def _fingerprint(self, weights_digest: str) -> str:
-        identity: dict[str, Any] = {
-            "version": _VERSION,
-            "weights": weights_digest,
-            "options": asdict(self.options),
-            "state": self.state,
-        }
+        """Return a hex digest of everything that determines the vectors."""
+        identity: dict[str, Any] = {"version": _VERSION, "weights": weights_digest, "state": self.state}
+        identity["options"] = asdict(self.options)
         if self.dtype != "float32":
             identity["dtype"] = self.dtype
         if self.state == "warm":
@@ -163,10 +157,9 @@ class ElmoEncoder:
 
         Long sentences come first, except under ``carry``, which keeps the given order.
         """
-        batches = self._batches(sentences)
-        encoded = ((indices, self._encode_batch([sentences[i] for i in indices])) for indices in batches)
-        for indices, fetch in one_ahead(encoded) if self._device.type == "cuda" else encoded:
-            yield from zip(indices, fetch(), strict=True)
+        encoded = ((batch, self._encode_batch([sentences[i] for i in batch])) for batch in self._batches(sentences))
+        for batch, fetch in one_ahead(encoded) if self._device.type == "cuda" else encoded:
+            yield from zip(batch, fetch(), strict=True)
 
     def _batches(self, sentences: Sequence[Sentence]) -> Iterator[list[int]]:
         """Yield the indices of the sentences of each batch."""
@@ -209,6 +202,12 @@ class ElmoEncoder:
             return vectors
 
         return fetch
+
+    @cached_property
+    def _start(self) -> BiLmState:
+        """The state from which every sentence continues after its first boundary token, which is read only once."""
+        start = burn_in_state(self.bilm) if self.state == "warm" else self.bilm.zero_state(1)
+        return after_boundary(self.bilm, start)
 
     def _repeat(self, rows: int) -> BiLmState:
         """Return the start state of ``rows`` sentences."""

@@ -118,10 +118,8 @@ class ConditionalRandomField(nn.Module):
         if emissions.size(1) == 0:
             return [()] * emissions.size(0)
         transitions = self.transitions.masked_fill(~self.allowed, -math.inf)  # (tags, tags)
-        start, end = (
-            emissions.new_zeros(self.num_tags).masked_fill(~allowed, -math.inf)  # (tags,)
-            for allowed in (self.allowed_start, self.allowed_end)
-        )
+        zeros = emissions.new_zeros(self.num_tags)  # (tags,)
+        start, end = zeros.masked_fill(~self.allowed_start, -math.inf), zeros.masked_fill(~self.allowed_end, -math.inf)
         first, *rest = _time_major(emissions, mask).unbind(0)  # each (batch, tags)
         best = start + first  # (batch, tags): best score of a sequence that ends in the tag
         same = torch.arange(self.num_tags, device=best.device)  # (tags,)

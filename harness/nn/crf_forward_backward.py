@@ -46,6 +46,8 @@ def _fits(emissions: Tensor, transitions: Tensor) -> bool:
 
 
 class _LogPartition(torch.autograd.Function):
+    """The log partition as one operation: the forward algorithm, and the backward algorithm for its gradient."""
+
     @staticmethod
     def forward(ctx: Any, emissions: Tensor, lengths: Tensor, transitions: Tensor) -> Tensor:
         tops = emissions.amax(dim=2, keepdim=True)  # (tokens, batch, 1)

@@ -32,6 +32,8 @@ def bidirectional_lstm(gates: Tensor, recurrent: tuple[Tensor, Tensor], packing:
 
 
 class _BidirectionalLstm(torch.autograd.Function):
+    """Both directions of one layer as one operation."""
+
     @staticmethod
     def forward(ctx: Any, gates: Tensor, ahead: Tensor, back: Tensor, packing: Packing) -> Tensor:
         output = gates.new_empty(len(gates), 2 * ahead.shape[1])  # (tokens, 2 * hidden_dim)

@@ -27,14 +27,8 @@ class BiLstm(nn.Module):
 
     def __init__(self, *, input_dim: int, hidden_dim: int, num_layers: int = 1, dropout: float = 0.0) -> None:
         super().__init__()
-        self.lstm = nn.LSTM(
-            input_dim,
-            hidden_dim,
-            num_layers=num_layers,
-            dropout=dropout if num_layers > 1 else 0.0,
-            bidirectional=True,
-            batch_first=True,
-        )
+        between = dropout if num_layers > 1 else 0.0
+        self.lstm = nn.LSTM(input_dim, hidden_dim, num_layers, dropout=between, bidirectional=True, batch_first=True)
         forget = slice(hidden_dim, 2 * hidden_dim)  # order of the gates: input, forget, candidate, output
         for name, parameter in self.lstm.named_parameters():
             if name.startswith("weight_ih"):

@@ -108,7 +108,6 @@ def test_perplexity_equals_a_loop_over_words(state: str) -> None:
         weights=network.official(),
         weights_digest="",
         state="zeros",
-        cache_dir=Path("unused"),
     )
     expected = [0.0, 0.0]
     states = {}

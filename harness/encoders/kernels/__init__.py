@@ -1,8 +1,8 @@
 """How the encoder is made fast. A reader who only wants to understand ELMo can skip this folder.
 
 ``projected_lstm`` is the LSTM of the biLM; its method ``step`` shows what one step computes. ``lstm_steps`` holds the
-state of the rows between steps. ``mixed_matmul`` multiplies in float32 or bfloat16, and
-``parallel_directions`` runs the two directions in two threads on a CPU.
+state of the rows between steps. ``mixed_matmul`` multiplies in float32 or bfloat16. ``parallel_directions`` runs the
+two directions in two threads on a CPU.
 
 Three files matter only on a GPU. ``cuda_graphs`` replays a captured step instead of launching its kernels one by one,
 ``fused_cell`` computes all elementwise operations of a step in one kernel, and ``async_copy`` copies data to and from

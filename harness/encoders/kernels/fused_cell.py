@@ -47,5 +47,6 @@ def fused_cell(gates: Tensor, clip: float | None) -> Cell | None:
 
 @lru_cache(maxsize=1)
 def _kernel() -> Callable[..., Any] | None:
+    """Return the compiled kernel, or None if this version of torch cannot compile it."""
     maker = getattr(torch.cuda.jiterator, _MAKER, None)
     return None if maker is None else maker(_CODE, num_outputs=2, clip=0.0)

@@ -1,9 +1,12 @@
 """The state of the rows of an LSTM from step to step."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
-from torch import Tensor, nn
+from torch import Tensor
+
+# A function that takes one step, ``ProjectedLstm.step``: gates, hidden and cell to the new hidden and cell.
+Step = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
 
 
 @dataclass(frozen=True)
@@ -19,25 +22,16 @@ class LstmState:
     cell: Tensor
 
 
-class SteppingLstm(Protocol):
-    """An LSTM that can take a single step; see ``ProjectedLstm``."""
-
-    weight: nn.Parameter
-
-    def step(self, gates: Tensor, hidden: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the new hidden and cell; see ``ProjectedLstm.step``."""
-
-
 class Steps:
     """The state of the rows of one batch, from step to step.
 
     Args:
-        lstm: The LSTM that takes the steps.
+        step: Takes one step.
         state: The state of the rows before the first step.
     """
 
-    def __init__(self, lstm: SteppingLstm, state: LstmState) -> None:
-        self._lstm, self._hidden, self._cell = lstm, state.hidden, state.cell
+    def __init__(self, step: Step, state: LstmState) -> None:
+        self._step, self._hidden, self._cell = step, state.hidden, state.cell
 
     @property
     def rows(self) -> int:
@@ -46,7 +40,7 @@ class Steps:
 
     def take(self, gates: Tensor) -> Tensor:
         """Take a step with gates (rows, 4 * lstm_dim); return the new hidden, (rows, projection_dim)."""
-        self._hidden, self._cell = self._lstm.step(gates, self._hidden, self._cell)
+        self._hidden, self._cell = self._step(gates, self._hidden, self._cell)
         return self._hidden
 
     def finish(self, rows: int) -> tuple[Tensor, Tensor]:

@@ -49,7 +49,7 @@ class ProjectedLstm(nn.Module):
         Returns:
             Outputs (positions, projection_dim), time-major, and the state of each row after its last step.
         """
-        steps = captured_steps(self, state, batch_sizes) or Steps(self, state)
+        steps = captured_steps(self, self.step, state, batch_sizes) or Steps(self.step, state)
         blocks = _blocks(batch_sizes, most=max(1, _BLOCK // self.weight.shape[1]))
         outputs: list[Tensor] = []
         finished: list[tuple[Tensor, Tensor]] = []

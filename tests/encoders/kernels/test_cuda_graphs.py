@@ -37,7 +37,7 @@ def captures(monkeypatch: pytest.MonkeyPatch) -> list[torch.device]:
 
         return capture
 
-    monkeypatch.setattr(captured, "_on_gpu", lambda _: True)
+    monkeypatch.setattr(captured, "_DEVICE_TYPE", "cpu")
     monkeypatch.setattr(captured, "_cuda_graphs", repeating)
     return captured_on
 
@@ -49,7 +49,7 @@ def test_captured_steps_compute_the_same_as_plain_ones(
     with_capture = tiny_elmo(tmp_path / "a", state=state)
     ours = [vectors(with_capture) for _ in range(2)]  # a carried state differs the second time
     assert captures
-    monkeypatch.setattr(captured, "_on_gpu", lambda _: False)
+    monkeypatch.setattr(captured, "_DEVICE_TYPE", "cuda")
     plain = tiny_elmo(tmp_path / "b", state=state)
     for one, other in zip(ours, [vectors(plain) for _ in range(2)], strict=True):
         for got, expected in zip(one, other, strict=True):
@@ -72,11 +72,11 @@ def test_long_steps_and_steps_with_a_gradient_are_not_captured(
 ) -> None:
     lstm = tiny_elmo(tmp_path).bilm.directions[0][0]
     state, sizes = LstmState(torch.zeros(3, 8), torch.zeros(3, 16)), [3, 1]
-    assert captured.captured_steps(lstm, state, sizes) is None
+    assert captured.captured_steps(lstm, lstm.step, state, sizes) is None
     with torch.no_grad():
-        assert captured.captured_steps(lstm, state, sizes) is not None
+        assert captured.captured_steps(lstm, lstm.step, state, sizes) is not None
         monkeypatch.setattr(captured, "_MOST", 2 * 64)
-        assert captured.captured_steps(lstm, state, sizes) is None
+        assert captured.captured_steps(lstm, lstm.step, state, sizes) is None
 
 
 def test_weights_at_a_new_address_are_captured_again(tmp_path: Path, captures: list[torch.device]) -> None:
