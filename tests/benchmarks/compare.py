@@ -149,7 +149,7 @@ def timed_encoder(
 
 
 def _encode_uncached(encoder: ElmoEncoder, sentences: Sequence[Sentence]) -> Iterable[tuple[int, Tensor]]:
-    """Encode as if no word were known from the round before."""
+    """Encode with an empty cache of word vectors, because the round before has filled it."""
     encoder._words = WordVectorCache(encoder.bilm.char_cnn)
     return encoder.encode(sentences)
 

@@ -72,4 +72,4 @@ def shares(overrides: Sequence[str]) -> tuple[dict[str, float], float]:
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:
         found, step = shares([f"cache_dir={folder}", *sys.argv[1:]])
-    print(", ".join(f"{part} {100 * share:.1f} %" for part, share in found.items()), f"({1000 * step:.0f} ms a step)")
+    print(", ".join(f"{part} {100 * share:.1f} %" for part, share in found.items()), f"({1000 * step:.0f} ms per step)")
