@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _run_command(name: str, arguments: Sequence[str]) -> int:
     """Run a subcommand and return its exit status."""
     if name not in COMMANDS:
-        bad_request(f"there is no command '{name}'{nearest(name, COMMANDS)} (a run is given as task=NAME)")
+        bad_request(f"there is no command '{name}'{nearest(name, COMMANDS)} (to run a task, write task=NAME)")
     command = importlib.import_module(f"harness.commands.{name.replace('-', '_')}")
     status: int = command.main(arguments)
     return status

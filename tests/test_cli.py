@@ -1,10 +1,11 @@
-"""The command line: exit statuses, one-line errors, sweeps that survive their own failures."""
+"""The command line: subcommands, exit statuses, errors in one line, and sweeps in which a run fails."""
 
 import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -30,20 +31,63 @@ def write(path: Path, content: str | bytes) -> str:
     return str(path)
 
 
-def test_a_run_succeeds_and_says_what_it_scored(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_run_prints_its_scores(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert harness(tmp_path) == 0
     shown = capsys.readouterr().out
     for expected in ("ner on sample", "f1_strict", "PER/f1", "dev f1 by epoch", "mix at the input", "record.json"):
         assert expected in shown
 
 
+def test_an_unknown_command_is_one_line_with_the_nearest_name(capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as exit_:
+        cli.main(["repot", "results"])
+    assert exit_.value.code == 2
+    (line,) = capfd.readouterr().err.splitlines()
+    assert line.startswith("error: there is no command 'repot'; did you mean 'report'?")
+
+
+@pytest.mark.parametrize("name", ["report", "static-vectors"])
+def test_a_known_command_gets_the_other_words_and_gives_the_exit_status(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module, given = ModuleType("command"), []
+    module.main = lambda arguments: given.append(arguments) or 1  # type: ignore[attr-defined, func-returns-value]
+    monkeypatch.setitem(sys.modules, f"harness.commands.{name.replace('-', '_')}", module)
+    with pytest.raises(SystemExit) as exit_:
+        cli.main([name, "folder", "--help", "task=ner"])
+    assert exit_.value.code == 1
+    assert given == [["folder", "--help", "task=ner"]]
+
+
+@pytest.mark.parametrize("words", [[], ["report=1"], ["+seed=2", "report"], ["~tracking"], ["-m", "seed=1,2"]], ids=str)
+def test_words_that_do_not_begin_with_a_command_go_to_hydra(words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    given = []
+    monkeypatch.setattr(cli, "run_jobs", lambda root, argv, _: given.append((root, argv)))
+    with pytest.raises(SystemExit) as exit_:
+        cli.main(words)
+    assert exit_.value.code == 0
+    assert given == [("config", words)]
+
+
+def test_the_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as exit_:
+        cli.main(["--help"])
+    assert exit_.value.code == 0
+    shown = capsys.readouterr().out
+    for name, summary in cli.COMMANDS.items():
+        assert f"\n  {name:<16}{summary}\n" in shown
+
+
 REQUESTS = [
     (["task=nre"], "task=nre: there is no such choice; did you mean 'ner'?"),
+    (["task="], "task=: there is no such choice; choose one of: ner, "),
     (["tsk=ner"], "tsk: there is no such option; did you mean 'task'?"),
     (["mixing=sclar_mix"], "did you mean 'scalar_mix'?"),
     (["experiment=paper/nre"], "did you mean 'paper/ner'?"),
     (["trainer.ptience=3"], "trainer.ptience: there is no such option; did you mean 'trainer.patience'?"),
     (["+trainer.ptience=3"], "trainer.ptience: there is no such option; did you mean 'patience'?"),
+    (["foo.bar=3"], "foo.bar: there is no such option (--cfg job shows all options)"),
+    (["mixing.index=1"], "there is no such option; another choice of the group 'mixing' has it"),
     (["+sed=3"], "sed: there is no such option; did you mean 'seed'?"),
     (
         ["+task.schem=bio"],
@@ -100,7 +144,9 @@ REQUESTS = [
     (["trainer.optimizer=LBFGS"], "no such optimiser"),
     (["encoder.max_tokens=0"], "encoder.max_tokens is 0"),
     (["encoder.weights_seed=-1"], "encoder.weights_seed is -1"),
-    (["seed=["], "[' See"),
+    (["seed=["], "seed=[: Hydra cannot read this (no viable alternative at input '['); write KEY=VALUE"),
+    (["-m", "mixing=top,"], "mixing=top,: Hydra cannot read this (mismatched input '<EOF>'); write KEY=VALUE"),
+    (["seed=1,2"], "seed=1,2: add -m to run each value in turn, or write seed=[1,2] for one list"),
     (["results_dir=${nowhere}"], "nowhere"),
 ]
 
@@ -141,7 +187,7 @@ FILES = [
 
 
 @pytest.mark.parametrize(("content", "message"), FILES, ids=range(len(FILES)))
-def test_a_bad_data_file_is_one_line_with_its_place(
+def test_a_bad_data_file_is_one_line_with_file_and_line(
     content: bytes, message: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     good = write(tmp_path / "train.conll", GOOD)
@@ -153,13 +199,13 @@ def test_a_bad_data_file_is_one_line_with_its_place(
 
 
 @pytest.mark.slow
-def test_a_long_sentence_and_a_long_token_run(tmp_path: Path) -> None:
+def test_a_run_accepts_a_long_sentence_and_a_long_token(tmp_path: Path) -> None:
     long = "x" * 400 + " B-PER\n" + "word O\n" * 5000 + "\n"
     paths = [f"data.{split}={write(tmp_path / f'{split}.conll', GOOD + long)}" for split in ("train", "dev", "test")]
     assert harness(tmp_path, "data=files", *paths) == 0
 
 
-def test_in_a_sweep_a_failed_run_is_recorded_and_the_others_go_on(
+def test_in_a_sweep_a_failed_run_is_recorded_and_the_others_continue(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     assert harness(tmp_path, "-m", "mixing=layer", "mixing.index=0,7,1", "task.scheme=auto,bix") == 1
@@ -172,7 +218,7 @@ def test_in_a_sweep_a_failed_run_is_recorded_and_the_others_go_on(
     assert harness(tmp_path, "-m", "mixing=layer", "mixing.index=0,1") == 0
 
 
-def test_the_table_of_a_sweep_is_on_disk(tmp_path: Path) -> None:
+def test_a_sweep_writes_its_table(tmp_path: Path) -> None:
     assert harness(tmp_path, "-m", "mixing=layer", "mixing.index=0,7,1") == 1
     (path,) = (tmp_path / "results" / "sweeps").glob("*/table.md")
     assert "random-layer0-input" in path.read_text()
@@ -181,10 +227,10 @@ def test_the_table_of_a_sweep_is_on_disk(tmp_path: Path) -> None:
     assert [record.error for record in failed] == ["ConfigError: mixing.index is 7; the encoder has layers 0 to 2"]
 
 
-def test_a_signal_ends_a_sweep_whenever_it_comes(
+def test_a_signal_stops_a_sweep_even_at_the_end_of_a_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """Even where the job under way has nothing left to stop."""
+    """The signal arrives when the current run has just finished."""
     from harness.runs import run as run_module
 
     execute = run_module._execute
@@ -201,9 +247,7 @@ def test_a_signal_ends_a_sweep_whenever_it_comes(
     assert [record.status for record in records] == ["ok"]
 
 
-def test_what_is_damaged_is_one_line_that_says_what_to_delete(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_a_damaged_file_is_one_line_that_says_what_to_delete(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert harness(tmp_path) == 0
     (folder,) = (tmp_path / "results" / "ner").iterdir()
     for name, content, status in (("record.json", '{"schema_version": 1}', 2), ("checkpoint.pt", "garbage", 1)):
@@ -230,11 +274,11 @@ def test_a_results_folder_that_is_a_file_is_one_line(tmp_path: Path, capfd: pyte
 def test_a_sweep_encodes_once(tmp_path: Path) -> None:
     assert harness(tmp_path, "-m", "mixing=top,mean", "seed=1") == 0
     records = [read_record(path) for path in (tmp_path / "results").glob("ner/*/record.json")]
-    assert [record.timing["tokens_encoded"] for record in records] == [0, 0]  # it was done before the first of them
+    assert [record.timing["tokens_encoded"] for record in records] == [0, 0]  # the sweep encoded before the first run
     assert [record.timing["cache_hit_rate"] for record in records] == [1.0, 1.0]
 
 
-def test_a_dry_run_does_nothing_and_says_what_it_would(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_dry_run_only_says_what_it_would_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert harness(tmp_path, "dry_run=true") == 0
     shown = capsys.readouterr().out
     assert "would encode" in shown
@@ -261,6 +305,25 @@ def test_the_help_has_a_line_for_every_group_choice_and_option(capsys: pytest.Ca
         assert f"\n  {option} " in helps["config"]
     for option in ("seed=1", "trainer.lr=0.002", "init=null", "text.tokenize=false"):
         assert f"\n  {option} " in helps["pretrain"]
+
+
+def run_in_process(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the command in a separate process that works in ``folder`` and can import from ``folder/code``."""
+    search = os.pathsep.join(filter(None, [str(folder / "code"), str(ROOT), os.environ.get("PYTHONPATH")]))
+    command = [sys.executable, "-m", "harness", *arguments]
+    environment = {**os.environ, "PYTHONPATH": search}
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_files_of_the_user_with_the_names_of_ours_are_not_read(tmp_path: Path) -> None:
+    """``python -m`` puts the working directory first on the import path."""
+    write(tmp_path / "tasks.py", "raise RuntimeError('the tasks.py of the working directory was imported')")
+    write(tmp_path / "conf" / "config.yaml", "a key without a colon")
+    write(tmp_path / "conf" / "task" / "ner.yaml", "a key without a colon")
+    paths = [f"results_dir={tmp_path}/results", f"cache_dir={tmp_path}/cache"]
+    ended = run_in_process(tmp_path, *QUICK, *paths, "dry_run=true")
+    assert ended.returncode == 0, ended.stderr
+    assert "would train" in ended.stdout
 
 
 PLUGIN = '''
@@ -309,23 +372,16 @@ class Linear(nn.Module):
 
 @pytest.mark.slow
 def test_a_task_from_outside_the_tree_is_one_file_and_one_yaml(tmp_path: Path) -> None:
-    """In a process and a folder of its own, as somebody who has installed the harness would."""
+    """The command runs in a separate process and folder, as for a user who has installed the harness."""
     write(tmp_path / "code" / "vowel_task.py", PLUGIN)
     write(tmp_path / "conf" / "task" / "vowels.yaml", "_target_: vowel_task.Vowels\ndata: ${data}\nsize: 40\n")
     small = [a for a in SMALL if not a.startswith("task.")]
     paths = [f"results_dir={tmp_path}/results", f"cache_dir={tmp_path}/cache", "data.fraction=1", "trainer.patience=30"]
     arguments = [*small, *paths, "task=vowels", "--config-dir", "conf", "trainer.max_epochs=30", "trainer.lr=0.1"]
-    search = os.pathsep.join(filter(None, [str(tmp_path / "code"), str(ROOT), os.environ.get("PYTHONPATH")]))
-
-    def outside(*more: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "harness", *arguments, *more]
-        environment = {**os.environ, "PYTHONPATH": search}
-        return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
-
-    refused = outside()
-    assert refused.returncode == 2  # whose code may be run has to be said
-    assert "add yours to plugins=[...]" in refused.stderr
-    ended = outside("plugins=[vowel_task]")
+    refused = run_in_process(tmp_path, *arguments)
+    assert refused.returncode == 2  # a user must name the modules whose code may run
+    assert "add your module to plugins=[...]" in refused.stderr
+    ended = run_in_process(tmp_path, *arguments, "plugins=[vowel_task]")
     assert ended.returncode == 0, ended.stderr
     assert "vowels on letters" in ended.stdout
     (path,) = (tmp_path / "results" / "vowels").glob("*/record.json")

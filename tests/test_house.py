@@ -1,4 +1,4 @@
-"""Rules that a reader relies on: imports go one way, the engine knows no task, files are small."""
+"""Rules of the source code: imports go one way, the engine knows no task, and files are small."""
 
 import ast
 from graphlib import TopologicalSorter
@@ -8,7 +8,7 @@ from harness.commands import COMMANDS
 
 ROOT = Path(__file__).resolve().parents[1]
 
-# Lower floors first: a module imports from its own floor or a lower one.
+# The lowest floor comes first. A module imports only from its own floor or a lower one.
 FLOORS = [
     {"types", "errors"},
     {"protocols"},
@@ -18,7 +18,7 @@ FLOORS = [
     {"features"},
     {"training", "tracking"},
     {"runs", "pretrain"},
-    {"analysis"},
+    {"analysis", "prediction"},
     {"sweep"},
     {"commands"},
     {"cli"},
@@ -56,15 +56,15 @@ def test_imports_go_one_way() -> None:
     assert wrong == []
 
 
-def test_no_file_imports_itself_through_others() -> None:
-    """No cycle of imports, anywhere: each file can be read with only those below it in mind."""
+def test_no_imports_form_a_cycle() -> None:
+    """A reader of a file then needs to know only the files below it."""
     files = {path: module_of(path) for top in ("harness", "tasks") for path in (ROOT / top).glob("**/*.py")}
     modules = set(files.values())
     graph = {
         module: {name for found in names_of(path) for name in (found, found.rpartition(".")[0]) if name in modules}
         for path, module in files.items()
     }
-    for module in graph:  # a package's docstring module is no import of what lies in it
+    for module in graph:  # a package that imports one of its own modules is not a cycle
         graph[module].discard(module)
     list(TopologicalSorter(graph).static_order())  # raises CycleError, naming the cycle
 
@@ -74,7 +74,7 @@ def module_of(path: Path) -> str:
 
 
 def names_of(path: Path) -> set[str]:
-    """Return what a file imports, each name of ``from package import module`` as ``package.module`` too."""
+    """Return the modules that a file imports: for ``from a import b`` both ``a`` and ``a.b``."""
     names = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and node.module:
@@ -84,13 +84,13 @@ def names_of(path: Path) -> set[str]:
     return names
 
 
-def test_the_engine_imports_no_task_and_names_none() -> None:
+def test_the_engine_imports_no_task() -> None:
     for path in (ROOT / "harness").glob("**/*.py"):
         assert not [name for name in imports_of(path) if name.split(".")[0] == "tasks"], path
 
 
 def test_heavy_packages_are_imported_where_they_are_used() -> None:
-    """So that the help, and what is wrong with a request, come at once."""
+    """The help and the error for a wrong request then appear without delay."""
     heavy = {"torch", "numpy", "datasets", "wandb", "seqeval", "sklearn", "scipy", "pydantic"}
     for name in ("cli", "config/help", "errors", "__main__", "utils/console", "config/compose"):
         tree = ast.parse((ROOT / "harness" / f"{name}.py").read_text(encoding="utf-8"))
@@ -117,6 +117,6 @@ def test_the_ground_floor_of_the_engine_is_small() -> None:
     assert len([path for path in (ROOT / "harness").iterdir() if path.is_file()]) <= 8
 
 
-def test_each_command_is_a_file() -> None:
+def test_each_command_has_its_own_file() -> None:
     files = {path.stem for path in (ROOT / "harness" / "commands").glob("*.py")} - {"__init__"}
     assert files == {name.replace("-", "_") for name in COMMANDS}

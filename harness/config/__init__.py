@@ -1,1 +1,1 @@
-"""Configuration: the schema, how plug-ins are built from it, how Hydra composes it."""
+"""Configuration: compose it with Hydra, check it against a schema, and build the plug-ins that it names."""

@@ -1,6 +1,7 @@
-"""Ranges of options, declared once where the option is a field: ``hidden_dim: Positive = 200``.
+"""Types that carry the range of an option, declared once, at the field: ``hidden_dim: Positive = 200``.
 
-``harness.config.instantiate`` checks them for fields of dataclasses and for constructor parameters of plug-ins alike.
+``harness.config.instantiate`` checks the range, both for fields of dataclasses and for constructor parameters of
+plug-ins.
 """
 
 from typing import Annotated

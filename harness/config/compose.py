@@ -1,10 +1,11 @@
-"""Compose configs with Hydra, and put its errors into one line."""
+"""Compose configs with Hydra, and report its errors in one line."""
 
 import os
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -23,7 +24,7 @@ def register_resolvers() -> None:
 
 
 def compose_values(root: str, overrides: Sequence[str]) -> Any:
-    """Compose a config outside a run.
+    """Compose a config outside a run, and return it.
 
     Args:
         root: The name of the root config in ``conf/``, without ``.yaml``.
@@ -54,7 +55,7 @@ def run_jobs(root: str, argv: list[str], job: Callable[[Any], None]) -> None:
         argv: The command line without the program's name.
         job: Called with each composed config.
     """
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises its errors, which are put into one line here
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises its errors, and they are reported here in one line
     import hydra
     from omegaconf import DictConfig
 
@@ -73,7 +74,7 @@ def run_jobs(root: str, argv: list[str], job: Callable[[Any], None]) -> None:
 
 @contextmanager
 def wrong_requests_explained() -> Iterator[None]:
-    """Report in one line what Hydra cannot compose, and exit."""
+    """Report an error of Hydra or of reading a config in one line, and exit with status 2."""
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
     from yaml import YAMLError
@@ -99,8 +100,17 @@ def explain(error: Exception, conf: Path) -> str:
         error: The error that composing raised.
         conf: The folder of the config groups.
     """
+    from hydra.errors import OverrideParseException
+
     text = str(error)
-    if match := re.search(r"Could not find '(\w+)/([^']+)'", text):
+    if isinstance(error, OverrideParseException):
+        reason = text.partition("\n")[0].partition(" expecting ")[0]
+        quoted = "write KEY=VALUE, and quote a value with special characters: 'KEY=\"VALUE\"'"
+        return f"{error.override}: Hydra cannot read this ({reason}); {quoted}"
+    if match := re.search(r"Ambiguous value for argument '([^=]*)=(.*)'", text):
+        key, values = match.groups()
+        return f"{key}={values}: add -m to run each value in turn, or write {key}=[{values}] for one list"
+    if match := re.search(r"Could not find '(\w+)/([^']*)'", text):
         group, choice = match.groups()
         choices = [
             path.relative_to(conf / group).with_suffix("").as_posix() for path in (conf / group).glob("**/*.yaml")
@@ -123,7 +133,10 @@ def _no_such_option(key: str, conf: Path) -> str:
         if f"{name}.+" in known:
             return f"{name} has no values yet; add each with a plus: +{name}.NAME=VALUE"
     known = {name for name in known if not name.endswith(".+")}
-    hint = "; it belongs to another choice of its group" if key in known else nearest(key, known)
+    if key in known:
+        hint = f"; another choice of the group '{key.partition('.')[0]}' has it"
+    else:  # only a similar name: the list of all options is too long for one line
+        hint = nearest(key, get_close_matches(key, known, n=1))
     return f"{key}: there is no such option{hint} (--cfg job shows all options)"
 
 

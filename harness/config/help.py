@@ -33,9 +33,9 @@ def help_text(
     Args:
         conf: The folder of the root config and the groups.
         root: The name of the root config, without ``.yaml``.
-        usage: The first lines.
-        command: The words that are typed before the options.
-        commands: Subcommands to list, name -> summary in one line.
+        usage: The text at the top: usage and examples.
+        command: The words of the command line before the options.
+        commands: A summary of each subcommand in one line, keyed by its name.
     """
     lines = (conf / f"{root}.yaml").read_text(encoding="utf-8").split("\n")
     groups = [match.groups() for line in lines if (match := re.match(r"  - (\w+): (\w+) +# (.*)", line))]
@@ -65,5 +65,5 @@ def help_text(
 
 
 def _choices(folder: Path) -> dict[str, Path]:
-    """Return a group's choices, those in subfolders as ``folder/choice``, with the path of each."""
+    """Return the path of each choice of a group; a choice in a subfolder is named ``subfolder/choice``."""
     return {path.relative_to(folder).with_suffix("").as_posix(): path for path in sorted(folder.glob("**/*.yaml"))}

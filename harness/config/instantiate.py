@@ -109,7 +109,7 @@ def _locate(name: str, where: str, prefixes: Sequence[str]) -> Callable[..., Any
 
 
 def _load_own_tasks() -> None:
-    """Import the package ``tasks`` that belongs to the harness, even if the working directory has one of that name.
+    """Import the package ``tasks`` of the harness, even if the working directory has a module of the same name.
 
     Raises:
         ConfigError: Another module of that name is already imported.
@@ -125,7 +125,7 @@ def _load_own_tasks() -> None:
         sys.modules["tasks"] = module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
     elif Path(str(loaded.__file__)).resolve().parent != folder:
-        raise ConfigError(f"{loaded.__file__} hides the harness's own package 'tasks'; rename that file")
+        raise ConfigError(f"{loaded} was imported in place of the harness's own package 'tasks'; rename that module")
 
 
 def _checked(value: Any, hint: Any, where: str) -> Any:
@@ -154,7 +154,7 @@ def _unambiguous(value: Any, hint: Any, where: str) -> Any:
 
 
 def _plain_types(hint: Any) -> set[Any]:
-    """Return the types that a hint names, without their ranges: ``{int, NoneType}`` for ``Positive | None``."""
+    """Return the types in a hint, without their ranges: ``{int, NoneType}`` for ``Positive | None``."""
     if typing.get_origin(hint) is typing.Annotated:
         return _plain_types(typing.get_args(hint)[0])
     if typing.get_origin(hint) in (typing.Union, types.UnionType):

@@ -104,7 +104,7 @@ class TrainerConfig:
 
 @dataclass
 class HarnessConfig:
-    """Everything that ``conf/config.yaml`` composes. The nodes of plug-ins stay as they are until they are built."""
+    """Everything that ``conf/config.yaml`` composes. The nodes of plug-ins stay plain values until they are built."""
 
     task: Any
     data: DataConfig
@@ -201,7 +201,7 @@ def _with_max_epochs(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _without_unwanted(config: HarnessConfig) -> HarnessConfig:
-    """Leave out the encoder or the static vectors, as the option ``vectors`` says."""
+    """Leave out the encoder or the static vectors if the option ``vectors`` excludes them."""
     if config.vectors == "static":
         return replace(config, encoder=_NONE)
     if config.vectors == "contextual":

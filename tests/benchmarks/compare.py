@@ -1,12 +1,13 @@
-"""The encoder beside AllenNLP's way to encode: tokens a second, the ratio, and the share of what products allow.
+"""Compare the speed of the encoder with AllenNLP's algorithm, and with the matrix products alone.
 
     python -m tests.benchmarks.compare --size original --threads 2
     python -m tests.benchmarks.compare --size elmo_mini --threads 1 --sentences 2000
 
-Every round times each way once, in turning order, and the products; the table has medians over rounds. Weights are
-random but for elmo_mini, and sentences are drawn (``--text FILE``: one a line, tokens parted by blanks). The reference
-(tests/benchmarks/reference.py) is our own writing of AllenNLP 2.10's algorithm; ``--peer PYTHON`` times AllenNLP
-itself too, by a Python that has ``allennlp==2.10.1``.
+Each round times every implementation and the products once, in a rotating order. The table shows medians over the
+rounds. Only elmo_mini has trained weights; those of other sizes are random. Sentences are synthetic, or read from
+``--text FILE`` (one sentence per line, tokens separated by spaces). The reference (tests/benchmarks/reference.py) is
+our own implementation of the algorithm of AllenNLP 2.10. ``--peer PYTHON`` also times AllenNLP itself; PYTHON must
+have ``allennlp==2.10.1`` installed.
 """
 
 import argparse
@@ -37,21 +38,21 @@ from harness.utils.files import write_json
 from tests.benchmarks import peer, texts
 from tests.benchmarks.reference import ReferenceElmo
 
-_BLOCKS = {"cpu": 1024, "cuda": 8192}  # rows of the products that are the limit
+_BLOCKS = {"cpu": 1024, "cuda": 8192}  # rows of each matrix product
 
 
 @dataclass(frozen=True)
 class Row:
-    """One way to encode, as measured.
+    """The measurements of one implementation.
 
     Attributes:
-        name: of the way.
-        seconds: of each round.
-        tokens_per_second: at the median round.
-        ratio: reference time by this time, the median over rounds.
-        ratio_spread: its smallest and largest.
-        share_of_limit: the products' time by this time, the median over rounds.
-        difference: the largest absolute difference from the reference's vectors, None where they were not compared.
+        name: The name of the implementation.
+        seconds: The time of each round.
+        tokens_per_second: The speed in the median round.
+        ratio: The time of the reference divided by this time; the median over rounds.
+        ratio_spread: The smallest and the largest ratio.
+        share_of_limit: The time of the matrix products divided by this time; the median over rounds.
+        difference: The largest absolute difference from the vectors of the reference; None if not compared.
     """
 
     name: str
@@ -74,23 +75,23 @@ def compare(
     device: str = "cpu",
     max_tokens: int | None = None,
 ) -> list[Row]:
-    """Time each way ``rounds`` times, after one that is not timed.
+    """Time each implementation ``rounds`` times, after one round that is not timed.
 
     Args:
-        options: the architecture.
-        weights: official dataset name -> tensor.
-        sentences: to encode.
-        dtypes: of our products, each a way.
-        rounds: how many are timed.
-        batch: rows of a batch of the reference.
-        device: where all of it is computed.
-        max_tokens: as of ``ElmoEncoder``.
+        options: The architecture.
+        weights: The weights, keyed by their official dataset names.
+        sentences: The sentences to encode.
+        dtypes: The types of the encoder's matrix products; the encoder is timed with each of them.
+        rounds: The number of timed rounds.
+        batch: The number of rows in a batch of the reference.
+        device: The device of all computations.
+        max_tokens: The number of tokens that ``ElmoEncoder`` encodes at once; None leaves it to the encoder.
     """
     reference = ReferenceElmo(options, weights, build_bilm(options, weights).char_cnn).to(device)
     encoders = {dtype: timed_encoder(options, weights, dtype, device=device, max_tokens=max_tokens) for dtype in dtypes}
     ways: dict[str, Callable[[], Iterable[tuple[int, Tensor]]]] = {
         "reference": lambda: reference.encode(sentences, batch_size=batch),
-        **{dtype: partial(_encode_anew, encoder, sentences) for dtype, encoder in encoders.items()},
+        **{dtype: partial(_encode_uncached, encoder, sentences) for dtype, encoder in encoders.items()},
     }
     vectors = {name: {i: layers.cpu() for i, layers in way()} for name, way in ways.items()}
     differences = {
@@ -134,7 +135,7 @@ def timed_encoder(
     device: str = "cpu",
     max_tokens: int | None = None,
 ) -> ElmoEncoder:
-    """Return an encoder whose sentences begin from the zero state, as the reference's do."""
+    """Return an encoder that starts each sentence from the zero state, as the reference does."""
     return ElmoEncoder(
         name="timed",
         options=options,
@@ -147,26 +148,26 @@ def timed_encoder(
     )
 
 
-def _encode_anew(encoder: ElmoEncoder, sentences: Sequence[Sentence]) -> Iterable[tuple[int, Tensor]]:
-    """Encode as if no word were known from the round before."""
+def _encode_uncached(encoder: ElmoEncoder, sentences: Sequence[Sentence]) -> Iterable[tuple[int, Tensor]]:
+    """Encode with an empty cache of word vectors, because the round before has filled it."""
     encoder._words = WordVectorCache(encoder.bilm.char_cnn)
     return encoder.encode(sentences)
 
 
 class Products:
-    """The matrix products that encoding cannot do without, on rows enough that they run as fast as they can.
+    """The matrix products that encoding needs, in blocks that are large enough to run at full speed.
 
-    Per word type: highways, projection, and the input products of the first layer. Per token: all others. The
-    convolutions, which are no products of matrices, are left out.
+    The highway layers, the projection and the input products of the first layer are counted once per word type, and all
+    others once per token. Convolutions are left out, because they are not matrix products.
 
     Args:
-        options: the architecture.
-        sentences: to encode.
-        dtype: of the numbers.
-        device: where they are multiplied.
+        options: The architecture.
+        sentences: The sentences to encode.
+        dtype: The type of the numbers.
+        device: The device that multiplies them.
 
     Attributes:
-        operations: multiplications and additions.
+        operations: The number of multiplications and additions.
     """
 
     def __init__(
@@ -195,7 +196,7 @@ class Products:
 
     @torch.inference_mode()
     def __call__(self) -> None:
-        """Multiply."""
+        """Compute all products once."""
         for rows, inputs, weight, out in self._products:
             for start in range(0, rows, self._block):
                 n = min(self._block, rows - start)
@@ -219,7 +220,7 @@ def _row(
 
 
 def model(size: str) -> tuple[BiLmOptions, dict[str, Tensor]]:
-    """Return the architecture of a size, and weights: the bundled ones of elmo_mini, random ones otherwise."""
+    """Return the architecture and the weights of a size: the bundled weights for elmo_mini, otherwise random ones."""
     if size == "elmo_mini":
         options = read_options(ASSETS / size / "options.json")
         return options, read_weights(ASSETS / size / "weights.hdf5", options)
@@ -230,7 +231,7 @@ def model(size: str) -> tuple[BiLmOptions, dict[str, Tensor]]:
 
 def table(rows: Sequence[Row]) -> str:
     """Return a Markdown table."""
-    lines = ["| way | tokens/s | times the reference | share of the products | difference |", "| --- " * 5 + "|"]
+    lines = ["| encoder | tokens/s | times the reference | share of the products | difference |", "| --- " * 5 + "|"]
     for row in rows:
         low, high = row.ratio_spread
         lines.append(
@@ -241,19 +242,24 @@ def table(rows: Sequence[Row]) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure as the command line says, print the table, and write it as JSON."""
+    """Measure what the command line asks for, print the table, and write it as JSON if a file is given."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--size", default="original", choices=("original", "medium", "small", "mini", "elmo_mini"))
-    parser.add_argument("--sentences", type=int, default=600, metavar="N")
-    parser.add_argument("--text", type=Path, metavar="FILE", help="sentences to read instead of drawing them")
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads(), metavar="N")
-    parser.add_argument("--rounds", type=int, default=5, metavar="N")
-    parser.add_argument("--batch", type=int, default=32, metavar="N", help="rows of a batch of the reference")
-    parser.add_argument("--bfloat16", action="store_true", help="time encoder.dtype=bfloat16 too")
-    parser.add_argument("--max-tokens", type=int, metavar="N", help="tokens that ours encodes at once")
-    parser.add_argument("--device", default="cpu", metavar="NAME", help="cpu, or cuda")
-    parser.add_argument("--peer", metavar="PYTHON", help="a Python that has AllenNLP")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="where to write the measurement")
+    parser.add_argument(
+        "--size",
+        default="original",
+        choices=("original", "medium", "small", "mini", "elmo_mini"),
+        help="the size of the biLM",
+    )
+    parser.add_argument("--sentences", type=int, default=600, metavar="N", help="number of sentences")
+    parser.add_argument("--text", type=Path, metavar="FILE", help="read the sentences from this file")
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads(), metavar="N", help="threads of torch")
+    parser.add_argument("--rounds", type=int, default=5, metavar="N", help="number of timed rounds")
+    parser.add_argument("--batch", type=int, default=32, metavar="N", help="batch size of the reference")
+    parser.add_argument("--bfloat16", action="store_true", help="also time encoder.dtype=bfloat16")
+    parser.add_argument("--max-tokens", type=int, metavar="N", help="number of tokens that our encoder encodes at once")
+    parser.add_argument("--device", default="cpu", metavar="NAME", help="cpu or cuda")
+    parser.add_argument("--peer", metavar="PYTHON", help="the path of a Python that has AllenNLP installed")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the measurements to this file")
     given = parser.parse_args(arguments)
     set_up_torch(typed(compose_values("config", [f"device={given.device}", f"threads={given.threads}"])))  # as in a run
     sentences = texts.read(given.text, given.sentences) if given.text else texts.drawn(given.sentences)

@@ -1,6 +1,8 @@
-"""What part of a training step goes into data, in processor time: python -m tests.benchmarks.data_share [OVERRIDES].
+"""Measure which share of a training step each of its parts takes, in CPU time.
 
-Features are cached first; 40 steps are timed after five that are not.
+    python -m tests.benchmarks.data_share [OVERRIDES]
+
+The features are cached first. Then 40 steps are timed, after five steps that are not.
 """
 
 import sys
@@ -21,7 +23,7 @@ WARM, TIMED = 5, 40
 
 
 def shares(overrides: Sequence[str]) -> tuple[dict[str, float], float]:
-    """Return the share of each part of a step, and a step's seconds."""
+    """Return the share of each part of a step, and the seconds of one step."""
     config = typed(compose_values("config", ["tracking=none", "threads=1", *overrides]))
     set_up_torch(config)
     plan = prepare(config)
@@ -70,4 +72,4 @@ def shares(overrides: Sequence[str]) -> tuple[dict[str, float], float]:
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:
         found, step = shares([f"cache_dir={folder}", *sys.argv[1:]])
-    print(", ".join(f"{part} {100 * share:.1f} %" for part, share in found.items()), f"({1000 * step:.0f} ms a step)")
+    print(", ".join(f"{part} {100 * share:.1f} %" for part, share in found.items()), f"({1000 * step:.0f} ms per step)")

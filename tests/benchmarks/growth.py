@@ -1,11 +1,11 @@
-"""How the cost of features grows: 1, 4 and 16 times as many sentences, each in a process of its own.
+"""Measure how the cost of features grows with 1, 4 and 16 times as many sentences, each in a separate process.
 
-    python -m tests.benchmarks.growth                   # elmo_mini, 1,000 sentences and their multiples
+    python -m tests.benchmarks.growth                   # elmo_mini; 1,000, 4,000 and 16,000 sentences
     python -m tests.benchmarks.growth --sentences 500
 
-Sentences are drawn; time is of ``FeatureStore.fill`` after one batch that is not timed, memory the largest resident
-size of the process less what it was before. A word type's share of the work is done once, so that more text is cheaper
-by the token; what remains is told by the last column, time over the products that each size cannot do without.
+The sentences are synthetic. The time is that of ``FeatureStore.fill``, after one batch that is not timed. The memory is
+the increase of the largest resident size of the process. Part of the work is done once per word type, and therefore
+more text costs less per token. The last column divides the time by that of the matrix products which each size needs.
 """
 
 import argparse
@@ -27,7 +27,7 @@ _FACTORS = (1, 4, 16)
 
 
 def measure(count: int) -> dict[str, float]:
-    """Fill a store with ``count`` sentences on one thread; return tokens, seconds, MiB, and the products' seconds."""
+    """Fill a store with ``count`` sentences on one thread, and return its cost and that of the matrix products."""
     torch.set_num_threads(1)
     options, weights = model("elmo_mini")
     sentences = texts.drawn(count)
@@ -59,15 +59,15 @@ def _resident() -> float:
 
 
 def main() -> None:
-    """Measure each size in a process of its own, and print a table."""
+    """Measure each size in a separate process, and print a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sentences", type=int, default=1000, metavar="N")
+    parser.add_argument("--sentences", type=int, default=1000, metavar="N", help="sentences of the smallest size")
     parser.add_argument("--only", type=int, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.only:
         print(json.dumps(measure(given.only)))
         return
-    print("| sentences | tokens | seconds | us a token | MiB above the start | time over products |")
+    print("| sentences | tokens | seconds | us per token | MiB above the start | time over products |")
     print("| --- " * 6 + "|")
     for factor in _FACTORS:
         count = factor * given.sentences

@@ -1,4 +1,4 @@
-"""AllenNLP itself, timed in a Python of its own: python3.10 -m venv peer && peer/bin/pip install allennlp==2.10.1."""
+"""Time AllenNLP itself in a separate Python: python3.10 -m venv peer && peer/bin/pip install allennlp==2.10.1."""
 
 import json
 import subprocess
@@ -45,7 +45,16 @@ def seconds(
     threads: int,
     batch: int,
 ) -> float:
-    """Return how long AllenNLP's biLM takes for the sentences, longest first, after one batch that is not timed."""
+    """Return the seconds that AllenNLP's biLM needs for the sentences, after one batch that is not timed.
+
+    Args:
+        python: The path of a Python that has AllenNLP installed.
+        options: The architecture.
+        weights: The weights, keyed by their official dataset names.
+        sentences: The sentences to encode; they are sorted, the longest first.
+        threads: The number of threads of torch.
+        batch: The number of sentences in a batch.
+    """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_json(folder / "options.json", _official(options))

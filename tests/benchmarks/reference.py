@@ -1,8 +1,8 @@
-"""AllenNLP's way to encode, written anew: the baseline that the encoder is measured against.
+"""The algorithm of AllenNLP, written independently: the baseline for the speed of the encoder.
 
-As in AllenNLP 2.10 (``Elmo``, ``ElmoLstm``, ``LstmCellWithProjection``): sentences in padded batches, the character
-CNN on every token of the batch with all its character slots, then per layer and direction a loop over time in Python
-in which input and state are multiplied apart from each other. No line of it is theirs, and the outputs are equal.
+It works as in AllenNLP 2.10 (``Elmo``, ``ElmoLstm``, ``LstmCellWithProjection``): sentences are padded to batches; the
+character CNN runs on all character positions of every token; then each layer and direction runs a Python loop over time
+steps, which multiplies the input and the state separately. The code is our own, and the outputs are equal.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,12 +17,13 @@ from harness.types import Sentence
 
 
 class ReferenceElmo:
-    """The biLM with every sentence begun from the zero state.
+    """The biLM, which starts each sentence from the zero state.
 
     Args:
-        options: the architecture.
-        weights: official dataset name -> tensor.
-        char_cnn: of the same weights; the baseline differs in what it is called with, not in what it computes.
+        options: The architecture.
+        weights: The weights, keyed by their official dataset names.
+        char_cnn: The encoder's character CNN with the same weights. Only its input differs: the baseline calls it for
+            every token, not for every word type.
     """
 
     def __init__(self, options: BiLmOptions, weights: Mapping[str, Tensor], char_cnn: CharCnn) -> None:
@@ -36,7 +37,7 @@ class ReferenceElmo:
         ]
 
     def to(self, device: str) -> "ReferenceElmo":
-        """Move it to a device."""
+        """Move all weights to a device, and return this object."""
         self._device = device
         for module in (self._char_cnn, *(linear for cells in self._cells for cell in cells for linear in cell.linears)):
             module.to(device)
@@ -44,7 +45,7 @@ class ReferenceElmo:
 
     @torch.inference_mode()
     def encode(self, sentences: Sequence[Sentence], *, batch_size: int = 32) -> Iterator[tuple[int, Tensor]]:
-        """Yield ``(index, float32 (layers, tokens, dim))``, long sentences first."""
+        """Yield the index and the float32 layers (layers, tokens, dim) of each sentence, the longest first."""
         order = sorted(range(len(sentences)), key=lambda i: -len(sentences[i]))
         for start in range(0, len(order), batch_size):
             indices = order[start : start + batch_size]
@@ -55,7 +56,7 @@ class ReferenceElmo:
     def _batch(self, batch: Sequence[Sentence]) -> Tensor:
         lengths = [len(sentence) + 2 for sentence in batch]
         slots = self._options.max_chars
-        ids = torch.zeros(len(batch), lengths[0], slots, dtype=torch.int64)  # (rows, steps, chars), 0: no token
+        ids = torch.zeros(len(batch), lengths[0], slots, dtype=torch.int64)  # (rows, steps, chars); 0 is padding
         for row, sentence in enumerate(batch):
             ids[row, : lengths[row]] = char_ids((BOS, *sentence, EOS), max_chars=slots)
         words = self._char_cnn(ids.flatten(0, 1).to(self._device)).unflatten(0, ids.shape[:2])  # (rows, steps, width)

@@ -1,4 +1,4 @@
-"""The CRF's loss with its gradient, and its decoding, beside pytorch-crf.
+"""The time of the CRF's loss with its gradient, and of its decoding, next to those of pytorch-crf.
 
 Run with: pytest tests/benchmarks/test_crf.py --benchmark-only
 """
@@ -10,7 +10,7 @@ from torchcrf import CRF
 from harness.nn.crf import ConditionalRandomField
 
 BATCH, TOKENS, TAGS = 32, 50, 9
-LENGTHS = torch.linspace(25, TOKENS, BATCH).long()  # a bucket's
+LENGTHS = torch.linspace(25, TOKENS, BATCH).long()  # as in one batch of similar lengths
 MASK = torch.arange(TOKENS) < LENGTHS.unsqueeze(1)  # (batch, tokens)
 
 

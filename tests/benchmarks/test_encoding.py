@@ -1,4 +1,4 @@
-"""What batching and the store save, each as a ratio to the plain way in the same process.
+"""How much time batching and the feature store save, compared with encoding without them.
 
 Run with: pytest tests/benchmarks --benchmark-only --benchmark-group-by=group
 """
@@ -29,7 +29,7 @@ def test_batched(benchmark, encoder: ElmoEncoder) -> None:  # type: ignore[no-un
 
 
 @pytest.mark.benchmark(group="encode 128 sentences")
-def test_one_by_one(benchmark, encoder: ElmoEncoder) -> None:  # type: ignore[no-untyped-def]
+def test_one_sentence_at_a_time(benchmark, encoder: ElmoEncoder) -> None:  # type: ignore[no-untyped-def]
     benchmark(lambda: [list(encoder.encode([sentence])) for sentence in SENTENCES])
 
 
@@ -41,6 +41,6 @@ def test_read_from_the_store(benchmark, encoder: ElmoEncoder, tmp_path: Path) ->
 
 
 @pytest.mark.benchmark(group="features of a batch of 32")
-def test_encode_anew(benchmark, encoder: ElmoEncoder) -> None:  # type: ignore[no-untyped-def]
+def test_encode_without_a_store(benchmark, encoder: ElmoEncoder) -> None:  # type: ignore[no-untyped-def]
     source = Uncached(encoder)
     benchmark(lambda: source.read(BATCH))

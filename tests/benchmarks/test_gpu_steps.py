@@ -1,7 +1,7 @@
-"""8,192 tokens through one layer and direction, on a GPU, in three ways.
+"""The time of one LSTM layer and direction for 8,192 tokens on a GPU, with three implementations.
 
-Run with: pytest tests/benchmarks/test_gpu_steps.py -m gpu --benchmark-only. Captured steps are what the encoder takes
-where they are short, fused ones where they are long, plain ones where torch has no compiler of its own at hand.
+Run with: pytest tests/benchmarks/test_gpu_steps.py -m gpu --benchmark-only. The encoder uses steps captured as a CUDA
+graph if the steps are short, fused steps if they are long, and plain steps if torch has no compiler on this machine.
 """
 
 import pytest
@@ -41,7 +41,7 @@ def test_steps(way: str, size: str, rows: int, dtype: str, benchmark, monkeypatc
 
     def run() -> None:
         if way == "products alone":
-            for _ in range(2):  # of the inputs, and of the hidden states
+            for _ in range(2):  # one for the inputs, one for the hidden states
                 torch.mm(inputs.to(lstm.weight.dtype), lstm.weight[: options.projection_dim])
             torch.mm(big.to(lstm.weight.dtype), lstm.projection)
         else:

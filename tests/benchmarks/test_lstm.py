@@ -1,4 +1,4 @@
-"""The heads' bidirectional LSTM, forward and backward, beside ``nn.LSTM`` on packed rows, at the sizes of the tasks.
+"""The time of a training step of the heads' bidirectional LSTM, next to ``nn.LSTM`` on packed rows, for each task.
 
 Run with: pytest tests/benchmarks/test_lstm.py --benchmark-only (OMP_NUM_THREADS=1 for one thread)
 """

@@ -1,8 +1,8 @@
-"""Runs side by side: K bidirectional LSTMs of one shape as one stacked LSTM, against one after the other.
+"""The time of K bidirectional LSTMs of one shape, run together as one stacked LSTM or one after the other.
 
-Ablation runs of one task differ in small parameters over the same batches, so their heads could be trained as one, by
-batched matrix products. What that gives is decided by the LSTM, on which most of a head's step is spent. The stacked
-LSTM below is checked against ``nn.LSTM``; ``results/published/sweeps.md`` has the figures.
+The runs of an ablation use the same batches with different small heads. These heads could therefore be trained together
+with batched matrix products. The gain depends on the LSTM, which takes most of the time of a step. The stacked LSTM
+below is checked against ``nn.LSTM``; ``results/published/sweeps.md`` has the measurements.
 """
 
 from collections.abc import Callable
@@ -15,7 +15,7 @@ RUNS, BATCH, TOKENS, INPUT, HIDDEN = 6, 32, 20, 306, 100
 
 
 def stacked(inputs: Tensor, lstms: list[nn.LSTM], *, reverse: bool) -> Tensor:
-    """Run one direction of K LSTMs on (K, batch, tokens, dim); return (K, batch, tokens, hidden)."""
+    """Run one direction of K LSTMs on (K, batch, tokens, dim), and return (K, batch, tokens, hidden)."""
     suffix = "_reverse" if reverse else ""
 
     def weights(name: str) -> Tensor:
@@ -51,7 +51,7 @@ def one_by_one(lstms: list[nn.LSTM], inputs: Tensor) -> Tensor:
     return torch.stack([lstm(one)[0] for lstm, one in zip(lstms, inputs, strict=True)])
 
 
-def test_the_stacked_lstm_is_the_lstm() -> None:
+def test_the_stacked_lstm_equals_nn_lstm() -> None:
     lstms, inputs = made()
     both = [side_by_side(lstms, inputs), one_by_one(lstms, inputs)]
     torch.testing.assert_close(*both, atol=1e-5, rtol=1e-5)

@@ -1,4 +1,4 @@
-"""Sentences to measure an encoder on: synthetic, with lengths and repeated words about as in news text."""
+"""Sentences for benchmarks: synthetic, with lengths and word frequencies similar to those of news text."""
 
 import itertools
 import random
@@ -11,10 +11,10 @@ _LETTERS = "etaoinshrdlucmfwypvbgkqjxz"
 
 
 def drawn(count: int, *, seed: int = 0) -> list[Sentence]:
-    """Draw sentences of 2 to 60 words, 14.5 in the mean, as in CoNLL-2003.
+    """Return random sentences of 2 to 60 words, with the mean length of CoNLL-2003 (14.5 words).
 
-    Words are drawn by Zipf's law from 30,000 made-up ones, frequent words being the shorter: 600 sentences have about
-    8,700 tokens, about a third of them types.
+    The words are drawn by Zipf's law from 30,000 invented ones; frequent words are shorter. 600 sentences have about
+    8,700 tokens and a third as many word types.
     """
     draw = random.Random(seed)
     types = [_word(draw, 1 + min(11, len(str(rank)) + draw.randrange(6))) for rank in range(1, _TYPES + 1)]
@@ -28,7 +28,7 @@ def drawn(count: int, *, seed: int = 0) -> list[Sentence]:
 
 
 def read(path: Path, count: int) -> list[Sentence]:
-    """Read sentences of a text file, one a line, tokens parted by blanks."""
+    """Return the first sentences of a text file with one sentence per line and tokens separated by spaces."""
     lines = (tuple(line.split()) for line in path.read_text(encoding="utf-8").splitlines())
     return [line for line in lines if line][:count]
 

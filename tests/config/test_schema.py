@@ -1,7 +1,9 @@
-"""The typed config and ``build``: right values pass, wrong ones name their key."""
+"""The typed config and ``build``: correct values are accepted, and an error names the key of a wrong one."""
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Literal
 
 import pytest
@@ -41,23 +43,23 @@ def make(plugins: tuple[str, ...] = HERE, **values: Any) -> Part:
     return part
 
 
-def test_values_arrive_in_the_types_of_the_signature() -> None:
+def test_values_are_converted_to_the_types_of_the_signature() -> None:
     part = make(count=2, path="x/y", pair=[3, 4], options={"size": 9})
     assert part.path == Path("x/y")
     assert part.pair == (3, 4)
     assert part.options == Options(size=9)
 
 
-def test_nodes_nest() -> None:
+def test_a_node_can_be_an_argument_of_a_node() -> None:
     part = make(count=1, inner={"_target_": "tests.config.test_schema.Part", "count": 5})
     assert part.inner.count == 5
 
 
-def test_a_node_without_a_target_is_none() -> None:
+def test_the_choice_none_is_built_as_none() -> None:
     assert build({"name": "none"}, where="part") is None
 
 
-def test_what_the_engine_offers_gives_way_to_the_node() -> None:
+def test_a_value_of_the_node_replaces_the_one_that_the_engine_offers() -> None:
     node = {"_target_": "tests.config.test_schema.Part", "count": 1}
     assert build(node, where="part", plugins=HERE, supplied={"device": "cuda", "other": 1}).device == "cuda"
     assert build({**node, "device": "cpu"}, where="part", plugins=HERE, supplied={"device": "cuda"}).device == "cpu"
@@ -100,13 +102,24 @@ def test_a_wrong_value_names_its_key(values: dict[str, Any], message: str) -> No
         ("harness.nothing.X", "no module 'harness.nothing'"),
     ],
 )
-def test_only_allowed_targets_are_made(target: str, message: str) -> None:
+def test_only_allowed_targets_are_built(target: str, message: str) -> None:
     with pytest.raises(ConfigError) as caught:
         build({"_target_": target}, where="part")
     assert message in str(caught.value)
 
 
-def test_a_mix_is_told_apart_from_what_the_engine_reads() -> None:
+def test_a_foreign_module_named_tasks_is_reported_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    foreign = ModuleType("tasks")
+    foreign.__file__ = str(tmp_path / "tasks.py")
+    monkeypatch.setitem(sys.modules, "tasks", foreign)
+    with pytest.raises(ConfigError) as caught:
+        build({"_target_": "tasks.ner.task.NamedEntityRecognition"}, where="task")
+    assert f"{tmp_path}/tasks.py" in str(caught.value)
+    assert "rename that module" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_group_mixing_is_divided_between_the_engine_and_the_mix() -> None:
     mixing = mixing_of({"_target_": "x.Y", "name": "mine", "placement": "both", "dropout": 0.1, "lambda_": 1.0})
     assert (mixing.name, mixing.placement, mixing.dropout) == ("mine", "both", 0.1)
     assert mixing.mix == {"_target_": "x.Y", "lambda_": 1.0}
@@ -114,7 +127,7 @@ def test_a_mix_is_told_apart_from_what_the_engine_reads() -> None:
         mixing_of({"name": "x", "dropout": 1.0})
 
 
-def test_what_determines_a_result_is_in_its_identity_and_nothing_else(tmp_path: Path) -> None:
+def test_the_identity_holds_exactly_what_determines_the_result(tmp_path: Path) -> None:
     base = config_of(tmp_path).determining()
     for same in ("cache_dir=/x", "overwrite=true", "tracking=none", "dry_run=true", "device=cpu"):
         assert config_of(tmp_path, same).determining() == base, same
@@ -123,14 +136,14 @@ def test_what_determines_a_result_is_in_its_identity_and_nothing_else(tmp_path: 
         assert config_of(tmp_path, other).determining() != base, other
 
 
-def test_the_composed_defaults_are_the_typed_ones(tmp_path: Path) -> None:
+def test_the_defaults_of_the_yaml_files_equal_those_of_the_schema(tmp_path: Path) -> None:
     config = config_of(tmp_path)
     assert config.data == DataConfig()
     assert config.trainer.optimizer == "Adam"
     assert plain(config)["seed"] == 1
 
 
-def test_the_setup_and_the_presets_compose(tmp_path: Path) -> None:
+def test_setups_and_presets_can_be_composed(tmp_path: Path) -> None:
     files = ["data=files", "data.train=a", "data.dev=b", "data.test=c"]
     paper = config_of(tmp_path, "setup=paper", *files)
     assert (paper.encoder["name"], paper.embedding["name"]) == ("elmo_original", "glove_840b_300d")
@@ -141,7 +154,7 @@ def test_the_setup_and_the_presets_compose(tmp_path: Path) -> None:
     assert config_of(tmp_path, "experiment=paper/ner", "encoder=none", *files).encoder == {"name": "none"}
 
 
-def test_vectors_says_what_enters(tmp_path: Path) -> None:
+def test_the_option_vectors_leaves_out_the_encoder_or_the_static_vectors(tmp_path: Path) -> None:
     both = config_of(tmp_path)
     static, contextual = config_of(tmp_path, "vectors=static"), config_of(tmp_path, "vectors=contextual")
     assert (static.encoder, static.embedding) == ({"name": "none"}, both.embedding)

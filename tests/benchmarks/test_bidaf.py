@@ -1,6 +1,6 @@
 """Compare a training step of BiDAF at the sizes of the reference with its matrix products alone, in the same run.
 
-Run with: pytest tests/benchmarks/test_reading.py --benchmark-only -s
+Run with: pytest tests/benchmarks/test_bidaf.py --benchmark-only -s
 """
 
 import time
@@ -33,25 +33,25 @@ def products() -> list[Product]:
     ]
 
 
-def bare(sizes: list[Product]) -> Callable[[], None]:
-    """Return a function that does the products, and two more of each for its gradients."""
+def products_alone(sizes: list[Product]) -> Callable[[], None]:
+    """Return a function that computes each product, and the two products that its gradients need."""
     operands = [
         (times, torch.randn(rows, inner), torch.randn(inner, columns), torch.randn(rows, columns))
         for times, rows, inner, columns in sizes
     ]
 
-    def every() -> None:
+    def compute() -> None:
         for times, left, right, grad in operands:
             for _ in range(times):
                 left @ right
                 grad @ right.T
                 left.T @ grad
 
-    return every
+    return compute
 
 
 def step() -> Callable[[], None]:
-    """Return a function that does a forward and a backward pass."""
+    """Return a function that runs a forward and a backward pass."""
     words = TokenEmbedding(input_dim=INPUT)
     sizes = {"hidden_dim": HIDDEN, "modelling_layers": 2, "highway_layers": 2}
     head = SpanHead(network=Bidaf(words=words, output_dim=0, **sizes, dropout=0.2), max_answer_tokens=None)
@@ -61,7 +61,7 @@ def step() -> Callable[[], None]:
         lengths = torch.randint(longest * 9 // 10, longest + 1, (BATCH,), generator=generator)
         lengths[0] = longest
         masks[text] = mask_of_lengths(lengths)  # (batch, tokens)
-        # The layer mix is trained too, so the input needs a gradient.
+        # The input needs a gradient too, because the layer mix below it is trained.
         vectors[text] = TokenVectors(input=torch.randn(BATCH, longest, INPUT, requires_grad=True))
     batch = Batch(examples=(), masks=masks, gold={"span": torch.ones(BATCH, 2, dtype=torch.int64)})
 
@@ -75,7 +75,7 @@ def step() -> Callable[[], None]:
 @pytest.mark.benchmark(group="a step of BiDAF")
 def test_step(benchmark) -> None:  # type: ignore[no-untyped-def]
     torch.manual_seed(0)
-    one, alone = step(), bare(products())
+    one, alone = step(), products_alone(products())
     benchmark.pedantic(one, rounds=5, warmup_rounds=1)
     times = []
     for _ in range(5):
