@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from harness.encoders.char_ids import char_ids
 from harness.encoders.elmo import StatePolicy
 from harness.encoders.kernels.lstm_steps import LstmState
 from harness.errors import ConfigError, HarnessError
@@ -135,17 +136,14 @@ class BiLmTrainer:
 
     def _batch(self) -> Batch:
         """Return the next window, with its different words sorted by length."""
-        window = self._windows.next()
-        types, rows = np.unique(window.inputs, return_inverse=True)  # (types,), (positions,)
+        inputs, targets = self._windows.next()  # (directions, steps, streams) each
+        types, rows = np.unique(inputs, return_inverse=True)  # (types,), (positions,)
         order = np.argsort(self._lengths[types], kind="stable")  # (types,)
         place = np.argsort(order)  # (types,)
-        return Batch.of(
-            [self._prepared.train.words[row] for row in types[order]],
-            torch.from_numpy(place[rows].reshape(window.inputs.shape)),
-            torch.from_numpy(self._targets[window.targets]),
-            max_chars=self._network.options.max_chars,
-            device=self._prepared.device,
-        )
+        words = [self._prepared.train.words[row] for row in types[order]]
+        characters = char_ids(words, max_chars=self._network.options.max_chars)  # (types, chars)
+        arrays = (place[rows].reshape(inputs.shape), self._targets[targets])  # (directions, steps, streams) each
+        return Batch(*(one.to(self._prepared.device) for one in (characters, *map(torch.from_numpy, arrays))))
 
     def _add_row(self, speed: float) -> None:
         """Add a row to the history; ``speed`` is in tokens per second."""

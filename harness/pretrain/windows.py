@@ -5,7 +5,6 @@ takes the next one. The LSTM state is carried from window to window. The forward
 predicts ``w1 .. wn </S>``; the backward LM reads ``</S> wn .. w1`` and predicts ``wn .. w1 <S>``.
 """
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,19 +13,6 @@ from numpy.typing import NDArray
 from harness.pretrain.corpus import BOS_TYPE, EOS_TYPE, Corpus
 
 Ids = NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class Window:
-    """One window, as rows of the corpus's words.
-
-    Attributes:
-        inputs: int64 (directions, steps, streams): the words that are read.
-        targets: int64 (directions, steps, streams): the words that are predicted.
-    """
-
-    inputs: Ids
-    targets: Ids
 
 
 class Windows:
@@ -47,8 +33,8 @@ class Windows:
         self._offset = [0] * streams  # how many of its words are already read
         self._loaded: dict[int, Ids] = {}
 
-    def next(self) -> Window:
-        """Return the next window."""
+    def next(self) -> tuple[Ids, Ids]:
+        """Return the words that are read and those that are predicted, int64 (directions, steps, streams) each."""
         inputs = np.empty((2, self._steps, self._streams), dtype=np.int64)
         targets = np.empty_like(inputs)
         for stream in range(self._streams):
@@ -67,7 +53,7 @@ class Windows:
                     targets[direction, filled:end, stream] = words[offset + 1 : offset + size + 1]
                 self._offset[stream] += size
                 filled = end
-        return Window(inputs, targets)
+        return inputs, targets
 
     def state(self) -> dict[str, Any]:
         """Return the position of every stream, for ``restore``."""
