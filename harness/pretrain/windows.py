@@ -31,7 +31,6 @@ class Windows:
         self._order = self._shuffled()
         self._current = [self._take() for _ in range(streams)]  # the sentence that each stream reads
         self._offset = [0] * streams  # how many of its words are already read
-        self._loaded: dict[int, Ids] = {}
 
     def next(self) -> tuple[Ids, Ids]:
         """Return the words that are read and those that are predicted, int64 (directions, steps, streams) each."""
@@ -40,10 +39,10 @@ class Windows:
         for stream in range(self._streams):
             filled = 0
             while filled < self._steps:
-                sentence = self._sentence(stream)  # (words + 2,)
+                words = self._corpus.sentence(self._current[stream])  # (words,)
+                sentence = np.concatenate([[BOS_TYPE], words, [EOS_TYPE]])  # (words + 2,)
                 offset = self._offset[stream]
                 if offset == len(sentence) - 1:
-                    self._loaded.pop(stream)
                     self._current[stream], self._offset[stream] = self._take(), 0
                     continue
                 end = min(filled + len(sentence) - 1 - offset, self._steps)
@@ -64,7 +63,7 @@ class Windows:
         """Continue from the position that ``state`` returned."""
         self._epoch, self._taken = state["epoch"], state["taken"]
         self._current, self._offset = list(state["current"]), list(state["offset"])
-        self._order, self._loaded = self._shuffled(), {}
+        self._order = self._shuffled()
 
     def _shuffled(self) -> Ids:
         return np.random.default_rng([self._seed, self._epoch]).permutation(len(self._corpus))  # (sentences,)
@@ -76,10 +75,3 @@ class Windows:
             self._order = self._shuffled()
         self._taken += 1
         return int(self._order[self._taken - 1])
-
-    def _sentence(self, stream: int) -> Ids:
-        """Return the sentence that a stream reads, with its boundaries, (words + 2,)."""
-        if stream not in self._loaded:
-            words = self._corpus.sentence(self._current[stream])  # (words,)
-            self._loaded[stream] = np.concatenate([[BOS_TYPE], words, [EOS_TYPE]])  # (words + 2,)
-        return self._loaded[stream]
