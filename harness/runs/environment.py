@@ -2,6 +2,7 @@
 
 import os
 import platform
+import re
 import subprocess
 import sys
 from functools import cache
@@ -73,10 +74,6 @@ def _revision() -> dict[str, Any]:
 
 def _processor() -> str:
     """Return the processor's name."""
-    try:
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine()
+    known = Path("/proc/cpuinfo")
+    match = re.search(r"^model name\s*:(.*)$", known.read_text(), re.MULTILINE) if known.exists() else None
+    return match[1].strip() if match else platform.processor() or platform.machine()

@@ -22,13 +22,7 @@ Overrides = tuple[str, ...]
 
 @dataclass(frozen=True)
 class JobState:
-    """The last known state of a job.
-
-    Attributes:
-        outcome: How the job ended, or that it is running.
-        host: The name of the machine that wrote it.
-        pid: The id of the process that wrote it.
-    """
+    """How a job ended, or that it is running, and the machine and the id of the process that wrote this."""
 
     outcome: Outcome
     host: str
