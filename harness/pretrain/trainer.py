@@ -88,7 +88,10 @@ class BiLmTrainer:
         if self._checkpoint.exists():
             self._load()
         elif self._prepared.softmax_given and self._prepared.dev:
-            self._measure_before()
+            measured = self._measure()
+            self.progress.before = asdict(measured)
+            self._tracker.log(_row_of(measured), step=0)
+            log.info("held-out perplexity before: %.1f forward, %.1f backward", measured.forward, measured.backward)
         progress, config = self.progress, self._config
         self._network.train()
         session_start, session_step = time.perf_counter(), progress.step
@@ -108,12 +111,6 @@ class BiLmTrainer:
 
     def _measure(self) -> Perplexity:
         return perplexity(self._network, self._prepared.dev, self._prepared.vocabulary, state=CARRIED)
-
-    def _measure_before(self) -> None:
-        measured = self._measure()
-        self.progress.before = asdict(measured)
-        self._tracker.log(_row_of(measured), step=0)
-        log.info("held-out perplexity before: %.1f forward, %.1f backward", measured.forward, measured.backward)
 
     def _update(self) -> list[float]:
         """Do one update; return the loss of each direction."""

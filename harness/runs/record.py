@@ -189,14 +189,12 @@ def identity_digest(values: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(values, sort_keys=True, default=str).encode()).hexdigest()[:10]
 
 
-def flattened(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Return nested values under dotted keys, for example ``trainer.lr``.
-
-    Args:
-        values: The nested values.
-        prefix: What to put in front of each key.
-    """
+def flattened(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return nested values under dotted keys, for example ``trainer.lr``."""
     flat: dict[str, Any] = {}
     for key, value in values.items():
-        flat |= flattened(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
+        if isinstance(value, Mapping):
+            flat |= {f"{key}.{inner}": one for inner, one in flattened(value).items()}
+        else:
+            flat[str(key)] = value
     return flat

@@ -56,13 +56,7 @@ class Setting:
 
 @dataclass(frozen=True)
 class Block:
-    """Settings of one task that were scored on the same examples and can therefore be compared.
-
-    Attributes:
-        task: The name of the task.
-        data: The name of the data.
-        settings: One or more settings, ordered by label.
-    """
+    """Settings of one task, by label, that were scored on the same examples and can therefore be compared."""
 
     task: str
     data: str
