@@ -45,9 +45,6 @@ class SweepFolder:
 
     ``sweep.json`` lists the jobs, ``jobs/<digest>.json`` holds the state of one, ``table.md`` is the table so far, and
     the file ``stopped`` exists after somebody asked to stop.
-
-    Args:
-        path: The path of the folder.
     """
 
     def __init__(self, path: Path) -> None:
