@@ -22,7 +22,7 @@ class ScalarMix(nn.Module):
         dim: The width of each layer.
         lambda_: The weight of the penalty ``lambda * sum_j w_j^2`` on the pre-softmax weights, 0 or more (section
             3.3). 1 makes the mix "effectively a simple average"; 0.001 lets the weights vary (section 5.1).
-        layer_norm: How each layer is normalised before mixing; see ``_normalise``.
+        layer_norm: How each layer is normalised before mixing; see ``normalise``.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class ScalarMix(nn.Module):
             layers: All layers of the encoder, (batch, layers, tokens, dim).
             mask: bool (batch, tokens), True where there is a token.
         """
-        layers = _normalise(layers, mask, self._layer_norm)  # (batch, layers, tokens, dim)
+        layers = normalise(layers, mask, self._layer_norm)  # (batch, layers, tokens, dim)
         weights = torch.softmax(self.weights, dim=0)  # (layers,)
         return self.gamma * torch.einsum("l,bltd->btd", weights, layers)  # (batch, tokens, dim)
 
@@ -70,7 +70,7 @@ class FixedMix(nn.Module):
         dim: The width of each layer.
         index: The layer to use, counted from 0 (context-free) or backwards from -1 (top); None for the mean of all.
         gamma: Whether the result is multiplied by a learnt factor.
-        layer_norm: How each layer is normalised before mixing; see ``_normalise``.
+        layer_norm: How each layer is normalised before mixing; see ``normalise``.
 
     Raises:
         ConfigError: The encoder has no layer of this index.
@@ -94,7 +94,7 @@ class FixedMix(nn.Module):
             layers: The layers named in ``layers_used``, (batch, layers used, tokens, dim).
             mask: bool (batch, tokens), True where there is a token.
         """
-        mixed = _normalise(layers, mask, self._layer_norm).mean(dim=1)  # (batch, tokens, dim)
+        mixed = normalise(layers, mask, self._layer_norm).mean(dim=1)  # (batch, tokens, dim)
         return mixed if self.gamma is None else self.gamma * mixed
 
     def layer_weights(self) -> list[float]:
@@ -113,7 +113,7 @@ class ConcatMix(nn.Module):
     Args:
         num_layers: The number of layers of the encoder.
         dim: The width of each layer.
-        layer_norm: How each layer is normalised before mixing; see ``_normalise``.
+        layer_norm: How each layer is normalised before mixing; see ``normalise``.
     """
 
     def __init__(self, *, num_layers: int, dim: int, layer_norm: LayerNorm = "none") -> None:
@@ -128,15 +128,23 @@ class ConcatMix(nn.Module):
             layers: All layers of the encoder, (batch, layers, tokens, dim).
             mask: bool (batch, tokens), True where there is a token.
         """
-        return _normalise(layers, mask, self._layer_norm).transpose(1, 2).flatten(2)  # (batch, tokens, layers * dim)
+        return normalise(layers, mask, self._layer_norm).transpose(1, 2).flatten(2)  # (batch, tokens, layers * dim)
 
 
-def _normalise(layers: Tensor, mask: Tensor, kind: LayerNorm) -> Tensor:
-    """Normalise each layer of (batch, layers, tokens, dim) separately, without gain or bias; zero where padded.
+def normalise(layers: Tensor, mask: Tensor, kind: LayerNorm) -> Tensor:
+    """Normalise each layer separately, without gain or bias.
 
     ``paper`` is what the official code calls layer norm: one mean and one variance over all tokens of the batch and
     all dimensions, so a token's value depends on the rest of its batch. As in bilm-tf and document-qa, boundary
     tokens are excluded. ``token`` normalises the vector of each token separately.
+
+    Args:
+        layers: (batch, layers, tokens, dim).
+        mask: bool (batch, tokens), True where there is a token.
+        kind: ``none``, ``paper`` or ``token``.
+
+    Returns:
+        (batch, layers, tokens, dim), zero at padded positions.
 
     Source: AllenNLP ``ScalarMix(do_layer_norm=True)``, bilm-tf ``weight_layers(do_layer_norm=True)``.
     """
