@@ -32,13 +32,9 @@ def environment(device: str) -> dict[str, Any]:
         "device": device,
         "gpu": torch.cuda.get_device_name() if device.startswith("cuda") else None,
         "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
-        "overrides": _overrides(),
+        # Of the command line, or of one job of a sweep.
+        "overrides": list(HydraConfig.get().overrides.task) if HydraConfig.initialized() else None,
     }
-
-
-def _overrides() -> list[str] | None:
-    """Return the overrides of the command line or of one job of a sweep; None if Hydra did not start the run."""
-    return list(HydraConfig.get().overrides.task) if HydraConfig.initialized() else None
 
 
 def sweep_name() -> str | None:
