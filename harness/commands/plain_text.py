@@ -25,8 +25,6 @@ def main(arguments: Sequence[str]) -> int:
     add("--held-out", type=Path, metavar="FILE", help="Write the last hundredth of the text to this file instead.")
     add("--max-words", type=int, metavar="N", help="End the text after the paragraph that reaches N words.")
     chosen = parser.parse_args(arguments)
-
-    def write() -> None:
-        print(f"{chosen.target}: {write_plain_text(**vars(chosen)):,} paragraphs")  # noqa: T201
-
-    return exit_status_of(write)
+    return exit_status_of(
+        lambda: print(f"{chosen.target}: {write_plain_text(**vars(chosen)):,} paragraphs")  # noqa: T201
+    )

@@ -26,13 +26,9 @@ text.tokenize=true. After a kill, the same command continues the training. init=
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run the command.
+    """Run the command with Hydra's overrides and flags; return its exit status.
 
-    Args:
-        arguments: The words after the command's name: Hydra's overrides and flags.
-
-    Returns:
-        The exit status: 0 if every training succeeded, 1 if one failed or was stopped, 2 if the request was wrong.
+    It is 0 if every training succeeded, 1 if one failed or was stopped, and 2 if the request was wrong.
     """
     if "-h" in arguments or "--help" in arguments:
         print(help_text(CONF, root="pretrain", usage=_USAGE, command="python -m harness pretrain"))  # noqa: T201

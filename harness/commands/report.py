@@ -30,11 +30,7 @@ as an SVG file.
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run the command and return its exit status.
-
-    Args:
-        arguments: The words after ``report`` on the command line.
-    """
+    """Run the command with the words after its name; return its exit status."""
     parser = argparse.ArgumentParser(prog="python -m harness report", description=_DESCRIPTION, epilog=_EPILOG)
     add = parser.add_argument
     add("dir", nargs="?", type=Path, metavar="DIR", help="a results folder, or the folder of one sweep")

@@ -44,11 +44,7 @@ class BlobFile:
         return key in self._rows
 
     def refresh(self) -> None:
-        """Read the records that other processes have appended.
-
-        Raises:
-            CacheError: A damaged record is followed by complete ones.
-        """
+        """Read the records that other processes have appended; refuse a damaged one that complete ones follow."""
         if not self._index_path.exists():
             return
         with self._index_path.open("rb") as file:

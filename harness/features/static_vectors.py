@@ -21,12 +21,7 @@ Oov = Literal["zeros", "mean", "normal"]
 
 @dataclass(frozen=True)
 class Coverage:
-    """How much of a text has a vector, as fractions in [0, 1].
-
-    Attributes:
-        types: The fraction of its different words.
-        tokens: The fraction of all its tokens.
-    """
+    """The fractions of a text's different words and of all its tokens that have a vector, in [0, 1]."""
 
     types: float
     tokens: float

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from harness.encoders.bilm import BiLm, official_names
-from harness.encoders.char_ids import char_ids, without_padding
+from harness.encoders.char_ids import without_padding
 from harness.encoders.kernels.lstm_steps import LstmState
 from harness.encoders.kernels.projected_lstm import ProjectedLstm
 from harness.encoders.options import BiLmOptions
@@ -33,19 +33,6 @@ class Batch:
     inputs: Tensor
     targets: Tensor
 
-    @classmethod
-    def of(cls, words: Sequence[str], inputs: Tensor, targets: Tensor, *, max_chars: int, device: str) -> "Batch":
-        """Return the batch of a window.
-
-        Args:
-            words: The different words of the window, best sorted by length in bytes.
-            inputs: int64 (directions, steps, streams): rows of ``words``.
-            targets: int64 (directions, steps, streams): rows of the vocabulary.
-            max_chars: Number of character ids per word.
-            device: The torch device to compute on.
-        """
-        return cls(char_ids(words, max_chars=max_chars).to(device), inputs.to(device), targets.to(device))
-
 
 class PretrainingNetwork(nn.Module):
     """A biLM with a softmax. The directions share the character CNN and the softmax, but not the LSTMs.
@@ -60,7 +47,7 @@ class PretrainingNetwork(nn.Module):
 
     def __init__(self, *, options: BiLmOptions, vocabulary_size: int, dropout: float) -> None:
         super().__init__()
-        self.options, self.dropout = options, dropout
+        self.options, self._drop = options, nn.Dropout(dropout)
         self.bilm = BiLm(options)
         self.softmax = WordSoftmax(size=vocabulary_size, dim=options.projection_dim)
 
@@ -108,9 +95,6 @@ class PretrainingNetwork(nn.Module):
             vectors = output + vectors if skips else output  # (directions, steps, streams, projection_dim)
             after.append(last)
         return self._drop(vectors), tuple(after)
-
-    def _drop(self, vectors: Tensor) -> Tensor:
-        return F.dropout(vectors, self.dropout, self.training)
 
     def load_official(self, weights: Mapping[str, Tensor]) -> None:
         """Load the biLM's weights, given by their official names."""

@@ -9,7 +9,6 @@ plain counts, because the boundary is the only word that can precede them.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,38 +19,24 @@ Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
 class _Order:
-    """One order of the model: discounted probabilities of seen n-grams, and the mass left for the order below.
+    """One order of the model, from the counts of its keys, context * size + word, which are sorted and different."""
 
-    Attributes:
-        keys: int64 (seen,), sorted: context * size + word.
-        probability: (seen,): discounted count, divided by the total of the context.
-        contexts: int64 (contexts,), sorted.
-        left: (contexts,): the probability mass that the discounts have freed.
-    """
-
-    keys: Ints
-    probability: Floats
-    contexts: Ints
-    left: Floats
-
-    @classmethod
-    def of(cls, keys: Ints, counts: Ints, size: int) -> "_Order":
-        """Estimate an order from its keys, sorted and different, and their counts."""
+    def __init__(self, keys: Ints, counts: Ints, size: int) -> None:
         discounts = _discounts(counts)  # (4,), by count; the last one is for 3 and more
         taken = discounts[np.minimum(counts, 3)]  # (seen,)
-        contexts, first = np.unique(keys // size, return_index=True)  # (contexts,)
+        self._keys, self._size = keys, size
+        self._contexts, first = np.unique(keys // size, return_index=True)  # (contexts,)
         totals = np.add.reduceat(counts, first)  # (contexts,)
-        of_key = np.repeat(totals, np.diff([*first, len(keys)]))  # (seen,)
-        return cls(keys, (counts - taken) / of_key, contexts, np.add.reduceat(taken, first) / totals)
+        self._probability = (counts - taken) / np.repeat(totals, np.diff([*first, len(keys)]))  # (seen,)
+        self._left = np.add.reduceat(taken, first) / totals  # (contexts,): the mass that the discounts have freed
 
-    def interpolated(self, contexts: Ints, words: Ints, size: int, lower: Floats) -> Floats:
+    def interpolated(self, contexts: Ints, words: Ints, lower: Floats) -> Floats:
         """Return the probability of words after contexts, (queries,), from ``lower``, that by the next lower order."""
-        seen, place = _find(self.keys, contexts * size + words)
-        probability = np.where(seen, self.probability[place], 0.0)
-        known, place = _find(self.contexts, contexts)
-        return probability + np.where(known, self.left[place], 1.0) * lower
+        seen, place = _find(self._keys, contexts * self._size + words)
+        probability = np.where(seen, self._probability[place], 0.0)
+        known, place = _find(self._contexts, contexts)
+        return probability + np.where(known, self._left[place], 1.0) * lower
 
 
 class KneserNeyTrigram:
@@ -71,15 +56,15 @@ class KneserNeyTrigram:
             raise ConfigError(f"a vocabulary of {size:,} words is too large for the trigram; use at most 2,000,000")
         self._size, self._begin = size, begin
         keys, counts = np.unique(self._keys(tokens), return_counts=True)  # of trigrams
-        self._trigrams = _Order.of(keys, counts, size)
+        self._trigrams = _Order(keys, counts, size)
         pairs = keys % size**2  # (trigrams,)
         bigram_keys, preceding = np.unique(pairs, return_counts=True)  # the number of words seen before each
         plain = np.zeros(len(bigram_keys), dtype=np.int64)
         np.add.at(plain, np.searchsorted(bigram_keys, pairs), counts)
         bigram_counts = np.where(bigram_keys // size == begin, plain, preceding)
         words, different = np.unique(bigram_keys % size, return_counts=True)
-        self._bigrams = _Order.of(bigram_keys, bigram_counts, size)
-        self._unigrams = _Order.of(words, different, size)  # their only context is 0
+        self._bigrams = _Order(bigram_keys, bigram_counts, size)
+        self._unigrams = _Order(words, different, size)  # their only context is 0
 
     def log_probabilities(self, tokens: Ints) -> Floats:
         """Return the log-probability of every word except ``begin``, in nats, in the order of ``tokens``."""
@@ -93,10 +78,9 @@ class KneserNeyTrigram:
             contexts: int64 (queries,): ``second_last * size + last``, the two words before each word.
             words: int64 (queries,): rows of the vocabulary.
         """
-        size = self._size
-        lowest = self._unigrams.interpolated(np.zeros_like(words), words, size, np.full(len(words), 1 / size))
-        lower = self._bigrams.interpolated(contexts % size, words, size, lowest)
-        return self._trigrams.interpolated(contexts, words, size, lower)
+        lowest = self._unigrams.interpolated(np.zeros_like(words), words, np.full(len(words), 1 / self._size))
+        lower = self._bigrams.interpolated(contexts % self._size, words, lowest)
+        return self._trigrams.interpolated(contexts, words, lower)
 
     def _keys(self, tokens: Ints) -> Ints:
         """Return the trigram that ends in each word except ``begin``. A sentence begins with ``begin`` twice."""

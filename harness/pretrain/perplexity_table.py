@@ -9,7 +9,7 @@ from operator import itemgetter
 import numpy as np
 
 from harness.encoders.elmo import StatePolicy
-from harness.pretrain.corpus import BOS_TYPE, EOS_TYPE, Corpus
+from harness.pretrain.corpus import Corpus
 from harness.pretrain.network import PretrainingNetwork
 from harness.pretrain.ngram import Ints, KneserNeyTrigram, Unigram, bounded
 from harness.pretrain.perplexity import Perplexity, perplexity
@@ -49,29 +49,23 @@ def count_based_rows(train: Corpus, tests: Mapping[str, Corpus], vocabulary: Voc
     """
     for label, model in _COUNT_BASED.items():
         perplexities: dict[str, list[float]] = {name: [] for name in tests}
+        unknown: dict[str, int] = {}
         for begin, end in ((BOS_ROW, EOS_ROW), (EOS_ROW, BOS_ROW)):
             trained = model(tokens=_tokens(train, vocabulary, begin, end), size=len(vocabulary), begin=begin)
             for name, test in tests.items():
-                logs = trained.log_probabilities(_tokens(test, vocabulary, begin, end))
-                perplexities[name].append(float(np.exp(-logs.mean())))
+                tokens = _tokens(test, vocabulary, begin, end)
+                perplexities[name].append(float(np.exp(-trained.log_probabilities(tokens).mean())))
+                unknown[name] = int((tokens == UNK_ROW).sum())
         for name, test in tests.items():
             forward, backward = perplexities[name]
             predictions = test.num_tokens + len(test)
-            yield name, label, Perplexity(forward, backward, predictions, _unknown(test, vocabulary))
+            yield name, label, Perplexity(forward, backward, predictions, unknown[name] / predictions)
 
 
 def _tokens(corpus: Corpus, vocabulary: Vocabulary, begin: int, end: int) -> Ints:
     """Return a corpus as rows of the vocabulary, each sentence in reading order between its boundaries."""
     rows, step = vocabulary.rows_of(corpus.words), 1 if begin == BOS_ROW else -1
     return bounded((rows[corpus.sentence(i)][::step] for i in range(len(corpus))), begin=begin, end=end)
-
-
-def _unknown(corpus: Corpus, vocabulary: Vocabulary) -> float:
-    """Return the fraction of predictions that is ``<UNK>``."""
-    counts = corpus.counts.copy()
-    counts[[BOS_TYPE, EOS_TYPE]] = 0
-    unknown = vocabulary.rows_of(corpus.words) == UNK_ROW
-    return float(counts[unknown].sum() / (corpus.num_tokens + len(corpus)))
 
 
 def table(rows: Sequence[Row]) -> str:

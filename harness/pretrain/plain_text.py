@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 from pathlib import Path
-from typing import Any
 
 from harness.errors import ConfigError, DataFormatError, nearest
 from harness.utils.files import replacing
@@ -157,11 +156,12 @@ def write_lines(target: Path, lines: Iterable[str]) -> int:
         lines: The lines without their ends.
     """
     count = 0
-    with replacing(target) as temporary, temporary.open("wb") as raw:
-        out: Any = gzip.GzipFile("", "wb", fileobj=raw, mtime=0) if target.suffix == ".gz" else raw
+    with (
+        replacing(target) as temporary,
+        temporary.open("wb") as raw,
+        gzip.GzipFile("", "wb", fileobj=raw, mtime=0) if target.suffix == ".gz" else raw as out,
+    ):
         for line in lines:
             out.write(f"{line}\n".encode())
             count += 1
-        if out is not raw:
-            out.close()
     return count

@@ -130,9 +130,7 @@ def _first(corpus: Corpus, tokens: int) -> list[Sentence]:
     """Return the first sentences of a corpus, until they have at least ``tokens`` tokens."""
     kept: list[Sentence] = []
     size = 0
-    for index in range(len(corpus)):
-        if size >= tokens:
-            break
-        kept.append(corpus.words_of(index))
+    while size < tokens and len(kept) < len(corpus):
+        kept.append(corpus.words_of(len(kept)))
         size += len(kept[-1])
     return kept

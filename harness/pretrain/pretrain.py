@@ -8,7 +8,6 @@ from typing import Any
 
 import torch
 
-from harness.config.instantiate import build
 from harness.encoders.weights import write_weights
 from harness.errors import ConfigError, HarnessError
 from harness.pretrain.config import PretrainConfig
@@ -17,7 +16,7 @@ from harness.pretrain.preparation import Preparation, prepare
 from harness.pretrain.trainer import CARRIED, CHECKPOINT, HISTORY, BiLmTrainer
 from harness.protocols import Tracker
 from harness.runs.environment import environment
-from harness.tracking.wandb_tracker import NoTracker
+from harness.runs.tracker import build_tracker
 from harness.utils.console import human_bytes
 from harness.utils.files import file_digest, write_json, write_tensors
 from harness.utils.signals import Interrupted, Stop
@@ -129,15 +128,15 @@ def _parameters(prepared: Preparation) -> int:
 
 
 def _tracker(config: PretrainConfig, folder: Path) -> Tracker:
-    supplied = {
-        "run_name": f"pretrain-{config.model.name}-{folder.name}",
-        "run_group": f"pretrain-{config.model.name}",
-        "run_tags": ["task:pretrain", f"model:{config.model.name}"],
-        "job_type": "pretrain",
-        "config": asdict(config),
-    }
-    tracker: Tracker | None = build(config.tracking, where="tracking", plugins=config.plugins, supplied=supplied)
-    return NoTracker() if tracker is None else tracker
+    return build_tracker(
+        config.tracking,
+        config.plugins,
+        run_name=f"pretrain-{config.model.name}-{folder.name}",
+        run_group=f"pretrain-{config.model.name}",
+        run_tags=["task:pretrain", f"model:{config.model.name}"],
+        job_type="pretrain",
+        config=asdict(config),
+    )
 
 
 def _for_tracker(**values: Any) -> dict[str, Any]:

@@ -32,6 +32,12 @@ class Negatives:
     tries: float
     size: int
 
+    def expected_log_counts(self, rows: Tensor) -> Tensor:
+        """Return the log of how often the draw contains each row of the vocabulary on average, float32 (rows,)."""
+        ranks = rows.double()
+        chance = torch.log((ranks + 2) / (ranks + 1)) / math.log(self.size + 1)
+        return torch.log(-torch.expm1(self.tries * torch.log1p(-chance))).float()
+
 
 def log_uniform(size: int, count: int, generator: np.random.Generator) -> Negatives:
     """Draw different words, the k-th most frequent one with probability log((k + 2) / (k + 1)) / log(size + 1).
@@ -51,18 +57,6 @@ def log_uniform(size: int, count: int, generator: np.random.Generator) -> Negati
         if len(rows) >= count:
             order = np.argsort(first)[:count]
             return Negatives(rows[order], int(first[order[-1]]) + 1, size)
-
-
-def expected_log_counts(rows: Tensor, negatives: Negatives) -> Tensor:
-    """Return the log of the expected count of each row among the negatives, float32 (rows,).
-
-    Args:
-        rows: int64 (rows,): rows of the vocabulary.
-        negatives: The draw; its own rows do not matter.
-    """
-    ranks = rows.double()
-    chance = torch.log((ranks + 2) / (ranks + 1)) / math.log(negatives.size + 1)
-    return torch.log(-torch.expm1(negatives.tries * torch.log1p(-chance))).float()
 
 
 class WordSoftmax(nn.Module):
@@ -99,7 +93,7 @@ class WordSoftmax(nn.Module):
         # One look-up for all of them gives one sparse gradient that names each row once.
         table = F.embedding(rows, self.weight, sparse=True)  # (rows, dim)
         bias = F.embedding(rows, self.bias, sparse=True)  # (rows, 1)
-        bias = bias - expected_log_counts(rows, negatives)[:, None]  # (rows, 1)
+        bias = bias - negatives.expected_log_counts(rows)[:, None]  # (rows, 1)
         column = torch.full_like(rows, -1)  # (rows,): the place of a row among the negatives
         column[place[:count]] = torch.arange(count, device=rows.device)
         # F.embedding sums its gradient in the same order with any number of threads; indexing does not.

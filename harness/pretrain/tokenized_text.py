@@ -60,10 +60,8 @@ def _tokenized(paragraphs: Iterable[str]) -> Iterator[list[str]]:
     tokenizer = _english()
     pieces = (piece for paragraph in paragraphs for piece in _pieces(" ".join(paragraph.split())))
     for document in tokenizer.pipe(pieces):
-        for sentence in document.sents:
-            words = [token.text for token in sentence if not token.is_space]
-            if words:
-                yield words
+        texts = ([token.text for token in sentence if not token.is_space] for sentence in document.sents)
+        yield from filter(None, texts)
 
 
 def _english() -> Any:

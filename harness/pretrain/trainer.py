@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from harness.encoders.char_ids import char_ids
 from harness.encoders.elmo import StatePolicy
 from harness.encoders.kernels.lstm_steps import LstmState
 from harness.errors import ConfigError, HarnessError
@@ -87,7 +88,10 @@ class BiLmTrainer:
         if self._checkpoint.exists():
             self._load()
         elif self._prepared.softmax_given and self._prepared.dev:
-            self._measure_before()
+            measured = self._measure()
+            self.progress.before = asdict(measured)
+            self._tracker.log(_row_of(measured), step=0)
+            log.info("held-out perplexity before: %.1f forward, %.1f backward", measured.forward, measured.backward)
         progress, config = self.progress, self._config
         self._network.train()
         session_start, session_step = time.perf_counter(), progress.step
@@ -107,12 +111,6 @@ class BiLmTrainer:
 
     def _measure(self) -> Perplexity:
         return perplexity(self._network, self._prepared.dev, self._prepared.vocabulary, state=CARRIED)
-
-    def _measure_before(self) -> None:
-        measured = self._measure()
-        self.progress.before = asdict(measured)
-        self._tracker.log(_row_of(measured), step=0)
-        log.info("held-out perplexity before: %.1f forward, %.1f backward", measured.forward, measured.backward)
 
     def _update(self) -> list[float]:
         """Do one update; return the loss of each direction."""
@@ -135,17 +133,14 @@ class BiLmTrainer:
 
     def _batch(self) -> Batch:
         """Return the next window, with its different words sorted by length."""
-        window = self._windows.next()
-        types, rows = np.unique(window.inputs, return_inverse=True)  # (types,), (positions,)
+        inputs, targets = self._windows.next()  # (directions, steps, streams) each
+        types, rows = np.unique(inputs, return_inverse=True)  # (types,), (positions,)
         order = np.argsort(self._lengths[types], kind="stable")  # (types,)
         place = np.argsort(order)  # (types,)
-        return Batch.of(
-            [self._prepared.train.words[row] for row in types[order]],
-            torch.from_numpy(place[rows].reshape(window.inputs.shape)),
-            torch.from_numpy(self._targets[window.targets]),
-            max_chars=self._network.options.max_chars,
-            device=self._prepared.device,
-        )
+        words = [self._prepared.train.words[row] for row in types[order]]
+        characters = char_ids(words, max_chars=self._network.options.max_chars)  # (types, chars)
+        arrays = (place[rows].reshape(inputs.shape), self._targets[targets])  # (directions, steps, streams) each
+        return Batch(*(one.to(self._prepared.device) for one in (characters, *map(torch.from_numpy, arrays))))
 
     def _add_row(self, speed: float) -> None:
         """Add a row to the history; ``speed`` is in tokens per second."""

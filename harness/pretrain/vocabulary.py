@@ -16,11 +16,7 @@ BOS_ROW, EOS_ROW, UNK_ROW = range(3)
 
 
 class Vocabulary:
-    """A list of words: ``<S>``, ``</S>`` and ``<UNK>``, then the others by descending frequency.
-
-    Args:
-        words: Different words. The first three are ``SPECIAL``.
-    """
+    """A list of different words: ``<S>``, ``</S>`` and ``<UNK>``, then the others by descending frequency."""
 
     def __init__(self, words: Sequence[str]) -> None:
         self.words = tuple(words)

@@ -5,7 +5,6 @@ takes the next one. The LSTM state is carried from window to window. The forward
 predicts ``w1 .. wn </S>``; the backward LM reads ``</S> wn .. w1`` and predicts ``wn .. w1 <S>``.
 """
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,19 +13,6 @@ from numpy.typing import NDArray
 from harness.pretrain.corpus import BOS_TYPE, EOS_TYPE, Corpus
 
 Ids = NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class Window:
-    """One window, as rows of the corpus's words.
-
-    Attributes:
-        inputs: int64 (directions, steps, streams): the words that are read.
-        targets: int64 (directions, steps, streams): the words that are predicted.
-    """
-
-    inputs: Ids
-    targets: Ids
 
 
 class Windows:
@@ -45,19 +31,18 @@ class Windows:
         self._order = self._shuffled()
         self._current = [self._take() for _ in range(streams)]  # the sentence that each stream reads
         self._offset = [0] * streams  # how many of its words are already read
-        self._loaded: dict[int, Ids] = {}
 
-    def next(self) -> Window:
-        """Return the next window."""
+    def next(self) -> tuple[Ids, Ids]:
+        """Return the words that are read and those that are predicted, int64 (directions, steps, streams) each."""
         inputs = np.empty((2, self._steps, self._streams), dtype=np.int64)
         targets = np.empty_like(inputs)
         for stream in range(self._streams):
             filled = 0
             while filled < self._steps:
-                sentence = self._sentence(stream)  # (words + 2,)
+                words = self._corpus.sentence(self._current[stream])  # (words,)
+                sentence = np.concatenate([[BOS_TYPE], words, [EOS_TYPE]])  # (words + 2,)
                 offset = self._offset[stream]
                 if offset == len(sentence) - 1:
-                    self._loaded.pop(stream)
                     self._current[stream], self._offset[stream] = self._take(), 0
                     continue
                 end = min(filled + len(sentence) - 1 - offset, self._steps)
@@ -67,7 +52,7 @@ class Windows:
                     targets[direction, filled:end, stream] = words[offset + 1 : offset + size + 1]
                 self._offset[stream] += size
                 filled = end
-        return Window(inputs, targets)
+        return inputs, targets
 
     def state(self) -> dict[str, Any]:
         """Return the position of every stream, for ``restore``."""
@@ -78,7 +63,7 @@ class Windows:
         """Continue from the position that ``state`` returned."""
         self._epoch, self._taken = state["epoch"], state["taken"]
         self._current, self._offset = list(state["current"]), list(state["offset"])
-        self._order, self._loaded = self._shuffled(), {}
+        self._order = self._shuffled()
 
     def _shuffled(self) -> Ids:
         return np.random.default_rng([self._seed, self._epoch]).permutation(len(self._corpus))  # (sentences,)
@@ -90,10 +75,3 @@ class Windows:
             self._order = self._shuffled()
         self._taken += 1
         return int(self._order[self._taken - 1])
-
-    def _sentence(self, stream: int) -> Ids:
-        """Return the sentence that a stream reads, with its boundaries, (words + 2,)."""
-        if stream not in self._loaded:
-            words = self._corpus.sentence(self._current[stream])  # (words,)
-            self._loaded[stream] = np.concatenate([[BOS_TYPE], words, [EOS_TYPE]])  # (words + 2,)
-        return self._loaded[stream]

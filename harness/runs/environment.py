@@ -2,6 +2,7 @@
 
 import os
 import platform
+import re
 import subprocess
 import sys
 from functools import cache
@@ -31,13 +32,9 @@ def environment(device: str) -> dict[str, Any]:
         "device": device,
         "gpu": torch.cuda.get_device_name() if device.startswith("cuda") else None,
         "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
-        "overrides": _overrides(),
+        # Of the command line, or of one job of a sweep.
+        "overrides": list(HydraConfig.get().overrides.task) if HydraConfig.initialized() else None,
     }
-
-
-def _overrides() -> list[str] | None:
-    """Return the overrides of the command line or of one job of a sweep; None if Hydra did not start the run."""
-    return list(HydraConfig.get().overrides.task) if HydraConfig.initialized() else None
 
 
 def sweep_name() -> str | None:
@@ -73,10 +70,6 @@ def _revision() -> dict[str, Any]:
 
 def _processor() -> str:
     """Return the processor's name."""
-    try:
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine()
+    known = Path("/proc/cpuinfo")
+    match = re.search(r"^model name\s*:(.*)$", known.read_text(), re.MULTILINE) if known.exists() else None
+    return match[1].strip() if match else platform.processor() or platform.machine()

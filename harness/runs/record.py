@@ -140,6 +140,25 @@ def finished_record(folder: Path) -> RunRecord | None:
     return record if record is not None and record.status == "ok" else None
 
 
+def read_history(folder: Path, name: str) -> list[float]:
+    """Return a value of each epoch, or nothing for a run without a history.
+
+    Args:
+        folder: The folder of the run.
+        name: The name of the value, for example ``dev/f1``.
+
+    Raises:
+        DataFormatError: The history is damaged, or does not contain the value.
+    """
+    path = folder / "history.jsonl"
+    try:
+        return [float(json.loads(line)[name]) for line in path.read_text(encoding="utf-8").splitlines()]
+    except FileNotFoundError:
+        return []
+    except (ValueError, KeyError, TypeError) as error:
+        raise DataFormatError(f"{path}: not a history ({error}); repeat the run with overwrite=true") from None
+
+
 def write_predictions(path: Path, splits: Mapping[str, tuple[Sequence[Example], Sequence[Prediction]]]) -> None:
     """Write one JSON line per example: split, id, texts, gold and prediction.
 
@@ -170,14 +189,12 @@ def identity_digest(values: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(values, sort_keys=True, default=str).encode()).hexdigest()[:10]
 
 
-def flattened(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Return nested values under dotted keys, for example ``trainer.lr``.
-
-    Args:
-        values: The nested values.
-        prefix: What to put in front of each key.
-    """
+def flattened(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return nested values under dotted keys, for example ``trainer.lr``."""
     flat: dict[str, Any] = {}
     for key, value in values.items():
-        flat |= flattened(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
+        if isinstance(value, Mapping):
+            flat |= {f"{key}.{inner}": one for inner, one in flattened(value).items()}
+        else:
+            flat[str(key)] = value
     return flat

@@ -1,12 +1,11 @@
 """Print the end of a run: scores, the dev score of each epoch, and what the mix has learned."""
 
-import json
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
-from harness.runs.record import RunRecord
+from harness.runs.record import RunRecord, read_history
 
 _BARS = "▁▂▃▄▅▆▇█"
 _WIDTH = 24
@@ -29,7 +28,7 @@ def print_summary(record: RunRecord, *, folder: Path) -> None:
         cells = [f"{100 * values[name]:.2f}" if name in values else "-" for values in record.metrics.values()]
         table.add_row(name, *cells, style="bold" if name == record.primary_metric else "")
     console.print(table)
-    scores = _dev_scores(record, folder)
+    scores = read_history(folder, f"dev/{record.primary_metric}")
     if scores:
         console.print(
             f"dev {record.primary_metric} by epoch  {_sparkline(scores)}  "
@@ -62,12 +61,3 @@ def _sparkline(values: list[float]) -> str:
     low, high = min(values), max(values)
     span = (high - low) or 1.0
     return "".join(_BARS[round((value - low) / span * (len(_BARS) - 1))] for value in values)
-
-
-def _dev_scores(record: RunRecord, folder: Path) -> list[float]:
-    """Return the primary metric on dev after each epoch."""
-    path = folder / "history.jsonl"
-    if not path.exists():
-        return []
-    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    return [row[f"dev/{record.primary_metric}"] for row in rows]

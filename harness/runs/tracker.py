@@ -1,9 +1,10 @@
 """Start the tracker of a run: the copy of its progress that goes to wandb, if anywhere."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from harness.config.instantiate import build
-from harness.config.schema import HarnessConfig, plain
+from harness.config.schema import plain
 from harness.protocols import Tracker
 from harness.runs.environment import sweep_name
 from harness.runs.plan import Plan
@@ -27,7 +28,8 @@ def start_tracker(plan: Plan) -> Tracker:
         "fraction": config.data.fraction,
     }
     return build_tracker(
-        config,
+        config.tracking,
+        config.plugins,
         run_name=f"{plan.task.name}-{plan.name}",
         run_group=sweep_name() or f"{plan.task.name}-{plan.group}",
         run_tags=[f"{axis}:{axes[axis]}" for axis in ("task", "encoder", "embedding", "mixing")],
@@ -36,13 +38,14 @@ def start_tracker(plan: Plan) -> Tracker:
     )
 
 
-def build_tracker(settings: HarnessConfig, **supplied: Any) -> Tracker:
+def build_tracker(tracking: Any, plugins: Sequence[str], **supplied: Any) -> Tracker:
     """Build the tracker that the group ``tracking`` names; with ``tracking=none``, it does nothing.
 
     Args:
-        settings: The typed configuration of a run.
+        tracking: The group ``tracking`` of a configuration.
+        plugins: The folders or modules of the same configuration that hold plug-ins.
         **supplied: What the harness tells every tracker: ``run_name``, ``run_group``, ``run_tags``, ``job_type``
             and ``config``, the values to show with the run.
     """
-    tracker: Tracker | None = build(settings.tracking, where="tracking", plugins=settings.plugins, supplied=supplied)
+    tracker: Tracker | None = build(tracking, where="tracking", plugins=plugins, supplied=supplied)
     return NoTracker() if tracker is None else tracker

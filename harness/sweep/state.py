@@ -22,13 +22,7 @@ Overrides = tuple[str, ...]
 
 @dataclass(frozen=True)
 class JobState:
-    """The last known state of a job.
-
-    Attributes:
-        outcome: How the job ended, or that it is running.
-        host: The name of the machine that wrote it.
-        pid: The id of the process that wrote it.
-    """
+    """How a job ended, or that it is running, and the machine and the id of the process that wrote this."""
 
     outcome: Outcome
     host: str
@@ -51,9 +45,6 @@ class SweepFolder:
 
     ``sweep.json`` lists the jobs, ``jobs/<digest>.json`` holds the state of one, ``table.md`` is the table so far, and
     the file ``stopped`` exists after somebody asked to stop.
-
-    Args:
-        path: The path of the folder.
     """
 
     def __init__(self, path: Path) -> None:

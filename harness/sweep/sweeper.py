@@ -35,12 +35,7 @@ class Sweep(Callback):
     """
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
-        """Run the sweep and exit; Hydra calls this before the first job.
-
-        Args:
-            config: The configuration of the sweep, with the node ``hydra``.
-            **_: Other values that Hydra may supply.
-        """
+        """Run the sweep and exit; Hydra calls this before the first job."""
         if not str(config.hydra.sweeper._target_).endswith(".BasicSweeper"):
             return
         try:
@@ -55,10 +50,7 @@ class Sweep(Callback):
 
 
 def run_sweep(config: DictConfig) -> int:
-    """Run every job of a command line; return the exit status.
-
-    Args:
-        config: The configuration of the sweep, with the node ``hydra``.
+    """Run every job of a command line, composed with the node ``hydra``; return the exit status.
 
     Raises:
         HarnessError: The sweep as a whole is wrong.
@@ -105,9 +97,8 @@ def _track_table(jobs: Sequence[Job], folder: SweepFolder) -> None:
         return
     table = overview(results, published_numbers())
     name = folder.path.name
-    tracker = build_tracker(
-        config, run_name=f"{name}-table", run_group=name, run_tags=["table"], job_type="table", config={"sweep": name}
-    )
+    values = {"run_name": f"{name}-table", "run_group": name, "run_tags": ["table"], "job_type": "table"}
+    tracker = build_tracker(config.tracking, config.plugins, **values, config={"sweep": name})
     tracker.finish_with_table("table", table.columns, table.rows)
 
 

@@ -55,10 +55,15 @@ def wandb_tracker(
         job_type: The task, or the kind of job; supplied by the engine.
         config: The values that wandb shows as the config of the run, supplied by the engine.
     """
-    guard = _Guard()
-    run = guard(
-        lambda: _start(
-            Path(dir),
+
+    def start() -> Any:
+        os.environ.setdefault("WANDB_SILENT", "true")
+        import wandb
+
+        Path(dir).mkdir(parents=True, exist_ok=True)
+        return wandb.init(
+            dir=dir,
+            reinit="finish_previous",
             project=project,
             entity=entity,
             mode=_mode(mode),
@@ -68,16 +73,10 @@ def wandb_tracker(
             tags=[tag[:64] for tag in (*run_tags, *tags)],  # wandb refuses longer ones
             config=dict(config),
         )
-    )
+
+    guard = _Guard()
+    run = guard(start)
     return NoTracker() if run is None else _WandbTracker(run, guard)
-
-
-def _start(folder: Path, **options: Any) -> Any:
-    os.environ.setdefault("WANDB_SILENT", "true")
-    import wandb
-
-    folder.mkdir(parents=True, exist_ok=True)
-    return wandb.init(dir=str(folder), reinit="finish_previous", **options)
 
 
 class _WandbTracker:

@@ -19,10 +19,7 @@ def configure_logging() -> None:
 
 
 def exit_status_of(command: Callable[[], None]) -> int:
-    """Run a command and return its exit status; print an expected error as one line on stderr.
-
-    Args:
-        command: A function without arguments that does the work and prints its own output.
+    """Run a command, which prints its own output, and return its exit status; print an expected error on stderr.
 
     Returns:
         0 after success, ``error.exit_status`` after a ``HarnessError``, 1 after an ``OSError``.

@@ -21,11 +21,7 @@ class Stop:
         self.requested = False
 
     def check(self) -> None:
-        """Raise ``Interrupted`` if a stop was requested; call it at points where no work would be lost.
-
-        Raises:
-            Interrupted: A stop was requested.
-        """
+        """Raise ``Interrupted`` if a stop was requested; call it at points where no work would be lost."""
         if self.requested:
             raise Interrupted("stopped by a signal; run the same command again to continue")
 

@@ -13,13 +13,10 @@ from harness.errors import DataFormatError
 
 
 def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
-    r"""Yield the number of each line, counted from 1, and its text without the line end.
+    r"""Yield the number of each line of a UTF-8 file, counted from 1, and its text without the line end.
 
     Only ``\n`` or ``\r\n`` ends a line, because text from the web contains other characters (such as U+2028) that
     ``str.splitlines`` would split at.
-
-    Args:
-        path: A UTF-8 file, plain or ``.gz``.
 
     Raises:
         DataFormatError: The file is missing, a folder, damaged or not UTF-8.

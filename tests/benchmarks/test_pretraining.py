@@ -16,6 +16,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from harness.config.compose import compose_values
 from harness.config.instantiate import typed_as
 from harness.config.schema import resolved
+from harness.encoders.char_ids import char_ids
 from harness.encoders.options import parse_options
 from harness.encoders.random_elmo import random_weights
 from harness.pretrain.config import PretrainConfig
@@ -54,7 +55,7 @@ def update() -> tuple[Callable[[], None], int]:
     targets = torch.from_numpy(
         log_uniform(config.model.vocabulary, 5000, generator).rows[generator.integers(5000, size=shape)]
     )
-    batch = Batch.of(words, inputs, targets, max_chars=50, device="cpu")
+    batch = Batch(char_ids(words, max_chars=50), inputs, targets)
     state = network.zero_state(config.trainer.streams)
 
     def one() -> None:

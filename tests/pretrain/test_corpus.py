@@ -11,7 +11,7 @@ from harness.errors import CacheError, DataFormatError
 from harness.pretrain import corpus as module
 from harness.pretrain.corpus import Corpus, open_corpus
 from harness.pretrain.vocabulary import UNK, Vocabulary
-from harness.pretrain.windows import Window, Windows
+from harness.pretrain.windows import Ids, Windows
 
 FIRST = ["the bank was closed .", "a bank"]
 SECOND = ["the river .", "closed closed closed", "é <S> \u2028"]
@@ -104,11 +104,11 @@ def test_a_file_that_is_not_a_vocabulary_is_refused(lines: list[str], tmp_path: 
         Vocabulary.read(write(tmp_path, "v.txt", lines))
 
 
-def read(corpus: Corpus, windows: list[Window], direction: int, stream: int) -> list[tuple[str, str]]:
+def read(corpus: Corpus, windows: list[tuple[Ids, Ids]], direction: int, stream: int) -> list[tuple[str, str]]:
     """Return what a stream reads and predicts, word by word."""
     pairs = []
     for window in windows:
-        inputs, targets = window.inputs[direction, :, stream], window.targets[direction, :, stream]
+        inputs, targets = (rows[direction, :, stream] for rows in window)
         pairs += [(corpus.words[i], corpus.words[t]) for i, t in zip(inputs, targets, strict=True)]
     return pairs
 
@@ -135,7 +135,7 @@ def test_streams_read_whole_sentences_in_both_directions(paths: list[Path], tmp_
 def test_every_sentence_is_read_by_one_stream(tmp_path: Path) -> None:
     corpus = opened([write(tmp_path, "many.txt", [f"w{i} x" for i in range(12)])], tmp_path)
     cut = Windows(corpus=corpus, streams=4, steps=3, seed=0)
-    seen = [corpus.words[row] for _ in range(3) for row in cut.next().inputs[0, 1]]
+    seen = [corpus.words[row] for _ in range(3) for row in cut.next()[0][0, 1]]
     assert sorted(seen) == sorted(f"w{i}" for i in range(12))
 
 
@@ -144,7 +144,7 @@ def test_the_order_is_seeded_and_differs_from_epoch_to_epoch(tmp_path: Path) -> 
 
     def first_words(seed: int) -> list[int]:
         cut = Windows(corpus=corpus, streams=1, steps=2, seed=seed)
-        return [int(cut.next().inputs[0, 1, 0]) for _ in range(100)]
+        return [int(cut.next()[0][0, 1, 0]) for _ in range(100)]
 
     order = first_words(0)
     assert order == first_words(0)
@@ -162,6 +162,6 @@ def test_windows_continue_from_a_state(paths: list[Path], tmp_path: Path, before
     resumed = Windows(corpus=corpus, streams=2, steps=3, seed=4)
     resumed.restore(whole.state())
     for _ in range(12):
-        one, other = whole.next(), resumed.next()
-        assert np.array_equal(one.inputs, other.inputs)
-        assert np.array_equal(one.targets, other.targets)
+        (inputs, targets), (other_inputs, other_targets) = whole.next(), resumed.next()
+        assert np.array_equal(inputs, other_inputs)
+        assert np.array_equal(targets, other_targets)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from harness.encoders.char_ids import BOS, EOS
+from harness.encoders.char_ids import BOS, EOS, char_ids
 from harness.encoders.elmo import ElmoEncoder, load_elmo
 from harness.encoders.options import parse_options
 from harness.encoders.random_elmo import random_weights
@@ -47,7 +47,7 @@ def batch_of(sentence: tuple[str, ...]) -> Batch:
     targets = torch.from_numpy(VOCABULARY.rows_of(words))
     inputs = torch.stack([rows[:-1], rows.flip(0)[:-1]])[..., None]  # (directions, steps, streams)
     ahead = torch.stack([targets[1:], targets.flip(0)[1:]])[..., None]
-    return Batch.of(types, inputs, ahead, max_chars=50, device="cpu")
+    return Batch(char_ids(types, max_chars=50), inputs, ahead)
 
 
 def export(network: PretrainingNetwork, official: dict, folder: Path) -> ElmoEncoder:

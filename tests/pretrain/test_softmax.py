@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from harness.pretrain.softmax import Negatives, WordSoftmax, expected_log_counts, log_uniform
+from harness.pretrain.softmax import Negatives, WordSoftmax, log_uniform
 
 SIZE, DIM = 40, 6
 
@@ -71,7 +71,7 @@ def test_a_word_is_among_the_negatives_as_often_as_expected() -> None:
     for _ in range(draws):
         negatives = log_uniform(SIZE, 12, generator)
         seen[negatives.rows] += 1
-        expected += expected_log_counts(torch.arange(SIZE), negatives).exp().numpy()
+        expected += negatives.expected_log_counts(torch.arange(SIZE)).exp().numpy()
     # TensorFlow takes 1 - (1 - p)^tries, given the tries. On average over many draws it must be nearly exact.
     np.testing.assert_allclose(seen / draws, expected / draws, atol=0.05)
 

@@ -12,14 +12,10 @@ _CONFUSION = "confusion"
 
 @dataclass(frozen=True)
 class Confusion:
-    """A confusion matrix, the mean over the runs of a setting.
+    """A confusion matrix, the mean over the runs of a setting, with labels in the order of rows and columns.
 
-    Attributes:
-        setting: The setting.
-        split: The split that was scored.
-        labels: The labels, in the order of rows and columns.
-        shares: One row per gold label: the fraction of its examples that was predicted as each label; zeros if the gold
-            label does not occur.
+    ``shares`` has one row per gold label: the fraction of its examples that was predicted as each label, or zeros if
+    the gold label does not occur.
     """
 
     setting: Setting

@@ -33,13 +33,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Document:
-    """A whole report.
-
-    Attributes:
-        sections: One section per block.
-        notes: Sentences that say which runs were left out, and why.
-        provenance: What the runs were made with.
-    """
+    """A whole report: a section per block, notes on the runs that were left out, and what the runs were made with."""
 
     sections: tuple[Section, ...]
     notes: tuple[str, ...]

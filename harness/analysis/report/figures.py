@@ -1,15 +1,14 @@
 """The figures of a report."""
 
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.analysis.report.analysis import Analysis
 from harness.analysis.report.class_tables import Confusion
-from harness.analysis.report.settings import Block, Recorded, Setting
+from harness.analysis.report.settings import Block, Setting
 from harness.analysis.report.svg import Bars, Series, bar_chart, dot_plot, heat_map, line_chart
-from harness.errors import DataFormatError
+from harness.runs.record import read_history
 
 _FRACTION = re.compile(r" data\.fraction=\S+")
 
@@ -67,7 +66,7 @@ def _learning_curves(block: Block) -> Figure | None:
     """Draw the dev score by epoch, up to the last epoch that every run of a setting reached."""
     series = []
     for setting in block.settings:
-        courses = [_course(run, f"dev/{block.metric}") for run in setting.runs]
+        courses = [read_history(run.folder, f"dev/{block.metric}") for run in setting.runs]
         epochs = min(map(len, courses))
         if epochs:
             columns = [[100 * course[i] for course in courses] for i in range(epochs)]
@@ -139,18 +138,6 @@ def _confusion(matrix: Confusion) -> Figure:
         ((matrix.setting.number, matrix.setting.label),),
         "Percent of each gold label (row) that was predicted as each label (column), mean over seeds.",
     )
-
-
-def _course(run: Recorded, name: str) -> list[float]:
-    """Return a value of each epoch, or nothing for a run without a history."""
-    path = run.folder / "history.jsonl"
-    try:
-        rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-        return [float(row[name]) for row in rows]
-    except FileNotFoundError:
-        return []
-    except (ValueError, KeyError, TypeError) as error:
-        raise DataFormatError(f"{path}: not a history ({error}); repeat the run with overwrite=true") from None
 
 
 def _training_size(setting: Setting) -> float:

@@ -64,12 +64,7 @@ class Published:
 
 @dataclass(frozen=True)
 class PublishedNumbers:
-    """The content of a file of published numbers.
-
-    Attributes:
-        sets: The data sets by name.
-        numbers: The numbers, in the order of the file.
-    """
+    """The content of a file of published numbers: its data sets by name, and its numbers in their order."""
 
     sets: Mapping[str, DataSet]
     numbers: Sequence[Published]
@@ -117,10 +112,7 @@ NO_NUMBERS = PublishedNumbers({}, ())
 
 
 def published_numbers(path: Path = DEFAULT) -> PublishedNumbers:
-    """Read a file of published numbers.
-
-    Args:
-        path: A YAML file of the same form as ``published_numbers.yaml`` in this package, which is the default.
+    """Read a YAML file of published numbers, by default ``published_numbers.yaml`` in this package.
 
     Raises:
         DataFormatError: The file is missing or has another form.

@@ -10,13 +10,10 @@ _REPEATED = "repeated"
 
 
 def rerun_command(path: Path) -> str:
-    """Return the command that repeats a run, after comment lines that say what it needs.
+    """Return the command that repeats a run, given by its folder or its ``record.json``.
 
-    The command writes to another results folder, so that the two records can be compared, and asks for the same device
-    and number of threads.
-
-    Args:
-        path: A ``record.json``, or the folder of a run.
+    Comment lines before the command say what it needs. It writes to another results folder, so that the two records can
+    be compared, and asks for the same device and number of threads.
 
     Raises:
         DataFormatError: The file is not a record, or does not contain the options of the run.

@@ -18,12 +18,7 @@ _NOT_IN_LABELS = re.compile(  # keys of a config that do not describe a setting
 
 @dataclass(frozen=True)
 class Recorded:
-    """A recorded run.
-
-    Attributes:
-        record: The content of ``record.json``.
-        folder: The folder that holds the files of the run.
-    """
+    """A recorded run: the content of its ``record.json``, and the folder of its files."""
 
     record: RunRecord
     folder: Path
@@ -61,13 +56,7 @@ class Setting:
 
 @dataclass(frozen=True)
 class Block:
-    """Settings of one task that were scored on the same examples and can therefore be compared.
-
-    Attributes:
-        task: The name of the task.
-        data: The name of the data.
-        settings: One or more settings, ordered by label.
-    """
+    """Settings of one task, by label, that were scored on the same examples and can therefore be compared."""
 
     task: str
     data: str
@@ -81,12 +70,7 @@ class Block:
 
 @dataclass(frozen=True)
 class Results:
-    """The finished runs of a folder.
-
-    Attributes:
-        blocks: The runs as blocks of settings.
-        notes: Sentences that say which runs were left out, and why.
-    """
+    """The finished runs of a folder as blocks of settings, and notes that say which runs were left out, and why."""
 
     blocks: tuple[Block, ...]
     notes: tuple[str, ...]
@@ -98,10 +82,7 @@ class Results:
 
 
 def read_records(folder: Path) -> list[Recorded]:
-    """Read every record below a results folder, or the records of one sweep.
-
-    Args:
-        folder: A results folder, or the folder of a sweep, ``<results>/sweeps/<name>``.
+    """Read every record below a results folder, or the records of one sweep, ``<results>/sweeps/<name>``.
 
     Raises:
         DataFormatError: There is no record, or one cannot be read.
@@ -114,10 +95,7 @@ def read_records(folder: Path) -> list[Recorded]:
 
 
 def records_of_sweep(folder: Path) -> list[Recorded]:
-    """Read the records that the runs of a sweep have written so far.
-
-    Args:
-        folder: The folder of the sweep, ``<results>/sweeps/<name>``; its runs are in ``<results>/<task>/<run>``.
+    """Read what the runs of a sweep, ``<results>/sweeps/<name>``, have written so far to ``<results>/<task>/<run>``.
 
     Raises:
         DataFormatError: A record cannot be read.

@@ -143,7 +143,10 @@ def bar_chart(title: str, groups: Sequence[Bars], *, y_name: str, reference: flo
         y_name: The name of the y axis, which starts at 0.
         reference: The height of the dashed line.
     """
-    spans = [[_mean_and_deviation(values) for values in group.values] for group in groups]
+    spans = [
+        [(statistics.mean(runs), statistics.stdev(runs) if len(runs) > 1 else 0.0) for runs in group.values]
+        for group in groups
+    ]
     y_to, parts = _y_axis(y_name, [0, reference, *(mean + deviation for span in spans for mean, deviation in span)])
     room = (_RIGHT - _LEFT) / len(groups)
     for i, (group, span) in enumerate(zip(groups, spans, strict=True)):
@@ -189,11 +192,6 @@ def heat_map(title: str, labels: Sequence[str], shares: Sequence[Sequence[float]
                 f"<title>{escape(label)} as {escape(labels[j])}: {100 * share:.1f} %</title></g>"
             )
     return _drawing(title, parts, width=size, height=size, scaled=False)
-
-
-def _mean_and_deviation(values: Sequence[float]) -> tuple[float, float]:
-    """Return mean and sample standard deviation; the latter is 0 for one value."""
-    return statistics.mean(values), statistics.stdev(values) if len(values) > 1 else 0.0
 
 
 def _y_axis(name: str, values: Sequence[float]) -> tuple[Callable[[float], float], list[str]]:
