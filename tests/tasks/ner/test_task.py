@@ -11,6 +11,7 @@ from tasks.common.column_files import read_columns
 from tasks.ner.bilstm_crf import BiLstmCrf, BiLstmCrfOptions
 from tasks.ner.metric import score_tags
 from tasks.ner.task import NamedEntityRecognition
+from tests.support.memorise import memorised
 from tests.support.vectors import vectors_of_words as vectors
 
 SMALL = BiLstmCrfOptions(hidden_dim=12, num_layers=2, dropout=0.5, char_dim=4, char_filters=6)
@@ -105,12 +106,7 @@ def test_the_head_can_memorise_ten_sentences() -> None:
     torch.manual_seed(0)
     examples = [e for e in task.examples("train") if any(tag != "O" for tag in e.target)][:10]
     head, batch = task.build_head(input_dim=10, output_dim=0), task.collate(examples)
-    optimizer = torch.optim.Adam(head.parameters(), lr=0.01)
-    for _ in range(60):
-        optimizer.zero_grad()
-        head.loss(vectors(batch), batch).backward()
-        optimizer.step()
-    assert task.score(examples, head.eval().predict(vectors(batch), batch))["f1"] == 1.0
+    assert task.score(examples, memorised(task, head, batch, vectors(batch)))["f1"] == 1.0
 
 
 @pytest.mark.parametrize("scheme", ["iob1", "bio", "iobes", "bioul"])

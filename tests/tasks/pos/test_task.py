@@ -17,6 +17,7 @@ from harness.utils.signals import Stop
 from tasks.common.bilstm_options import BiLstmOptions
 from tasks.pos.task import PosTagging
 from tasks.pos.token_classifier import IGNORED
+from tests.support.memorise import memorised
 from tests.support.runs import SMALL as SMALL_RUN
 from tests.support.runs import config_of
 
@@ -136,12 +137,7 @@ def test_every_head_can_memorise_ten_sentences(place: str, task: PosTagging) -> 
     dims = dict(zip(("input_dim", "output_dim"), (16 * dim for dim in PLACES[place]), strict=True))
     head, batch = task.build_head(**dims), task.collate(task.examples("train")[:10])
     read = vectors(batch, **dims)
-    optimizer = torch.optim.Adam(head.parameters(), lr=0.05)
-    for _ in range(60):
-        optimizer.zero_grad()
-        head.loss(read, batch).backward()
-        optimizer.step()
-    assert task.score(batch.examples, head.eval().predict(read, batch))["accuracy"] == 1.0
+    assert task.score(batch.examples, memorised(task, head, batch, read, lr=0.05))["accuracy"] == 1.0
 
 
 def test_a_tag_that_is_only_in_dev_counts_as_an_error(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
