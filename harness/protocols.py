@@ -1,7 +1,8 @@
-"""What a plug-in must offer. Nothing here is inherited: any class of the same shape will do.
+"""What a plug-in must offer. Nothing here is inherited: any class with these members is accepted.
 
-Encoders, mixes, heads, tasks and trackers are named by ``_target_`` in a YAML file and built from it. The protocols
-marked ``runtime_checkable`` are optional: a plug-in that has their members gets what they describe.
+Encoders, mixes, tasks and trackers are named by ``_target_`` in a YAML file and built from it. A task builds its own
+heads. The protocols marked ``runtime_checkable`` are optional: a plug-in that has their members gets what they
+describe.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,6 +19,9 @@ class Encoder(Protocol):
 
     The vectors of a sentence must depend on nothing but the sentence and on what ``fingerprint`` covers, because the
     feature store computes them once and reuses them in every run; only an encoder that is not ``cacheable`` may differ.
+
+    It is built from ``conf/encoder/NAME.yaml``. If its constructor takes ``device``, the engine supplies the torch
+    device.
     """
 
     @property
@@ -94,8 +98,8 @@ class LayerMix(Protocol):
         """Mix the layers of a batch.
 
         Args:
-            layers: float32 (batch, layers, tokens, dim) on the device of the module, zero at padded positions. Of a
-                ``Selective`` mix, only the layers it uses.
+            layers: float32 (batch, layers, tokens, dim) on the device of the module, zero at padded positions. A
+                ``Selective`` mix receives only the layers that it uses.
             mask: bool (batch, tokens), True where there is a token.
 
         Returns:
@@ -148,7 +152,7 @@ class Head(Protocol):
             batch: The examples, with masks, inputs and gold tensors on the same device.
 
         Returns:
-            A scalar, averaged over the batch.
+            A scalar. Most heads average over the batch; the CRF sums over it, as AllenNLP does.
         """
 
     def predict(self, vectors: Mapping[str, TokenVectors], batch: Batch) -> list[Prediction]:

@@ -1,4 +1,4 @@
-"""The values that travel through the harness. All are frozen and plain."""
+"""The values that the parts of the harness exchange. All are frozen dataclasses."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field

@@ -14,5 +14,5 @@ COMMANDS = {
     "static-vectors": "train static word vectors on the text of a biLM",
     "plain-text": "write the text of a published data set, to pre-train on",
     "sample": "write a task's sample data as files in its published format",
-    "dashboard": "define the view of a wandb project in which ablations are read",
+    "dashboard": "define a wandb view that shows ablations",
 }

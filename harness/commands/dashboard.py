@@ -1,4 +1,4 @@
-"""``python -m harness dashboard``: save the view of a wandb project in which ablations are read."""
+"""``python -m harness dashboard``: save a wandb view that shows ablations."""
 
 import argparse
 from collections.abc import Sequence

@@ -11,7 +11,7 @@ from harness.analysis.report.figure_files import figure_files
 from harness.analysis.report.latex import as_latex
 from harness.analysis.report.markdown import as_markdown, brief
 from harness.analysis.report.page import page
-from harness.analysis.report.published import DEFAULT, NO_NUMBERS, published_numbers
+from harness.analysis.report.paper_numbers import DEFAULT, NO_NUMBERS, published_numbers
 from harness.analysis.report.rerun import rerun_command
 from harness.analysis.report.settings import gathered, read_records
 from harness.errors import ConfigError

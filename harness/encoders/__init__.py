@@ -5,6 +5,6 @@ random weights. They need these files, in the order from text to vectors: ``char
 ``bilm`` is the neural network (a character CNN and LSTMs), ``word_vector_cache`` runs the character CNN once per
 distinct word, and ``burn_in`` computes the LSTM state from which sentences start.
 
-``options`` and ``weights`` read the official files ``options.json`` and ``weights.hdf5``. ``bfloat16`` rounds
-matrix products, which some processors compute faster. ``kernels`` makes the LSTMs fast, and a reader can skip it.
+``options`` and ``weights`` read the official files ``options.json`` and ``weights.hdf5``. ``bfloat16`` computes matrix
+products in bfloat16, which is faster on some processors. ``kernels`` makes the LSTMs fast, and a reader can skip it.
 """

@@ -1,4 +1,4 @@
-"""Frozen features: everything between the encoder and the task head.
+"""From the encoder to the input of the task head.
 
 ``store`` reads the layers of a sentence and keeps them on disk, in the format of ``blob_file``. ``layer_mix`` reduces
 them to one vector per token. ``static_vectors`` looks up the vector of a word, which ``glove_text`` has converted from

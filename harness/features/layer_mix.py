@@ -62,8 +62,8 @@ class ScalarMix(nn.Module):
 class FixedMix(nn.Module):
     """A mix with given weights: one layer, or the mean of all. Gamma can still be learnt.
 
-    Gamma matters if the values of a layer are larger or smaller than the initial weights of the head expect. Without
-    it, the paper reports scores below the baseline for the last layer (supplement A.2).
+    Gamma lets the head adapt if the values of a layer are much larger or smaller than its initial weights are made for.
+    For the last layer without gamma, the paper reports scores below the baseline (supplement A.2).
 
     Args:
         num_layers: The number of layers of the encoder.

@@ -125,7 +125,7 @@ class StaticVectors:
         return [(words[other], float(cosines[other])) for other in nearest_rows[:count]]
 
     def coverage(self, counts: Mapping[str, int]) -> Coverage:
-        """Return which part of a text has vectors, from how often each word occurs; zero for an empty text."""
+        """Return the fraction of a text that has vectors, given how often each word occurs; 0 for an empty text."""
         found = [count for word, count in counts.items() if self._row(word) >= 0]
         return Coverage(types=len(found) / max(len(counts), 1), tokens=sum(found) / max(sum(counts.values()), 1))
 

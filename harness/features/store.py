@@ -1,4 +1,4 @@
-"""Where the layers of a sentence are read: from a store on disk, or from the encoder itself."""
+"""The feature store: the layers of each sentence, read from disk, or from the encoder itself if nothing is stored."""
 
 import hashlib
 import logging
@@ -284,7 +284,7 @@ def _rounded(layers: Tensor, dtype: np.dtype) -> Tensor:
 
 
 def _sentence_key(sentence: Sentence) -> bytes:
-    """Return the 16 bytes under which a sentence is kept; they depend on the limits of its words."""
+    """Return the 16 bytes under which a sentence is kept; they depend also on where each word ends."""
     digest = hashlib.blake2b(digest_size=16)
     for word in sentence:
         encoded = word.encode("utf-8", "surrogatepass")

@@ -1,7 +1,7 @@
 """Static word vectors from the text of a biLM, for a fair comparison of static and contextual vectors.
 
 gensim trains them: skip-gram with negative sampling (Mikolov et al. 2013, arXiv 1310.4546). It uses one thread, because
-only then the same command gives the same vectors.
+only then does the same command give the same vectors.
 """
 
 from collections.abc import Iterator, Sequence

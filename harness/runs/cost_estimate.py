@@ -54,7 +54,7 @@ class CostEstimate:
     @property
     def training(self) -> str:
         """How long training would take, as text."""
-        unknown = "time unknown: no finished run has the same head and vectors"
+        unknown = "time unknown: no finished run has the same task options and vector widths"
         seconds = unknown if self.train_s is None else human_seconds(self.train_s)
         return f"would train at most {self.max_epochs} epochs ({seconds})"
 
@@ -90,7 +90,7 @@ class CostEstimator:
         return cost
 
     def _training_seconds(self, plan: Plan) -> float | None:
-        """Return the time to train to the last epoch, from finished runs with the same head and vector widths."""
+        """Return the time of all epochs, from finished runs with the same task options and vector widths."""
         folder = plan.folder.parent
         if folder not in self._records:
             self._records[folder] = _finished_records(folder)

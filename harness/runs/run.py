@@ -32,8 +32,8 @@ log = logging.getLogger(__name__)
 def run(config: HarnessConfig, *, stop: Stop, shared: SharedObjects | None = None) -> RunRecord:
     """Train and score one task on frozen features; write its record and return it.
 
-    A finished run is recognised and not repeated; an interrupted one is resumed. If another process is running it,
-    wait.
+    A finished run is recognised and not repeated; an interrupted one is resumed. If another process executes the
+    same run, this function waits for it.
 
     Args:
         config: The typed configuration of the run.

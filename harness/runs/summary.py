@@ -1,4 +1,4 @@
-"""Print the end of a run: scores, the dev score of each epoch, and what the mix has learned."""
+"""Print the end of a run: scores, the dev score of each epoch, and what the mix has learnt."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Start the tracker of a run: the copy of its progress that goes to wandb, if anywhere."""
+"""Start the tracker of a run, which sends a copy of its progress to wandb, or does nothing."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -41,7 +41,9 @@ def _total(jobs: int, estimates: Sequence[CostEstimate]) -> str:
     known = [one.train_s for one in unfinished if one.train_s is not None]
     training = [f"at most {human_seconds(sum(known))}"] if known or not unfinished else []
     if unknown := len(unfinished) - len(known):
-        training.append(f"an unknown time for {unknown} jobs (no finished run has the same head and vectors)")
+        training.append(
+            f"an unknown time for {unknown} jobs (no finished run has the same task options and vector widths)"
+        )
     tokens, written = sum(one.tokens for one in estimates), human_bytes(sum(one.bytes for one in estimates))
     seconds = human_seconds(sum(one.encode_s for one in estimates))
     return (

@@ -1,4 +1,4 @@
-"""Expand a command line to the jobs of a sweep: every combination of its lists, composed, each one once."""
+"""Expand a command line into the jobs of a sweep: compose every combination of its lists, and keep each result once."""
 
 import hashlib
 import re
@@ -28,7 +28,7 @@ class Job:
 
     Attributes:
         overrides: Every override that the job gets.
-        own: Those overrides that not every job of the sweep has.
+        own: The overrides that distinguish this job from others.
         config: The typed configuration; None if the request is wrong, which the job itself will report.
     """
 

@@ -25,8 +25,8 @@ _POLL = 0.5  # seconds between two looks at jobs that still run after their laun
 def local_processes(config: DictConfig) -> int:
     """Return how many jobs the launcher of a sweep runs on this machine at the same time.
 
-    ``submitit_local`` starts all the jobs that it gets at once, so it gets ``hydra.sweeper.max_batch_size`` at a time,
-    by default one per processor.
+    ``submitit_local`` starts all jobs that it receives at the same time. Therefore it receives only
+    ``hydra.sweeper.max_batch_size`` jobs at a time, by default one per processor.
     """
     kind = _kind(config)
     if kind == "JoblibLauncher":
@@ -67,9 +67,8 @@ def _processors() -> int:
 def launch_jobs(jobs: Sequence[Job], config: DictConfig, folder: SweepFolder) -> str:
     """Run jobs with the launcher that ``hydra/launcher`` names; each writes its outcome to the sweep's folder.
 
-    When a process of a pool dies, the whole pool ends. Each job that has not ended is then launched once more by
-    itself: otherwise, a job that always dies would end the pool whenever the same command is given, and the jobs next
-    to it would never finish.
+    When one process of a pool dies, the whole pool ends. Each job that has not ended is then launched once more by
+    itself. Otherwise, a job that always dies would end the pool every time, and the other jobs would never finish.
 
     Args:
         jobs: The jobs to run.

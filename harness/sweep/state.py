@@ -11,7 +11,7 @@ from typing import Any
 from filelock import FileLock
 
 from harness.analysis.report.markdown import brief
-from harness.analysis.report.published import published_numbers
+from harness.analysis.report.paper_numbers import published_numbers
 from harness.analysis.report.settings import Results, gathered, records_of_sweep
 from harness.runs.job import Outcome
 from harness.utils.files import write_json, write_text
@@ -22,7 +22,7 @@ Overrides = tuple[str, ...]
 
 @dataclass(frozen=True)
 class JobState:
-    """How a job ended, or that it is running, and the machine and the id of the process that wrote this."""
+    """How a job ended, or that it is running, and the machine and the id of the process that wrote this state."""
 
     outcome: Outcome
     host: str
@@ -51,7 +51,7 @@ class SweepFolder:
         self.path = path
 
     def open(self, jobs: Sequence[Overrides]) -> None:
-        """Start a sweep: if the folder has the same jobs, keep the successful outcomes; delete all others."""
+        """Start a sweep. If its jobs are the same, keep the successful outcomes until the jobs report again."""
         listed = [list(overrides) for overrides in jobs]
         same = _read(self.path / "sweep.json") == {"jobs": listed}
         for path in (self.path / "jobs").glob("*.json"):

@@ -11,7 +11,7 @@ from typing import Any
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, open_dict, read_write
 
-from harness.analysis.report.published import published_numbers
+from harness.analysis.report.paper_numbers import published_numbers
 from harness.analysis.report.tables import overview
 from harness.config.compose import bad_request, wrong_requests_explained
 from harness.errors import HarnessError

@@ -1,1 +1,1 @@
-"""Trackers that receive a copy of each run, and the view of a wandb project in which ablations are read."""
+"""Trackers that receive a copy of each run, and a wandb view that shows ablations."""

@@ -99,7 +99,7 @@ def _download(url: str, target: Path) -> None:
 
     The server's mark of the version (ETag or date) is stored next to the part and sent as If-Range, so that two
     versions are never joined: a server whose file has changed, or that does not support ranges, sends the whole file.
-    This is our own code because neither requests nor pooch can resume a download.
+    This is our own code because requests cannot resume a download.
 
     Source: RFC 9110, sections 13.1.5 (If-Range) and 14 (Range Requests).
     """

@@ -1,7 +1,7 @@
 """Published data sets, downloaded once in a fixed revision (``data=official``).
 
 None of them is part of the project. Each file is downloaded from its owners or from a public mirror, after its licence
-has been logged; ``tasks/common/published.py`` lists the addresses. A file with another digest is refused.
+has been logged; ``tasks/common/official_data_sets.py`` lists the addresses. A file with another digest is refused.
 """
 
 import logging
@@ -13,7 +13,7 @@ from harness.errors import ConfigError, DataFormatError, DownloadError
 from harness.types import Split
 from harness.utils.download import fetch
 from harness.utils.files import replacing
-from tasks.common.published import PUBLISHED, Row
+from tasks.common.official_data_sets import PUBLISHED, Row
 
 log = logging.getLogger(__name__)
 

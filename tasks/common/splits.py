@@ -39,7 +39,7 @@ def split_file(data: DataConfig, split: Split, *, official: str) -> Path:
     Args:
         data: The data that the task reads. The sample data have no files.
         split: The name of the split.
-        official: The name of the published data set in ``tasks/common/published.py``.
+        official: The name of the published data set in ``tasks/common/official_data_sets.py``.
 
     Raises:
         ConfigError: The split has no local file, or no published one.

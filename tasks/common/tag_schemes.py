@@ -90,7 +90,7 @@ def detect(sequences: Iterable[Sequence[str]]) -> TagScheme:
 def spans(tags: Sequence[str], scheme: TagScheme) -> list[Span]:
     """Return the entities of a tag sequence, in order.
 
-    ``bio``, ``iobes`` and ``bioul`` are read strictly. ``iob1`` is read like conlleval reads it: B always starts an
+    ``bio``, ``iobes`` and ``bioul`` are read strictly. ``iob1`` is read as conlleval reads it: B always starts an
     entity, so a file that has B where I is enough loses no gold entity.
 
     Args:

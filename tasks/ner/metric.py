@@ -55,7 +55,7 @@ def entity_counts(gold: Sequence[Example], predictions: Sequence[Prediction]) ->
         float64 (sentences, 3): entities in both, in ``gold``, and in ``predictions``.
     """
     pairs = zip(gold, predictions, strict=True)
-    # iob1 is read like conlleval reads it, as in the primary metric.
+    # iob1 is read as conlleval reads it, as in the primary metric.
     entities = [(set(spans(e.target, "iob1")), set(spans(p.value, "iob1"))) for e, p in pairs]
     return torch.tensor([[len(a & b), len(a), len(b)] for a, b in entities], dtype=torch.float64)
 

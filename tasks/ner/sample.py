@@ -1,8 +1,9 @@
 """A small synthetic data set for named entities: persons (PER), places (LOC) and organisations (ORG).
 
 The grammar in ``grammar.yaml`` generates it; no sentence is from a corpus. The same names (Jordan, Paris, Lincoln) are
-persons, places and organisations, equally often. So only the context tells the type of a name, and it is often several
-tokens away. A name that is part of a thing (a Lincoln penny) is not an entity. Some names occur only in dev and test.
+persons, places and organisations, equally often. Therefore only the context tells the type of a name, and the deciding
+word is often several tokens away. A name that is part of a thing (a Lincoln penny) is not an entity. Some names occur
+only in dev and test.
 """
 
 import random

@@ -31,7 +31,7 @@ class NamedEntityRecognition:
     """Named-entity recognition, scored by F1 over entities.
 
     Args:
-        data: The data: column files (token first, tag last), CoNLL-2003 from the hub, or the sample data.
+        data: The data: column files (token first, tag last), CoNLL-2003 from the Hugging Face hub, or the sample data.
         head: The name of the head.
         bilstm_crf: The sizes of the head ``bilstm_crf``.
         scheme: The tag scheme of the files; ``auto`` detects it for each file.

@@ -29,7 +29,7 @@ COMPARISONS = (
     "runs faster than", "arrived before", "arrived after", "lives above", "lives below",
 )  # fmt: skip
 
-DEEDS = {
+ACTIONS = {
     "answer the letter": "answered the letter",
     "clean the kitchen": "cleaned the kitchen",
     "close the window": "closed the window",
@@ -47,7 +47,7 @@ DEEDS = {
     "water the plants": "watered the plants",
     "win the game": "won the game",
 }
-# Words before a deed: by them the deed was done (entailment), may have been done, or was not done.
+# Words before a action: by them the action was done (entailment), may have been done, or was not done.
 ATTITUDES = {
     "entailment": ("managed to", "remembered to"),
     "neutral": ("wanted to", "planned to", "hoped to"),
@@ -115,23 +115,23 @@ def _compared(label: str, people: _People, rng: random.Random) -> _Draft:
 
 
 def _attempted(label: str, people: _People, rng: random.Random) -> _Draft:
-    """Give one or two people a deed each. The premise says that it was done, that it was not, or neither."""
+    """Give one or two people a action each. The premise says that it was done, that it was not, or neither."""
     other = choose([one for one in LABELS if one != label], rng)
-    deeds = some(tuple(DEEDS), 2, rng)
+    actions = some(tuple(ACTIONS), 2, rng)
     clauses = [
-        f"{who} {choose(ATTITUDES[what], rng)} {deed}"
-        for who, what, deed in zip(people, (label, other), deeds, strict=False)
+        f"{who} {choose(ATTITUDES[what], rng)} {action}"
+        for who, what, action in zip(people, (label, other), actions, strict=False)
     ]
     clauses = clauses[:1] if rng.random() < 0.3 else clauses[:: choose((1, -1), rng)]
-    return choose((", and ", ", but ", ", while "), rng).join(clauses), f"{people[0]} {DEEDS[deeds[0]]}"
+    return choose((", and ", ", but ", ", while "), rng).join(clauses), f"{people[0]} {ACTIONS[actions[0]]}"
 
 
 def _negated(label: str, people: _People, rng: random.Random) -> _Draft:
-    """Give one person two deeds, one of them negated, and mention a second person who has no deed."""
+    """Give one person two actions, one of them negated, and mention a second person who has no action."""
     actor, other, _ = people
-    deeds = [DEEDS[deed] for deed in some(tuple(DEEDS), 2, rng)]
+    actions = [ACTIONS[action] for action in some(tuple(ACTIONS), 2, rng)]
     undone = choose((0, 1), rng)
-    first, second = (f"never {deed}" if i == undone else deed for i, deed in enumerate(deeds))
+    first, second = (f"never {action}" if i == undone else action for i, action in enumerate(actions))
     form = choose(
         (
             "{actor}, who {first}, knows {other} and {second}",
@@ -140,9 +140,9 @@ def _negated(label: str, people: _People, rng: random.Random) -> _Draft:
         ),
         rng,
     )
-    deed = {"entailment": 1 - undone, "neutral": choose((0, 1), rng), "contradiction": undone}[label]
+    action = {"entailment": 1 - undone, "neutral": choose((0, 1), rng), "contradiction": undone}[label]
     who = other if label == "neutral" else actor
-    return form.format(actor=actor, other=other, first=first, second=second), f"{who} {deeds[deed]}"
+    return form.format(actor=actor, other=other, first=first, second=second), f"{who} {actions[action]}"
 
 
 def _quantified(label: str, _: _People, rng: random.Random) -> _Draft:
@@ -150,8 +150,8 @@ def _quantified(label: str, _: _People, rng: random.Random) -> _Draft:
     kind = choose(tuple(KINDS), rng)
     hypothesis = choose(STATEMENTS, rng)
     premise = choose([one for one in STATEMENTS if follows(one, hypothesis) == label], rng)
-    place, deed = choose(PLACES, rng), choose(KINDS[kind], rng)
-    first, second = (f"{quantifier} {kind[wide]} {place} {deed}" for quantifier, wide in (premise, hypothesis))
+    place, action = choose(PLACES, rng), choose(KINDS[kind], rng)
+    first, second = (f"{quantifier} {kind[wide]} {place} {action}" for quantifier, wide in (premise, hypothesis))
     return first, second
 
 

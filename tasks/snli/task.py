@@ -29,7 +29,7 @@ class NaturalLanguageInference:
     """Natural language inference with three labels, scored by accuracy.
 
     Args:
-        data: The data: files of SNLI, SNLI from the hub, or the sample data.
+        data: The data: files of SNLI, SNLI from the Hugging Face hub, or the sample data.
         head: The name of the head.
         esim: The sizes of the head ``esim``.
     """

@@ -1,8 +1,8 @@
 """Read SQuAD v1.1: articles of paragraphs with questions, each answered by characters of its paragraph.
 
-The target of an example is a dictionary: ``answers``, the texts of the gold answers, and ``spans``, for each answer the
-first and the last token of the passage with a part of it. The origin of an example is its ``TokenizedPassage``. All
-questions about one passage share the same passage object.
+The target of an example is a dictionary: ``answers``, the texts of the gold answers, and ``spans``, which holds for
+each answer the first and the last token of the passage that contain a part of it. The origin of an example is its
+``TokenizedPassage``. All questions about one passage share the same passage object.
 
 Source: Rajpurkar et al. 2016 (arXiv 1606.05250).
 """
@@ -104,7 +104,7 @@ def _example(node: Any, passage: TokenizedPassage, where: str) -> Example:
 
 
 def _answer(node: Any, passage: TokenizedPassage, where: str) -> tuple[str, tuple[int, int]]:
-    """Return the text of an answer, and the first and the last token with a part of it."""
+    """Return the text of an answer, and the first and the last token that contain a part of it."""
     text, start = _field(node, "text", str, where), _field(node, "answer_start", int, where)
     end = start + len(text)
     if start < 0 or passage.text[start:end] != text:

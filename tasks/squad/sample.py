@@ -1,9 +1,9 @@
 """Generate a small synthetic data set for reading comprehension, in the layout of SQuAD v1.1.
 
-The grammar below was written for this project; no sentence is from a corpus. A passage says of two people what each
-of them did, where and when. It names several people, places and years, so the type of the answer is not enough to find
-it. Only the person and the deed that the question names decide. A sentence often reports two deeds, and both people
-often did the same thing.
+The grammar below was written for this project; no sentence is from a corpus. A passage tells what two people did, where
+and when. It names several people, places and years, so the type of the answer alone does not identify it: the reader
+must match the person and the action of the question. A sentence often reports two actions, and both people often did
+the same thing.
 """
 
 import json
@@ -34,9 +34,9 @@ PLACES = (
 )  # fmt: skip
 BIRTHS, LIFETIME = range(1810, 1920), 75  # years
 
-# For each deed: sentences with a place {P} and a year {Y}, and questions for the place, the year and the person {W}.
+# For each action: sentences with a place {P} and a year {Y}, and questions for the place, the year and the person {W}.
 # Apart from the names, a question shares almost no word with the sentence that answers it.
-DEEDS: dict[str, tuple[tuple[str, ...], dict[str, tuple[str, ...]]]] = {
+ACTIONS: dict[str, tuple[tuple[str, ...], dict[str, tuple[str, ...]]]] = {
     "birth": (
         ("was born in {P} in {Y}", "came into the world in {Y} in {P}"),
         {
@@ -79,17 +79,17 @@ DEEDS: dict[str, tuple[tuple[str, ...], dict[str, tuple[str, ...]]]] = {
     ),
 }
 KINDS = ("place", "place", "year", "year", "person")
-PEOPLE, DEEDS_EACH, PASSAGE_PLACES = 2, 2, 4
+PEOPLE, ACTIONS_EACH, PASSAGE_PLACES = 2, 2, 4
 _PARTS = re.compile(r"(\{[PY]\})")
 JOINTS = (" and ", ", and then ", " and later ")
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Fact:
-    """One deed of a person, with its place and its year."""
+    """One action of a person, with its place and its year."""
 
     person: str
-    deed: str
+    action: str
     place: str
     year: str
 
@@ -122,14 +122,14 @@ def _paragraph(name: str, kinds: Iterator[str], rng: random.Random) -> dict[str,
     facts: list[_Fact] = []
     pieces: list[_Piece] = []
     places = some(PLACES, PASSAGE_PLACES, rng)
-    free = {deed: deck(places, rng) for deed in DEEDS}  # no two people do the same thing in the same place
+    free = {action: deck(places, rng) for action in ACTIONS}  # no two people do the same thing in the same place
     first_names = some([(name, "She") for name in WOMEN] + [(name, "He") for name in MEN], PEOPLE, rng)
     for (first_name, pronoun), surname in zip(first_names, some(SURNAMES, PEOPLE, rng), strict=True):
-        deeds = sorted(some(tuple(DEEDS), DEEDS_EACH, rng), key=list(DEEDS).index)
+        actions = sorted(some(tuple(ACTIONS), ACTIONS_EACH, rng), key=list(ACTIONS).index)
         birth = choose(BIRTHS, rng)
-        when = [str(birth + age) for age in sorted(some(range(LIFETIME), DEEDS_EACH, rng))]
+        when = [str(birth + age) for age in sorted(some(range(LIFETIME), ACTIONS_EACH, rng))]
         person = f"{first_name} {surname}"
-        life = [_Fact(person=person, deed=d, place=next(free[d]), year=y) for d, y in zip(deeds, when, strict=True)]
+        life = [_Fact(person=person, action=d, place=next(free[d]), year=y) for d, y in zip(actions, when, strict=True)]
         pieces += _life(life, pronoun, rng)
         facts += life
     text = ""
@@ -147,14 +147,14 @@ def _paragraph(name: str, kinds: Iterator[str], rng: random.Random) -> dict[str,
 
 def _life(life: Sequence[_Fact], pronoun: str, rng: random.Random) -> Iterator[_Piece]:
     """Yield the text about one person, in one or two sentences."""
-    cut = choose((1, 2, 2), rng)  # 1: the second deed has its own sentence
+    cut = choose((1, 2, 2), rng)  # 1: the second action has its own sentence
     for number, facts in enumerate(filter(None, (life[:cut], life[cut:]))):
         surname = life[0].person.split()[-1]
         yield (life[0].person if number == 0 else choose((pronoun, pronoun, surname), rng)), None, ""
         for fact in facts:
             yield (" " if fact is facts[0] else choose(JOINTS, rng)), None, ""
-            deed = choose(DEEDS[fact.deed][0], rng).replace("{spouse}", "wife" if pronoun == "She" else "husband")
-            for text in _PARTS.split(deed):
+            action = choose(ACTIONS[fact.action][0], rng).replace("{spouse}", "wife" if pronoun == "She" else "husband")
+            for text in _PARTS.split(action):
                 value = {"{P}": (fact.place, "place"), "{Y}": (fact.year, "year")}.get(text)
                 yield (text, None, "") if value is None else (value[0], fact, value[1])
         yield ". ", None, ""
@@ -162,7 +162,7 @@ def _life(life: Sequence[_Fact], pronoun: str, rng: random.Random) -> Iterator[_
 
 def _question(own_id: str, fact: _Fact, part: str, start: int, rng: random.Random) -> dict[str, Any]:
     """Return a question for one part of a fact."""
-    text = choose(DEEDS[fact.deed][1][part], rng).replace("{W}", fact.person).replace("{P}", fact.place)
+    text = choose(ACTIONS[fact.action][1][part], rng).replace("{W}", fact.person).replace("{P}", fact.place)
     return {"id": own_id, "question": text, "answers": [{"text": getattr(fact, part), "answer_start": start}]}
 
 

@@ -44,7 +44,7 @@ class ReadingComprehension:
     ``data.test`` may be any file, including the one of ``data.dev``.
 
     Args:
-        data: The data: files in the layout of SQuAD v1.1, SQuAD v1.1 from the hub, or the sample data.
+        data: The data: files in the layout of SQuAD v1.1, SQuAD v1.1 from the Hugging Face hub, or the sample data.
         head: The name of the head: BiDAF, or the model of the paper.
         bidaf: The sizes of the head ``bidaf``.
         bidaf_self_attention: The sizes of the head ``bidaf_self_attention``.

@@ -1,1 +1,1 @@
-"""Tables, statistics and figures of a folder of finished runs: the wing behind ``python -m harness report``."""
+"""Tables, statistics and figures of a folder of finished runs: the package behind ``python -m harness report``."""

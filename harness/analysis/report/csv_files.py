@@ -7,7 +7,7 @@ from typing import Any
 import pandas
 
 from harness.analysis.report.analysis import Analysis
-from harness.analysis.report.published import PublishedNumbers
+from harness.analysis.report.paper_numbers import PublishedNumbers
 from harness.analysis.report.tables import SPLITS
 
 _SCORES = "task data number setting split metric n mean standard_deviation low high published published_source"

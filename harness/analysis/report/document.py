@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from harness.analysis.report.analysis import Analysis
 from harness.analysis.report.class_tables import classes_table, confusion_table, confusions
 from harness.analysis.report.figures import Figure, figures
+from harness.analysis.report.paper_numbers import PublishedNumbers
 from harness.analysis.report.provenance import provenance_table
-from harness.analysis.report.published import PublishedNumbers
 from harness.analysis.report.settings import Results
 from harness.analysis.report.tables import Table, score_tables, systems_table
 

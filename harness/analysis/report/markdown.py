@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from harness.analysis.report.document import Document
-from harness.analysis.report.published import NO_NUMBERS, PublishedNumbers
+from harness.analysis.report.paper_numbers import NO_NUMBERS, PublishedNumbers
 from harness.analysis.report.settings import Results
 from harness.analysis.report.tables import Table, overview
 

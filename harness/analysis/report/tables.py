@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.analysis.report.analysis import Analysis
-from harness.analysis.report.published import PublishedNumbers
+from harness.analysis.report.paper_numbers import PublishedNumbers
 from harness.analysis.report.settings import Block, Results, Setting
 
 SPLITS = ("dev", "test")

@@ -1,4 +1,4 @@
-"""How the encoder is made fast. A reader who only wants to understand ELMo can skip this folder.
+"""The fast LSTMs of the encoder. A reader who only wants to understand ELMo can skip this folder.
 
 ``projected_lstm`` is the LSTM of the biLM; its method ``step`` shows what one step computes. ``lstm_steps`` holds the
 state of the rows between steps. ``mixed_matmul`` multiplies in float32 or bfloat16. ``parallel_directions`` runs the
@@ -6,6 +6,8 @@ two directions in two threads on a CPU.
 
 Three files matter only on a GPU. ``cuda_graphs`` replays a captured step instead of launching its kernels one by one,
 ``fused_cell`` computes all elementwise operations of a step in one kernel, and ``async_copy`` copies data to and from
-the GPU while it computes. Without the first two, a step uses torch's public operators: this is the plain way, which a
-CPU always takes.
+the GPU while it computes. If the first two are not available, and always on a CPU, a step uses torch's public
+operators.
+
+Work is also saved by ``word_vector_cache`` (each word type once) and by ``harness.nn.packing`` (no padding).
 """

@@ -21,9 +21,9 @@ import pytest
 
 from harness.config.schema import DataConfig
 from harness.errors import ConfigError, DataFormatError, DownloadError, HarnessError
-from tasks.common import published
+from tasks.common import official_data_sets as published
 from tasks.common.official import data_name, official_file, official_name, official_rows
-from tasks.common.published import CONLL_TAGS, PUBLISHED
+from tasks.common.official_data_sets import CONLL_TAGS, PUBLISHED
 from tasks.ner.task import NamedEntityRecognition
 from tests.support.runs import SMALL, config_of, small_run
 

@@ -13,7 +13,7 @@ from harness.config.instantiate import typed_as
 from harness.errors import ConfigError, DataFormatError
 from harness.runs.record import RunRecord, flattened
 
-DEFAULT = Path(__file__).with_name("published_numbers.yaml")
+DEFAULT = Path(__file__).with_name("paper_numbers.yaml")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,7 +112,7 @@ NO_NUMBERS = PublishedNumbers({}, ())
 
 
 def published_numbers(path: Path = DEFAULT) -> PublishedNumbers:
-    """Read a YAML file of published numbers, by default ``published_numbers.yaml`` in this package.
+    """Read a YAML file of published numbers, by default ``paper_numbers.yaml`` in this package.
 
     Raises:
         DataFormatError: The file is missing or has another form.

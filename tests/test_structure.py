@@ -8,8 +8,8 @@ from harness.commands import COMMANDS
 
 ROOT = Path(__file__).resolve().parents[1]
 
-# The lowest floor comes first. A module imports only from its own floor or a lower one.
-FLOORS = [
+# The lowest layer comes first. A module imports only from its own layer or a lower one.
+LAYERS = [
     {"types", "errors"},
     {"protocols"},
     {"utils"},
@@ -37,9 +37,9 @@ def imports_of(path: Path) -> set[str]:
     return names
 
 
-def floor_of(module: str) -> int:
-    (floor,) = [i for i, names in enumerate(FLOORS) if module in names]
-    return floor
+def layer_of(module: str) -> int:
+    (layer,) = [i for i, names in enumerate(LAYERS) if module in names]
+    return layer
 
 
 def test_imports_go_one_way() -> None:
@@ -51,7 +51,7 @@ def test_imports_go_one_way() -> None:
         for name in imports_of(path):
             if name.startswith("harness."):
                 imported = name.split(".")[1]
-                if floor_of(imported) > floor_of(module):
+                if layer_of(imported) > layer_of(module):
                     wrong.append(f"{path.relative_to(ROOT)} imports {name}")
     assert wrong == []
 
@@ -113,7 +113,7 @@ def test_files_and_functions_are_small() -> None:
                     assert (node.end_lineno or 0) - node.lineno <= 60, f"{path}: {node.name}"
 
 
-def test_the_ground_floor_of_the_engine_is_small() -> None:
+def test_the_ground_layer_of_the_engine_is_small() -> None:
     assert len([path for path in (ROOT / "harness").iterdir() if path.is_file()]) <= 8
 
 

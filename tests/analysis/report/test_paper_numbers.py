@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from harness.analysis.report.published import DEFAULT, published_numbers
+from harness.analysis.report.paper_numbers import DEFAULT, published_numbers
 from harness.analysis.report.settings import Block, Recorded, Setting, gathered
 from harness.analysis.report.tables import overview, systems_table
 from harness.errors import DataFormatError
