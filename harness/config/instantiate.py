@@ -41,8 +41,8 @@ def build(node: Any, *, where: str, plugins: Sequence[str] = (), supplied: Mappi
             themselves. ``{name: none}`` builds None.
         where: The key of the node, which error messages name.
         plugins: Modules that ``_target_`` may name in addition to the harness's own and torch's.
-        supplied: Keyword arguments of the engine. The target receives those that it takes and that the node does not
-            set.
+        supplied: Keyword arguments of the engine. The target receives those that it takes. The node may set
+            only ``device`` itself.
 
     Returns:
         The object, or None.
@@ -60,7 +60,7 @@ def build(node: Any, *, where: str, plugins: Sequence[str] = (), supplied: Mappi
     for key, value in node.items():
         if key == _TARGET:
             continue
-        if key not in parameters:
+        if key not in parameters or (key in (supplied or {}) and key != "device"):
             known = parameters.keys() - (supplied or {}).keys() - {"self"}
             raise ConfigError(f"{where}.{key}: {node[_TARGET]} has no such option{nearest(str(key), known)}")
         if isinstance(value, Mapping) and _TARGET in value:

@@ -55,7 +55,8 @@ class SweepFolder:
         listed = [list(overrides) for overrides in jobs]
         same = _read(self.path / "sweep.json") == {"jobs": listed}
         for path in (self.path / "jobs").glob("*.json"):
-            if not same or _read(path)["outcome"]["status"] != "ok":
+            state = _read(path)  # None if another process has just deleted it
+            if not (same and isinstance(state, dict) and state.get("outcome", {}).get("status") == "ok"):
                 path.unlink(missing_ok=True)
         (self.path / "stopped").unlink(missing_ok=True)
         write_json(self.path / "sweep.json", {"jobs": listed})
