@@ -20,7 +20,7 @@ class Example:
         texts: Field name -> tokens, such as ``{"tokens": ...}`` or ``{"premise": ..., "hypothesis": ...}``.
         target: The gold answer in the task's own form, JSON-serialisable; None for unlabelled text.
         origin: What the tokens were made from, if an answer must refer to it (a passage and its tokens' character
-            offsets). Its type belongs to the task; nothing is learnt from it.
+            offsets). Its type belongs to the task; nothing is learned from it.
     """
 
     id: str

@@ -45,7 +45,7 @@ Placement = Literal["input", "output", "both"]
 Precision = Literal["float16", "float32"]
 Vectors = Literal["both", "contextual", "static"]
 _NONE = {"name": "none"}
-_MAX_EPOCHS, _MAX_EPOCHS_OF_SAMPLE = 20, 8  # the small sample data are learnt within 8 epochs
+_MAX_EPOCHS, _MAX_EPOCHS_OF_SAMPLE = 20, 8  # the small sample data are learned within 8 epochs
 
 
 @dataclass

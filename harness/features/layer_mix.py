@@ -15,7 +15,7 @@ LayerNorm = Literal["none", "paper", "token"]
 
 
 class ScalarMix(nn.Module):
-    """The learnt mix of equation 1.
+    """The learned mix of equation 1.
 
     Args:
         num_layers: The number of layers of the encoder.
@@ -60,7 +60,7 @@ class ScalarMix(nn.Module):
 
 
 class FixedMix(nn.Module):
-    """A mix with given weights: one layer, or the mean of all. Gamma can still be learnt.
+    """A mix with given weights: one layer, or the mean of all. Gamma can still be learned.
 
     Gamma lets the head adapt if the values of a layer are much larger or smaller than its initial weights are made for.
     For the last layer without gamma, the paper reports scores below the baseline (supplement A.2).
@@ -69,7 +69,7 @@ class FixedMix(nn.Module):
         num_layers: The number of layers of the encoder.
         dim: The width of each layer.
         index: The layer to use, counted from 0 (context-free) or backwards from -1 (top); None for the mean of all.
-        gamma: Whether the result is multiplied by a learnt factor.
+        gamma: Whether the result is multiplied by a learned factor.
         layer_norm: How each layer is normalised before mixing; see ``normalise``.
 
     Raises:

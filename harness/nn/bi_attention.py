@@ -51,7 +51,7 @@ class SelfAttention(nn.Module):
     """Attention of each token to all other tokens of its text, or to nothing: ``[x; a; x * a]``.
 
     The weight of token j for token i is ``exp(s_ij) / (exp(c) + sum_k exp(s_ik))``, where k is never i itself and c is
-    learnt. If no token resembles i, it attends to nothing and a is near 0. The similarity needs no bias, because
+    learned. If no token resembles i, it attends to nothing and a is near 0. The similarity needs no bias, because
     changing c has the same effect.
 
     Args:

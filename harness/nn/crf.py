@@ -10,7 +10,7 @@ from harness.nn.masking import lengths_of_mask
 
 
 class ConditionalRandomField(nn.Module):
-    """Scores of tag sequences, with a learnt score for each pair of neighbouring tags.
+    """Scores of tag sequences, with a learned score for each pair of neighbouring tags.
 
     The score of a sequence is the sum of its emissions and transitions. Its probability is the softmax over all
     sequences. Constraints forbid sequences when decoding. As in AllenNLP, they do not change the likelihood: the model

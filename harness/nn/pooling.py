@@ -48,7 +48,7 @@ def mean_pool(vectors: Tensor, mask: Tensor) -> Tensor:
 
 
 class SelfAttentivePool(nn.Module):
-    """A mean of the tokens' vectors, weighted by a learnt score of each token.
+    """A mean of the tokens' vectors, weighted by a learned score of each token.
 
     Args:
         dim: Width of the vectors.

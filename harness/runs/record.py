@@ -34,7 +34,7 @@ class RunRecord:
         data: The data set's name, and size and SHA-256 of each split.
         encoder: The encoder's name, fingerprint, state, number of layers, width and precision.
         embedding: The static vectors' name, fingerprint, width and coverage of the text.
-        mixing: The mix's name and placement, and what it has learnt.
+        mixing: The mix's name and placement, and what it has learned.
         primary_metric: The metric that selected the best epoch on dev.
         metrics: Per split, the value of each metric, a fraction in [0, 1].
         best_epoch, epochs: The epoch with the best dev score, from 1 (0: none), and the number of finished epochs.

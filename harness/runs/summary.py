@@ -1,4 +1,4 @@
-"""Print the end of a run: scores, the dev score of each epoch, and what the mix has learnt."""
+"""Print the end of a run: scores, the dev score of each epoch, and what the mix has learned."""
 
 from pathlib import Path
 

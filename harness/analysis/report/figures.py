@@ -109,7 +109,7 @@ def _training_sizes(block: Block, split: str) -> Figure | None:
 
 
 def _mix_weights(block: Block) -> Figure | None:
-    """Draw the weight of each layer in each mix that has learnt or fixed weights."""
+    """Draw the weight of each layer in each mix that has learned or fixed weights."""
     groups = []
     for setting in block.settings:
         places = setting.record.mixing.get("weights", {})
