@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+import torch
 from torch import Tensor
 
 Split = Literal["train", "dev", "test"]
@@ -70,6 +71,10 @@ class TokenVectors:
 
     input: Tensor
     output: Tensor | None = None
+
+    def join_output(self, encoded: Tensor) -> Tensor:
+        """Return ``encoded``, float (batch, tokens, dim), with ``output`` concatenated to it if there is one."""
+        return encoded if self.output is None else torch.cat([encoded, self.output], dim=2)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -93,8 +93,7 @@ class BiLstmCrf(nn.Module):
         if self.char_cnn is not None:
             parts.append(self.char_cnn(batch.inputs["chars"]))  # (batch, tokens, char_filters)
         encoded = self.encoder(self.dropout(torch.cat(parts, dim=2)), mask)  # (batch, tokens, 2 * hidden_dim)
-        if tokens.output is not None:
-            encoded = torch.cat([encoded, tokens.output], dim=2)  # (batch, tokens, 2 * hidden_dim + output_dim)
+        encoded = tokens.join_output(encoded)  # (batch, tokens, 2 * hidden_dim + output_dim)
         emissions: Tensor = self.to_tags(self.dropout(encoded))  # (batch, tokens, tags)
         return emissions
 

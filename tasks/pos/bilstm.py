@@ -1,6 +1,5 @@
 """The BiLSTM tagger."""
 
-import torch
 from torch import Tensor, nn
 
 from harness.nn.recurrent import BiLstm
@@ -35,7 +34,6 @@ class BiLstmTagger(nn.Module):
             mask: bool (batch, tokens).
         """
         encoded = self.encoder(self.dropout(tokens.input), mask)  # (batch, tokens, 2 * hidden_dim)
-        if tokens.output is not None:
-            encoded = torch.cat([encoded, tokens.output], dim=2)  # (batch, tokens, 2 * hidden_dim + output_dim)
+        encoded = tokens.join_output(encoded)  # (batch, tokens, 2 * hidden_dim + output_dim)
         scores: Tensor = self.to_labels(self.dropout(encoded))  # (batch, tokens, labels)
         return scores

@@ -3,7 +3,6 @@
 Source: Peters et al. 2018, section 5.3.
 """
 
-import torch
 from torch import Tensor, nn
 
 from harness.types import TokenVectors
@@ -30,8 +29,6 @@ class LinearProbe(nn.Module):
             tokens: The vectors of a text.
             mask: bool (batch, tokens). It is not used, because each token is scored by itself.
         """
-        vectors = tokens.input  # (batch, tokens, input_dim)
-        if tokens.output is not None:
-            vectors = torch.cat([vectors, tokens.output], dim=2)  # (batch, tokens, input_dim + output_dim)
+        vectors = tokens.join_output(tokens.input)  # (batch, tokens, input_dim + output_dim)
         scores: Tensor = self.to_labels(vectors)  # (batch, tokens, labels)
         return scores

@@ -90,8 +90,7 @@ class Esim(nn.Module):
         masks = [batch.masks[text] for text in TEXTS]  # (batch, tokens) each
         encoded = self._encode(self.encoder, [vectors[text].input for text in TEXTS], masks)
         joined = [
-            states if output is None else torch.cat([states, output], dim=2)
-            for states, output in zip(encoded, (vectors[text].output for text in TEXTS), strict=True)
+            vectors[text].join_output(states) for text, states in zip(TEXTS, encoded, strict=True)
         ]  # (batch, tokens, 2 * hidden_dim + output_dim) each
         aligned = align(*joined, *masks)
         compared = [

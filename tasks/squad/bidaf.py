@@ -102,8 +102,6 @@ class Bidaf(nn.Module):
         """Return one text after the phrase layer, which both texts share: (batch, tokens, dim)."""
         words = self.highway(self.words(text, vectors, batch))  # (batch, tokens, words.output_dim)
         encoded = self.phrase(words, batch.masks[text])  # (batch, tokens, 2 * hidden_dim)
-        output = vectors[text].output
-        if output is not None:
-            encoded = torch.cat([encoded, output], dim=2)  # (batch, tokens, 2 * hidden_dim + output_dim)
+        encoded = vectors[text].join_output(encoded)  # (batch, tokens, 2 * hidden_dim + output_dim)
         dropped: Tensor = self.dropout(encoded)  # (batch, tokens, 2 * hidden_dim + output_dim)
         return dropped

@@ -84,8 +84,7 @@ class BidafSelfAttention(nn.Module):
         """Return one text after the shared BiGRU, (batch, tokens, width + output_dim)."""
         words = self.dropout(self.words(text, vectors, batch))  # (batch, tokens, words.output_dim)
         encoded: Tensor = self.dropout(self.encoder(words, batch.masks[text]))  # (batch, tokens, width)
-        output = vectors[text].output
-        return encoded if output is None else torch.cat([encoded, output], dim=2)
+        return vectors[text].join_output(encoded)
 
 
 def _linear(input_dim: int, output_dim: int, *, bias: bool = True) -> nn.Linear:

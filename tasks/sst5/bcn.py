@@ -131,8 +131,7 @@ class BiattentiveClassifier(nn.Module):
         entered = self.pre_encode(self.input_dropout(tokens.input))  # (batch, tokens, pre_encode_dim)
         encoded = self.encoder(entered, mask)  # (batch, tokens, 2 * hidden_dim)
         integrated = self.integrator(biattend(encoded, mask), mask)  # (batch, tokens, 2 * hidden_dim)
-        if tokens.output is not None:
-            integrated = torch.cat([integrated, tokens.output], dim=2)  # (batch, tokens, 2 * hidden_dim + output_dim)
+        integrated = tokens.join_output(integrated)  # (batch, tokens, 2 * hidden_dim + output_dim)
         pools = [pool(integrated, mask) for pool in (max_pool, min_pool, mean_pool, self.attentive_pool)]
         pooled = torch.cat(pools, dim=1)  # (batch, 4 * (2 * hidden_dim + output_dim))
         scores: Tensor = self.output(self.pooled_dropout(pooled))  # (batch, labels)

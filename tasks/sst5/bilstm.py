@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Literal
 
-import torch
 from torch import Tensor, nn
 
 from harness.nn.pooling import max_pool, mean_pool
@@ -50,7 +49,6 @@ class BiLstmClassifier(nn.Module):
         """
         tokens, mask = vectors["tokens"], batch.masks["tokens"]
         encoded = self.encoder(self.dropout(tokens.input), mask)  # (batch, tokens, 2 * hidden_dim)
-        if tokens.output is not None:
-            encoded = torch.cat([encoded, tokens.output], dim=2)  # (batch, tokens, 2 * hidden_dim + output_dim)
+        encoded = tokens.join_output(encoded)  # (batch, tokens, 2 * hidden_dim + output_dim)
         scores: Tensor = self.output(self.dropout(self.pool(encoded, mask)))  # (batch, labels)
         return scores
