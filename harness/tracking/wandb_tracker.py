@@ -3,10 +3,11 @@
 import json
 import logging
 import os
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from itertools import islice
 from netrc import NetrcParseError, netrc
 from pathlib import Path
+from random import Random
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
@@ -14,7 +15,7 @@ from harness.protocols import Tracker
 
 log = logging.getLogger(__name__)
 
-_TABLE_ROWS = 200
+_ROWS_OF_A_SPLIT = 100  # in the table of predictions
 
 
 class NoTracker:
@@ -134,10 +135,17 @@ class _Guard:
 
 
 def _mode(mode: str) -> Any:
-    """Return the mode for ``wandb.init``."""
+    """Return the mode for ``wandb.init``: under ``auto``, wandb's own, but offline instead of a question for a key.
+
+    wandb's own mode comes from ``WANDB_MODE`` or from its settings files, which ``wandb offline`` and ``wandb
+    disabled`` write. It is ``online`` if neither says anything.
+    """
     if mode != "auto":
         return mode
-    return os.environ.get("WANDB_MODE") or ("online" if has_key() else "offline")
+    import wandb
+
+    own = wandb.setup().settings.mode
+    return own if own != "online" or has_key() or os.environ.get("WANDB_MODE") else "offline"
 
 
 def has_key() -> bool:
@@ -152,11 +160,18 @@ def has_key() -> bool:
 
 
 def _predictions(path: Path) -> Any:
-    """Return the first rows of ``predictions.jsonl`` as a wandb table."""
+    """Return a sample of each split's rows as a wandb table: the same examples in every run of the same data."""
+    splits: dict[str, list[dict[str, Any]]] = defaultdict(list)
     with path.open(encoding="utf-8") as file:
-        rows = [json.loads(line) for line in islice(file, _TABLE_ROWS)]
+        for line in file:
+            row = json.loads(line)
+            splits[row["split"]].append(row)
+    chosen: list[dict[str, Any]] = []
+    for rows in splits.values():
+        sample = Random(0).sample(range(len(rows)), min(_ROWS_OF_A_SPLIT, len(rows)))
+        chosen += [rows[i] for i in sorted(sample)]
     columns = ("split", "id", "texts", "gold", "prediction")
-    cells = [[row[name] if name in ("split", "id") else json.dumps(row[name]) for name in columns] for row in rows]
+    cells = [[row[name] if name in ("split", "id") else json.dumps(row[name]) for name in columns] for row in chosen]
     return _table(columns, cells)
 
 

@@ -1,13 +1,16 @@
 """wandb receives a copy of a run, and its failures never fail the run."""
 
+import json
 import logging
 import time
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from harness.runs.run import run
-from harness.tracking.wandb_tracker import _mode, wandb_tracker
+from harness.tracking.wandb_tracker import _mode, _predictions, wandb_tracker
 from harness.utils.signals import Stop
 from tests.support.runs import SMALL, config_of
 
@@ -74,10 +77,23 @@ def test_a_failure_during_a_run_is_one_warning(
     assert [r.message for r in caplog.records] == ["wandb failed and is not used any more: broken pipe"]
 
 
-def test_auto_is_online_only_with_a_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("WANDB_MODE", "WANDB_API_KEY", "WANDB_BASE_URL"):
+@pytest.fixture
+def _no_wandb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Start from a computer on which wandb was never used: no key, no settings."""
+    import wandb
+
+    for name in ("WANDB_MODE", "WANDB_API_KEY", "WANDB_BASE_URL", "WANDB_DIR"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    monkeypatch.setenv("WANDB_CONFIG_DIR", str(tmp_path / "config"))
+    monkeypatch.chdir(tmp_path)
+    wandb.teardown()  # wandb reads its settings once per process
+    yield
+    wandb.teardown()
+
+
+@pytest.mark.usefixtures("_no_wandb")
+def test_auto_is_online_only_with_a_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert _mode("auto") == "offline"
     (tmp_path / "netrc").write_text("machine api.wandb.ai\n  login user\n  password key\n")
     assert _mode("auto") == "online"
@@ -85,3 +101,50 @@ def test_auto_is_online_only_with_a_key(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setenv("WANDB_API_KEY", "key")
     assert _mode("auto") == "online"
     assert _mode("offline") == "offline"
+
+
+@pytest.mark.usefixtures("_no_wandb")
+@pytest.mark.parametrize("mode", ["offline", "disabled"])
+@pytest.mark.parametrize("place", ["wandb/settings", "config/settings", "WANDB_MODE"])
+def test_auto_obeys_the_switches_of_wandb_itself(
+    mode: str, place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``wandb offline`` writes ``wandb/settings`` in the working directory."""
+    monkeypatch.setenv("WANDB_API_KEY", "key")
+    if place == "WANDB_MODE":
+        monkeypatch.setenv("WANDB_MODE", mode)
+    else:
+        path = tmp_path / place
+        path.parent.mkdir()
+        path.write_text(f"[default]\nmode = {mode}\n")
+    assert _mode("auto") == mode
+    assert _mode("online") == "online"
+
+
+@pytest.mark.usefixtures("_no_wandb")
+def test_a_disabled_wandb_gets_nothing_and_says_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("WANDB_API_KEY", "key")
+    (tmp_path / "wandb").mkdir()
+    (tmp_path / "wandb" / "settings").write_text("[default]\nmode = disabled\n")
+    with caplog.at_level(logging.WARNING):
+        assert run(config_of(tmp_path, *WANDB), stop=Stop()).status == "ok"
+    assert [r.message for r in caplog.records if "wandb" in r.message] == []
+    assert list(tmp_path.glob("**/*run-*")) == []
+
+
+def test_the_table_of_predictions_is_a_sample_of_both_splits(tmp_path: Path) -> None:
+    path = tmp_path / "predictions.jsonl"
+    row = {"texts": {"tokens": ["a"]}, "gold": ["O"], "prediction": ["O"]}
+    sizes = {"dev": 400, "test": 1000}
+    rows = [row | {"split": split, "id": f"{split}-{i}"} for split, size in sizes.items() for i in range(size)]
+    path.write_text("".join(json.dumps(one) + "\n" for one in rows))
+    shown = _predictions(path).data
+    assert Counter(split for split, *_ in shown) == {"dev": 100, "test": 100}
+    assert _predictions(path).data == shown
+    numbers = [int(name.rpartition("-")[2]) for split, name, *_ in shown if split == "test"]
+    assert numbers == sorted(set(numbers))
+    assert 300 < sum(numbers) / 100 < 700  # from the whole split
+    path.write_text(json.dumps(rows[0]) + "\n")
+    assert len(_predictions(path).data) == 1
