@@ -12,6 +12,13 @@ from harness.config.instantiate import build
 from harness.config.schema import TrainerConfig
 from harness.errors import ConfigError, nearest
 
+_UNSUITABLE = {
+    "LBFGS": "it computes the loss several times in a step, and the trainer computes it once",
+    "Muon": "it trains matrices only, and every head has biases too",
+    "Rprop": "it is made for one batch of all examples, and it has no weight decay",
+    "SparseAdam": "it needs sparse gradients, and those of a head are dense",
+}
+
 
 def make_optimizer(parameters: Iterable[nn.Parameter], options: TrainerConfig) -> torch.optim.Optimizer:
     """Return the optimiser that the options name. It must take a learning rate and a weight decay.
@@ -27,11 +34,12 @@ def make_optimizer(parameters: Iterable[nn.Parameter], options: TrainerConfig) -
     known = [
         name
         for name, value in vars(torch.optim).items()
-        if isinstance(value, type) and own.keys() <= signature(value).parameters.keys()
+        if isinstance(value, type) and own.keys() <= signature(value).parameters.keys() and name not in _UNSUITABLE
     ]
     if options.optimizer not in known:
-        hint = nearest(options.optimizer, known)
-        raise ConfigError(f"trainer.optimizer={options.optimizer}: torch.optim has no such optimiser{hint}")
+        reason = _UNSUITABLE.get(options.optimizer)
+        why = f"is not supported, because {reason}" if reason else "is no optimiser of torch.optim"
+        raise ConfigError(f"trainer.optimizer={options.optimizer} {why}{nearest(options.optimizer, known)}")
     for name in sorted(own.keys() & options.optimizer_options.keys()):
         raise ConfigError(f"trainer.optimizer_options.{name}: set trainer.{name} instead")
     if "params" in options.optimizer_options:
