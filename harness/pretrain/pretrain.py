@@ -113,8 +113,13 @@ def _finished(prepared: Preparation) -> dict[str, Any] | None:
     path = prepared.folder / RECORD
     if not path.exists():
         return None
-    record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    if record["identity"] != prepared.identity or record["steps"] != prepared.total_steps:
+    try:
+        record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        same = (record["identity"], record["steps"]) == (prepared.identity, prepared.total_steps)
+    except (ValueError, TypeError, LookupError, RecursionError) as error:
+        reason = f"{type(error).__name__}: {str(error)[:200]}"
+        raise HarnessError(f"{path}: not the record of a training ({reason}); delete it to train again") from None
+    if not same:
         raise ConfigError(
             f"out={prepared.folder} holds an encoder trained with other options or text; "
             "choose another folder, or add overwrite=true"

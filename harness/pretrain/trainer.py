@@ -5,7 +5,6 @@ import logging
 import math
 import time
 from dataclasses import asdict, dataclass, field
-from pickle import UnpicklingError
 from typing import Any
 
 import numpy as np
@@ -22,7 +21,8 @@ from harness.pretrain.preparation import Preparation
 from harness.pretrain.softmax import log_uniform
 from harness.pretrain.windows import Windows
 from harness.protocols import Tracker
-from harness.utils.files import replacing, write_text
+from harness.utils.checkpoint import reading_checkpoint, write_checkpoint
+from harness.utils.files import write_text
 from harness.utils.signals import Stop
 
 log = logging.getLogger(__name__)
@@ -185,26 +185,24 @@ class BiLmTrainer:
             "rng": torch.get_rng_state(),
             "cuda_rng": torch.cuda.get_rng_state_all() if self._prepared.device.startswith("cuda") else [],
         }
-        with replacing(self._checkpoint) as temporary:
-            torch.save(state, temporary)
+        write_checkpoint(self._checkpoint, state)
 
     def _load(self) -> None:
         """Continue from the checkpoint, after a check that it belongs to this training."""
         path, device = self._checkpoint, self._prepared.device
-        try:
-            state: dict[str, Any] = torch.load(path, weights_only=True, map_location=device)
-        except (OSError, RuntimeError, EOFError, UnpicklingError, ValueError) as error:
-            reason = str(error).strip().partition("\n")[0]
-            raise HarnessError(f"{path}: not a readable checkpoint ({reason}); delete it to restart") from None
-        self._check(state)
-        self.progress = Progress(**state["progress"])
-        self._network.load_state_dict(state["network"])
-        self._optimizers.restore(state["optimizers"])
-        self._windows.restore(state["windows"])
-        self._state = tuple(LstmState(*tensors) for tensors in state["lstm"])
-        torch.set_rng_state(state["rng"].cpu())
-        if state["cuda_rng"] and device.startswith("cuda"):
-            torch.cuda.set_rng_state_all([rng.cpu() for rng in state["cuda_rng"]])
+        with reading_checkpoint(path, device=device) as state:
+            self._check(state)
+            self.progress = Progress(**state["progress"])
+            self._network.load_state_dict(state["network"])
+            self._optimizers.restore(state["optimizers"])
+            self._windows.restore(state["windows"])
+            lstm = tuple(LstmState(*tensors) for tensors in state["lstm"])
+            if [one.hidden.shape for one in lstm] != [one.hidden.shape for one in self._state]:
+                raise ValueError("its LSTM states are of another shape")
+            self._state = lstm
+            torch.set_rng_state(state["rng"].cpu())
+            if state["cuda_rng"] and device.startswith("cuda"):
+                torch.cuda.set_rng_state_all([rng.cpu() for rng in state["cuda_rng"]])
         self._write_history()  # rows that are newer than the checkpoint are dropped, and will be written again
         for row in self.progress.history:
             self._track(row)

@@ -54,8 +54,24 @@ class Model(nn.Module):
         """Set everything that training changes, from what ``trained`` has returned.
 
         Raises:
-            KeyError: The names are not those of this model.
+            ValueError: The names or shapes are not those of this model.
         """
-        if names := self.trained().keys() ^ tensors.keys():
-            raise KeyError(f"parameters differ: {sorted(names)}")
+        check_layout(self.trained(), tensors)
         self.load_state_dict(tensors, strict=False)
+
+
+def check_layout(expected: Mapping[str, Tensor], tensors: Mapping[str, Tensor]) -> None:
+    """Compare names, shapes and types of tensors.
+
+    Args:
+        expected: The tensors of this program, by name.
+        tensors: The tensors of a file.
+
+    Raises:
+        ValueError: They differ.
+    """
+    layouts = [{name: (tuple(one.shape), one.dtype) for name, one in some.items()} for some in (expected, tensors)]
+    for name in sorted(layouts[0].keys() | layouts[1].keys()):
+        ours, theirs = (f"{layout[name]}" if name in layout else "missing" for layout in layouts)
+        if ours != theirs:
+            raise ValueError(f"its tensor '{name}' is {theirs}; the model's is {ours}")

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -22,8 +21,8 @@ from harness.training.model import Model
 from harness.training.optimizer import make_optimizer, make_schedule
 from harness.training.weight_average import WeightAverage
 from harness.types import Example
+from harness.utils.checkpoint import reading_checkpoint, write_checkpoint
 from harness.utils.console import progress
-from harness.utils.files import replacing
 from harness.utils.signals import Stop
 
 log = logging.getLogger(__name__)
@@ -185,26 +184,23 @@ class Trainer:
             "cuda_rng": torch.cuda.get_rng_state_all() if self.device.startswith("cuda") else [],
             **{name: part.state_dict() for name, part in self._parts.items()},
         }
-        with replacing(self.checkpoint) as temporary:
-            torch.save(state, temporary)
+        write_checkpoint(self.checkpoint, state)
 
     def _load(self) -> None:
         """Continue from the checkpoint, and log the finished epochs to the tracker again."""
-        try:
-            state = torch.load(self.checkpoint, weights_only=True, map_location=self.device)
-        except (OSError, RuntimeError, EOFError, UnpicklingError, ValueError) as error:
-            reason = str(error).strip().partition("\n")[0]
-            raise HarnessError(
-                f"{self.checkpoint}: not a readable checkpoint ({reason}); delete it to restart the run"
-            ) from None
-        vars(self.progress).update(state["progress"])
-        self.model.load_trained(state["model"])
-        self.best = state["best"]
-        for name, part in self._parts.items():
-            part.load_state_dict(state[name])
-        torch.set_rng_state(state["rng"].cpu())
-        if state["cuda_rng"]:
-            torch.cuda.set_rng_state_all([rng.cpu() for rng in state["cuda_rng"]])
+        with reading_checkpoint(self.checkpoint, device=self.device) as state:
+            now = Progress(**state["progress"])
+            if not now.best_epoch <= now.epoch == len(now.history) <= self.options.max_epochs:
+                raise ValueError(f"it has {len(now.history)} epochs of history, and says that {now.epoch} are finished")
+            vars(self.progress).update(vars(now))
+            self.best = state["best"]
+            self.model.load_trained(self.best or state["model"])  # only to check its names and shapes
+            self.model.load_trained(state["model"])
+            for name, part in self._parts.items():
+                part.load_state_dict(state[name])
+            torch.set_rng_state(state["rng"].cpu())
+            if state["cuda_rng"]:
+                torch.cuda.set_rng_state_all([rng.cpu() for rng in state["cuda_rng"]])
         for row in self.progress.history:
             self._log_to_tracker(row)
         log.info("resuming %s: epoch %d, step %d", self.checkpoint, self.progress.epoch + 1, self.progress.step)

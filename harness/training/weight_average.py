@@ -7,6 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from harness.training.model import check_layout
+
 
 class WeightAverage:
     """The exponential moving average of a model's trained parameters.
@@ -56,7 +58,12 @@ class WeightAverage:
         return {"steps": self._steps, "average": self._average}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Continue from what ``state_dict`` returned."""
+        """Continue from what ``state_dict`` returned.
+
+        Raises:
+            ValueError: The average is of another model.
+        """
+        check_layout(self._average, state["average"])
         self._steps = state["steps"]
         for name, average in self._average.items():
             average.copy_(state["average"][name])

@@ -71,6 +71,16 @@ def test_the_norm_of_the_gradient_is_limited(tmp_path: Path) -> None:
     torch.testing.assert_close(steps[0.25] / 0.25, steps[None] / steps[None].norm(), rtol=1e-4, atol=0)
 
 
+def test_the_recorded_loss_is_the_mean_of_the_losses_of_the_epoch(tmp_path: Path) -> None:
+    trainer = scripted(tmp_path, [0.1, 0.2], whole=True)
+    start = trainer.weight()
+    trainer.fit()
+    x = torch.tensor([[1.0, int(e.id) / 8, int(e.id) % 3] for e in EXAMPLES])
+    y = torch.tensor([e.target for e in EXAMPLES])
+    expected = [(x @ weight.flatten() - y).square().mean().item() for weight in (start, trainer.weights[0])]
+    assert [row["train/loss"] for row in trainer.progress.history] == pytest.approx(expected)
+
+
 def test_gradients_do_not_add_up_over_steps(tmp_path: Path) -> None:
     trainer = scripted(tmp_path, [0.5, 1.0], whole=True)
     start = trainer.weight()
