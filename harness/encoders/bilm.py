@@ -25,6 +25,10 @@ BiLmState = tuple[tuple[LstmState, ...], tuple[LstmState, ...]]  # [direction][l
 class CharCnn(nn.Module):
     """The character CNN: it maps the character ids of a word to its context-free vector.
 
+    A word has ``max_chars`` slots, and its windows are those that lie within the slots, as in bilm-tf and AllenNLP.
+    The last ones cover padding, whose id has a trained vector of its own. The vector of a word therefore does not
+    depend on the other words of its batch.
+
     Args:
         options: The architecture.
     """

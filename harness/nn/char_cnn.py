@@ -40,14 +40,18 @@ class CharCnnWords(nn.Module):
     One window starts at each character of the word. The last windows extend over the end of the word into zeros, so a
     word that is shorter than the filters has windows too. Windows that start in padding never count.
 
+    There are three conventions, and their vectors differ. AllenNLP 2.10.1 counts only the windows that lie within the
+    word; the vector of a word of one or two characters is then zero with filters of width 3. AllenNLP 0.9.0 counts all
+    windows of the padded batch; the vector of a word then depends on the longest word of its batch. Here, as in
+    neither of them, every word has a vector, and it depends on nothing but the word.
+
     Args:
         char_dim: Width of the vector of a character, at least 1.
         filters: Number of filters, at least 1.
         width: Number of characters under a filter, at least 1.
         dropout: Probability in [0, 1) of dropping a value of a character's vector.
 
-    Source: AllenNLP 0.9.0, training_config/ner_elmo.jsonnet (16, 128, 3). There the last windows of a word depend on
-    the longest word of the batch; here they do not.
+    Source: AllenNLP 0.9.0, training_config/ner_elmo.jsonnet (16, 128, 3), for the sizes.
     """
 
     def __init__(self, *, char_dim: int = 16, filters: int = 128, width: int = 3, dropout: float = 0.0) -> None:

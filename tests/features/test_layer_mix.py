@@ -1,8 +1,12 @@
 """Mixes agree with NumPy code written from equation 1 and from the official layer norm."""
 
+from collections.abc import Callable
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from harness.config.instantiate import build
 from harness.errors import ConfigError
@@ -75,12 +79,31 @@ def test_the_token_layer_norm_is_of_each_vector() -> None:
     np.testing.assert_allclose(actual, (value - value.mean()) / value.std(), rtol=1e-4, atol=1e-6)
 
 
+MIXES = {
+    "scalar": ScalarMix,
+    "mean": partial(FixedMix, index=None),
+    "concat": ConcatMix,
+}
+
+
 @pytest.mark.parametrize("kind", ["none", "paper", "token"])
-def test_more_padding_changes_nothing(kind: str) -> None:
-    mix = ScalarMix(num_layers=3, dim=4, layer_norm=kind)
-    padded = torch.nn.functional.pad(LAYERS, (0, 0, 0, 3), value=9.0)
-    mask = torch.nn.functional.pad(MASK, (0, 3))
-    torch.testing.assert_close(mix(padded, mask)[:, :5][MASK], mix(LAYERS, MASK)[MASK])
+@pytest.mark.parametrize("make", MIXES.values(), ids=MIXES.keys())
+@pytest.mark.parametrize("padding", [0.0, 9.0])
+def test_no_mixed_vector_depends_on_padding(make: Callable[..., nn.Module], kind: str, padding: float) -> None:
+    """Neither on more tokens of padding, nor on more rows of it, nor on what it holds."""
+    mix = make(num_layers=3, dim=4, layer_norm=kind)
+    padded = LAYERS.masked_fill(~MASK[:, None, :, None], padding)
+    padded = nn.functional.pad(padded, (0, 0, 0, 3, 0, 0, 0, 2), value=padding)
+    mask = nn.functional.pad(MASK, (0, 3, 0, 2))
+    torch.testing.assert_close(mix(padded, mask)[:2, :5][MASK], mix(LAYERS, MASK)[MASK])
+
+
+@pytest.mark.parametrize("kind", ["none", "token"])
+@pytest.mark.parametrize("make", MIXES.values(), ids=MIXES.keys())
+def test_a_mixed_vector_does_not_depend_on_the_other_sentences(make: Callable[..., nn.Module], kind: str) -> None:
+    mix = make(num_layers=3, dim=4, layer_norm=kind)
+    together, alone = mix(LAYERS, MASK), mix(LAYERS[1:, :, :2], MASK[1:, :2])
+    torch.testing.assert_close(together[1, :2], alone[0])
 
 
 def test_bad_requests_name_the_key() -> None:

@@ -72,6 +72,28 @@ def test_more_padding_changes_nothing():
     assert not output[:, 4:].any()
 
 
+def test_the_vector_of_a_word_does_not_depend_on_its_batch():
+    """In AllenNLP 0.9.0 it does: there, the windows of a short word go on to the end of the longest one."""
+    module = CharCnnWords(char_dim=4, filters=6).double()
+    module.convolution.bias.data.fill_(0.5)  # windows in padding would count
+    words = ["a", "of", "the", "naïve", "x" * 50]
+    together = module(char_ids([words, ["internationalisation"]]))[0]
+    for word, vector in zip(words, together, strict=True):
+        torch.testing.assert_close(module(char_ids([[word]]))[0, 0], vector, rtol=1e-12, atol=1e-12)
+
+
+def test_a_word_that_is_shorter_than_the_filters_has_a_vector():
+    """In AllenNLP 2.10.1 it is zero. A word of at least three characters has its full windows, and two more."""
+    module = CharCnnWords(char_dim=4, filters=64).double()
+    vectors = module(char_ids([["a", "b", "of", "word"]]))[0]
+    assert vectors.any(dim=1).all()
+    assert not torch.equal(vectors[0], vectors[1])
+    chars = module.embedding(char_ids([["word"]])[0]).transpose(1, 2)
+    full = torch.relu(module.convolution(chars).amax(dim=2))[0]
+    assert (vectors[3] >= full - 1e-12).all()
+    assert (vectors[3] > full + 1e-6).any()
+
+
 def test_gradient_reaches_every_parameter():
     module = CharCnnWords().double()
     module.convolution.bias.data.fill_(1.0)  # no filter is dead
