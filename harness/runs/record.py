@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -39,6 +40,7 @@ class RunRecord:
         metrics: Per split, the value of each metric, a fraction in [0, 1].
         best_epoch, epochs: The epoch with the best dev score, from 1 (0: none), and the number of finished epochs.
         parameters: How many numbers were trained.
+        weights_sha256: The SHA-256 of ``head.safetensors``, which holds them.
         timing: Seconds per part of the run. ``train_s`` covers all sessions of a resumed run, the others the last one.
         environment: The code revision, package versions, hardware and command line.
         config: The resolved configuration.
@@ -62,6 +64,7 @@ class RunRecord:
     best_epoch: int = 0
     epochs: int = 0
     parameters: int = 0
+    weights_sha256: str = ""
     timing: Mapping[str, float] = field(default_factory=dict)
     environment: Mapping[str, Any] = field(default_factory=dict)
     config: Mapping[str, Any] = field(default_factory=dict)
@@ -152,11 +155,15 @@ def read_history(folder: Path, name: str) -> list[float]:
     """
     path = folder / "history.jsonl"
     try:
-        return [float(json.loads(line)[name]) for line in path.read_text(encoding="utf-8").splitlines()]
+        values = [float(json.loads(line)[name]) for line in path.read_text(encoding="utf-8").splitlines()]
+        if not all(map(math.isfinite, values)):
+            raise ValueError(f"{name} is not finite")
     except FileNotFoundError:
         return []
-    except (ValueError, KeyError, TypeError) as error:
-        raise DataFormatError(f"{path}: not a history ({error}); repeat the run with overwrite=true") from None
+    except (ValueError, LookupError, TypeError, OverflowError, RecursionError) as error:
+        reason = f"{type(error).__name__}: {str(error)[:200]}"
+        raise DataFormatError(f"{path}: not a history ({reason}); repeat the run with overwrite=true") from None
+    return values
 
 
 def write_predictions(path: Path, splits: Mapping[str, tuple[Sequence[Example], Sequence[Prediction]]]) -> None:

@@ -23,7 +23,7 @@ from harness.training.evaluation import evaluate
 from harness.training.model import Model
 from harness.training.trainer import Progress, Trainer
 from harness.types import SPLITS
-from harness.utils.files import write_tensors, write_text
+from harness.utils.files import file_digest, write_tensors, write_text
 from harness.utils.signals import Interrupted, Stop
 
 log = logging.getLogger(__name__)
@@ -144,7 +144,8 @@ def _execute(plan: Plan, model: Model, tracker: Tracker, stop: Stop, progress: P
         plan.folder / "predictions.jsonl",
         {split: (plan.examples[split], predictions) for split, (_, predictions) in scored.items()},
     )
-    write_tensors(plan.folder / "head.safetensors", model.trained())
+    weights = plan.folder / "head.safetensors"
+    write_tensors(weights, model.trained())
     timing = {
         "encode_s": encode_s,
         "train_s": progress.seconds,
@@ -153,7 +154,8 @@ def _execute(plan: Plan, model: Model, tracker: Tracker, stop: Stop, progress: P
         "cache_hit_rate": filled.hit_rate,
     }
     metrics = {str(split): dict(metrics.values) for split, (metrics, _) in scored.items()}
-    return _record_of(plan, model, progress, status="ok", metrics=metrics, timing=timing)
+    ending = {"metrics": metrics, "timing": timing, "weights_sha256": file_digest(weights)}
+    return _record_of(plan, model, progress, status="ok", **ending)
 
 
 def _record_of(plan: Plan, model: Model, progress: Progress, **ending: Any) -> RunRecord:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,7 @@ def test_a_run_writes_its_record_and_files(tmp_path: Path) -> None:
     assert all(len(row["gold"]) == len(row["prediction"]) for row in predictions)
     head = load_file(folder / "head.safetensors")
     assert sum(tensor.numel() for tensor in head.values()) == record.parameters
+    assert record.weights_sha256 == sha256((folder / "head.safetensors").read_bytes()).hexdigest()
 
 
 def test_the_same_config_gives_the_same_record(tmp_path: Path) -> None:
