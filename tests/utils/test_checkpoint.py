@@ -1,5 +1,7 @@
 """A checkpoint is read back unchanged, and no changed byte of it is accepted."""
 
+import errno
+import resource
 from pathlib import Path
 
 import pytest
@@ -66,3 +68,19 @@ def test_what_does_not_fit_is_one_line(error: Exception, path: Path) -> None:
 def test_a_lack_of_memory_is_not_blamed_on_the_checkpoint(path: Path) -> None:
     with pytest.raises(torch.OutOfMemoryError), reading_checkpoint(path, device="cpu"):
         raise torch.OutOfMemoryError
+
+
+@pytest.mark.parametrize("size", [0, 1, 1000, -1])
+def test_a_disk_without_space_leaves_the_last_checkpoint(size: int, path: Path) -> None:
+    """The limit on the size of a file stands for a full disk: the same write fails."""
+    whole = path.stat().st_size
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size % whole, limits[1]))
+    try:
+        with pytest.raises(OSError) as caught:  # noqa: PT011
+            write_checkpoint(path, STATE | {"epoch": 4})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert caught.value.errno == errno.EFBIG
+    assert equal(read(path), STATE)
+    assert [one.name for one in path.parent.iterdir()] == ["checkpoint.pt"]
