@@ -190,7 +190,7 @@ class Trainer:
         """Continue from the checkpoint, and log the finished epochs to the tracker again."""
         with reading_checkpoint(self.checkpoint, device=self.device) as state:
             now = Progress(**state["progress"])
-            if not now.best_epoch <= now.epoch == len(now.history) <= self.options.max_epochs:
+            if not now.best_epoch <= now.epoch == len(now.history):
                 raise ValueError(f"it has {len(now.history)} epochs of history, and says that {now.epoch} are finished")
             vars(self.progress).update(vars(now))
             self.best = state["best"]

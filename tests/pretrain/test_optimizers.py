@@ -79,6 +79,23 @@ def test_gradients_are_scaled_down_to_the_limit() -> None:
         torch.testing.assert_close(parameter.grad.to_dense(), before[name] * (0.01 / norm), atol=1e-8, rtol=1e-4)
 
 
+@pytest.mark.parametrize(("optimizer", "step"), [("adam", 0), ("adam", 5), ("adagrad", 0), ("adagrad", 5)])
+def test_an_update_has_the_learning_rate_of_its_number(optimizer: str, step: int) -> None:
+    """Adam's first update is the rate, up to the sign; Adagrad's is the rate times g / sqrt(initial + g * g)."""
+    made = network()
+    options = TrainerConfig(  # type: ignore[arg-type]
+        optimizer=optimizer, lr=0.1, warmup_steps=9, schedule="constant", grad_norm=None, window=5
+    )
+    fill_gradients(made)
+    before = {name: (p.detach().clone(), p.grad.to_dense().clone()) for name, p in made.named_parameters()}  # type: ignore[union-attr]
+    Optimizers(network=made, options=options, total_steps=100).step(step)
+    for name, parameter in made.named_parameters():
+        old, gradient = before[name]
+        scale = (gradient.square() + (2 / 5) ** 2).sqrt() if optimizer == "adagrad" else gradient.abs() + 1e-8
+        expected = old - 0.1 * (step + 1) / 10 * gradient / scale
+        torch.testing.assert_close(parameter.detach(), expected, rtol=1e-4, atol=1e-5)
+
+
 def test_a_step_changes_every_parameter_that_has_a_gradient() -> None:
     made = network()
     before = {name: p.detach().clone() for name, p in made.named_parameters()}

@@ -1,6 +1,7 @@
 """The trainer selects on dev, clips, lowers its rate, stops and resumes as its options say."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -183,6 +184,19 @@ def test_a_run_hands_its_seed_to_the_trainer_and_to_the_initial_weights(
     assert [seed for seed, _ in begun] == [1, 1, 2]
     assert equal(begun[0][1], begun[1][1])
     assert not equal(begun[0][1], begun[2][1])
+
+
+def test_a_resumed_run_tracks_its_finished_epochs_again(tmp_path: Path) -> None:
+    """The tracker of a new process starts a new run, which has to show the whole course."""
+    with pytest.raises(Interrupted):
+        scripted(tmp_path, SCORES, stop=StopAfter(2 * BATCHES + 3)).fit()
+    resumed = scripted(tmp_path, SCORES)
+    tracked = []
+    resumed.track = SimpleNamespace(  # type: ignore[assignment]
+        log=lambda values, *, step: tracked.append((step, values["dev/score"]))
+    )
+    resumed.fit()
+    assert tracked == list(enumerate(SCORES, start=1))
 
 
 EVERYTHING = {"optimizer": "Adam", "average": 0.9, "dropout": 0.5, "grad_norm": 5.0, **PLATEAU}
