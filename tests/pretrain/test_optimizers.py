@@ -93,7 +93,7 @@ def test_an_update_has_the_learning_rate_of_its_number(optimizer: str, step: int
         old, gradient = before[name]
         scale = (gradient.square() + (2 / 5) ** 2).sqrt() if optimizer == "adagrad" else gradient.abs() + 1e-8
         expected = old - 0.1 * (step + 1) / 10 * gradient / scale
-        torch.testing.assert_close(parameter.detach(), expected, rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(parameter.detach(), expected, rtol=0, atol=1e-3)
 
 
 def test_a_step_changes_every_parameter_that_has_a_gradient() -> None:
