@@ -33,7 +33,7 @@ def fill_features(
     Raises:
         Interrupted: A stop was requested.
     """
-    filled, failures = set(), set()
+    filled = set()
     for job in jobs:
         config = job.config
         if config is None or config.shard is not None or config.cache != "disk" or names_nothing(config.encoder):
@@ -55,8 +55,5 @@ def fill_features(
             store.fill(texts, check=stop.check)  # also what the processes left undone
         except Interrupted:
             raise
-        except Exception as error:  # the job will meet the same error and fail by it; the others must run
-            reason = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
-            if reason not in failures:
-                log.warning("features could not be encoded before the jobs: %s", reason)
-            failures.add(reason)
+        except Exception as error:  # the job will meet the same error and report it; the others must run
+            log.debug("%s: %s", job, error)

@@ -53,21 +53,6 @@ def test_a_part_that_fails_leaves_no_record(tmp_path: Path, capsys: pytest.Captu
     assert not (tmp_path / "results" / "ner").exists()
 
 
-def test_a_full_disk_is_said_once_and_the_jobs_run(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    def full(*_: Any, **__: Any) -> None:
-        raise OSError(28, "No space left on device", "features.bin")
-
-    monkeypatch.setattr(FeatureStore, "fill", full)
-    config = config_of(tmp_path, *QUICK)
-    jobs = [Job((f"mixing={mix}",), (f"mixing={mix}",), config) for mix in ("top", "mean")]
-    jobs.append(Job(("data.fraction=0.2",), ("data.fraction=0.2",), config_of(tmp_path, *QUICK, "data.fraction=0.2")))
-    prefill.fill_features(jobs, processes=1, launch=lambda _: None, stop=Stop())
-    (said,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
-    assert "features could not be encoded before the jobs: OSError: [Errno 28] No space left on device" in said
-
-
 @pytest.mark.parametrize("raises", [True, False])
 def test_a_stop_while_features_are_encoded_stops_the_sweep(
     raises: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
