@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from harness.errors import HarnessError
 from harness.training.trainer import Trainer
 from harness.utils.signals import Interrupted
 from tests.support.runs import StopAfter, small_run
@@ -88,6 +89,11 @@ def test_gradients_do_not_add_up_over_steps(tmp_path: Path) -> None:
     trainer.fit()
     first = start - 0.01 * gradient(start)
     torch.testing.assert_close(trainer.weight(), first - 0.01 * gradient(first))
+
+
+def test_a_dev_score_that_is_not_a_number_ends_the_run(tmp_path: Path) -> None:
+    with pytest.raises(HarnessError, match="dev score is NaN in epoch 2"):
+        scripted(tmp_path, [0.1, float("nan"), 0.5]).fit()
 
 
 PLATEAU = {"plateau_patience": 1, "plateau_factor": 0.5, "lr": 0.01}
