@@ -103,9 +103,9 @@ class SubwordTokenizer:
     def _divided(self, sentence: Sentence, ids: list[int], words: list[int | None], most: int) -> Pieces:
         """Return the pieces of a sentence by word."""
         by_word: list[list[int]] = [[] for _ in sentence]
-        for token, word in zip(ids, words, strict=True):
-            if word is not None:
-                by_word[word].append(token)
+        for token, number in zip(ids, words, strict=True):
+            if number is not None:
+                by_word[number].append(token)
         pieces = Pieces([], [])
         for word, tokens in zip(sentence, by_word, strict=True):
             pieces.starts.append(len(pieces.ids))
