@@ -19,6 +19,7 @@ LAYERS = [
     {"training", "tracking"},
     {"runs", "pretrain"},
     {"analysis", "prediction"},
+    {"sklearn"},
     {"sweep"},
     {"commands"},
     {"cli"},

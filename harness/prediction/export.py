@@ -116,10 +116,10 @@ def _write_part(path: Path, part: list[Sentence], encoder: Encoder, reduce: Redu
     """Encode the sentences of a part, each different one once, and keep their vectors."""
     unique = list(dict.fromkeys(part))
     vectors = {unique[index]: reduce(layers).numpy() for index, layers in encoder.encode(unique)}
+    arrays = {str(i): vectors[sentence] for i, sentence in enumerate(part)}
+    arrays["tokens"] = np.frombuffer(json.dumps(part).encode(), np.uint8)
     with replacing(path) as temporary, temporary.open("wb") as file:
-        tokens = np.frombuffer(json.dumps(part).encode(), np.uint8)
-        arrays = {str(i): vectors[sentence] for i, sentence in enumerate(part)}
-        np.savez(file, tokens=tokens, **arrays)
+        np.savez(file, **arrays)  # type: ignore[arg-type]  # numpy's stub takes every keyword for its own option
 
 
 def _entries(parts: Iterable[Path]) -> Iterator[Entry]:
