@@ -1,6 +1,29 @@
-"""The engine of the benchmark: frozen encoders, layer mixes, the feature store, training, records and reports.
+"""A benchmark of frozen word representations: encoders, layer mixes, the feature store, task heads and reports.
 
-It knows no task by name. A task is the class that ``_target_`` names in its YAML file under ``conf/task``.
+For Python programs::
+
+    import harness
+
+    encoder = harness.load_encoder("elmo_mini")
+    layers = encoder(["The cat sat .".split()])  # a list of float32 tensors (layers, tokens, dim)
+
+The engine knows no task by name. A task is the class that ``_target_`` names in its YAML file under ``conf/task``.
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from harness.prediction.text_encoder import TextEncoder, load_encoder
+
 __version__ = "0.1.0"
+__all__ = ["TextEncoder", "__version__", "load_encoder"]
+
+_LAZY = {"load_encoder": "harness.prediction.text_encoder", "TextEncoder": "harness.prediction.text_encoder"}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public function when it is used first, because torch takes seconds to import."""
+    if name not in _LAZY:
+        raise AttributeError(f"module 'harness' has no attribute '{name}'")
+    return getattr(import_module(_LAZY[name]), name)

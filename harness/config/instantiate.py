@@ -147,7 +147,7 @@ def _unambiguous(value: Any, hint: Any, where: str) -> Any:
     """Refuse a boolean or a number in quotes where a number is expected; pydantic would convert both."""
     named = _plain_types(hint)
     numeric = {int, float} & named
-    if numeric and (isinstance(value, bool) or (isinstance(value, str) and str not in named)):
+    if numeric and (isinstance(value, bool) or (isinstance(value, str) and not {str, value} & named)):
         wanted = " or ".join(sorted(t.__name__ for t in numeric))
         raise ConfigError(f"{where} is {value!r}; expected {wanted}")
     return value

@@ -13,7 +13,7 @@ import torch
 from harness.config.schema import DataConfig
 from harness.nn.masking import mask_of_sentences
 from harness.types import Batch, Example, Metrics, Prediction, Split
-from tasks.common.english_words import words
+from harness.utils.english_words import words
 from tasks.common.label_scores import label_counts, mean_of_counts, score_labels
 from tasks.common.official import data_name, official_rows
 from tasks.common.sample_data import write_sample_files

@@ -14,8 +14,8 @@ from typing import Any
 
 from harness.errors import DataFormatError
 from harness.types import Example
+from harness.utils.english_words import words
 from harness.utils.text_files import read_json
-from tasks.common.english_words import words
 from tasks.squad.tokenized_passage import TokenizedPassage
 
 log = logging.getLogger(__name__)

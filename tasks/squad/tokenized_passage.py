@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.types import Sentence
-from tasks.common.english_words import tokenize, tokens_at
+from harness.utils.english_words import tokenize, tokens_at
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)

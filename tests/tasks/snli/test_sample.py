@@ -10,7 +10,7 @@ import pytest
 
 from harness.config.schema import DataConfig
 from harness.errors import ConfigError
-from tasks.common.english_words import words
+from harness.utils.english_words import words
 from tasks.snli import sample as snli
 from tasks.snli.reader import LABELS, SentencePair, read_pairs
 from tasks.snli.task import NaturalLanguageInference

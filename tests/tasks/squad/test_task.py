@@ -14,8 +14,8 @@ from harness.config.schema import DataConfig
 from harness.errors import ConfigError
 from harness.runs.run import run
 from harness.types import Batch, Example, Prediction, TokenVectors
+from harness.utils.english_words import words
 from harness.utils.signals import Stop
-from tasks.common.english_words import words
 from tasks.squad.bidaf import BidafOptions
 from tasks.squad.bidaf_self_attention import SelfAttentionOptions
 from tasks.squad.task import ReadingComprehension, sample

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.common.english_words import tokenize, words
+from harness.utils.english_words import tokenize, words
 
 CASES = [
     ("A man isn't at the dog's house.", "A man is n't at the dog 's house ."),

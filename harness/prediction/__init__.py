@@ -1,0 +1,1 @@
+"""Trained models and frozen encoders, applied to new text."""
