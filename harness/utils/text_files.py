@@ -23,18 +23,31 @@ from harness.errors import DataFormatError, HarnessError
 LONGEST = 2**27
 GZIP, ZIP = b"\x1f\x8b", b"PK\x03\x04"  # the first bytes of these formats
 
-_NOT_TEXT = {
-    ZIP: "is a zip archive; unpack it and give the file that is in it",
-    b"BZh9": "is compressed by bzip2; unpack it with bunzip2",
-    b"\xfd7zXZ\x00": "is compressed by xz; unpack it with unxz",
-    b"\x28\xb5\x2f\xfd": "is compressed by zstd; unpack it with unzstd",
-    b"PAR1\x15": "is a Parquet table; write it as text first",
-    b"\x89HDF": "is an HDF5 file; give a text file",
-    codecs.BOM_UTF16_LE: "is UTF-16; convert it, for example with iconv -f utf-16 -t utf-8",
-    codecs.BOM_UTF16_BE: "is UTF-16; convert it, for example with iconv -f utf-16 -t utf-8",
+_NOT_TEXT = {  # first bytes: what the file is, and what to do
+    ZIP: ("is a zip archive", "unpack it and give the file that is in it"),
+    b"BZh9": ("is compressed by bzip2", "unpack it with bunzip2"),
+    b"\xfd7zXZ\x00": ("is compressed by xz", "unpack it with unxz"),
+    b"\x28\xb5\x2f\xfd": ("is compressed by zstd", "unpack it with unzstd"),
+    b"PAR1\x15": ("is a Parquet table", "write it as text first"),
+    b"\x89HDF": ("is an HDF5 file", "give a text file"),
+    codecs.BOM_UTF16_LE: ("is UTF-16", "convert it, for example with iconv -f utf-16 -t utf-8"),
+    codecs.BOM_UTF16_BE: ("is UTF-16", "convert it, for example with iconv -f utf-16 -t utf-8"),
 }
 # An escape in JSON. The group "lone" is half of a character that needs two escapes; no text can hold it.
 _ESCAPE = re.compile(r"\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|(?P<lone>u[dD][89a-fA-F]..)|.)", re.DOTALL)
+
+
+class NotTextError(DataFormatError):
+    """A file is not text.
+
+    Args:
+        what: Where and what is wrong.
+        fix: What the user should do with a file that was given to the program.
+    """
+
+    def __init__(self, what: str, fix: str = "") -> None:
+        super().__init__(f"{what}; {fix}" if fix else what)
+        self.what = what
 
 
 def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
@@ -51,23 +64,23 @@ def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
         with open_bytes(path) as file:
             for number, raw in bounded_lines(file, longest=LONGEST, name=str(path)):
                 if b"\0" in raw:
-                    raise DataFormatError(
-                        f"{path}:{number}: holds a zero byte, as no text does; give a text file, or convert UTF-16, "
-                        "for example with iconv -f utf-16le -t utf-8"
+                    raise NotTextError(
+                        f"{path}:{number}: holds a zero byte, as no text does",
+                        "give a text file, or convert UTF-16, for example with iconv -f utf-16le -t utf-8",
                     )
                 yield number, raw.decode("utf-8").removesuffix("\n").removesuffix("\r")
     except UnicodeDecodeError as error:
-        raise DataFormatError(
-            f"{path}:{number}: not UTF-8 at byte {error.start + 1} of the line; "
-            "convert the file, for example with iconv -f latin1 -t utf-8"
+        raise NotTextError(
+            f"{path}:{number}: not UTF-8 at byte {error.start + 1} of the line",
+            "convert the file, for example with iconv -f latin1 -t utf-8",
         ) from error
     except FileNotFoundError as error:
-        raise DataFormatError(_missing(path)) from error
+        raise NotTextError(f"{path}: no such file{_hint(path)}", "data=sample needs no file") from error
     except PermissionError as error:
         raise DataFormatError(f"{path}: not readable by you; change its permissions or copy it") from error
     except (OSError, EOFError, zlib.error) as error:
         reason = getattr(error, "strerror", None) or error
-        raise DataFormatError(f"{path}: cannot be read ({reason}); download it again") from error
+        raise NotTextError(f"{path}: cannot be read ({reason})", "download it again") from error
 
 
 @contextmanager
@@ -79,13 +92,18 @@ def open_bytes(path: Path) -> Iterator[IO[bytes]]:
         OSError: It cannot be read.
     """
     start = first_bytes(path)
-    for signature, what in _NOT_TEXT.items():
+    for signature, (what, fix) in _NOT_TEXT.items():
         if start.startswith(signature):
-            raise DataFormatError(f"{path}: {what}")
+            raise NotTextError(f"{path}: {what}", fix)
     with gzip.open(path) if start.startswith(GZIP) else path.open("rb") as file:
-        if file.read(len(codecs.BOM_UTF8)) != codecs.BOM_UTF8:
-            file.seek(0)
+        skip_mark(file)
         yield file
+
+
+def skip_mark(file: IO[bytes]) -> None:
+    """Read the byte order mark at the start of an open file, if it has one; it is not part of the text."""
+    if file.read(len(codecs.BOM_UTF8)) != codecs.BOM_UTF8:
+        file.seek(0)
 
 
 def first_bytes(path: Path) -> bytes:
@@ -97,9 +115,9 @@ def first_bytes(path: Path) -> bytes:
     """
     mode = path.stat().st_mode
     if stat.S_ISDIR(mode):
-        raise DataFormatError(f"{path}: is a folder; give the path of one file in it")
+        raise NotTextError(f"{path}: is a folder", "give the path of one file in it")
     if not stat.S_ISREG(mode):
-        raise DataFormatError(f"{path}: not a regular file; it is read more than once, so write the text to a file")
+        raise NotTextError(f"{path}: not a regular file", "it is read more than once, so write the text to a file")
     with path.open("rb") as file:
         return file.read(8)
 
@@ -117,7 +135,7 @@ def bounded_lines(file: IO[bytes], *, longest: int, name: str) -> Iterator[tuple
     """
     for number, raw in enumerate(iter(lambda: file.readline(longest + 1), b""), start=1):
         if len(raw) > longest:
-            raise DataFormatError(f"{name}:{number}: the line has over {longest:,} bytes; end each line by a line feed")
+            raise NotTextError(f"{name}:{number}: the line has over {longest:,} bytes", "end each line by a line feed")
         yield number, raw
 
 
@@ -127,7 +145,8 @@ def read_json(path: Path, *, fix: str, error: type[HarnessError] = DataFormatErr
     Args:
         path: A UTF-8 file that is one JSON value, plain or compressed by gzip.
         fix: What the user should do if the file is not valid; it ends the error message.
-        error: The kind of error to raise.
+        error: The kind of error to raise. With another kind than the default, the file is one that the program wrote;
+            then ``fix`` also replaces the advice for files that were given to it.
 
     Raises:
         DataFormatError: Or the kind given as ``error``. The file cannot be read, is empty, is not JSON, or has over
@@ -141,7 +160,8 @@ def read_json(path: Path, *, fix: str, error: type[HarnessError] = DataFormatErr
             if size > LONGEST:
                 raise error(f"{path}:{number}: the file has over {LONGEST:,} characters; {fix}")
     except DataFormatError as problem:
-        raise error(str(problem)) from None
+        own = error is not DataFormatError and isinstance(problem, NotTextError)
+        raise error(f"{problem.what}; {fix}" if own else str(problem)) from None
     if not any(line and not line.isspace() for line in lines):
         raise error(f"{path}: is empty; {fix}")
     try:
@@ -172,12 +192,11 @@ def json_value(text: str) -> Any:
     return value
 
 
-def _missing(path: Path) -> str:
-    """Return the message for a missing file, with the nearest name in its folder."""
+def _hint(path: Path) -> str:
+    """Return the nearest name in the folder of a missing file, as a question; empty if there is none."""
     try:
         names = [entry.name for entry in path.parent.iterdir()]
     except OSError:  # no such folder, or not readable
         names = []
     match = get_close_matches(path.name, names, n=1)
-    hint = f"; did you mean '{match[0]}'?" if match else ""
-    return f"{path}: no such file{hint}; data=sample needs no file"
+    return f"; did you mean '{match[0]}'?" if match else ""
