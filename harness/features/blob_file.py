@@ -66,12 +66,19 @@ class BlobFile:
         self._add_records(records)
 
     def recover(self) -> None:
-        """Cut off what a killed writer has left unfinished. The caller holds the lock."""
+        """Cut off what a killed writer has left unfinished. The caller holds the lock.
+
+        Raises:
+            CacheError: A record is damaged, or the files cannot be written.
+        """
         self.refresh()
         end = int((self._index["offset"] + self._index["size"]).max(initial=0))
         for path, size in ((self._index_path, self._index.nbytes), (self._data_path, end)):
             if path.exists() and path.stat().st_size > size:
-                os.truncate(path, size)
+                try:
+                    os.truncate(path, size)
+                except OSError as error:
+                    raise _refused(path, error) from None
 
     def append(self, items: Iterable[tuple[bytes, bytes]]) -> None:
         """Append pairs of a new key (16 bytes) and its bytes. The caller holds the lock and has called ``recover``.
