@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.errors import CacheError, DataFormatError
-from harness.utils.text_files import LONGEST, json_value, numbered_lines, read_json
+from harness.utils import text_files
+from harness.utils.text_files import json_value, numbered_lines, read_json
 from tests.support.privileges import modes_hold
 
 
@@ -57,15 +58,17 @@ def test_what_is_not_text_is_named(tmp_path: Path, content: bytes, says: str) ->
     assert "; " in str(caught.value)
 
 
-def test_a_line_is_bounded_before_it_is_in_memory(tmp_path: Path) -> None:
-    with gzip.open(tmp_path / "long.gz", "wb", compresslevel=1) as file:
-        for _ in range(2 * LONGEST // 2**24):
-            file.write(b"a" * 2**24)
+def test_lines_and_json_are_bounded_before_they_are_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(text_files, "LONGEST", 2**16)
+    (tmp_path / "long").write_bytes(gzip.compress(b"a" * 2**26))
+    (tmp_path / "many").write_bytes(gzip.compress(b"\n" * 2**18))
     tracemalloc.start()
     try:
-        with pytest.raises(DataFormatError, match=r"long\.gz:1: the line has over 134,217,728 bytes; end each line"):
-            list(numbered_lines(tmp_path / "long.gz"))
-        assert tracemalloc.get_traced_memory()[1] < 2.5 * LONGEST
+        with pytest.raises(DataFormatError, match=r"long:1: the line has over 65,536 bytes; end each line"):
+            list(numbered_lines(tmp_path / "long"))
+        with pytest.raises(DataFormatError, match=r"many:\d+: the file has over 65,536 characters; split it"):
+            read_json(tmp_path / "many", fix="split it")
+        assert tracemalloc.get_traced_memory()[1] < 2**24
     finally:
         tracemalloc.stop()
 
@@ -108,9 +111,10 @@ def test_any_bytes_are_lines_or_one_error(
     assert joined.replace(b"\n", b"") == plain.replace(b"\r\n", b"").replace(b"\n", b"").removesuffix(b"\r")
 
 
-@pytest.mark.parametrize(
-    "text", ['"\\ud83d\\ude00"', '"\\uD83D\\uDE00"', '"\\\\ud83d"', '"\\\\\\\\ud83d"', '"\\u00e9"']
-)
+WHOLE = ['"\\ud83d\\ude00"', '"\\uD83D\\uDE00"', '"\\\\ud83d"', '"\\\\\\\\ud83d"', '"\\u00e9"']
+
+
+@pytest.mark.parametrize("text", WHOLE)
 def test_json_with_whole_characters_is_read(text: str) -> None:
     assert json_value(text) == json.loads(text)
 

@@ -27,13 +27,17 @@ def vectors(path: Path) -> Any:
     return static.fingerprint, static.lookup(["Zoë", "eats"])[0].tolist()
 
 
+def questions(path: Path) -> Any:
+    return [(example.texts, example.target) for example in read_squad(path)]
+
+
 READERS: dict[str, tuple[Callable[[Path], Any], str]] = {
     "columns": (read_tagged, "Zoë\tB-PER\neats\tO\n\nShe\tO\n"),
     "conllu": (read_conllu, "# text = Zoë\n1\tZoë\tZoë\tPROPN\tNNP\t_\t0\troot\t_\t_\n"),
     "jsonl": (read_pairs, json.dumps(PAIR, ensure_ascii=False) + "\n"),
     "table": (read_pairs, "\t".join(PAIR) + "\n" + "\t".join(PAIR.values()) + "\n"),
     "squad": (
-        lambda path: [(one.texts, one.target) for one in read_squad(path)],
+        questions,
         json.dumps(SQUAD, ensure_ascii=False, indent=1) + "\n",
     ),
     "trees": (read_trees, "(3 (2 Zoë) (4 eats))\n"),
