@@ -14,7 +14,6 @@ from array import array
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 from filelock import FileLock
@@ -24,7 +23,7 @@ from harness.errors import CacheError, ConfigError, DataFormatError, nearest
 from harness.features.converted_vectors import ConvertedVectors, Floats, text_digest, write_meta
 from harness.utils.console import progress_of_bytes
 from harness.utils.download import sha256_of
-from harness.utils.text_files import GZIP, ZIP, bounded_lines, first_bytes, open_bytes, skip_mark
+from harness.utils.text_files import GZIP, ZIP, OpenFile, bounded_lines, first_bytes, open_bytes, skip_mark
 
 log = logging.getLogger(__name__)
 
@@ -88,7 +87,7 @@ def _convert_once(source: Path, *, packed: bool, member: str | None, folder: Pat
         ) from error
 
 
-def _convert(lines: IO[bytes], *, name: str, size: int | None, folder: Path) -> None:
+def _convert(lines: OpenFile, *, name: str, size: int | None, folder: Path) -> None:
     """Write the files of ``ConvertedVectors``; only one block is in memory at a time."""
     words_hash, rows_hash = hashlib.sha256(), hashlib.sha256()
     checksums = array("I")
@@ -125,7 +124,7 @@ def _convert(lines: IO[bytes], *, name: str, size: int | None, folder: Path) -> 
 
 
 @contextmanager
-def _opened_text(source: Path) -> Iterator[tuple[str, int | None, IO[bytes]]]:
+def _opened_text(source: Path) -> Iterator[tuple[str, int | None, OpenFile]]:
     """Open a text file of vectors; yield its name for messages, its size in bytes if known, and the open file."""
     size = None if first_bytes(source).startswith(GZIP) else source.stat().st_size
     with open_bytes(source) as lines:
@@ -133,7 +132,7 @@ def _opened_text(source: Path) -> Iterator[tuple[str, int | None, IO[bytes]]]:
 
 
 @contextmanager
-def _opened_zip(source: Path, member: str | None) -> Iterator[tuple[str, int | None, IO[bytes]]]:
+def _opened_zip(source: Path, member: str | None) -> Iterator[tuple[str, int | None, OpenFile]]:
     """Open a file of vectors in an archive; yield the same as ``_opened_text``."""
     try:
         archive = zipfile.ZipFile(source)
@@ -157,7 +156,7 @@ def _member(archive: zipfile.ZipFile, member: str | None) -> str:
     return member
 
 
-def _blocks(file: IO[bytes], name: str) -> Iterator[tuple[list[str], Floats]]:
+def _blocks(file: OpenFile, name: str) -> Iterator[tuple[list[str], Floats]]:
     """Yield up to ``_BLOCK`` different words and their vectors, (words, dim), until the lines end.
 
     The next block overwrites the vectors. The first line sets the dimension.
@@ -183,7 +182,7 @@ def _blocks(file: IO[bytes], name: str) -> Iterator[tuple[list[str], Floats]]:
         raise DataFormatError(f"{name} holds no vectors; expected lines of a word and its numbers")
 
 
-def _lines(file: IO[bytes], name: str) -> Iterator[tuple[int, bytes]]:
+def _lines(file: OpenFile, name: str) -> Iterator[tuple[int, bytes]]:
     """Yield the number of each line with a vector, and its text, in which only spaces separate.
 
     If the first line is a pair of integers, as word2vec writes it, it is a header. If the first line with a vector has

@@ -18,6 +18,8 @@ from typing import IO, Any
 
 from harness.errors import DataFormatError, HarnessError
 
+OpenFile = IO[bytes] | gzip.GzipFile
+
 # Bytes of a line, and of a whole JSON file. The longest published one (SQuAD) has 30 MB, but a small compressed file
 # can hold a line that fills the memory.
 LONGEST = 2**27
@@ -84,7 +86,7 @@ def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
 
 
 @contextmanager
-def open_bytes(path: Path) -> Iterator[IO[bytes]]:
+def open_bytes(path: Path) -> Iterator[OpenFile]:
     """Open a text file to read its bytes, after its byte order mark; unpack it if its first bytes are those of gzip.
 
     Raises:
@@ -100,7 +102,7 @@ def open_bytes(path: Path) -> Iterator[IO[bytes]]:
         yield file
 
 
-def skip_mark(file: IO[bytes]) -> None:
+def skip_mark(file: OpenFile) -> None:
     """Read the byte order mark at the start of an open file, if it has one; it is not part of the text."""
     if file.read(len(codecs.BOM_UTF8)) != codecs.BOM_UTF8:
         file.seek(0)
@@ -122,7 +124,7 @@ def first_bytes(path: Path) -> bytes:
         return file.read(8)
 
 
-def bounded_lines(file: IO[bytes], *, longest: int, name: str) -> Iterator[tuple[int, bytes]]:
+def bounded_lines(file: OpenFile, *, longest: int, name: str) -> Iterator[tuple[int, bytes]]:
     r"""Yield the number of each line, counted from 1, and its bytes with the line end.
 
     Args:
@@ -160,8 +162,9 @@ def read_json(path: Path, *, fix: str, error: type[HarnessError] = DataFormatErr
             if size > LONGEST:
                 raise error(f"{path}:{number}: the file has over {LONGEST:,} characters; {fix}")
     except DataFormatError as problem:
-        own = error is not DataFormatError and isinstance(problem, NotTextError)
-        raise error(f"{problem.what}; {fix}" if own else str(problem)) from None
+        if error is not DataFormatError and isinstance(problem, NotTextError):
+            raise error(f"{problem.what}; {fix}") from None
+        raise error(str(problem)) from None
     if not any(line and not line.isspace() for line in lines):
         raise error(f"{path}: is empty; {fix}")
     try:
