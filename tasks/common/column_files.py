@@ -70,7 +70,10 @@ def read_columns(path: Path | str, columns: Columns | None = None) -> list[Colum
 
 
 def check_words(sentences: Iterable[Sentence], *, where: str, fix: str) -> None:
-    """Raise an error if no token of a file has a letter, because then another column holds the words.
+    """Raise an error if the tokens of a file are not words, because then another column holds the words.
+
+    That is so if no token has a letter, or if all tokens of a sentence are ``_``, which stands for a word in treebanks
+    that are published without their text.
 
     Args:
         sentences: The tokens of all sentences, at least one.
@@ -78,15 +81,18 @@ def check_words(sentences: Iterable[Sentence], *, where: str, fix: str) -> None:
         fix: What the user should do; it ends the error message.
 
     Raises:
-        DataFormatError: No token has a letter.
+        DataFormatError: The tokens are not words.
     """
     first: Sentence = ()
+    has_letter = False
     for sentence in sentences:
-        if any(char.isalpha() for token in sentence for char in token):
-            return
         first = first or sentence
-    shown = ", ".join(first[:3])
-    raise DataFormatError(f"{where}: none of its words has a letter (the first are: {shown}); {fix}")
+        if len(sentence) > 1 and all(token == "_" for token in sentence):
+            raise DataFormatError(f"{where}: all {len(sentence)} words of a sentence are '_'; {fix}")
+        has_letter = has_letter or any(char.isalpha() for token in sentence for char in token)
+    if not has_letter:
+        shown = ", ".join(first[:3])
+        raise DataFormatError(f"{where}: none of its words has a letter (the first are: {shown}); {fix}")
 
 
 @dataclass(frozen=True)
