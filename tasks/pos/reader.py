@@ -10,6 +10,7 @@ from typing import Literal
 from harness.errors import DataFormatError
 from harness.types import Sentence
 from harness.utils.text_files import numbered_lines
+from tasks.common.column_files import check_words
 
 log = logging.getLogger(__name__)
 
@@ -72,6 +73,9 @@ def read_conllu(path: Path, tagset: Tagset = "upos") -> list[TaggedSentence]:
         sentences.append((tuple(words), tuple(tags)))
     if not sentences:
         raise DataFormatError(f"{path}: no sentences in it; give a CoNLL-U file")
+    check_words(
+        (words for words, _ in sentences), where=str(path), fix="give a treebank whose second column is its text"
+    )
     log.info(
         "%s: %s sentences, %s words; left out %s multiword tokens and %s empty nodes",
         path.name,
@@ -107,7 +111,7 @@ def _tag(columns: list[str], tagset: Tagset, where: str) -> str:
 
 
 def _filled(value: str, name: str, where: str) -> str:
-    """Return the value of a column, which must not be blank."""
+    """Return the value of a column without spaces around it; it must not be blank."""
     if not value.strip():
         raise DataFormatError(f"{where}: the {name} is empty; fill it in")
-    return value
+    return value.strip(" ")
