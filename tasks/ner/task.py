@@ -21,8 +21,8 @@ from tasks.common.sample_data import write_sample_files
 from tasks.common.splits import read_once
 from tasks.common.tag_schemes import TagScheme, all_tags, convert
 from tasks.ner import sample
-from tasks.ner.bilstm_crf import BiLstmCrf, BiLstmCrfOptions
-from tasks.ner.metric import entity_counts, f1_of_counts, score_tags
+from tasks.common.heads.bilstm_crf import BiLstmCrf, BiLstmCrfOptions
+from tasks.common.entity_scores import entity_counts, f1_of_counts, score_tags
 from tasks.ner.reader import read_tagged
 
 

@@ -18,16 +18,16 @@ from torch.nn.utils.rnn import pad_sequence
 from harness.config.schema import DataConfig
 from harness.nn.masking import mask_of_sentences
 from harness.types import SPLITS, Batch, Example, Metrics, Prediction, Split
-from tasks.common.bilstm_options import BiLstmOptions
+from tasks.common.heads.bilstm_options import BiLstmOptions
 from tasks.common.label_scores import mean_of_counts, score_labels, token_label_counts
 from tasks.common.official import data_name
 from tasks.common.sample_data import write_sample_files
 from tasks.common.splits import read_once, split_file
 from tasks.pos import sample
-from tasks.pos.bilstm import BiLstmTagger
-from tasks.pos.linear import LinearProbe
+from tasks.common.heads.bilstm_tagger import BiLstmTagger
+from tasks.common.heads.linear_tagger import LinearTagger
 from tasks.pos.reader import Tagset, read_conllu
-from tasks.pos.token_classifier import IGNORED, TokenClassifier
+from tasks.common.heads.token_classifier import IGNORED, TokenClassifier
 
 log = logging.getLogger(__name__)
 
@@ -111,7 +111,7 @@ class PosTagging:
         """
         network: nn.Module
         if self.head == "linear":
-            network = LinearProbe(input_dim=input_dim, output_dim=output_dim, num_labels=len(self.labels))
+            network = LinearTagger(input_dim=input_dim, output_dim=output_dim, num_labels=len(self.labels))
         else:
             network = BiLstmTagger(
                 input_dim=input_dim,

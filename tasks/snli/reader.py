@@ -12,7 +12,6 @@ from harness.utils.text_files import json_value, numbered_lines
 
 log = logging.getLogger(__name__)
 
-TEXTS = ("premise", "hypothesis")
 LABELS = ("entailment", "neutral", "contradiction")
 _NO_GOLD = "-"  # the annotators did not agree
 _FIELDS = ("gold_label", "sentence1", "sentence2")

@@ -18,10 +18,10 @@ from tasks.common.label_scores import label_counts, mean_of_counts, score_labels
 from tasks.common.official import data_name, official_rows
 from tasks.common.sample_data import write_sample_files
 from tasks.common.splits import read_once, split_file
-from tasks.common.text_classifier import TextClassifier
+from tasks.common.heads.text_classifier import PAIR, TextClassifier
 from tasks.snli import sample
-from tasks.snli.esim import Esim, EsimOptions
-from tasks.snli.reader import LABELS, TEXTS, SentencePair, pairs_of_rows, read_pairs
+from tasks.common.heads.esim import Esim, EsimOptions
+from tasks.snli.reader import LABELS, SentencePair, pairs_of_rows, read_pairs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +67,7 @@ class NaturalLanguageInference:
 
     def collate(self, examples: Sequence[Example]) -> Batch:
         """Pad examples to a batch; gold ``labels`` are int64 (batch,)."""
-        masks = {text: mask_of_sentences(e.texts[text] for e in examples) for text in TEXTS}  # (batch, tokens) each
+        masks = {text: mask_of_sentences(e.texts[text] for e in examples) for text in PAIR}  # (batch, tokens) each
         gold = {}
         if all(example.target is not None for example in examples):
             gold["labels"] = torch.tensor([LABELS.index(example.target) for example in examples])  # (batch,)

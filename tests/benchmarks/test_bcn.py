@@ -14,7 +14,7 @@ import torch
 from harness.config.schema import DataConfig
 from harness.nn.masking import mask_of_lengths
 from harness.types import Batch, Example, TokenVectors
-from tasks.sst5.bcn import BcnOptions
+from tasks.common.heads.bcn import BcnOptions
 from tasks.sst5.task import LABELS, SentimentTreebank
 
 BATCH, TOKENS, INPUT, HIDDEN = 100, 20, 1324, 300

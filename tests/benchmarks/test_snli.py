@@ -12,9 +12,9 @@ import pytest
 import torch
 
 from harness.types import Batch, Example, TokenVectors
-from tasks.common.text_classifier import TextClassifier
-from tasks.snli.esim import Esim
-from tasks.snli.reader import LABELS, TEXTS
+from tasks.common.heads.text_classifier import PAIR, TextClassifier
+from tasks.common.heads.esim import Esim
+from tasks.snli.reader import LABELS
 
 INPUT, HIDDEN, PAIRS = 1324, 300, 32
 LENGTHS = {"premise": (11, 20), "hypothesis": (6, 12)}  # the shortest and the longest text; the means are 15 and 9
@@ -29,7 +29,7 @@ def batch_of_pairs() -> tuple[dict[str, TokenVectors], Batch]:
         vectors[text] = TokenVectors(input=torch.randn(PAIRS, longest, INPUT, requires_grad=True))
         texts[text] = lengths.tolist()
     examples = tuple(
-        Example(id=str(i), texts={text: ("word",) * texts[text][i] for text in TEXTS}, target=LABELS[i % 3])
+        Example(id=str(i), texts={text: ("word",) * texts[text][i] for text in PAIR}, target=LABELS[i % 3])
         for i in range(PAIRS)
     )
     return vectors, Batch(examples=examples, masks=masks, gold={"labels": torch.arange(PAIRS) % len(LABELS)})

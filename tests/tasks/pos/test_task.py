@@ -14,9 +14,9 @@ from harness.protocols import Decomposable
 from harness.runs.run import run
 from harness.types import Batch, Example, Prediction, TokenVectors
 from harness.utils.signals import Stop
-from tasks.common.bilstm_options import BiLstmOptions
+from tasks.common.heads.bilstm_options import BiLstmOptions
 from tasks.pos.task import PosTagging
-from tasks.pos.token_classifier import IGNORED
+from tasks.common.heads.token_classifier import IGNORED
 from tests.support.memorise import memorised
 from tests.support.runs import SMALL as SMALL_RUN
 from tests.support.runs import config_of

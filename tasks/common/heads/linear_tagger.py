@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from harness.types import TokenVectors
 
 
-class LinearProbe(nn.Module):
+class LinearTagger(nn.Module):
     """One linear layer on the vector of each token; it has no context and no dropout.
 
     Args:

@@ -16,7 +16,7 @@ from harness.nn.dropout import VariationalDropout
 from harness.nn.pooling import max_pool, mean_pool
 from harness.nn.recurrent import BiLstm
 from harness.types import Batch, TokenVectors
-from tasks.snli.reader import TEXTS
+from tasks.common.heads.text_classifier import PAIR
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,10 +87,10 @@ class Esim(nn.Module):
             vectors: The token vectors of the texts ``premise`` and ``hypothesis``.
             batch: The pairs.
         """
-        masks = [batch.masks[text] for text in TEXTS]  # (batch, tokens) each
-        encoded = self._encode(self.encoder, [vectors[text].input for text in TEXTS], masks)
+        masks = [batch.masks[text] for text in PAIR]  # (batch, tokens) each
+        encoded = self._encode(self.encoder, [vectors[text].input for text in PAIR], masks)
         joined = [
-            vectors[text].join_output(states) for text, states in zip(TEXTS, encoded, strict=True)
+            vectors[text].join_output(states) for text, states in zip(PAIR, encoded, strict=True)
         ]  # (batch, tokens, 2 * hidden_dim + output_dim) each
         aligned = align(*joined, *masks)
         compared = [

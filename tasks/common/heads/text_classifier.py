@@ -2,10 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from harness.types import Batch, Prediction, TokenVectors
+
+PAIR = ("premise", "hypothesis")  # the names of the texts of an example that is a pair
 
 
 class TextClassifier(nn.Module):
@@ -38,3 +41,30 @@ class TextClassifier(nn.Module):
         """
         best = self.network(vectors, batch).argmax(dim=1).tolist()  # (batch,)
         return [Prediction(id=e.id, value=self.labels[i]) for e, i in zip(batch.examples, best, strict=True)]
+
+
+def joined(texts: Sequence[Tensor]) -> Tensor:
+    """Return one vector for each example from the vectors of its texts.
+
+    Args:
+        texts: The vectors u of the only text, or u and v of both texts of a pair, float (batch, dim) each.
+
+    Returns:
+        u, or ``[u; v; |u - v|; u * v]``, float (batch, ``joined_width(dim, pair=...)``).
+
+    Source: Conneau et al. 2017 (InferSent, arXiv 1705.02364), section 3.1.
+    """
+    if len(texts) == 1:
+        return texts[0]
+    u, v = texts
+    return torch.cat([u, v, (u - v).abs(), u * v], dim=1)  # (batch, 4 * dim)
+
+
+def joined_width(dim: int, *, pair: bool) -> int:
+    """Return the width of the vector from ``joined``.
+
+    Args:
+        dim: The width of the vector of one text.
+        pair: Whether an example is a pair of texts.
+    """
+    return 4 * dim if pair else dim

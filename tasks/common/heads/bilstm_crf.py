@@ -45,7 +45,8 @@ class BiLstmCrf(nn.Module):
         input_dim: The width of the token vectors.
         output_dim: The width of the vectors that are joined to the output of the BiLSTM; 0 for none.
         labels: The tags of the CRF.
-        scheme: The scheme of these tags. The CRF decodes only sequences that the scheme allows.
+        scheme: The scheme of these tags. The CRF decodes only sequences that the scheme allows. None for labels that
+            are no tags of entities; then it decodes any sequence.
         hidden_dim: The number of cells of the BiLSTM in each direction.
         num_layers: The number of layers of the BiLSTM.
         dropout: The dropout on the input of the BiLSTM, between its layers, and on its output.
@@ -60,7 +61,7 @@ class BiLstmCrf(nn.Module):
         input_dim: int,
         output_dim: int,
         labels: Sequence[str],
-        scheme: TagScheme,
+        scheme: TagScheme | None,
         hidden_dim: int,
         num_layers: int,
         dropout: float,
@@ -78,7 +79,7 @@ class BiLstmCrf(nn.Module):
             input_dim=input_dim + char_filters, hidden_dim=hidden_dim, num_layers=num_layers, dropout=dropout
         )
         self.to_tags = nn.Linear(self.encoder.output_dim + output_dim, len(labels))
-        allowed, start, end = legal_transitions(labels, scheme)
+        allowed, start, end = (None, None, None) if scheme is None else legal_transitions(labels, scheme)
         self.crf = ConditionalRandomField(num_tags=len(labels), allowed=allowed, allowed_start=start, allowed_end=end)
 
     def emissions(self, vectors: Mapping[str, TokenVectors], batch: Batch) -> Tensor:
@@ -108,14 +109,15 @@ class BiLstmCrf(nn.Module):
         return -self.crf.log_likelihood(emissions, batch.gold["labels"], batch.masks["tokens"]).sum()
 
     def predict(self, vectors: Mapping[str, TokenVectors], batch: Batch) -> list[Prediction]:
-        """Return the best legal tag sequence of each row, in BIO.
+        """Return the best legal tag sequence of each row, in BIO if the tags have a scheme.
 
         Args:
             vectors: As in ``emissions``.
             batch: As in ``emissions``.
         """
         paths = self.crf.viterbi(self.emissions(vectors, batch), batch.masks["tokens"])
+        rows = [tuple(self.labels[tag] for tag in path) for path in paths]
+        values = rows if self.scheme is None else [convert(row, self.scheme, "bio") for row in rows]
         return [
-            Prediction(id=example.id, value=convert([self.labels[tag] for tag in path], self.scheme, "bio"))
-            for example, path in zip(batch.examples, paths, strict=True)
+            Prediction(id=example.id, value=value) for example, value in zip(batch.examples, values, strict=True)
         ]

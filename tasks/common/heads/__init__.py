@@ -1,0 +1,1 @@
+"""Heads that several tasks share, one in each file, and the loss and prediction around their networks."""
