@@ -40,6 +40,8 @@ _NOT_DETERMINING = (
 )
 
 LOCAL_FILES = "data=files data.train=... data.dev=... data.test=..."  # the overrides that select local files
+# Options of the group ``data`` that say how local files are read.
+OF_FILES = ("train", "dev", "test", "columns", "tokenize", "dev_fraction", "test_fraction")
 
 Placement = Literal["input", "output", "both"]
 Precision = Literal["float16", "float32"]
@@ -60,6 +62,10 @@ class DataConfig:
         test: The test file, for ``files``.
         columns: The numbers of the columns of the word and of its tag, for column files: 1 is the first column, -1 the
             last. None for the task's usual columns.
+        tokenize: How raw text is split into tokens: the name of a tokeniser (``english``, ``whitespace``,
+            ``characters``, ``spacy:CODE``), or True for ``english``. None or False if spaces separate the tokens.
+        dev_fraction: The part of the training file that becomes the development data, if there is no ``dev``.
+        test_fraction: The part of the training file that becomes the test data, if there is no ``test``.
         fraction: The part of the training examples that is used; smaller parts are subsets of larger ones.
         cache_dir: The folder of downloads, for ``official``.
     """
@@ -69,6 +75,9 @@ class DataConfig:
     dev: str | None = None
     test: str | None = None
     columns: tuple[int, int] | None = None
+    tokenize: bool | str | None = None
+    dev_fraction: OpenFraction | None = None
+    test_fraction: OpenFraction | None = None
     fraction: Fraction = 1.0
     cache_dir: str = ""
 
@@ -80,10 +89,16 @@ class DataConfig:
         """
         path = getattr(self, split)
         if path is None:
-            official = self.source == "official"
-            what = "data=official: there is nothing to download" if official else f"data.{split} is not given"
-            raise ConfigError(f"{what}; add {LOCAL_FILES}")
+            if self.source == "official":
+                raise ConfigError(f"data=official: there is nothing to download; add {LOCAL_FILES}")
+            cut = "" if split == "train" else f", or data.{split}_fraction=0.1 to cut it from the training file"
+            raise ConfigError(f"data.{split} is not given; add data=files data.{split}=FILE{cut}")
         return Path(path)
+
+    @property
+    def tokenizer(self) -> str:
+        """The name of the tokeniser of raw text; see ``harness.utils.tokenizers``."""
+        return self.tokenize if isinstance(self.tokenize, str) else "english" if self.tokenize else "whitespace"
 
 
 @dataclass
@@ -237,6 +252,11 @@ def _check_combinations(config: HarnessConfig) -> None:
     data = config.data
     if config.shard is not None and config.dry_run:
         raise ConfigError(f"shard={config.shard} with dry_run=true: a dry run covers the whole run; leave shard out")
-    given = [split for split in ("train", "dev", "test") if getattr(data, split) is not None]
+    given = [name for name in OF_FILES if getattr(data, name) is not None]
     if given and data.source != "files":
         raise ConfigError(f"data.{given[0]} is given, but data={data.source} reads no local file; add data=files")
+    for split in ("dev", "test"):
+        if {split, f"{split}_fraction"} <= set(given):
+            raise ConfigError(
+                f"data.{split}_fraction cuts the {split} data from the training file; leave out data.{split}"
+            )

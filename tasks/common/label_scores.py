@@ -1,11 +1,40 @@
-"""Scores of tasks that give one label to each example or to each token."""
+"""Labels and scores of tasks that give one label to each example or to each token."""
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Callable, Iterable, Sequence
 
 import torch
 from torch import Tensor
 
-from harness.types import Example, Prediction
+from harness.types import SPLITS, Example, Prediction, Split
+
+log = logging.getLogger(__name__)
+
+IGNORED = -100  # the gold label of padding, and of a label that is not in the training data; the loss ignores it
+
+
+def labels_in_train(
+    examples: Callable[[Split], Sequence[Example]], labels_of: Callable[[Example], Iterable[str]], what: str
+) -> tuple[str, ...]:
+    """Return the labels in the training data in alphabetical order; warn of others in dev and test.
+
+    Args:
+        examples: Returns the examples of a split.
+        labels_of: Returns the labels of an example.
+        what: What has a label, for the warning, such as ``tokens have a tag``.
+    """
+    labels = {label for example in examples("train") for label in labels_of(example)}
+    for split in SPLITS[1:]:
+        unseen = [label for example in examples(split) for label in labels_of(example) if label not in labels]
+        if unseen:
+            log.warning(
+                "%s: %d %s that is not in the training data (%s); they count as errors",
+                split,
+                len(unseen),
+                what,
+                ", ".join(sorted(set(unseen))),
+            )
+    return tuple(sorted(labels))
 
 
 def score_labels(

@@ -3,7 +3,6 @@
 Source: Peters et al. 2018, section 5.3, where a linear classifier shows what a layer encodes of syntax.
 """
 
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -17,19 +16,17 @@ from torch.nn.utils.rnn import pad_sequence
 
 from harness.config.schema import DataConfig
 from harness.nn.masking import mask_of_sentences
-from harness.types import SPLITS, Batch, Example, Metrics, Prediction, Split
+from harness.types import Batch, Example, Metrics, Prediction, Split
 from tasks.common.heads.bilstm_options import BiLstmOptions
-from tasks.common.label_scores import mean_of_counts, score_labels, token_label_counts
+from tasks.common.heads.bilstm_tagger import BiLstmTagger
+from tasks.common.heads.linear_tagger import LinearTagger
+from tasks.common.heads.token_classifier import TokenClassifier
+from tasks.common.label_scores import IGNORED, labels_in_train, mean_of_counts, score_labels, token_label_counts
 from tasks.common.official import data_name
 from tasks.common.sample_data import write_sample_files
 from tasks.common.splits import read_once, split_file
 from tasks.pos import sample
-from tasks.common.heads.bilstm_tagger import BiLstmTagger
-from tasks.common.heads.linear_tagger import LinearTagger
 from tasks.pos.reader import Tagset, read_conllu
-from tasks.common.heads.token_classifier import IGNORED, TokenClassifier
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,17 +74,7 @@ class PosTagging:
     @cached_property
     def labels(self) -> tuple[str, ...]:
         """The tags in the training data; a head predicts no other tag."""
-        labels = {tag for example in self.examples("train") for tag in example.target}
-        for split in SPLITS[1:]:
-            unseen = [tag for e in self.examples(split) for tag in e.target if tag not in labels]
-            if unseen:
-                log.warning(
-                    "%s: %d tokens have a tag that is not in the training data (%s); they count as errors",
-                    split,
-                    len(unseen),
-                    ", ".join(sorted(set(unseen))),
-                )
-        return tuple(sorted(labels))
+        return labels_in_train(self.examples, lambda example: example.target, "tokens have a tag")
 
     @cached_property
     def _label_ids(self) -> dict[str, int]:

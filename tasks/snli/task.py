@@ -14,13 +14,13 @@ from harness.config.schema import DataConfig
 from harness.nn.masking import mask_of_sentences
 from harness.types import Batch, Example, Metrics, Prediction, Split
 from harness.utils.english_words import words
+from tasks.common.heads.esim import Esim, EsimOptions
+from tasks.common.heads.text_classifier import PAIR, TextClassifier
 from tasks.common.label_scores import label_counts, mean_of_counts, score_labels
 from tasks.common.official import data_name, official_rows
 from tasks.common.sample_data import write_sample_files
 from tasks.common.splits import read_once, split_file
-from tasks.common.heads.text_classifier import PAIR, TextClassifier
 from tasks.snli import sample
-from tasks.common.heads.esim import Esim, EsimOptions
 from tasks.snli.reader import LABELS, SentencePair, pairs_of_rows, read_pairs
 
 

@@ -16,15 +16,15 @@ from torch import nn
 from harness.config.schema import DataConfig
 from harness.nn.masking import mask_of_sentences
 from harness.types import Batch, Example, Metrics, Prediction, Sentence, Split
+from tasks.common.heads.bcn import BcnOptions, BiattentiveClassifier
+from tasks.common.heads.bilstm_classifier import BiLstmClassifier
 from tasks.common.heads.bilstm_options import BiLstmOptions
+from tasks.common.heads.text_classifier import TextClassifier
 from tasks.common.label_scores import label_counts, mean_of_counts, score_labels
 from tasks.common.official import data_name
 from tasks.common.sample_data import write_sample_files
 from tasks.common.splits import read_once, split_file
-from tasks.common.heads.text_classifier import TextClassifier
 from tasks.sst5 import sample
-from tasks.common.heads.bcn import BcnOptions, BiattentiveClassifier
-from tasks.common.heads.bilstm_classifier import BiLstmClassifier
 from tasks.sst5.reader import Tree, parse_tree, read_trees
 
 log = logging.getLogger(__name__)

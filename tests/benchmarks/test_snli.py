@@ -12,8 +12,8 @@ import pytest
 import torch
 
 from harness.types import Batch, Example, TokenVectors
-from tasks.common.heads.text_classifier import PAIR, TextClassifier
 from tasks.common.heads.esim import Esim
+from tasks.common.heads.text_classifier import PAIR, TextClassifier
 from tasks.snli.reader import LABELS
 
 INPUT, HIDDEN, PAIRS = 1324, 300, 32

@@ -118,6 +118,4 @@ class BiLstmCrf(nn.Module):
         paths = self.crf.viterbi(self.emissions(vectors, batch), batch.masks["tokens"])
         rows = [tuple(self.labels[tag] for tag in path) for path in paths]
         values = rows if self.scheme is None else [convert(row, self.scheme, "bio") for row in rows]
-        return [
-            Prediction(id=example.id, value=value) for example, value in zip(batch.examples, values, strict=True)
-        ]
+        return [Prediction(id=example.id, value=value) for example, value in zip(batch.examples, values, strict=True)]

@@ -7,8 +7,7 @@ from torch.nn import functional as F
 
 from harness.nn.masking import lengths_of_mask
 from harness.types import Batch, Prediction, TokenVectors
-
-IGNORED = -100  # the gold label of padding, and of a label that is not in the training data; the loss ignores it
+from tasks.common.label_scores import IGNORED
 
 
 class TokenClassifier(nn.Module):

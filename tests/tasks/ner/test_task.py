@@ -8,8 +8,8 @@ import torch
 from harness.config.schema import DataConfig
 from harness.types import Example, Prediction
 from tasks.common.column_files import read_columns
-from tasks.common.heads.bilstm_crf import BiLstmCrf, BiLstmCrfOptions
 from tasks.common.entity_scores import score_tags
+from tasks.common.heads.bilstm_crf import BiLstmCrf, BiLstmCrfOptions
 from tasks.ner.task import NamedEntityRecognition
 from tests.support.memorise import memorised
 from tests.support.vectors import vectors_of_words as vectors

@@ -15,8 +15,8 @@ from harness.runs.run import run
 from harness.types import Batch, Example, Prediction, TokenVectors
 from harness.utils.signals import Stop
 from tasks.common.heads.bilstm_options import BiLstmOptions
+from tasks.common.label_scores import IGNORED
 from tasks.pos.task import PosTagging
-from tasks.common.heads.token_classifier import IGNORED
 from tests.support.memorise import memorised
 from tests.support.runs import SMALL as SMALL_RUN
 from tests.support.runs import config_of

@@ -17,8 +17,8 @@ from harness.runs.run import run
 from harness.training.batching import bucketed, example_lengths
 from harness.types import Example, Prediction, TokenVectors
 from harness.utils.signals import Stop
-from tasks.common.heads.text_classifier import TextClassifier
 from tasks.common.heads.esim import Esim, EsimOptions, align, compare
+from tasks.common.heads.text_classifier import TextClassifier
 from tasks.snli.reader import LABELS, SentencePair, read_pairs
 from tasks.snli.task import NaturalLanguageInference, to_examples
 from tests.support.memorise import memorised

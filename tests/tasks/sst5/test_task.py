@@ -16,8 +16,8 @@ from harness.runs.run import run
 from harness.training.batching import bucketed, example_lengths
 from harness.types import SPLITS, Example, Prediction
 from harness.utils.signals import Stop
-from tasks.common.heads.bilstm_options import BiLstmOptions
 from tasks.common.heads.bcn import BcnOptions, BiattentiveClassifier, biattend
+from tasks.common.heads.bilstm_options import BiLstmOptions
 from tasks.sst5.reader import parse_tree, read_trees
 from tasks.sst5.task import LABELS, Granularity, SentimentTreebank, distinct_of, examples_of
 from tests.support.memorise import memorised

@@ -1,0 +1,1 @@
+"""Tagging with labels of the user's own, one for each token."""
