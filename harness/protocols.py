@@ -172,12 +172,14 @@ class Task(Protocol):
     Attributes:
         name: The task's name in tables and folders.
         version: Raised whenever the same config gives a different result; it is part of a run's identity.
-        primary_metric: The metric that selects the best epoch on dev; higher is better.
     """
 
     name: ClassVar[str]
     version: ClassVar[int]
-    primary_metric: ClassVar[str]
+
+    @property
+    def primary_metric(self) -> str:
+        """The metric that selects the best epoch on dev; higher is better. A class variable serves too."""
 
     @property
     def data_name(self) -> str:

@@ -24,16 +24,22 @@ class ColumnSentence:
 
     Args:
         tokens: The tokens.
-        tags: One tag per token.
+        tags: One tag per token; empty if the tags are not read.
         line: The 1-based line of the first token. The tokens of a sentence are on consecutive lines.
+        on_one_line: Whether all tokens are on this line, as in JSON lines.
     """
 
     tokens: tuple[str, ...]
     tags: tuple[str, ...]
     line: int
+    on_one_line: bool = False
+
+    def place(self, position: int) -> str:
+        """Return the line of the token at a 0-based position, and its number in the line if it has several."""
+        return f"{self.line}, token {position + 1}" if self.on_one_line else str(self.line + position)
 
 
-def read_columns(path: Path | str, columns: Columns | None = None) -> list[ColumnSentence]:
+def read_columns(path: Path | str, columns: Columns | None = None, *, labelled: bool = True) -> list[ColumnSentence]:
     """Read a column file line by line.
 
     If the first line with content has a tab, tabs separate the columns, and a token may contain spaces. Otherwise
@@ -44,6 +50,7 @@ def read_columns(path: Path | str, columns: Columns | None = None) -> list[Colum
         path: A UTF-8 file, plain or ``.gz``.
         columns: The number of the token's column and of the tag's; a file may then have any number of columns. None
             for a file with 2 to 4 columns: the token first, the tag last.
+        labelled: Whether to read the tags. If not, a file may have a column of tokens only.
 
     Returns:
         The sentences in file order; at least one.
@@ -57,11 +64,11 @@ def read_columns(path: Path | str, columns: Columns | None = None) -> list[Colum
     """
     path = Path(path)
     sentences = []
-    for is_sentence, group in groupby(_rows(path, columns), key=lambda row: bool(row[1])):
+    for is_sentence, group in groupby(_rows(path, columns, labelled=labelled), key=lambda row: bool(row[1])):
         if is_sentence:
             rows = list(group)
             tokens = tuple(sys.intern(row[0]) for _, row in rows)  # equal words are one object in memory
-            tags = tuple(sys.intern(row[1]) for _, row in rows)
+            tags = tuple(sys.intern(row[1]) for _, row in rows) if labelled else ()
             sentences.append(ColumnSentence(tokens=tokens, tags=tags, line=rows[0][0]))
     if not sentences:
         raise DataFormatError(f"{path}: no sentences in it; give a file with one token and its tag on each line")
@@ -119,12 +126,12 @@ class _Layout:
         return found
 
 
-def _rows(path: Path, columns: Columns | None) -> Iterator[tuple[int, Sentence]]:
+def _rows(path: Path, columns: Columns | None, *, labelled: bool) -> Iterator[tuple[int, Sentence]]:
     """Yield the number, the token and the tag of each line; a line between two sentences has neither."""
     layout = _layout(path)
     if layout is None:
         return
-    token, tag = _indices(columns, layout, path)
+    token, tag = _indices(columns, layout, path, labelled=labelled)
     comments, inside = 0, False
     for number, text in numbered_lines(path):
         found = layout.split(text)
@@ -167,9 +174,11 @@ def _is_comment(text: str, found: list[str], layout: _Layout, tag: int) -> bool:
     return len(found) != layout.width or not (found[tag] == "O" or found[tag][1:2] == "-")
 
 
-def _indices(columns: Columns | None, layout: _Layout, path: Path) -> tuple[int, int]:
-    """Return the indices of the token and of the tag, counted from 0."""
+def _indices(columns: Columns | None, layout: _Layout, path: Path, *, labelled: bool) -> tuple[int, int]:
+    """Return the indices of the token and of the tag, counted from 0; twice that of the token without tags."""
     where, width = f"{path}:{layout.line}", layout.width
+    if not labelled:
+        columns = (columns or _TOKEN_FIRST_TAG_LAST)[:1] * 2
     if columns is None and not 2 <= width <= 4:
         raise DataFormatError(
             f"{where}: {width} column(s); give 2 to 4, separated by tabs or spaces, the token first, the tag last, "
@@ -179,7 +188,7 @@ def _indices(columns: Columns | None, layout: _Layout, path: Path) -> tuple[int,
         if not 1 <= abs(number) <= width:
             raise ConfigError(f"data.columns has {number}, but {where} has {width} column(s); {_OPTION}")
     token, tag = ((number - 1) % width if number > 0 else number % width for number in columns or _TOKEN_FIRST_TAG_LAST)
-    if token == tag:
+    if token == tag and labelled:
         raise ConfigError(f"data.columns: column {token + 1} of {where} cannot be both word and tag; {_OPTION}")
     return token, tag
 

@@ -103,7 +103,7 @@ class BiLstmCrf(nn.Module):
 
         Args:
             vectors: As in ``emissions``.
-            batch: As in ``emissions``, with gold ``labels``, int64 (batch, tokens).
+            batch: As in ``emissions``, with gold ``labels``, int64 (batch, tokens), any value at padding.
         """
         emissions = self.emissions(vectors, batch)  # (batch, tokens, tags)
         return -self.crf.log_likelihood(emissions, batch.gold["labels"], batch.masks["tokens"]).sum()
