@@ -123,7 +123,7 @@ REQUESTS = [
     (["encoder.state=carry"], "add cache=none"),
     (["embedding=file"], "a value is needed; add embedding.path=..."),
     (["embedding=file", "embedding.path=nowhere.txt"], "nowhere.txt"),
-    (["data=files"], "a value is needed; add data.dev=... data.test=... data.train=..."),
+    (["data=files"], "a value is needed; add data.train=..."),
     (["task._target_=os.system"], "only harness., tasks., torch.nn., torch.optim. may be used"),
     (["task._target_=tasks.ner.task.Nothing"], "tasks.ner.task has no 'Nothing'"),
     (["task._target_=tasks.nothing.Task"], "no module 'tasks.nothing'"),

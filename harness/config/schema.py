@@ -91,8 +91,10 @@ class DataConfig:
         if path is None:
             if self.source == "official":
                 raise ConfigError(f"data=official: there is nothing to download; add {LOCAL_FILES}")
-            cut = "" if split == "train" else f", or data.{split}_fraction=0.1 to cut it from the training file"
-            raise ConfigError(f"data.{split} is not given; add data=files data.{split}=FILE{cut}")
+            missing = f"data.{split} is not given; add data=files data.{split}=FILE"
+            if split != "train":
+                missing += f", or data.{split}_fraction=0.1 if the task can cut it from the training file"
+            raise ConfigError(missing)
         return Path(path)
 
     @property

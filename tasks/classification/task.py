@@ -25,7 +25,7 @@ from tasks.common.heads.text_classifier import PAIR, TextClassifier
 from tasks.common.label_scores import IGNORED, label_counts, labels_in_train, mean_of_counts, score_labels
 from tasks.common.official import data_name
 from tasks.common.sample_data import write_sample_files
-from tasks.common.splits import check_options, read_once
+from tasks.common.splits import CUTS, check_options, read_once
 from tasks.common.table_files import Column
 
 _MOST_IN_CONFUSION = 20  # with more labels than this, the confusion matrix is too long for a record
@@ -100,7 +100,7 @@ class TextClassification:
             prefix: The start of the ids of the examples.
             labelled: Whether every example needs a label.
         """
-        check_options(self.data, ("tokenize", "dev_fraction", "test_fraction"))
+        check_options(self.data, ("tokenize", *CUTS))
         columns = TextColumns(text=self.text, pair=self.pair, label=self.label)
         tokenize = tokenizer_named(self.data.tokenizer)
         return read_examples(path, columns, tokenize=tokenize, prefix=prefix, labelled=labelled)

@@ -18,9 +18,10 @@ log = logging.getLogger(__name__)
 Task = TypeVar("Task")
 Read = Callable[[Task, Split], Sequence[Example]]
 
+CUTS = ("dev_fraction", "test_fraction")  # the options that cut splits from the training file
 _CUT_SEED = 1  # the same parts in every run, so that runs with several seeds are comparable
 _NOT_TAKEN = {
-    "columns": "the files of this task have fixed columns",
+    "columns": "the files of this task have fixed columns, or options of the task name them",
     "tokenize": "this task reads tokens, or splits its text by itself",
     "dev_fraction": "this task needs the file data.dev",
     "test_fraction": "this task needs the file data.test",
@@ -109,20 +110,21 @@ def check_options(data: DataConfig, taken: Collection[str] = ()) -> None:
             raise ConfigError(f"data.{option}={shown}: {reason}; leave it out")
 
 
-def split_file(data: DataConfig, split: Split, *, official: str) -> Path:
+def split_file(data: DataConfig, split: Split, *, official: str, taken: Collection[str] = ()) -> Path:
     """Return the file of a split: the local file for ``data=files``, else the downloaded published file.
 
     Args:
         data: The data that the task reads. The sample data have no files.
         split: The name of the split.
         official: The name of the published data set in ``tasks/common/official_data_sets.py``.
+        taken: The options that the task uses; see ``check_options``.
 
     Raises:
         ConfigError: The split has no local file, or no published one, or an option is given that the task does not use.
         DownloadError: The published file cannot be downloaded.
         DataFormatError: The published file cannot be unpacked.
     """
-    check_options(data)
+    check_options(data, taken)
     if data.source == "official":
         return official_file(official, split, cache_dir=data.cache_dir)
     return data.path(split)

@@ -200,7 +200,7 @@ def _hint(first: Sequence[str], separator: str) -> str:
     other = next((name for mark, name in ((";", "semicolons"), ("\t", "tabs"), (",", "commas")) if mark in text), "")
     if len(first) == 1 and other:
         return f", or, if {other} separate the columns, name the file .{'tsv' if other == 'tabs' else 'csv'}"
-    return ", by its number if the file has no header"
+    return " (its number if the file has no header)"
 
 
 def _hint_of_width(separator: str) -> str:

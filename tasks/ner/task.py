@@ -20,7 +20,7 @@ from tasks.common.entity_scores import entity_counts, f1_of_counts, score_tags
 from tasks.common.heads.bilstm_crf import BiLstmCrf, BiLstmCrfOptions
 from tasks.common.official import data_name, official_rows
 from tasks.common.sample_data import write_sample_files
-from tasks.common.splits import check_options, read_once
+from tasks.common.splits import CUTS, check_options, read_once
 from tasks.common.tag_schemes import TagScheme, all_tags, convert
 from tasks.ner import sample
 from tasks.ner.reader import read_tagged
@@ -64,7 +64,7 @@ class NamedEntityRecognition:
             rows = official_rows("conll2003", split, cache_dir=self.data.cache_dir)
             tagged = [(tuple(row["tokens"]), tuple(row["tags"])) for row in rows]
         else:
-            check_options(self.data, ("columns", "dev_fraction", "test_fraction"))
+            check_options(self.data, ("columns", *CUTS))
             tagged = read_tagged(self.data.path(split), self.scheme, self.data.columns)
         return [
             Example(id=f"{split}-{i}", texts={"tokens": words}, target=tags) for i, (words, tags) in enumerate(tagged)

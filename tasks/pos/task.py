@@ -24,7 +24,7 @@ from tasks.common.heads.token_classifier import TokenClassifier
 from tasks.common.label_scores import IGNORED, labels_in_train, mean_of_counts, score_labels, token_label_counts
 from tasks.common.official import data_name
 from tasks.common.sample_data import write_sample_files
-from tasks.common.splits import read_once, split_file
+from tasks.common.splits import CUTS, read_once, split_file
 from tasks.pos import sample
 from tasks.pos.reader import Tagset, read_conllu
 
@@ -62,7 +62,7 @@ class PosTagging:
         if self.data.source == "sample":
             tagged = sample.tagged(split, self.tagset)
         else:
-            tagged = read_conllu(split_file(self.data, split, official="ewt"), self.tagset)
+            tagged = read_conllu(split_file(self.data, split, official="ewt", taken=CUTS), self.tagset)
         return [
             Example(id=f"{split}-{i}", texts={"tokens": words}, target=tags) for i, (words, tags) in enumerate(tagged)
         ]

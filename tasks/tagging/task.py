@@ -27,7 +27,7 @@ from tasks.common.heads.token_classifier import TokenClassifier
 from tasks.common.label_scores import IGNORED, labels_in_train, mean_of_counts, score_labels, token_label_counts
 from tasks.common.official import data_name
 from tasks.common.sample_data import write_sample_files
-from tasks.common.splits import check_options, read_once
+from tasks.common.splits import CUTS, check_options, read_once
 from tasks.common.table_files import is_json
 from tasks.common.tag_schemes import TagScheme, all_tags, convert
 from tasks.common.tagged_sentences import in_bio, read_json_sentences
@@ -104,7 +104,7 @@ class Tagging:
             prefix: The start of the ids of the examples.
             labelled: Whether to read the labels. If not, the targets are None.
         """
-        check_options(self.data, ("columns", "dev_fraction", "test_fraction"))
+        check_options(self.data, ("columns", *CUTS))
         if is_json(path):
             sentences = read_json_sentences(path, tokens=self.tokens, tags=self.tags, labelled=labelled)
         else:

@@ -9,7 +9,7 @@ from harness.config.instantiate import build
 from harness.types import SPLITS
 from tests.support.runs import config_of
 
-TASKS = ("ner", "pos", "snli", "squad", "sst5")
+TASKS = ("classification", "ner", "pos", "snli", "squad", "sst5", "tagging")
 
 
 @pytest.mark.parametrize("name", TASKS)
