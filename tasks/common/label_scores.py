@@ -1,8 +1,10 @@
 """Labels and scores of tasks that give one label to each example or to each token."""
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -56,14 +58,15 @@ def score_labels(
     Raises:
         ValueError: There is nothing to score, or the numbers of gold and predicted labels differ.
     """
-    from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
+    from sklearn.metrics import precision_recall_fscore_support
 
     if not gold or len(gold) != len(predicted):
         raise ValueError(
             f"score_labels: {len(gold)} gold and {len(predicted)} predicted labels; give the same number, at least 1"
         )
     names = list(labels)
-    counts = confusion_matrix(gold, predicted, labels=names)  # (gold, predicted)
+    pairs = Counter(zip(gold, predicted, strict=True))
+    counts = np.array([[pairs[a, b] for b in names] for a in names])  # (gold, predicted)
     precision, recall, f1, _ = precision_recall_fscore_support(gold, predicted, labels=names, zero_division=0)
     seen = (counts.sum(axis=0) + counts.sum(axis=1)) > 0  # (labels,)
     scores = {"accuracy": float(counts.trace() / len(gold)), "macro_f1": float(f1[seen].mean())}

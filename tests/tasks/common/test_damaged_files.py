@@ -11,6 +11,9 @@ from harness.errors import DataFormatError
 from harness.features.static_vectors import StaticVectors
 from harness.pretrain.tokenized_text import sentences
 from harness.utils.text_files import read_json
+from harness.utils.tokenizers import tokenizer_named
+from tasks.classification.reader import TextColumns, read_examples
+from tasks.common.tagged_sentences import read_json_sentences
 from tasks.ner.reader import read_tagged
 from tasks.pos.reader import read_conllu
 from tasks.snli.reader import read_pairs
@@ -31,6 +34,10 @@ def questions(path: Path) -> Any:
     return [(example.texts, example.target) for example in read_squad(path)]
 
 
+def texts(path: Path) -> Any:
+    return read_examples(path, TextColumns(), tokenize=tokenizer_named("english"), prefix="x")
+
+
 READERS: dict[str, tuple[Callable[[Path], Any], str]] = {
     "columns": (read_tagged, "Zoë\tB-PER\neats\tO\n\nShe\tO\n"),
     "conllu": (read_conllu, "# text = Zoë\n1\tZoë\tZoë\tPROPN\tNNP\t_\t0\troot\t_\t_\n"),
@@ -39,6 +46,11 @@ READERS: dict[str, tuple[Callable[[Path], Any], str]] = {
     "squad": (
         questions,
         json.dumps(SQUAD, ensure_ascii=False, indent=1) + "\n",
+    ),
+    "csv": (texts, 'text,label\n"Zoë eats, and\nsleeps.",yes\nShe is tall.,no\n'),
+    "json lines": (
+        lambda path: read_json_sentences(path, tokens="tokens", tags="tags"),
+        '{"tokens": ["Zoë"], "tags": ["B-PER"]}\n',
     ),
     "trees": (read_trees, "(3 (2 Zoë) (4 eats))\n"),
     "vectors": (vectors, "Zoë 1 2\neats 3 4\n"),
