@@ -1,6 +1,7 @@
 """Read labelled texts, or pairs of texts, from a table of the user's own."""
 
 import json
+import logging
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ from harness.types import Example, Sentence
 from harness.utils.tokenizers import Tokenizer
 from tasks.common.heads.text_classifier import PAIR
 from tasks.common.table_files import Column, Row, Wanted, read_table
+
+log = logging.getLogger(__name__)
 
 _TEXT: Sequence[Column] = ("text", "sentence")
 
@@ -58,7 +61,7 @@ def read_examples(
         wanted.append(Wanted(option="task.pair", names=(columns.pair,)))
         fields = dict(zip(("task.text", "task.pair"), PAIR, strict=True))
     wanted.append(Wanted(option="task.label", names=(columns.label,), optional=not labelled))
-    return [
+    examples = [
         Example(
             id=f"{prefix}-{i}",
             texts={field: _tokens(row, option, tokenize) for option, field in fields.items()},
@@ -66,6 +69,21 @@ def read_examples(
         )
         for i, row in enumerate(read_table(path, wanted))
     ]
+    _check_for_header(examples, columns, path)
+    return examples
+
+
+def _check_for_header(examples: Sequence[Example], columns: TextColumns, path: Path) -> None:
+    """Warn if the first row of a file that is said to have no header looks like one."""
+    first = examples[0].target
+    if isinstance(columns.label, int) and len(examples) > 10 and sum(e.target == first for e in examples) == 1:
+        log.warning(
+            "%s: only the first row has the label '%s'; if the row is a header, give the names of columns, such as "
+            "task.label=%s",
+            path.name,
+            first,
+            first,
+        )
 
 
 def _tokens(row: Row, option: str, tokenize: Tokenizer) -> Sentence:

@@ -1,5 +1,6 @@
-"""Classification with data of one's own: give each text, or each pair of texts, one of the labels in the file."""
+"""Classification of your own data: give each text, or each pair of texts, one of the labels in the file."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
@@ -27,6 +28,8 @@ from tasks.common.official import data_name
 from tasks.common.sample_data import write_sample_files
 from tasks.common.splits import CUTS, check_options, read_once
 from tasks.common.table_files import Column
+
+log = logging.getLogger(__name__)
 
 _MOST_IN_CONFUSION = 20  # with more labels than this, the confusion matrix is too long for a record
 
@@ -126,6 +129,9 @@ class TextClassification:
                 f"{self.data.train}: every training example has the label '{labels[0]}', so there is nothing to learn; "
                 "check task.label, or give examples of two or more labels"
             )
+        examples = len(self.examples("train"))
+        if 2 * len(labels) > examples > 10:
+            log.warning("%d different labels for %d training examples; check task.label", len(labels), examples)
         return labels
 
     @cached_property

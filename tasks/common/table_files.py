@@ -1,11 +1,11 @@
-"""Tables of one's own: CSV, TSV and JSON lines, of which the columns that a task asks for are read."""
+"""Tables: CSV, TSV and JSON lines, of which the columns that a task asks for are read."""
 
 import csv
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from harness.errors import ConfigError, DataFormatError, nearest
 from harness.utils.text_files import json_value, numbered_lines
@@ -141,7 +141,7 @@ def _separated(path: Path, separator: str, wanted: Sequence[Wanted], *, header: 
 def _cells(path: Path, separator: str) -> Iterator[tuple[int, list[str]]]:
     """Yield the line where each row starts, and its cells. Blank lines are skipped."""
     lines = (f"{line}\n" for _, line in numbered_lines(path))
-    quoting = csv.QUOTE_NONE if separator == "\t" else csv.QUOTE_MINIMAL
+    quoting: Literal[0, 3] = csv.QUOTE_NONE if separator == "\t" else csv.QUOTE_MINIMAL
     reader = csv.reader(lines, delimiter=separator, quoting=quoting, strict=True)
     start = 1
     try:
@@ -160,7 +160,7 @@ def _indices(
     first: Sequence[str], separator: str, wanted: Sequence[Wanted], *, where: str, header: bool
 ) -> dict[str, int]:
     """Return the index of each wanted column that the first row has."""
-    found = {}
+    found: dict[str, int] = {}
     for column in wanted:
         for name in column.names:
             if isinstance(name, int) and 1 <= abs(name) <= len(first):
@@ -174,7 +174,7 @@ def _indices(
 
 def _of_object(where: str, values: Mapping[str, Any], wanted: Sequence[Wanted]) -> Row:
     """Return the wanted values of a JSON object."""
-    names = {}
+    names: dict[str, Column] = {}
     for column in wanted:
         for name in column.names:
             if name in values:

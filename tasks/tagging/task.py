@@ -1,4 +1,4 @@
-"""Tagging with data of one's own: give each token one of the labels in the file."""
+"""Tagging of your own data: give each token one of the labels in the file."""
 
 import logging
 from collections.abc import Sequence

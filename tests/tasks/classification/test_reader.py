@@ -89,6 +89,14 @@ def test_every_error_names_file_line_and_column(name: str, content: str, message
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(("options", "warned"), [({"text": 1, "label": 2}, True), ({"text": "text"}, False)])
+def test_a_header_of_a_file_without_one_is_noticed(
+    options: dict[str, Any], warned: bool, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    read(tmp_path / "x.csv", "text,label\n" + "a,yes\nb,no\n" * 6, **options)
+    assert ("only the first row has the label 'label'; if the row is a header" in caplog.text) is warned
+
+
 def test_a_column_with_a_number_is_named_by_it(tmp_path: Path) -> None:
     with pytest.raises(DataFormatError, match=r"x\.csv:2: the column 2 is empty"):
         read(tmp_path / "x.csv", "a,yes\nb,\n", text=1, label=-1)

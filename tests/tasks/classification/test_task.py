@@ -167,6 +167,17 @@ def test_one_label_is_nothing_to_learn(tmp_path: Path) -> None:
         task.build_head(input_dim=10, output_dim=0)
 
 
+def test_a_label_for_almost_every_text_is_noticed(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    rows = "".join(f"text,{i}\n" for i in range(12))
+    assert len(TextClassification(data=files(tmp_path, train=rows, dev=rows, test=rows)).labels) == 12
+    assert "12 different labels for 12 training examples; check task.label" in caplog.text
+
+
+def test_there_is_nothing_to_download() -> None:
+    with pytest.raises(ConfigError, match="data=official: there is nothing to download; add data=files"):
+        TextClassification(data=DataConfig(source="official", cache_dir="x")).examples("train")
+
+
 def test_unlabelled_text_can_be_classified(task: TextClassification, tmp_path: Path) -> None:
     names = ["text"] if task.pair is None else ["text", task.pair]
     (tmp_path / "new.csv").write_text(",".join(map(str, names)) + "\n" + ",".join("ab"[: len(names)]) + "\n")

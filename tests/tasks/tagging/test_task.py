@@ -228,6 +228,17 @@ def test_a_run_of_every_head_at_every_place(head: str, metric: str, placement: s
     assert {record.primary_metric, "NOUN/f1" if metric == "accuracy" else "LOC/f1"} <= set(record.metrics["test"])
 
 
+def test_a_run_on_spans_equals_one_on_named_entities(tmp_path: Path) -> None:
+    """The two tasks read, train and score the same files in the same way."""
+    files(tmp_path, train="B-PER O", dev="B-PER O", test="O B-PER")
+    paths = ["data=files", *(f"data.{split}={tmp_path}/{split}.conll" for split in SPLITS), "data.fraction=1"]
+    entities = run(config_of(tmp_path, "task=ner", *SMALL_RUN, *paths), stop=Stop())
+    options = ["task=tagging", "task.metric=span_f1", "task.head=bilstm_crf"]
+    spans = run(config_of(tmp_path, *options, *SMALL_RUN, *paths), stop=Stop())
+    assert spans.metrics == entities.metrics
+    assert spans.weights_sha256 == entities.weights_sha256
+
+
 @pytest.mark.parametrize("metric", METRICS)
 def test_the_written_sample_reads_back(metric: Any, tmp_path: Path) -> None:
     written = Tagging(data=DataConfig(), metric=metric).write_sample(tmp_path)
