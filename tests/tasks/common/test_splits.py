@@ -67,6 +67,21 @@ def test_the_file_of_a_split() -> None:
         split_file(DataConfig(source="official"), "dev", official="ewt")
 
 
+@pytest.mark.parametrize(
+    ("given", "name"), [(None, "whitespace"), (False, "whitespace"), (True, "english"), ("spacy:de", "spacy:de")]
+)
+def test_raw_text_is_split_on_request(given: bool | str | None, name: str) -> None:
+    assert DataConfig(tokenize=given).tokenizer == name
+
+
+@pytest.mark.parametrize("split", ["train", "dev", "test"])
+def test_a_missing_file_says_what_to_add(split: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        DataConfig(source="files").path(split)
+    assert f"data.{split} is not given; add data=files data.{split}=FILE" in str(caught.value)
+    assert (f"data.{split}_fraction=0.1" in str(caught.value)) is (split != "train")
+
+
 def cut_task(folder: Path, rows: str, **options: Any) -> TextClassification:
     (folder / "train.csv").write_text(f"text,label\n{rows}")
     return TextClassification(data=DataConfig(source="files", train=str(folder / "train.csv"), **options))
