@@ -165,6 +165,7 @@ def _record_of(plan: Plan, model: Model, progress: Progress, **ending: Any) -> R
         name=plan.name,
         identity=plan.identity,
         setting=plan.setting,
+        determining=plan.determining,
         seed=plan.config.seed,
         data={
             "name": plan.task.data_name,

@@ -95,10 +95,7 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert main([str(tmp_path / "results")]) == 0
     assert "| labels | made_up | none data.fraction=1.0 | accuracy | 3 |" in capsys.readouterr().out
     assert main([str(tmp_path / "nothing")]) == 2
-    assert "no record.json below it" in capsys.readouterr().err
-    next((tmp_path / "results").glob("**/record.json")).write_text('{"schema_version": 9}')
-    assert main([str(tmp_path / "results")]) == 2
-    assert "schema version 9; this harness reads version 1" in capsys.readouterr().err
+    assert "no readable record.json below it" in capsys.readouterr().err
     for wrong in ([], [str(tmp_path), "--rerun", "x"]):
         with pytest.raises(SystemExit) as exit_:
             main(wrong)

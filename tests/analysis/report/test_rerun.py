@@ -53,7 +53,7 @@ def test_a_job_of_a_sweep_is_repeated_to_the_bit(
 
 def recorded(folder: Path, **environment: Any) -> Path:
     """Write a record of this environment."""
-    one = RunRecord(status="ok", task="ner", name="random-s1", identity="abc", seed=1, environment=environment)
+    one = RunRecord(status="failed", task="ner", name="random-s1", identity="abc", seed=1, environment=environment)
     path = folder / "record.json"
     path.write_text(json.dumps(asdict(one)))
     return path
@@ -77,6 +77,9 @@ def test_the_comments_name_code_packages_and_result(tmp_path: Path, capsys: pyte
     assert "# code: revision f00, with uncommitted changes that are not recorded: the result may differ\n" in text
     assert "# Python 3.11.7; torch 2.13\n" in text
     assert "# result: repeated/ner/random-s1-abc" in text
+    path = recorded(tmp_path, **known)
+    path.write_text(path.read_text().replace('"schema_version": 2', '"schema_version": 1'))
+    assert "# result: repeated/ner/random-s1-*;" in command_of(path, capsys)  # its identity was of another kind
     clean = command_of(recorded(tmp_path, **known, revision="f00", dirty=False), capsys)
     assert "# code: revision f00\n" in clean
     assert all(line.startswith("#") for line in clean.splitlines()[:-1])
