@@ -155,7 +155,7 @@ def test_every_option_is_known_to_determine_the_result_or_not() -> None:
 def test_a_value_from_the_environment_is_used_but_not_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TOKEN", "s3cret")
     monkeypatch.setenv("RATE", "0.25")
-    more = ("trainer.lr=${oc.decode:${oc.env:RATE}}", "embedding.name=${tracking.entity}", "vectors=contextual")
+    more = ('trainer.lr="${oc.decode:${oc.env:RATE}}"', "embedding.name=${tracking.entity}", "vectors=contextual")
     config = config_of(tmp_path, "tracking.entity=${oc.env:TOKEN}-a", "tracking.group=${oc.env:NO,null}", *more)
     assert (config.tracking["entity"], config.tracking["group"], config.trainer.lr) == ("s3cret-a", None, 0.25)
     shown = plain(config)
