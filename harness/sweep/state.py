@@ -14,8 +14,7 @@ from harness.analysis.report.markdown import brief
 from harness.analysis.report.paper_numbers import published_numbers
 from harness.analysis.report.settings import Results, gathered, records_of_sweep
 from harness.runs.job import Outcome
-from harness.utils.files import write_json, write_text
-from harness.utils.text_files import read_json
+from harness.utils.files import read_written_json, write_json, write_text
 
 Overrides = tuple[str, ...]
 
@@ -101,10 +100,10 @@ class SweepFolder:
             return table
 
     def _state_path(self, overrides: Overrides) -> Path:
-        digest = hashlib.sha256("\0".join(overrides).encode()).hexdigest()[:10]
+        digest = hashlib.sha256("\0".join(overrides).encode(errors="surrogatepass")).hexdigest()[:10]
         return self.path / "jobs" / f"{digest}.json"
 
 
 def _read(path: Path) -> Any:
     """Return the value of a JSON file; None if the file does not exist."""
-    return read_json(path, fix="delete it") if path.exists() else None
+    return read_written_json(path, fix="delete it") if path.exists() else None

@@ -71,6 +71,53 @@ def test_options_that_change_no_result_are_not_in_labels() -> None:
     assert "sweep" not in text
 
 
+def determined(seed: int, test: float, name: str = "sample", **determining: Any) -> RunRecord:
+    """Return a record that says what determines its result; its config has the defaults of the rest."""
+    given = {"data.sha256.test": "e", "encoder.fingerprint": "f" * 20, **determining}
+    config = {
+        "trainer": {"lr": 0.1, "batch": 1},
+        "threads": seed,
+        "encoder": {"state": "zeros", "weights": f"/{seed}/w"},
+    }
+    setting = str(sorted(given.items()))
+    data = {"name": name, "sha256": {"test": "e"}}
+    return replace(record(seed, test), determining=given, setting=setting, config=config, data=data)
+
+
+def test_labels_hold_what_determines_the_result_and_defaults_come_from_the_config() -> None:
+    text = table(determined(1, 0.4), determined(2, 0.5, **{"trainer.lr": 0.2}), determined(3, 0.6))
+    assert "| ner | sample | random trainer.lr=0.1 | f1 | 2 |" in text
+    assert "| ner | sample | random trainer.lr=0.2 | f1 | 1 |" in text
+
+
+def test_runs_that_differ_only_in_threads_and_paths_are_one_setting() -> None:
+    assert "| ner | sample | random | f1 | 3 |" in table(*(determined(seed, 0.5) for seed in (1, 2, 3)))
+
+
+def test_an_encoder_is_labelled_by_its_options_and_data_by_their_digest() -> None:
+    warm = replace(determined(1, 0.4, **{"encoder.fingerprint": "a" * 20}), config={"encoder": {"state": "warm"}})
+    text = table(determined(1, 0.5), warm)
+    assert "| random encoder.state=warm |" in text
+    assert "| random encoder.state=zeros encoder.weights=" not in text
+    text = table(*(determined(1, 0.5, **{"data.sha256.train": f"{digit * 12}"}) for digit in "ab"))
+    assert "| random data.sha256.train=aaaaaaaa |" in text
+    text = table(determined(1, 0.5), determined(1, 0.6, **{"task.version": 2}), determined(2, 0.5, device="cuda"))
+    assert {line.split(" | ")[2] for line in text.splitlines()[2:]} >= {"random task.version=2", "random device=cuda"}
+
+
+def test_the_same_examples_under_two_names_are_one_block() -> None:
+    """The data of a run are known by their content: files may be copies of the sample, or have moved."""
+    text = table(determined(1, 0.5), determined(2, 0.6, name="my_files"))
+    assert "| ner | my_files, sample | random | f1 | 2 |" in text
+
+
+def test_a_record_of_version_1_is_a_setting_of_its_own() -> None:
+    old = replace(record(2, 0.5), schema_version=1)
+    text = table(record(1, 0.4), replace(old, setting="of version 1"))
+    assert "| random schema=1 |" in text
+    assert "| random schema=2 |" in text
+
+
 def test_settings_with_equal_configs_are_labelled_by_their_digests() -> None:
     other = RunRecord(**(vars(record(1, 0.4)) | {"setting": "of another task version"}))
     text = table(record(1, 0.5), other)

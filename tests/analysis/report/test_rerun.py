@@ -32,10 +32,12 @@ def check_names(record: RunRecord) -> None:
 def test_a_job_of_a_sweep_is_repeated_to_the_bit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    """The threads are left to torch, and the printed command asks for as many: the identity does not cover them."""
     monkeypatch.chdir(tmp_path)
     paths = ["results_dir=first results", 'cache_dir="a cache\'s place"']
+    small = [override for override in SMALL if not override.startswith("threads")]
     with pytest.raises(SystemExit) as exit_:
-        cli.main(["-m", *SMALL, "trainer.max_epochs=1", "embedding=static_mini", *paths, "seed=3,4"])
+        cli.main(["-m", *small, "trainer.max_epochs=1", "embedding=static_mini", *paths, "seed=3,4"])
     assert exit_.value.code == 0
     (first,) = (tmp_path / "first results" / "ner").glob("*-s4-*")
     check_names(read_record(first / "record.json"))
@@ -47,7 +49,7 @@ def test_a_job_of_a_sweep_is_repeated_to_the_bit(
         assert (second / name).read_bytes() == (first / name).read_bytes()
     ours, theirs = (without_times(read_record(folder / "record.json")) for folder in (second, first))
     for one in (ours, theirs):
-        del one["environment"], one["config"]["results_dir"], one["config"]["device"]
+        del one["environment"], one["config"]["results_dir"], one["config"]["device"], one["config"]["threads"]
     assert ours == theirs
 
 
