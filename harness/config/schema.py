@@ -1,14 +1,13 @@
 """The typed schema of what the engine owns in ``conf/config.yaml``. Plug-ins are built by ``instantiate.build``."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
-from omegaconf.resolvers import oc
 
 from harness.config.bounds import (
     Count,
@@ -22,6 +21,7 @@ from harness.config.bounds import (
     Threads,
 )
 from harness.config.instantiate import instance_of, names_nothing, typed_as
+from harness.config.secrets import Texts, values_and_texts, with_texts
 from harness.errors import ConfigError
 
 # The options that determine a run's result, in addition to the data. The encoder, the static vectors and the device do
@@ -116,8 +116,7 @@ class HarnessConfig:
     sweep: str | None = None
     threads: Threads | None = None
     plugins: list[str] = field(default_factory=list)
-    # Set by ``typed``: the place of each value from the environment, and its text, such as ``${oc.env:TOKEN}``.
-    _texts: dict[tuple[str, ...], Any] = field(default_factory=dict, repr=False)
+    _texts: Texts = field(default_factory=dict, repr=False)  # set by ``typed``; see ``harness.config.secrets``
 
     def determining(self) -> dict[str, Any]:
         """Return the options that determine a run's result; see ``determining_options``."""
@@ -173,19 +172,13 @@ def mixing_of(node: Any) -> MixingConfig:
     return replace(mixing, mix=mix)
 
 
-def plain(config: HarnessConfig) -> dict[str, Any]:
-    """Return a config as JSON-serialisable values that may be written.
+def plain(config: Any) -> dict[str, Any]:
+    """Return a ``HarnessConfig`` or a ``PretrainConfig`` as JSON-serialisable values that may be written.
 
     A value that was read from the environment can be a secret, so its text (``${oc.env:TOKEN}``) takes its place.
     """
     values = asdict(config)
-    for path, text in values.pop("_texts").items():
-        node = values
-        for key in path[:-1]:
-            node = node.get(key, {})
-        if path[-1] in node:  # not if the option ``vectors`` left its group out
-            node[path[-1]] = text
-    return values
+    return with_texts(values, values.pop("_texts"))
 
 
 def typed(config: DictConfig) -> HarnessConfig:
@@ -194,42 +187,10 @@ def typed(config: DictConfig) -> HarnessConfig:
     Raises:
         ConfigError: A key is unknown, or a value is missing, of the wrong type or out of range.
     """
-    asked = []
-
-    def value_of(*words: Any) -> Any:
-        asked.append(words)
-        return oc.env(*words)
-
-    values = _resolved_with(value_of, config)
-    texts = dict(_differences(_resolved_with(_text_of, config), values)) if asked else {}
+    values, texts = values_and_texts(lambda: resolved(config))
     result = typed_as(HarnessConfig, _with_max_epochs(values))
     _check_combinations(result)
     return _without_unwanted(replace(result, _texts=texts))
-
-
-def _resolved_with(environment: Callable[..., Any], config: DictConfig) -> dict[str, Any]:
-    """Return a config as plain values; ``environment`` supplies what ``${oc.env:NAME,DEFAULT}`` stands for."""
-    OmegaConf.register_new_resolver("oc.env", environment, replace=True)
-    try:
-        return resolved(config)
-    finally:
-        OmegaConf.register_new_resolver("oc.env", oc.env, replace=True)
-
-
-def _text_of(*words: Any) -> str:
-    """Return the interpolation itself instead of the value of an environment variable."""
-    return "${oc.env:" + ",".join("null" if word is None else str(word) for word in words) + "}"
-
-
-def _differences(
-    shown: Mapping[str, Any], values: Mapping[str, Any], path: tuple[str, ...] = ()
-) -> Iterator[tuple[tuple[str, ...], Any]]:
-    """Yield the path of each value that differs, and the value that is shown."""
-    for key, text in shown.items():
-        if isinstance(text, Mapping) and isinstance(values[key], Mapping):
-            yield from _differences(text, values[key], (*path, key))
-        elif text != values[key]:
-            yield (*path, key), text
 
 
 def _with_max_epochs(values: dict[str, Any]) -> dict[str, Any]:

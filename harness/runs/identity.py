@@ -87,7 +87,8 @@ def _chosen(values: Mapping[str, Any], default_of: Mapping[str, Any], prefix: st
         if key == "_target_":
             continue
         if is_dataclass(default) and isinstance(value, Mapping):
-            given = {**defaults(type(default)), **value}
+            kind: Any = type(default)
+            given = {**defaults(kind), **value}
             of_default = {one.name: getattr(default, one.name) for one in fields(default)}
             yield from _chosen(given, of_default, f"{prefix}{key}.")
         elif default is MISSING or _plain(value) != _plain(default):
