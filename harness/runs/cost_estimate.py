@@ -97,7 +97,7 @@ class CostEstimator:
             record.timing["train_s"] / record.epochs / record.data["sizes"]["train"]
             for record in self._records[folder]
             if without_data(record.config["task"]) == without_data(plan.config.task)
-            and widths == (record.encoder.get("dim"), record.embedding.get("dim"))
+            and widths == (record.encoder["dim"], record.embedding["dim"])
         ]
         if not seconds_per_example:
             return None
@@ -123,5 +123,6 @@ def _finished_records(folder: Path) -> list[RunRecord]:
         and record.status == "ok"
         and record.epochs
         and record.data.get("sizes", {}).get("train")
+        and {"dim"} <= record.encoder.keys() & record.embedding.keys()
         and "train_s" in record.timing
     ]

@@ -2,27 +2,22 @@
 
 import logging
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal, cast
 
-import pydantic
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from harness.config.schema import typed
-from harness.errors import DataFormatError, HarnessError, one_line
+from harness.errors import HarnessError, one_line
 from harness.runs.cost_estimate import CostEstimator
 from harness.runs.encode_shard import encode_shard
 from harness.runs.plan import SharedObjects, prepare
 from harness.runs.record import folder_of, write_bad_request
 from harness.runs.run import run
 from harness.runs.summary import print_summary
-from harness.utils.files import read_written_json
 from harness.utils.signals import Interrupted, Stop
 
 log = logging.getLogger(__name__)
-
-_FIX = "delete the file and run the sweep again"
 
 SHARED = SharedObjects()  # shared by the jobs that this process runs
 
@@ -44,20 +39,6 @@ class Outcome:
     folder: str = ""
 
 
-def read_outcome(path: Path) -> Outcome:
-    """Return how a job of a sweep ended, from the file of its state.
-
-    Raises:
-        DataFormatError: The file is not the state of a job.
-    """
-    state = read_written_json(path, fix=_FIX)
-    try:
-        outcome: Outcome = pydantic.TypeAdapter(Outcome).validate_python(state["outcome"])
-        return outcome
-    except (KeyError, TypeError, pydantic.ValidationError):
-        raise DataFormatError(f"{path}: not the state of a job; {_FIX}") from None
-
-
 def run_job(config: DictConfig, *, stop: Stop, name: str, task: str | None = None) -> Outcome:
     """Do what one composed configuration asks for: estimate the cost, encode a part of the data, or run.
 
@@ -72,7 +53,20 @@ def run_job(config: DictConfig, *, stop: Stop, name: str, task: str | None = Non
         How the job ended; no error of the job is raised.
     """
     try:
-        return _done(config, stop)
+        settings = typed(config)
+        if settings.dry_run:
+            plan = prepare(settings, SHARED)
+            print(f"{plan.folder}: {plan.sizes}; {CostEstimator().estimate(plan)}")  # noqa: T201
+            return Outcome("ok")
+        if settings.shard is not None:
+            print(encode_shard(settings, stop=stop, shared=SHARED))  # noqa: T201
+            return Outcome("ok")
+        record = run(settings, stop=stop, shared=SHARED)
+        if record.status != "ok":
+            return Outcome(record.status, 1, record.error or "")
+        folder = folder_of(record, settings.results_dir)
+        print_summary(record, folder=folder)
+        return Outcome("ok", folder=str(folder))
     except HarnessError as error:
         if task is not None and not error.recorded and OmegaConf.select(config, "shard") is None:
             _record_bad_request(config, task=task, error=f"{type(error).__name__}: {error}")
@@ -86,30 +80,12 @@ def run_job(config: DictConfig, *, stop: Stop, name: str, task: str | None = Non
         return Outcome("failed", 1, f"{type(error).__name__}: {error}")
 
 
-def _done(config: DictConfig, stop: Stop) -> Outcome:
-    """Do what a configuration asks for."""
-    settings = typed(config)
-    if settings.dry_run:
-        plan = prepare(settings, SHARED)
-        print(f"{plan.folder}: {plan.sizes}; {CostEstimator().estimate(plan)}")  # noqa: T201
-        return Outcome("ok")
-    if settings.shard is not None:
-        print(encode_shard(settings, stop=stop, shared=SHARED))  # noqa: T201
-        return Outcome("ok")
-    record = run(settings, stop=stop, shared=SHARED)
-    if record.status != "ok":
-        return Outcome(record.status, 1, record.error or "")
-    folder = folder_of(record, settings.results_dir)
-    print_summary(record, folder=folder)
-    return Outcome("ok", folder=str(folder))
-
-
 def _record_bad_request(config: DictConfig, *, task: str, error: str) -> None:
-    """Record that a run of a sweep could not start; if that is not possible, say so in the log."""
+    """Record that a run of a sweep could not start; if that is not possible either, say so in the log."""
     values = cast(dict[str, Any], OmegaConf.to_container(config))
     try:
         write_bad_request(values, results_dir=str(config.results_dir), task=task, error=error)
     except OmegaConfBaseException:  # the folder of results is itself what is wrong
         log.warning("not recorded, because results_dir=%s cannot be resolved", values["results_dir"])
-    except OSError as reason:
-        log.warning("not recorded: %s", one_line(reason))
+    except OSError as refused:  # the reason of the job is more useful than this one
+        log.warning("not recorded: %s", one_line(refused))

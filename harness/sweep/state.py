@@ -14,7 +14,8 @@ from harness.analysis.report.markdown import brief
 from harness.analysis.report.paper_numbers import published_numbers
 from harness.analysis.report.settings import Results, gathered, records_of_sweep
 from harness.runs.job import Outcome
-from harness.utils.files import read_written_json, write_json, write_text
+from harness.utils.files import write_json, write_text
+from harness.utils.text_files import read_json
 
 Overrides = tuple[str, ...]
 
@@ -106,4 +107,4 @@ class SweepFolder:
 
 def _read(path: Path) -> Any:
     """Return the value of a JSON file; None if the file does not exist."""
-    return read_written_json(path, fix="delete it") if path.exists() else None
+    return read_json(path, fix="delete it") if path.exists() else None

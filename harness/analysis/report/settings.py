@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import DataFormatError
-from harness.runs.job import read_outcome
 from harness.runs.record import RunRecord, flattened, readable_record
 from harness.types import SPLITS, Split
+from harness.utils.files import read_written_json
 
 log = logging.getLogger(__name__)
 
@@ -117,9 +117,9 @@ def records_of_sweep(folder: Path) -> list[Recorded]:
     places = []
     for path in sorted((folder / "jobs").glob("*.json")):
         try:
-            run = Path(read_outcome(path).folder)
-        except DataFormatError as error:
-            log.warning("left out: %s", error)
+            run = Path(read_written_json(path, fix="delete it")["outcome"]["folder"])
+        except (DataFormatError, LookupError, TypeError) as error:
+            log.warning("%s: not the state of a job, so it is left out (%s)", path, error)
             continue
         if run.parts:
             places.append(folder.parent.parent.joinpath(*run.parts[-2:]))
