@@ -189,6 +189,17 @@ def test_a_secret_is_in_no_file_of_a_run(tmp_path: Path, monkeypatch: pytest.Mon
     assert sent["config"]["lambda"] == "${oc.env:TOKEN}"
 
 
+def test_a_finished_run_of_the_same_examples_says_what_its_record_calls_them(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    small_run(tmp_path, "trainer.max_epochs=1")
+    (path,) = tmp_path.glob("results/ner/*/record.json")
+    path.write_text(path.read_text().replace('"name": "sample"', '"name": "my_files"'))
+    with caplog.at_level(logging.INFO):
+        assert small_run(tmp_path, "trainer.max_epochs=1").data["name"] == "my_files"
+    assert "called 'my_files', but are the same examples as those of 'sample'" in caplog.text
+
+
 class Silent:
     """A tracker that does nothing."""
 
