@@ -23,7 +23,7 @@ SCHEMA_VERSION = 2
 RUN_FILES = ("record.json", "config.yaml", "predictions.jsonl", "history.jsonl", "head.safetensors")
 CHECKPOINT = "checkpoint.pt"  # this file and the next exist only until the run is finished
 LOCK = ".lock"
-_FIX = "delete the file and run again"
+_FIX = "delete it and run again"
 Status = Literal["ok", "failed", "interrupted"]
 
 

@@ -195,7 +195,7 @@ def _options(settings: Mapping[str, RunRecord]) -> dict[str, dict[str, Any]]:
     """Return, for each setting, what determines the result of any of them and can differ; the most telling first."""
     configs = {key: flattened(record.config) for key, record in settings.items()}
     known = {key: record.determining or _of_version_1(record) for key, record in settings.items()}
-    items: dict[str, None] = {}
+    items: dict[str, None] = {"schema": None}
     for item in dict.fromkeys(item for values in known.values() for item in values if item != "seed"):
         if item in _EXPLAINED_BY and len({values.get(item) for values in known.values()}) > 1:
             reason = re.compile(_EXPLAINED_BY[item])
@@ -203,6 +203,8 @@ def _options(settings: Mapping[str, RunRecord]) -> dict[str, dict[str, Any]]:
         items[item] = None
     options = {}
     for key, values in known.items():
+        if settings[key].determining:
+            configs[key].pop("threads", None)  # they determined the identity in version 1
         both = configs[key] | dict(values)  # an option that is not in ``determining`` has its default in the config
         shorter = {item: str(both[item])[:_DIGEST] for item in _EXPLAINED_BY if item in both}
         options[key] = {item: (both | shorter)[item] for item in items if item in both}

@@ -112,9 +112,11 @@ def test_the_same_examples_under_two_names_are_one_block() -> None:
 
 
 def test_a_record_of_version_1_is_a_setting_of_its_own() -> None:
-    old = replace(record(2, 0.5), schema_version=1)
-    text = table(record(1, 0.4), replace(old, setting="of version 1"))
-    assert "| random schema=1 |" in text
+    new = determined(1, 0.4, schema=2)
+    old = replace(new, schema_version=1, determining={}, setting="of version 1")
+    text = table(new, old, replace(old, setting="with other threads", config={**old.config, "threads": 4}))
+    assert "| random schema=1 threads=1 |" in text
+    assert "| random schema=1 threads=4 |" in text
     assert "| random schema=2 |" in text
 
 
