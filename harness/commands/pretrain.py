@@ -5,12 +5,14 @@ Hydra composes ``conf/pretrain.yaml`` and the command line to one training, or w
 
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from harness.config.compose import CONF, run_jobs
 from harness.config.help import help_text
 from harness.config.instantiate import typed_as
 from harness.config.schema import resolved
+from harness.config.secrets import values_and_texts
 from harness.pretrain.config import PretrainConfig
 from harness.pretrain.pretrain import pretrain
 from harness.utils.console import exit_status_of
@@ -38,10 +40,15 @@ def main(arguments: Sequence[str]) -> int:
     return max(statuses, default=0)
 
 
+def _typed(config: Any) -> PretrainConfig:
+    values, texts = values_and_texts(lambda: resolved(config))
+    return replace(typed_as(PretrainConfig, values), _texts=texts)
+
+
 def _status_of(config: Any) -> int:
     """Run one composed training; return its exit status."""
     try:
-        return exit_status_of(lambda: _train(typed_as(PretrainConfig, resolved(config))))
+        return exit_status_of(lambda: _train(_typed(config)))
     except Interrupted as reason:
         sys.exit(f"error: {reason}")  # the other trainings of a sweep do not begin
     except ValueError as error:

@@ -184,3 +184,17 @@ def instance_of(schema: Any, values: Any, where: str) -> Any:
     for key in sorted(required - set(values)):
         raise ConfigError(f"{where}{key} is missing; add {where}{key}=...")
     return schema(**{key: _checked(value, hints[key], f"{where}{key}") for key, value in values.items()})
+
+
+def target_of(node: Any, *, where: str, plugins: Sequence[str] = ()) -> Callable[..., Any] | None:
+    """Return the class or function that a node names, without building it; None for ``{name: none}``.
+
+    Args:
+        node: A mapping with ``_target_``.
+        where: The key of the node, which error messages name.
+        plugins: Modules that ``_target_`` may name in addition to the harness's own and torch's.
+
+    Raises:
+        ConfigError: The target is not allowed or does not exist.
+    """
+    return _target_of(node, where, plugins)

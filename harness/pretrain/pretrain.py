@@ -2,12 +2,12 @@
 
 import json
 import logging
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from harness.config.schema import plain
 from harness.encoders.weights import write_weights
 from harness.errors import ConfigError, HarnessError
 from harness.pretrain.config import PretrainConfig
@@ -100,7 +100,7 @@ def _export(prepared: Preparation, trainer: BiLmTrainer) -> dict[str, Any]:
         "perplexity": {"state": CARRIED, "before": progress.before, "after": after or None},
         "timing": {"train_s": progress.seconds, "tokens_per_s": tokens_seen / progress.seconds},
         "environment": environment(prepared.device),
-        "config": asdict(config),
+        "config": plain(config),
         "sha256": {name: file_digest(folder / name) for name in (OPTIONS, WEIGHTS, SOFTMAX, VOCABULARY)},
     }
     write_json(folder / RECORD, record)
@@ -140,7 +140,7 @@ def _tracker(config: PretrainConfig, folder: Path) -> Tracker:
         run_group=f"pretrain-{config.model.name}",
         run_tags=["task:pretrain", f"model:{config.model.name}"],
         job_type="pretrain",
-        config=asdict(config),
+        config=plain(config),
     )
 
 

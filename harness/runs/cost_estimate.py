@@ -2,16 +2,14 @@
 
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
 from harness.config.schema import without_data
-from harness.errors import DataFormatError
 from harness.protocols import Encoder
 from harness.runs.plan import Plan, layer_source, sentences
-from harness.runs.record import RunRecord, finished_record, read_record
+from harness.runs.record import RunRecord, finished_record, readable_record
 from harness.types import Sentence
 from harness.utils.console import human_bytes, human_seconds
 
@@ -117,8 +115,14 @@ def _seconds_per_token(encoder: Encoder, missing: Sequence[Sentence]) -> float:
 
 def _finished_records(folder: Path) -> list[RunRecord]:
     """Return the finished runs of a task, from its folder of results."""
-    found = []
-    for path in folder.glob("*/record.json"):
-        with suppress(DataFormatError):  # a damaged record says nothing about time
-            found.append(read_record(path))
-    return [record for record in found if record.status == "ok" and record.epochs and record.data["sizes"]["train"]]
+    found = [readable_record(path) for path in folder.glob("*/record.json")]
+    return [
+        record
+        for record in found
+        if record is not None
+        and record.status == "ok"
+        and record.epochs
+        and record.data.get("sizes", {}).get("train")
+        and {"dim"} <= record.encoder.keys() & record.embedding.keys()
+        and "train_s" in record.timing
+    ]

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, cast
 
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from harness.config.schema import typed
 from harness.errors import HarnessError, one_line
@@ -68,8 +69,7 @@ def run_job(config: DictConfig, *, stop: Stop, name: str, task: str | None = Non
         return Outcome("ok", folder=str(folder))
     except HarnessError as error:
         if task is not None and not error.recorded and OmegaConf.select(config, "shard") is None:
-            values = cast(dict[str, Any], OmegaConf.to_container(config))
-            write_bad_request(values, task=task, error=f"{type(error).__name__}: {error}")
+            _record_bad_request(config, task=task, error=f"{type(error).__name__}: {error}")
         return Outcome("failed", error.exit_status, str(error))
     except Interrupted as reason:
         return Outcome("interrupted", 1, str(reason))
@@ -78,3 +78,14 @@ def run_job(config: DictConfig, *, stop: Stop, name: str, task: str | None = Non
     except Exception as error:  # the other jobs of a sweep must run, whatever went wrong in this one
         log.exception("%s", name)
         return Outcome("failed", 1, f"{type(error).__name__}: {error}")
+
+
+def _record_bad_request(config: DictConfig, *, task: str, error: str) -> None:
+    """Record that a run of a sweep could not start; if that is not possible either, say so in the log."""
+    values = cast(dict[str, Any], OmegaConf.to_container(config))
+    try:
+        write_bad_request(values, results_dir=str(config.results_dir), task=task, error=error)
+    except OmegaConfBaseException:  # the folder of results is itself what is wrong
+        log.warning("not recorded, because results_dir=%s cannot be resolved", values["results_dir"])
+    except OSError as refused:  # the reason of the job is more useful than this one
+        log.warning("not recorded: %s", one_line(refused))

@@ -11,14 +11,15 @@ from typing import Any, TypeVar, cast
 
 import torch
 
-from harness.config.instantiate import build
-from harness.config.schema import HarnessConfig, MixingConfig, mixing_of
+from harness.config.instantiate import build, names_nothing, target_of
+from harness.config.schema import HarnessConfig, MixingConfig, determining_options, mixing_of, plain
 from harness.errors import ConfigError
 from harness.features.static_vectors import Coverage, StaticVectors
 from harness.features.store import FeatureStore, LayerSource, Uncached
 from harness.features.token_features import TokenFeatures
 from harness.protocols import Encoder, Task
 from harness.runs.environment import environment
+from harness.runs.identity import Target, determining
 from harness.runs.record import examples_digest, identity_digest
 from harness.training.determinism import set_up_torch
 from harness.training.model import Model
@@ -44,7 +45,8 @@ class Plan:
         coverage: How much of the text has a static vector; None without static vectors.
         environment: The code revision, the package versions and the hardware.
         group: The run's name without the seed: encoder, static vectors and mix.
-        identity, setting: Digests over everything that determines the result, with and without the seed.
+        determining: Everything that determines the result, for the record; see ``harness.runs.identity``.
+        identity, setting: Digests of the same, with and without the seed.
     """
 
     config: HarnessConfig
@@ -58,6 +60,7 @@ class Plan:
     coverage: Coverage | None
     environment: Mapping[str, Any]
     group: str
+    determining: Mapping[str, Any]
     identity: str
     setting: str
 
@@ -132,16 +135,12 @@ def prepare(config: HarnessConfig, shared: SharedObjects | None = None) -> Plan:
     if static is not None:
         words = (word for sentence in sentences(examples) for word in sentence)
         coverage = shared.get("coverage", [static.fingerprint, digests], lambda: static.coverage(Counter(words)))
-    determining = config.determining()
-    identity = {
-        "config": determining,
-        "data": digests,
-        "encoder": encoder.fingerprint if encoder is not None else None,
-        "embedding": static.fingerprint if static is not None else None,
-        "task_version": task.version,
-        "device": device.partition(":")[0],
-    }
-    setting = {**identity, "data": whole, "config": {k: v for k, v in determining.items() if k != "seed"}}
+    inputs = {f"data.sha256.{split}": digest for split, digest in whole.items()}
+    inputs["encoder.fingerprint"] = encoder.fingerprint if encoder is not None else ""
+    inputs["embedding.fingerprint"] = static.fingerprint if static is not None else ""
+    inputs["device"] = device.partition(":")[0]
+    own = partial(determining, task=task, targets=_targets(config), inputs=inputs)
+    determined = own(config.determining())
     return Plan(
         config=config,
         task=task,
@@ -154,8 +153,9 @@ def prepare(config: HarnessConfig, shared: SharedObjects | None = None) -> Plan:
         coverage=coverage,
         environment=environment(device),
         group=_group(encoder, static, mixing),
-        identity=identity_digest(identity),
-        setting=identity_digest(setting),
+        determining=own(determining_options(plain(config))),
+        identity=identity_digest(determined),
+        setting=identity_digest({key: value for key, value in determined.items() if key != "seed"}),
     )
 
 
@@ -168,6 +168,13 @@ def _task_and_examples(
         raise ConfigError("task is none, so there is nothing to train; choose a task with task=NAME")
     examples = {split: task.examples(split) for split in SPLITS}
     return task, examples, {split: examples_digest(examples[split]) for split in SPLITS}
+
+
+def _targets(config: HarnessConfig) -> dict[str, Target]:
+    """Return the classes or functions whose options determine the result: of the task, and of the mix if any."""
+    nodes = {"task": config.task} if names_nothing(config.encoder) else {"task": config.task, "mixing": config.mixing}
+    found = {name: target_of(node, where=name, plugins=config.plugins) for name, node in nodes.items()}
+    return {name: target for name, target in found.items() if target is not None}
 
 
 def _encoder(config: HarnessConfig, device: str, shared: SharedObjects) -> Encoder | None:

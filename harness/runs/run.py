@@ -64,6 +64,8 @@ def _finished(plan: Plan) -> RunRecord | None:
     done = finished_record(plan.folder)
     if done is not None:
         log.info("%s is finished (overwrite=true runs it again)", plan.folder)
+        if (known := done.data["name"]) != plan.task.data_name:
+            log.info("its data are called '%s', but are the same examples as those of '%s'", known, plan.task.data_name)
     return done
 
 
@@ -167,6 +169,7 @@ def _record_of(plan: Plan, model: Model, progress: Progress, **ending: Any) -> R
         name=plan.name,
         identity=plan.identity,
         setting=plan.setting,
+        determining=plan.determining,
         seed=plan.config.seed,
         data={
             "name": plan.task.data_name,

@@ -92,7 +92,7 @@ def sweep_dir(config: DictConfig) -> Path:
     if name is None:
         overrides: Sequence[str] = list(config.hydra.overrides.task)
         naming = sorted(word for word in overrides if word.lstrip("+~").partition("=")[0] not in _NOT_NAMING)
-        digest = hashlib.sha256("\0".join(naming).encode()).hexdigest()[:6]
+        digest = hashlib.sha256("\0".join(naming).encode(errors="surrogatepass")).hexdigest()[:6]
         # Hydra does not report the choice of a group if several were chosen.
         presets = [word.partition("=")[2] for word in overrides if word.startswith("experiment=")]
         chosen = presets[-1] if presets else str(config.hydra.runtime.choices.get("task"))

@@ -101,7 +101,7 @@ class SweepFolder:
             return table
 
     def _state_path(self, overrides: Overrides) -> Path:
-        digest = hashlib.sha256("\0".join(overrides).encode()).hexdigest()[:10]
+        digest = hashlib.sha256("\0".join(overrides).encode(errors="surrogatepass")).hexdigest()[:10]
         return self.path / "jobs" / f"{digest}.json"
 
 

@@ -10,6 +10,8 @@ from typing import Any
 
 from torch import Tensor
 
+from harness.errors import DataFormatError
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
@@ -32,14 +34,17 @@ def file_digest(path: Path) -> str:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a UTF-8 text file, either completely or not at all.
+    r"""Write a UTF-8 text file, either completely or not at all.
+
+    Half of a surrogate pair, which UTF-8 cannot represent, is written as an escape (``\\ud83d``), so that JSON is read
+    back unchanged. Python also uses such characters for bytes of a file name that are not UTF-8.
 
     Args:
         path: The file to write or replace; missing folders are created.
         text: The content, with its line ends.
     """
     with replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -50,6 +55,26 @@ def write_json(path: Path, value: Any) -> None:
         value: Anything that ``json.dumps`` accepts.
     """
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def read_written_json(path: Path, *, fix: str) -> Any:
+    """Return the value in a JSON file that ``write_json`` wrote. Unlike a data file, it may hold any text.
+
+    Args:
+        path: The file.
+        fix: What the user should do if the file is damaged; it ends the error message.
+
+    Raises:
+        DataFormatError: The file cannot be read or is not JSON.
+    """
+    if not path.is_file():
+        raise DataFormatError(f"{path}: no such file")
+    try:
+        return json.loads(path.read_bytes())
+    except OSError as error:
+        raise DataFormatError(f"{path}: cannot be read ({error.strerror})") from None
+    except (ValueError, RecursionError) as error:  # ValueError: not JSON, not UTF-8, or a number of too many digits
+        raise DataFormatError(f"{path}: not JSON ({error}); {fix}") from None
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:

@@ -1,7 +1,7 @@
 """The typed config and ``build``: correct values are accepted, and an error names the key of a wrong one."""
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal
@@ -9,7 +9,7 @@ from typing import Any, Literal
 import pytest
 
 from harness.config.instantiate import build
-from harness.config.schema import DataConfig, mixing_of, plain
+from harness.config.schema import DataConfig, HarnessConfig, mixing_of, plain
 from harness.errors import ConfigError
 from tests.support.runs import config_of
 
@@ -129,11 +129,48 @@ def test_the_group_mixing_is_divided_between_the_engine_and_the_mix() -> None:
 
 def test_the_identity_holds_exactly_what_determines_the_result(tmp_path: Path) -> None:
     base = config_of(tmp_path).determining()
-    for same in ("cache_dir=/x", "overwrite=true", "tracking=none", "dry_run=true", "device=cpu"):
+    for same in (
+        "cache_dir=/x",
+        "overwrite=true",
+        "tracking=none",
+        "dry_run=true",
+        "device=cpu",
+        "threads=1",
+        "sweep=a",
+        "mixing.name=a",
+    ):
         assert config_of(tmp_path, same).determining() == base, same
     different = ("seed=2", "trainer.lr=0.1", "task.bilstm_crf.dropout=0.1", "mixing.lambda_=1", "mixing.placement=both")
-    for other in (*different, "data.fraction=0.5", "cache_dtype=float32", "threads=1", "cache=none"):
+    for other in (*different, "data.fraction=0.5", "cache_dtype=float32", "cache=none"):
         assert config_of(tmp_path, other).determining() != base, other
+
+
+def test_every_option_is_known_to_determine_the_result_or_not() -> None:
+    """An option that is added must be put into one of the two lists; in the first, ``determining_options`` reads it."""
+    determine = {"task", "data", "encoder", "embedding", "mixing", "trainer", "cache", "cache_dtype", "seed", "device"}
+    do_not = {"tracking", "vectors", "cache_dir", "results_dir", "overwrite", "dry_run", "shard", "sweep", "threads"}
+    assert {one.name for one in fields(HarnessConfig)} == determine | do_not | {"plugins", "_texts"}
+
+
+def test_a_value_from_the_environment_is_used_but_not_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOKEN", "s3cret")
+    monkeypatch.setenv("RATE", "0.25")
+    more = ('trainer.lr="${oc.decode:${oc.env:RATE}}"', "embedding.name=${tracking.entity}", "vectors=contextual")
+    config = config_of(tmp_path, "tracking.entity=${oc.env:TOKEN}-a", "tracking.group=${oc.env:NO,null}", *more)
+    assert (config.tracking["entity"], config.tracking["group"], config.trainer.lr) == ("s3cret-a", None, 0.25)
+    shown = plain(config)
+    assert "s3cret" not in str(shown)
+    assert shown["tracking"]["entity"] == "${oc.env:TOKEN}-a"
+    assert shown["trainer"]["lr"] == "${oc.env:RATE}"
+    assert shown["trainer"]["max_epochs"] == 8
+    assert config_of(tmp_path, "tracking.entity=${oc.env:TOKEN}").tracking["entity"] == "s3cret"
+    with pytest.raises(ConfigError, match="MISSING"):
+        config_of(tmp_path, "tracking.entity=${oc.env:MISSING}")
+
+
+def test_an_optimizer_has_no_option_that_only_the_config_knows(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"trainer\.optimizer_options\._target_: there is no such option"):
+        config_of(tmp_path, "+trainer.optimizer_options._target_=torch.optim.SGD")
 
 
 def test_the_defaults_of_the_yaml_files_equal_those_of_the_schema(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import shlex
 from pathlib import Path
 
 from harness.errors import DataFormatError
-from harness.runs.record import RunRecord, read_record
+from harness.runs.record import SCHEMA_VERSION, RunRecord, read_record
 
 _REPEATED = "repeated"
 
@@ -49,11 +49,12 @@ def _comments(record: RunRecord) -> list[str]:
     packages = ", ".join(f"{name} {version}" for name, version in known.get("packages", {}).items() if version)
     hardware = ", ".join(str(known[key]) for key in ("processor", "cpu_capability", "gpu") if known.get(key))
     folder = f"{record.task}/{record.name}-{record.identity}"
+    result = folder if record.schema_version == SCHEMA_VERSION else f"{record.task}/{record.name}-*"  # another identity
     return [
         f"# repeats {folder}, whose status is {record.status}",
         f"# code: revision {known.get('revision') or 'unknown'}{changed}",
         f"# Python {known.get('python')}; {packages}",
         f"# hardware: {hardware}",
         "# relative file names refer to the folder in which the run was started",
-        f"# result: {_REPEATED}/{folder}; on the CPU of such a machine it is identical to the bit",
+        f"# result: {_REPEATED}/{result}; on the CPU of such a machine it is identical to the bit",
     ]
