@@ -13,7 +13,7 @@ from omegaconf import DictConfig, open_dict, read_write
 
 from harness.analysis.report.paper_numbers import published_numbers
 from harness.analysis.report.tables import overview
-from harness.config.compose import bad_request, wrong_requests_explained
+from harness.config.explain import wrong_requests_explained
 from harness.errors import HarnessError
 from harness.runs.tracker import build_tracker
 from harness.sweep.dry_run import dry_run
@@ -21,7 +21,7 @@ from harness.sweep.expand import Job, expand_jobs, sweep_dir
 from harness.sweep.launcher import encoding_processes, launch_jobs, threads_override
 from harness.sweep.prefill import fill_features
 from harness.sweep.state import SweepFolder
-from harness.utils.console import human_seconds
+from harness.utils.console import bad_request, human_seconds
 from harness.utils.signals import Interrupted, listening
 
 log = logging.getLogger(__name__)

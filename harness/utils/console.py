@@ -1,14 +1,18 @@
 """What a person sees in the terminal while a command runs: log lines, progress bars, readable sizes and times."""
 
 import logging
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
-from harness.errors import HarnessError
+from harness.errors import HarnessError, one_line
 
 T = TypeVar("T")
+
+_LONGEST = 200  # characters of one value in an error line
+_LONG = re.compile(rf"(?<!\w)'[^']{{{_LONGEST},}}'(?!\w)|\S{{{_LONGEST + 1},}}")  # in quotes, or without a space
 
 
 def configure_logging() -> None:
@@ -23,16 +27,51 @@ def exit_status_of(command: Callable[[], None]) -> int:
 
     Returns:
         0 after success, ``error.exit_status`` after a ``HarnessError``, 1 after an ``OSError``.
+
+    Raises:
+        BrokenPipeError: The program that reads the output has ended.
     """
     try:
         command()
     except HarnessError as error:
-        print(f"error: {error}", file=sys.stderr)  # noqa: T201
+        print_error(str(error))
         return error.exit_status
+    except BrokenPipeError:
+        raise
     except OSError as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)  # noqa: T201
+        print_error(one_line(error))
         return 1
     return 0
+
+
+def bad_request(message: str, *, exit_status: int = 2) -> NoReturn:
+    """Print what is wrong with the request, and exit.
+
+    Args:
+        message: The error in one line.
+        exit_status: The exit status of the process.
+    """
+    print_error(message)
+    sys.exit(exit_status)
+
+
+def print_error(message: str) -> None:
+    """Print an error on stderr as one line that a terminal can show."""
+    print(f"error: {printable(message)}", file=sys.stderr)  # noqa: T201
+
+
+def printable(message: str) -> str:
+    """Return a message as one line: control characters are escaped, and the middle of a very long value is left out.
+
+    A message quotes files and arguments, which may contain anything.
+    """
+    escaped = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in message)
+    return _LONG.sub(lambda match: _cut(match[0]), escaped)
+
+
+def _cut(value: str) -> str:
+    half = _LONGEST // 2
+    return f"{value[:half]}...{value[-half:]}"
 
 
 def progress(items: Iterable[T], what: str, *, total: int | None = None) -> Iterator[T]:
