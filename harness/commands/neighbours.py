@@ -13,13 +13,13 @@ from harness.errors import ConfigError
 from harness.features.static_vectors import StaticVectors
 from harness.protocols import Encoder
 from harness.types import Sentence
-from harness.utils.console import exit_status_of
+from harness.utils.console import CommandParser, exit_status_of
 from harness.utils.devices import device_of
 
 
 def main(arguments: Sequence[str]) -> int:
     """Run the command with the words after its name; return the exit status."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="python -m harness neighbours",
         description="Show the words that are nearest to a word by static vectors, and, for each context, the sentences "
         "of a text in which a frozen encoder gives the word the most similar vector.",

@@ -10,7 +10,7 @@ from harness.config.request import PATHS, Request, quoted, readable
 from harness.errors import ConfigError, nearest, one_line
 from harness.utils.console import bad_request
 
-_EXTRAS = ("joblib", "ray", "submitit")  # optional dependencies of the harness that bring a launcher of Hydra
+_EXTRAS = ("joblib", "ray", "submitit")  # launchers of Hydra that are packages of their own
 
 
 @contextmanager
@@ -54,6 +54,8 @@ def explain(error: Exception, request: Request) -> str:
         return _no_such_option(match.group(2), request)
     if match := re.search(r"Could not override '([^']+)'. No match in the defaults list", text):
         return f"{match.group(1)}: there is no such group{nearest(match.group(1), groups_of(request.root))}"
+    if match := re.search(r"Multiple values for (\S+)\.", text):
+        return f"+{match.group(1)}: this option exists already; write {match.group(1)}=... without the plus"
     if match := re.search(r"Could not override '([^']+)'", text):
         return _no_such_option(match.group(1), request)
     return " ".join(text.split())
@@ -87,7 +89,9 @@ def _in_quotes(key: str, value: str) -> str:
 def _no_such_choice(group: str, choice: str, *, request: Request) -> str:
     if group.startswith("hydra/"):
         extra = choice.partition("_")[0]
-        fix = f"pip install 'elmo-harness[{extra}]'" if extra in _EXTRAS else "python -m harness --info plugins lists them"
+        fix = (
+            f"pip install hydra-{extra}-launcher" if extra in _EXTRAS else "python -m harness --info plugins lists them"
+        )
         return f"{group}={choice}: it is not installed; {fix}"
     return f"{group}={choice}: there is no such choice{nearest(choice, choices_of(group, request.folders))}"
 

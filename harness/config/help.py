@@ -87,9 +87,7 @@ def _entry(name: str, meaning: str, width: int) -> str:
         meaning: The explanation.
         width: The width of the column of names.
     """
-    wrapped = textwrap.wrap(
-        meaning, _WIDTH - 2 - width, break_long_words=False, break_on_hyphens=False
-    )
+    wrapped = textwrap.wrap(meaning, _WIDTH - 2 - width, break_long_words=False, break_on_hyphens=False)
     if len(name) >= width:
         wrapped = ["", *wrapped]
     first, *others = wrapped or [""]

@@ -1,5 +1,6 @@
 """What a person sees in the terminal while a command runs: log lines, progress bars, readable sizes and times."""
 
+import argparse
 import logging
 import re
 import sys
@@ -53,6 +54,14 @@ def bad_request(message: str, *, exit_status: int = 2) -> NoReturn:
     """
     print_error(message)
     sys.exit(exit_status)
+
+
+class CommandParser(argparse.ArgumentParser):
+    """Reads the arguments of a command; reports a wrong one in one line and not with the whole usage."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print the error and exit with status 2."""
+        bad_request(f"{message} ({self.prog} --help lists all arguments)")
 
 
 def print_error(message: str) -> None:
