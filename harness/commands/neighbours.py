@@ -9,6 +9,7 @@ from harness.analysis.neighbours import nearest_sentences, read_occurrences, vec
 from harness.config.compose import compose_values
 from harness.config.instantiate import build
 from harness.config.schema import typed
+from harness.encoders.plugin_encoder import checked_encoder
 from harness.errors import ConfigError
 from harness.features.static_vectors import StaticVectors
 from harness.protocols import Encoder
@@ -46,6 +47,7 @@ def _show(chosen: argparse.Namespace, overrides: Sequence[str]) -> None:
     config = typed(compose_values("config", overrides))
     make = partial(build, plugins=config.plugins)
     encoder: Encoder | None = make(config.encoder, where="encoder", supplied={"device": device_of(config.device)})
+    encoder = checked_encoder(encoder)
     if encoder is None:
         raise ConfigError("encoder is none: there are no contextual vectors; choose one with encoder=NAME")
     if not -encoder.num_layers <= chosen.layer < encoder.num_layers:

@@ -7,6 +7,7 @@ from harness.config.compose import compose_values
 from harness.config.instantiate import build
 from harness.config.schema import typed
 from harness.errors import ConfigError
+from harness.protocols import SampleWriter
 from harness.utils.console import CommandParser, exit_status_of
 
 
@@ -24,8 +25,6 @@ def main(arguments: Sequence[str]) -> int:
 
 def _write(folder: Path, overrides: Sequence[str]) -> None:
     config = typed(compose_values("config", overrides))
-    from harness.protocols import SampleWriter  # imports torch, which takes seconds
-
     task = build(config.task, where="task", plugins=config.plugins)
     if not isinstance(task, SampleWriter):
         raise ConfigError(f"task={config.task['_target_']} has no sample data to write; choose another task")

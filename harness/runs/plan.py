@@ -13,6 +13,7 @@ import torch
 
 from harness.config.instantiate import build
 from harness.config.schema import HarnessConfig, MixingConfig, mixing_of
+from harness.encoders.plugin_encoder import checked_encoder
 from harness.errors import ConfigError
 from harness.features.static_vectors import Coverage, StaticVectors
 from harness.features.store import FeatureStore, LayerSource, Uncached
@@ -173,7 +174,8 @@ def _task_and_examples(
 def _encoder(config: HarnessConfig, device: str, shared: SharedObjects) -> Encoder | None:
     """Return the encoder; runs share it unless its vectors depend on what it encoded before."""
     make = partial(build, config.encoder, where="encoder", plugins=config.plugins, supplied={"device": device})
-    encoder: Encoder | None = shared.get("encoder", [config.encoder, config.plugins, device], make)
+    key = [config.encoder, config.plugins, device]
+    encoder: Encoder | None = shared.get("encoder", key, lambda: checked_encoder(make()))
     if encoder is not None and not encoder.cacheable:
         shared.forget("encoder")
     return encoder
