@@ -14,6 +14,7 @@ from harness.runs.plan import SharedObjects, prepare
 from harness.runs.record import folder_of, write_bad_request
 from harness.runs.run import run
 from harness.runs.summary import print_summary
+from harness.utils.download import NotDownloaded, no_downloads
 from harness.utils.signals import Interrupted, Stop
 
 log = logging.getLogger(__name__)
@@ -54,8 +55,9 @@ def run_job(config: DictConfig, *, stop: Stop, name: str, task: str | None = Non
     try:
         settings = typed(config)
         if settings.dry_run:
-            plan = prepare(settings, SHARED)
-            print(f"{plan.folder}: {plan.sizes}; {CostEstimator().estimate(plan)}")  # noqa: T201
+            with no_downloads():
+                plan = prepare(settings, SHARED)
+                print(f"{plan.folder}: {plan.sizes}; {CostEstimator().estimate(plan)}")  # noqa: T201
             return Outcome("ok")
         if settings.shard is not None:
             print(encode_shard(settings, stop=stop, shared=SHARED))  # noqa: T201
@@ -66,6 +68,9 @@ def run_job(config: DictConfig, *, stop: Stop, name: str, task: str | None = Non
         folder = folder_of(record, settings.results_dir)
         print_summary(record, folder=folder)
         return Outcome("ok", folder=str(folder))
+    except NotDownloaded as reason:
+        print(reason)  # noqa: T201
+        return Outcome("ok")
     except HarnessError as error:
         if task is not None and not error.recorded and OmegaConf.select(config, "shard") is None:
             values = cast(dict[str, Any], OmegaConf.to_container(config))

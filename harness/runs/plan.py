@@ -3,9 +3,10 @@
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -209,8 +210,12 @@ def layer_source(plan: Plan) -> LayerSource | None:
     return FeatureStore(Path(plan.config.cache_dir) / "features", plan.encoder, dtype=dtype)
 
 
-def build_model(plan: Plan) -> Model:
+def build_model(plan: Plan, *, vocabulary: Collection[str] | None = None) -> Model:
     """Return the untrained features and head; torch's seed determines their initial values.
+
+    Args:
+        plan: The plan of the run.
+        vocabulary: The words whose static vectors are needed; None for all words of the data.
 
     Raises:
         HarnessError: Encoder, mix, static vectors and head do not fit together.
@@ -231,7 +236,7 @@ def build_model(plan: Plan) -> Model:
         placement=mixing.placement,
         mix_dropout=mixing.dropout,
         static=plan.static,
-        vocabulary={word for sentence in sentences(plan.examples) for word in sentence},
+        vocabulary=vocabulary if vocabulary is not None else set(chain.from_iterable(sentences(plan.examples))),
     )
     head = plan.task.build_head(input_dim=features.input_dim, output_dim=features.output_dim)
     return Model(features=features, head=head).to(plan.device)

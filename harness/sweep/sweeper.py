@@ -59,8 +59,9 @@ def run_sweep(config: DictConfig) -> int:
     _set_hydra_dir(config, folder.path)
     jobs = expand_jobs(config, threads_override(config))
     if config.dry_run:
-        print(dry_run(jobs))  # noqa: T201
-        return 0
+        text, failing = dry_run(jobs)
+        print(text)  # noqa: T201
+        return 1 if failing else 0
     folder.open([job.overrides for job in jobs])
     started = perf_counter()
     _fill_features(jobs, config, folder)
