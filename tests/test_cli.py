@@ -15,6 +15,7 @@ from harness import cli
 from harness.config.options import CONF
 from harness.runs.record import read_record
 from tests.support.runs import SMALL
+from tests.support.sweeps import not_given
 
 ROOT = Path(__file__).resolve().parents[1]
 QUICK = [*SMALL, "trainer.max_epochs=1", "data.fraction=0.02"]
@@ -23,7 +24,7 @@ QUICK = [*SMALL, "trainer.max_epochs=1", "data.fraction=0.02"]
 def harness(folder: Path, *arguments: str) -> int:
     paths = [f"results_dir={folder}/results", f"cache_dir={folder}/cache"]
     with pytest.raises(SystemExit) as exit_:
-        cli.main([*QUICK, *paths, *arguments])
+        cli.main([*not_given(QUICK, arguments), *paths, *arguments])
     return int(exit_.value.code or 0)
 
 
@@ -162,7 +163,7 @@ def test_a_bad_request_is_one_line_and_exit_status_2(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    quick = [a for a in QUICK if a.partition("=")[0] not in {b.lstrip("+").partition("=")[0] for b in arguments}]
+    quick = not_given(QUICK, arguments)
     if arguments == ["encoder=none"]:
         quick = [a for a in quick if not a.startswith("encoder.")]
     paths = [f"cache_dir={tmp_path}/cache"] + ([] if "results_dir" in arguments[0] else [f"results_dir={tmp_path}/r"])

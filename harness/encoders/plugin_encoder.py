@@ -66,14 +66,14 @@ class PluginEncoder:
             HarnessError: The plug-in yields something other than ``harness.protocols.Encoder.encode`` describes.
         """
         waiting = set(range(len(sentences)))
-        for item in self._encoder.encode(sentences):
-            index, layers = item if isinstance(item, tuple) and len(item) == 2 else (None, item)
+        each = f"(index, layers) once for each of {len(sentences)} sentences"
+        for item in self._encoder.encode(sentences) or ():
+            if not (isinstance(item, tuple) and len(item) == 2 and isinstance(item[0], int)):
+                raise self._error(f"a {type(item).__name__}", each)
+            index, layers = item
             if index not in waiting:
-                twice = isinstance(index, int) and 0 <= index < len(sentences)
-                raise self._error(
-                    f"the index {index} twice" if twice else f"{item!r}",
-                    f"(index, layers) once for each of {len(sentences)} sentences",
-                )
+                again = " again" if 0 <= index < len(sentences) else ""
+                raise self._error(f"the index {index}{again}", each)
             waiting.remove(index)
             self._check(layers, sentences[index])
             yield index, layers
