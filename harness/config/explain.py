@@ -30,6 +30,8 @@ def wrong_requests_explained(request: Request | None = None) -> Iterator[None]:
         bad_request(explain(error, request or Request()))
     except ConfigError as error:
         bad_request(str(error))
+    except BrokenPipeError:
+        raise
     except OSError as error:
         bad_request(one_line(error))
 

@@ -1,6 +1,7 @@
 """Run one composed configuration, and turn every error into an outcome, so that the next job can run."""
 
 import logging
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
@@ -66,7 +67,8 @@ def run_job(config: DictConfig, *, stop: Stop, name: str, task: str | None = Non
         if record.status != "ok":
             return Outcome(record.status, 1, record.error or "")
         folder = folder_of(record, settings.results_dir)
-        print_summary(record, folder=folder)
+        with suppress(BrokenPipeError):  # the program that reads the output has ended; the record is on disk
+            print_summary(record, folder=folder)
         return Outcome("ok", folder=str(folder))
     except NotDownloaded as reason:
         print(reason)  # noqa: T201

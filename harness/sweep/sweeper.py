@@ -21,7 +21,7 @@ from harness.sweep.expand import Job, expand_jobs, sweep_dir
 from harness.sweep.launcher import encoding_processes, launch_jobs, threads_override
 from harness.sweep.prefill import fill_features
 from harness.sweep.state import SweepFolder
-from harness.utils.console import bad_request, human_seconds
+from harness.utils.console import bad_request, human_seconds, printable
 from harness.utils.signals import Interrupted, listening
 
 log = logging.getLogger(__name__)
@@ -121,7 +121,7 @@ def _report(jobs: Sequence[Job], folder: SweepFolder, launcher_error: str) -> in
         return 0
     print(f"{len(failures)} of {len(jobs)} runs did not succeed:", file=sys.stderr)  # noqa: T201
     for job, reason in failures:
-        print(f"  {job}: {reason}", file=sys.stderr)  # noqa: T201
+        print(f"  {job}: {printable(reason)}", file=sys.stderr)  # noqa: T201
     print("The same command again runs only these.", file=sys.stderr)  # noqa: T201
     return 1
 
