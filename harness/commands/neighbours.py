@@ -33,7 +33,7 @@ def main(arguments: Sequence[str]) -> int:
     )
     parser.add_argument("--layer", type=int, default=-1, help="the encoder layer; 0 is context-free; default: the top")
     parser.add_argument("--count", type=int, default=5, help="the number of neighbours to show; default: 5")
-    chosen, overrides = parser.parse_known_args(arguments)
+    chosen, overrides = parser.parse_with_overrides(arguments)
     return exit_status_of(lambda: _show(chosen, overrides))
 
 

@@ -19,7 +19,7 @@ def main(arguments: Sequence[str]) -> int:
         epilog="All other arguments are those of python -m harness, such as task=pos. The default is task=ner.",
     )
     parser.add_argument("folder", type=Path, metavar="FOLDER", help="the folder to write to; it is made if necessary")
-    chosen, overrides = parser.parse_known_args(arguments)
+    chosen, overrides = parser.parse_with_overrides(arguments)
     return exit_status_of(lambda: _write(chosen.folder, overrides))
 
 

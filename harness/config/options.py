@@ -3,6 +3,7 @@
 from collections.abc import Collection, Sequence
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
 
@@ -57,7 +58,7 @@ def known_keys(root: str, folders: Sequence[Path] = (CONF,)) -> set[str]:
     return {key for key in keys if not key.startswith(("defaults", "hydra"))}
 
 
-def keys_of(node: object, prefix: str = "") -> set[str]:
+def keys_of(node: Any, prefix: str = "") -> set[str]:
     """Return the dotted keys of a config, the inner ones included.
 
     Args:

@@ -22,8 +22,9 @@ _NOT_OF_PLUGIN = ("builtins", "torch", "harness", "abc", "typing")  # code that 
 
 def checked_encoder(encoder: Encoder | None) -> Encoder | None:
     """Return an encoder of the harness, or None, as it is; return any other in a ``PluginEncoder``."""
-    own = encoder is None or _package(type(encoder)) == "harness"
-    return encoder if own else PluginEncoder(encoder=encoder)
+    if encoder is None or _package(type(encoder)) == "harness":
+        return encoder
+    return PluginEncoder(encoder=encoder)
 
 
 class PluginEncoder:
@@ -43,7 +44,7 @@ class PluginEncoder:
         self._encoder = encoder
         self._class = type(encoder).__name__
         for name, expected in _TYPES.items():
-            value = getattr(encoder, name, None)
+            value: Any = getattr(encoder, name, None)
             if type(value) is not expected or (expected is int and value < 1):
                 wanted = "an int of 1 or more" if expected is int else f"a {expected.__name__}"
                 raise ConfigError(f"encoder: {self._class}.{name} is {value!r}; expected {wanted}")

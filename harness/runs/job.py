@@ -67,7 +67,7 @@ def run_job(config: DictConfig, *, stop: Stop, name: str, task: str | None = Non
         if record.status != "ok":
             return Outcome(record.status, 1, record.error or "")
         folder = folder_of(record, settings.results_dir)
-        with suppress(BrokenPipeError):  # the program that reads the output has ended; the record is on disk
+        with suppress(SystemExit):  # rich's answer if the program that reads the output has ended
             print_summary(record, folder=folder)
         return Outcome("ok", folder=str(folder))
     except NotDownloaded as reason:

@@ -14,6 +14,7 @@ from omegaconf import DictConfig, open_dict, read_write
 from harness.analysis.report.paper_numbers import published_numbers
 from harness.analysis.report.tables import overview
 from harness.config.explain import wrong_requests_explained
+from harness.config.request import quoted
 from harness.errors import HarnessError
 from harness.runs.tracker import build_tracker
 from harness.sweep.dry_run import dry_run
@@ -105,10 +106,9 @@ def _track_table(jobs: Sequence[Job], folder: SweepFolder) -> None:
 
 def _set_hydra_dir(config: DictConfig, path: Path) -> None:
     """Set ``hydra.sweep.dir``, by which every job, in whatever process, finds the sweep's folder."""
-    quoted = str(path).replace("\\", "\\\\").replace("'", "\\'")
     with read_write(config), open_dict(config):
         config.hydra.sweep.dir = str(path)
-        config.hydra.overrides.hydra.append(f"hydra.sweep.dir='{quoted}'")
+        config.hydra.overrides.hydra.append(f"hydra.sweep.dir={quoted(str(path))}")
 
 
 def _report(jobs: Sequence[Job], folder: SweepFolder, launcher_error: str) -> int:

@@ -4,7 +4,7 @@ import argparse
 import logging
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NoReturn, TypeVar
 
@@ -62,6 +62,13 @@ class CommandParser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Print the error and exit with status 2."""
         bad_request(f"{message} ({self.prog} --help lists all arguments)")
+
+    def parse_with_overrides(self, arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
+        """Return the command's own arguments, and the words that compose a config: overrides and ``--config-dir``."""
+        meaning = "also read config groups from DIR, a folder like conf/"
+        self.add_argument("--config-dir", "-cd", action="append", default=[], metavar="DIR", help=meaning)
+        chosen, words = self.parse_known_args(arguments)
+        return chosen, [*(f"--config-dir={folder}" for folder in chosen.config_dir), *words]
 
 
 def print_error(message: str) -> None:

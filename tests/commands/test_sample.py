@@ -42,7 +42,7 @@ def test_a_task_of_the_user_may_be_built_on_ours(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(
         "from tasks.pos.task import PosTagging\n\nclass Mine(PosTagging):\n    name = 'mine'\n"
     )
-    command = [sys.executable, "-m", "harness", "sample", "out", "--config-dir", "conf", "task=mine", "plugins=[mine]"]
+    command = [sys.executable, "-m", "harness", "sample", "--config-dir", "conf", "out", "task=mine", "plugins=[mine]"]
     search = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
     ended = subprocess.run(
         command, cwd=tmp_path, env={**os.environ, "PYTHONPATH": search}, capture_output=True, text=True, check=False

@@ -3,10 +3,13 @@
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
+from harness.runs.record import read_record
 from harness.utils.console import CommandParser, printable
+from tests.support.runs import SMALL
 
 COMMAND = [sys.executable, "-m", "harness"]
 
@@ -63,3 +66,15 @@ def test_the_version_is_ours(capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         cli.main(["--version"])
     assert capfd.readouterr().out == f"elmo-harness {__version__}\n"
+
+
+@pytest.mark.slow
+def test_a_run_whose_output_is_not_read_is_a_success(tmp_path: Path) -> None:
+    """As in ``python -m harness ... | head -1``; in a sweep, the next job must run too."""
+    words = [*SMALL, "trainer.max_epochs=1", f"results_dir={tmp_path}/results", f"cache_dir={tmp_path}/cache"]
+    with subprocess.Popen([*COMMAND, "-m", *words, "seed=1,2"], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as run:
+        assert run.stdout is not None
+        run.stdout.close()
+        run.communicate()
+    records = [read_record(path) for path in (tmp_path / "results").glob("ner/*/record.json")]
+    assert [record.status for record in records] == ["ok", "ok"]
