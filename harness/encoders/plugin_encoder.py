@@ -45,7 +45,7 @@ class PluginEncoder:
         self._class = type(encoder).__name__
         for name, expected in _TYPES.items():
             value: Any = getattr(encoder, name, None)
-            if type(value) is not expected or (expected is int and value < 1):
+            if not _fits(value, expected):
                 wanted = "an int of 1 or more" if expected is int else f"a {expected.__name__}"
                 raise ConfigError(f"encoder: {self._class}.{name} is {value!r}; expected {wanted}")
             setattr(self, name, value)
@@ -110,6 +110,11 @@ def _source_digest(encoder: Encoder) -> str:
                 continue
     contents = sorted(file.read_bytes() for file in files if file.is_file())
     return hashlib.sha256(b"\0".join(contents)).hexdigest()
+
+
+def _fits(value: Any, expected: type) -> bool:
+    """Return whether the value of a member is of its type; every int counts something."""
+    return type(value) is int and value >= 1 if expected is int else isinstance(value, expected)
 
 
 def _package(one: type) -> str:
