@@ -32,7 +32,9 @@ class Encoder(Protocol):
     def fingerprint(self) -> str:
         """A hexadecimal digest over everything that determines the vectors: weights, options, state policy, precision.
 
-        Two encoders with the same fingerprint share their stored features.
+        Two encoders with the same fingerprint share their stored features. For an encoder from outside the harness,
+        the engine adds a digest of the source file of its class, so that an edit there gives new features. Code that it
+        imports from elsewhere is not covered: change the fingerprint when such code changes the vectors.
         """
 
     @property

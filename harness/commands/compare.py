@@ -12,12 +12,12 @@ from harness.config.instantiate import build
 from harness.errors import ConfigError, DataFormatError
 from harness.protocols import Task
 from harness.runs.record import flattened, read_record
-from harness.utils.console import exit_status_of
+from harness.utils.console import CommandParser, exit_status_of
 
 
 def main(arguments: Sequence[str]) -> int:
     """Run the command with the words after its name; return the exit status."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="python -m harness compare",
         description="Test whether two settings differ, on the same examples and seeds.",
     )

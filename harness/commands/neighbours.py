@@ -9,17 +9,18 @@ from harness.analysis.neighbours import nearest_sentences, read_occurrences, vec
 from harness.config.compose import compose_values
 from harness.config.instantiate import build
 from harness.config.schema import typed
+from harness.encoders.plugin_encoder import checked_encoder
 from harness.errors import ConfigError
 from harness.features.static_vectors import StaticVectors
 from harness.protocols import Encoder
 from harness.types import Sentence
-from harness.utils.console import exit_status_of
+from harness.utils.console import CommandParser, exit_status_of
 from harness.utils.devices import device_of
 
 
 def main(arguments: Sequence[str]) -> int:
     """Run the command with the words after its name; return the exit status."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="python -m harness neighbours",
         description="Show the words that are nearest to a word by static vectors, and, for each context, the sentences "
         "of a text in which a frozen encoder gives the word the most similar vector.",
@@ -32,7 +33,7 @@ def main(arguments: Sequence[str]) -> int:
     )
     parser.add_argument("--layer", type=int, default=-1, help="the encoder layer; 0 is context-free; default: the top")
     parser.add_argument("--count", type=int, default=5, help="the number of neighbours to show; default: 5")
-    chosen, overrides = parser.parse_known_args(arguments)
+    chosen, overrides = parser.parse_with_overrides(arguments)
     return exit_status_of(lambda: _show(chosen, overrides))
 
 
@@ -46,6 +47,7 @@ def _show(chosen: argparse.Namespace, overrides: Sequence[str]) -> None:
     config = typed(compose_values("config", overrides))
     make = partial(build, plugins=config.plugins)
     encoder: Encoder | None = make(config.encoder, where="encoder", supplied={"device": device_of(config.device)})
+    encoder = checked_encoder(encoder)
     if encoder is None:
         raise ConfigError("encoder is none: there are no contextual vectors; choose one with encoder=NAME")
     if not -encoder.num_layers <= chosen.layer < encoder.num_layers:

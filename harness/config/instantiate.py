@@ -95,7 +95,7 @@ def _locate(name: str, where: str, prefixes: Sequence[str]) -> Callable[..., Any
             f"{where}._target_ is '{name}'; only {', '.join(prefixes)} may be used (add your module to plugins=[...])"
         )
     module_name, _, attribute = name.rpartition(".")
-    if name.startswith("tasks."):
+    if not name.startswith(("harness.", "torch.")):  # a module of the user may import it too
         _load_own_tasks()
     try:
         module = importlib.import_module(module_name)

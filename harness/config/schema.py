@@ -227,7 +227,16 @@ def resolved(config: DictConfig) -> dict[str, Any]:
             raise ConfigError(f"a value is needed; add {match.group(1)}=...") from None
         raise ConfigError(" ".join(str(error).split())) from None
     assert isinstance(values, dict)
-    return {str(key): value for key, value in values.items()}
+    return {str(key): _with_home(value) for key, value in values.items()}
+
+
+def _with_home(value: Any) -> Any:
+    """Return a value with the home folder in place of ``~`` at the start of every path in it."""
+    if isinstance(value, dict):
+        return {key: _with_home(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_with_home(inner) for inner in value]
+    return str(Path(value).expanduser()) if isinstance(value, str) and re.match(r"~(/|$)", value) else value
 
 
 def _check_combinations(config: HarnessConfig) -> None:

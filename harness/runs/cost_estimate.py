@@ -8,7 +8,7 @@ from statistics import median
 
 from harness.config.schema import without_data
 from harness.protocols import Encoder
-from harness.runs.plan import Plan, layer_source, sentences
+from harness.runs.plan import Plan, build_model, layer_source, sentences
 from harness.runs.record import RunRecord, finished_record, readable_record
 from harness.types import Sentence
 from harness.utils.console import human_bytes, human_seconds
@@ -29,6 +29,7 @@ class CostEstimate:
         tokens: The number of tokens in the missing sentences.
         bytes: What would be written for the missing sentences.
         encode_s: Seconds to encode the missing sentences, from a trial with a few of them.
+        download: What must be downloaded before anything else can be known, as a sentence; empty if nothing.
     """
 
     finished: bool = False
@@ -39,8 +40,11 @@ class CostEstimate:
     tokens: int = 0
     bytes: float = 0.0
     encode_s: float = 0.0
+    download: str = ""
 
     def __str__(self) -> str:
+        if self.download:
+            return self.download
         if self.finished:
             return "finished, would be skipped (overwrite=true runs it again)"
         encoding = (
@@ -68,11 +72,21 @@ class CostEstimator:
         self._pace: dict[str, float] = {}  # encoder fingerprint -> seconds per token
         self._records: dict[Path, list[RunRecord]] = {}  # folder of a task -> its finished runs
         self._counted: set[tuple[str, Sentence]] = set()  # (encoder fingerprint, sentence)
+        self._built: set[str] = set()  # settings whose model can be built
 
     def estimate(self, plan: Plan) -> CostEstimate:
-        """Return what a run would cost; nothing is written, and only a few sentences are encoded as a trial."""
+        """Return what a run would cost; nothing is written, and only a few sentences are encoded as a trial.
+
+        The model of each setting is built once, so that an option that the run would refuse is refused here too.
+
+        Raises:
+            HarnessError: The run would fail.
+        """
         if finished_record(plan.folder) is not None and not plan.config.overwrite:
             return CostEstimate(finished=True)
+        if plan.setting not in self._built:
+            build_model(plan, vocabulary=())  # the values of its weights do not matter
+            self._built.add(plan.setting)
         cost = CostEstimate(max_epochs=plan.config.trainer.max_epochs, train_s=self._training_seconds(plan))
         source = layer_source(plan)
         if source is None:

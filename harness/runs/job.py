@@ -1,6 +1,7 @@
 """Run one composed configuration, and turn every error into an outcome, so that the next job can run."""
 
 import logging
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
@@ -15,6 +16,7 @@ from harness.runs.plan import SharedObjects, prepare
 from harness.runs.record import folder_of, write_bad_request
 from harness.runs.run import run
 from harness.runs.summary import print_summary
+from harness.utils.download import NotDownloaded, no_downloads
 from harness.utils.signals import Interrupted, Stop
 
 log = logging.getLogger(__name__)
@@ -55,8 +57,9 @@ def run_job(config: DictConfig, *, stop: Stop, name: str, task: str | None = Non
     try:
         settings = typed(config)
         if settings.dry_run:
-            plan = prepare(settings, SHARED)
-            print(f"{plan.folder}: {plan.sizes}; {CostEstimator().estimate(plan)}")  # noqa: T201
+            with no_downloads():
+                plan = prepare(settings, SHARED)
+                print(f"{plan.folder}: {plan.sizes}; {CostEstimator().estimate(plan)}")  # noqa: T201
             return Outcome("ok")
         if settings.shard is not None:
             print(encode_shard(settings, stop=stop, shared=SHARED))  # noqa: T201
@@ -65,8 +68,12 @@ def run_job(config: DictConfig, *, stop: Stop, name: str, task: str | None = Non
         if record.status != "ok":
             return Outcome(record.status, 1, record.error or "")
         folder = folder_of(record, settings.results_dir)
-        print_summary(record, folder=folder)
+        with suppress(SystemExit):  # rich's answer if the program that reads the output has ended
+            print_summary(record, folder=folder)
         return Outcome("ok", folder=str(folder))
+    except NotDownloaded as reason:
+        print(reason)  # noqa: T201
+        return Outcome("ok")
     except HarnessError as error:
         if task is not None and not error.recorded and OmegaConf.select(config, "shard") is None:
             _record_bad_request(config, task=task, error=f"{type(error).__name__}: {error}")

@@ -3,9 +3,10 @@
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -13,6 +14,7 @@ import torch
 
 from harness.config.instantiate import build, names_nothing, target_of
 from harness.config.schema import HarnessConfig, MixingConfig, determining_options, mixing_of, plain
+from harness.encoders.plugin_encoder import checked_encoder
 from harness.errors import ConfigError
 from harness.features.static_vectors import Coverage, StaticVectors
 from harness.features.store import FeatureStore, LayerSource, Uncached
@@ -180,7 +182,8 @@ def _targets(config: HarnessConfig) -> dict[str, Target]:
 def _encoder(config: HarnessConfig, device: str, shared: SharedObjects) -> Encoder | None:
     """Return the encoder; runs share it unless its vectors depend on what it encoded before."""
     make = partial(build, config.encoder, where="encoder", plugins=config.plugins, supplied={"device": device})
-    encoder: Encoder | None = shared.get("encoder", [config.encoder, config.plugins, device], make)
+    key = [config.encoder, config.plugins, device]
+    encoder: Encoder | None = shared.get("encoder", key, lambda: checked_encoder(make()))
     if encoder is not None and not encoder.cacheable:
         shared.forget("encoder")
     return encoder
@@ -214,8 +217,12 @@ def layer_source(plan: Plan) -> LayerSource | None:
     return FeatureStore(Path(plan.config.cache_dir) / "features", plan.encoder, dtype=dtype)
 
 
-def build_model(plan: Plan) -> Model:
+def build_model(plan: Plan, *, vocabulary: Collection[str] | None = None) -> Model:
     """Return the untrained features and head; torch's seed determines their initial values.
+
+    Args:
+        plan: The plan of the run.
+        vocabulary: The words whose static vectors are needed; None for all words of the data.
 
     Raises:
         HarnessError: Encoder, mix, static vectors and head do not fit together.
@@ -236,7 +243,7 @@ def build_model(plan: Plan) -> Model:
         placement=mixing.placement,
         mix_dropout=mixing.dropout,
         static=plan.static,
-        vocabulary={word for sentence in sentences(plan.examples) for word in sentence},
+        vocabulary=vocabulary if vocabulary is not None else set(chain.from_iterable(sentences(plan.examples))),
     )
     head = plan.task.build_head(input_dim=features.input_dim, output_dim=features.output_dim)
     return Model(features=features, head=head).to(plan.device)

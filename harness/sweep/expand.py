@@ -30,11 +30,13 @@ class Job:
         overrides: Every override that the job gets.
         own: The overrides that distinguish this job from others.
         config: The typed configuration; None if the request is wrong, which the job itself will report.
+        error: Why there is no configuration.
     """
 
     overrides: tuple[str, ...]
     own: tuple[str, ...]
     config: HarnessConfig | None
+    error: str = ""
 
     def __str__(self) -> str:
         return " ".join(self.own or self.overrides) or "as configured"
@@ -55,29 +57,29 @@ def expand_jobs(config: DictConfig, more: Sequence[str] = ()) -> list[Job]:
     given = [*preset, *config.hydra.overrides.task, *more]
     overrides = OverridesParser.create(config_loader=loader).parse_overrides(given)
     (combinations,) = BasicSweeper.split_arguments(overrides, None)
-    jobs: dict[str, tuple[tuple[str, ...], HarnessConfig | None]] = {}
+    jobs: dict[str, tuple[tuple[str, ...], HarnessConfig | None, str]] = {}
     for combination in combinations:
         composed = loader.load_sweep_config(config, combination)
-        settings = _typed(composed)
+        settings, error = _typed(composed)
         key = "\0".join(combination)
         if settings is not None:
             key = identity_digest(settings.determining() | {name: getattr(settings, name) for name in _ALSO_COMPARED})
-        jobs.setdefault(key, (tuple(combination), settings))
+        jobs.setdefault(key, (tuple(combination), settings, error))
     common = set.intersection(*(set(combination) for combination in combinations))
     return [
-        Job(combination, tuple(override for override in combination if override not in common), settings)
-        for combination, settings in jobs.values()
+        Job(combination, tuple(override for override in combination if override not in common), settings, error)
+        for combination, settings, error in jobs.values()
     ]
 
 
-def _typed(composed: DictConfig) -> HarnessConfig | None:
-    """Return the typed configuration of one job; None if it is wrong."""
+def _typed(composed: DictConfig) -> tuple[HarnessConfig | None, str]:
+    """Return the typed configuration of one job, or None and why it is wrong."""
     with read_write(composed), open_dict(composed):
         del composed["hydra"]
     try:
-        return typed(composed)
-    except ConfigError:
-        return None
+        return typed(composed), ""
+    except ConfigError as error:
+        return None, str(error)
 
 
 def sweep_dir(config: DictConfig) -> Path:
@@ -99,4 +101,4 @@ def sweep_dir(config: DictConfig) -> Path:
         name = f"{re.sub(r'[^a-zA-Z0-9_.+]+', '-', chosen).strip('-')}-{digest}"
     elif not name or "/" in str(name) or str(name).startswith("."):
         raise ConfigError(f"sweep is {name!r}; expected the name of a folder")
-    return Path(str(config.results_dir)) / "sweeps" / str(name)
+    return Path(str(config.results_dir)).expanduser() / "sweeps" / str(name)

@@ -13,7 +13,8 @@ from omegaconf import DictConfig, open_dict, read_write
 
 from harness.analysis.report.paper_numbers import published_numbers
 from harness.analysis.report.tables import overview
-from harness.config.compose import bad_request, wrong_requests_explained
+from harness.config.explain import wrong_requests_explained
+from harness.config.request import quoted
 from harness.errors import HarnessError
 from harness.runs.tracker import build_tracker
 from harness.sweep.dry_run import dry_run
@@ -21,7 +22,7 @@ from harness.sweep.expand import Job, expand_jobs, sweep_dir
 from harness.sweep.launcher import encoding_processes, launch_jobs, threads_override
 from harness.sweep.prefill import fill_features
 from harness.sweep.state import SweepFolder
-from harness.utils.console import human_seconds
+from harness.utils.console import bad_request, human_seconds, printable
 from harness.utils.signals import Interrupted, listening
 
 log = logging.getLogger(__name__)
@@ -59,8 +60,9 @@ def run_sweep(config: DictConfig) -> int:
     _set_hydra_dir(config, folder.path)
     jobs = expand_jobs(config, threads_override(config))
     if config.dry_run:
-        print(dry_run(jobs))  # noqa: T201
-        return 0
+        text, failing = dry_run(jobs)
+        print(text)  # noqa: T201
+        return 1 if failing else 0
     folder.open([job.overrides for job in jobs])
     started = perf_counter()
     _fill_features(jobs, config, folder)
@@ -104,10 +106,9 @@ def _track_table(jobs: Sequence[Job], folder: SweepFolder) -> None:
 
 def _set_hydra_dir(config: DictConfig, path: Path) -> None:
     """Set ``hydra.sweep.dir``, by which every job, in whatever process, finds the sweep's folder."""
-    quoted = str(path).replace("\\", "\\\\").replace("'", "\\'")
     with read_write(config), open_dict(config):
         config.hydra.sweep.dir = str(path)
-        config.hydra.overrides.hydra.append(f"hydra.sweep.dir='{quoted}'")
+        config.hydra.overrides.hydra.append(f"hydra.sweep.dir={quoted(str(path))}")
 
 
 def _report(jobs: Sequence[Job], folder: SweepFolder, launcher_error: str) -> int:
@@ -120,7 +121,7 @@ def _report(jobs: Sequence[Job], folder: SweepFolder, launcher_error: str) -> in
         return 0
     print(f"{len(failures)} of {len(jobs)} runs did not succeed:", file=sys.stderr)  # noqa: T201
     for job, reason in failures:
-        print(f"  {job}: {reason}", file=sys.stderr)  # noqa: T201
+        print(f"  {job}: {printable(reason)}", file=sys.stderr)  # noqa: T201
     print("The same command again runs only these.", file=sys.stderr)  # noqa: T201
     return 1
 

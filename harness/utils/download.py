@@ -2,7 +2,8 @@
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -10,7 +11,7 @@ from urllib.parse import unquote, urlsplit
 import requests
 from filelock import FileLock
 
-from harness.errors import ConfigError, DownloadError
+from harness.errors import ConfigError, DownloadError, HarnessError
 from harness.utils.console import progress_of_bytes
 from harness.utils.files import file_digest, write_json
 
@@ -18,6 +19,23 @@ log = logging.getLogger(__name__)
 
 TIMEOUT = (10, 60)  # seconds: for the connection, and for each piece of the body
 CHUNK = 1 << 16  # bytes per write; a broken connection loses less than this
+
+_forbidden = False  # inside of ``no_downloads``
+
+
+class NotDownloaded(HarnessError):
+    """A file that would have to be downloaded is wanted inside of ``no_downloads``."""
+
+
+@contextmanager
+def no_downloads() -> Iterator[None]:
+    """Let ``fetch`` raise ``NotDownloaded`` for a file that is not here yet."""
+    global _forbidden
+    before, _forbidden = _forbidden, True
+    try:
+        yield
+    finally:
+        _forbidden = before
 
 
 def local_file(source: str, *, folder: Path) -> Path:
@@ -56,6 +74,8 @@ def fetch(url: str, *, folder: Path, sha256: str | None = None) -> Path:
         raise ConfigError(f"the URL '{url}' names no file; give the address of a file")
     target = folder / name
     record = folder / f"{name}.sha256"
+    if _forbidden and not target.exists():
+        raise NotDownloaded(f"would first download {url}; until then, the cost is unknown")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with FileLock(folder / f"{name}.lock"):

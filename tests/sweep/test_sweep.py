@@ -38,7 +38,7 @@ def test_combinations_with_the_same_result_are_one_job(tmp_path: Path, capsys: p
 def test_a_dry_run_shows_what_all_jobs_would_cost_and_does_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert sweep(tmp_path, "mixing=top,mean", "task.scheme=auto,bix", "dry_run=true") == 0
+    assert sweep(tmp_path, "mixing=top,mean", "task.scheme=auto,bix", "dry_run=true") == 1
     shown = capsys.readouterr().out
     assert "mixing=top task.scheme=auto" in shown
     assert "4 jobs: 0 finished, 2 to run, 2 would fail; to encode, once: 629 sentences (8,165 tokens" in shown
@@ -105,7 +105,7 @@ def test_an_error_before_the_jobs_does_not_stop_them(
 
     for module in ("prefill", "dry_run"):
         monkeypatch.setattr(f"harness.sweep.{module}.prepare", broken)
-    assert sweep(tmp_path, "seed=1", "dry_run=true") == 0
+    assert sweep(tmp_path, "seed=1", "dry_run=true") == 1
     assert "would fail: RuntimeError: a plug-in's own mistake" in capsys.readouterr().out
     assert sweep(tmp_path, "seed=1") == 0
     assert [record.status for record in records_in(tmp_path)] == ["ok"]

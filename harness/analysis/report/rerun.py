@@ -25,7 +25,8 @@ def rerun_command(path: Path) -> str:
         "device": record.environment.get("device"),
         "threads": record.environment.get("threads"),
     }
-    given = [one for one in _overrides(record, path) if one.partition("=")[0] not in (*pins, "overwrite", "dry_run")]
+    last = {one.partition("=")[0]: one for one in _overrides(record, path)}  # a job's list replaces a preset's
+    given = [one for key, one in last.items() if key not in (*pins, "overwrite", "dry_run")]
     pinned = [f"{key}={value}" for key, value in pins.items() if value is not None]
     return "\n".join([*_comments(record), shlex.join(["python", "-m", "harness", *given, *pinned])])
 

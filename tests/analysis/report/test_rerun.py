@@ -13,6 +13,7 @@ from harness import cli
 from harness.commands.report import main
 from harness.runs.record import RUN_FILES, RunRecord, read_record
 from tests.support.runs import SMALL, without_times
+from tests.support.sweeps import not_given
 
 
 def command_of(folder: Path, capsys: pytest.CaptureFixture[str]) -> str:
@@ -35,9 +36,10 @@ def test_a_job_of_a_sweep_is_repeated_to_the_bit(
     """The threads are left to torch, and the printed command asks for as many: the identity does not cover them."""
     monkeypatch.chdir(tmp_path)
     paths = ["results_dir=first results", 'cache_dir="a cache\'s place"']
-    small = [override for override in SMALL if not override.startswith("threads")]
+    arguments = ["trainer.max_epochs=1", "embedding=static_mini", *paths, "seed=3,4"]
+    small = [override for override in not_given(SMALL, arguments) if not override.startswith("threads")]
     with pytest.raises(SystemExit) as exit_:
-        cli.main(["-m", *small, "trainer.max_epochs=1", "embedding=static_mini", *paths, "seed=3,4"])
+        cli.main(["-m", *small, *arguments])
     assert exit_.value.code == 0
     (first,) = (tmp_path / "first results" / "ner").glob("*-s4-*")
     check_names(read_record(first / "record.json"))
@@ -93,3 +95,9 @@ def test_the_command_of_an_older_record_is_used(tmp_path: Path, capsys: pytest.C
     assert main(["--rerun", str(recorded(tmp_path, command=["__main__.py", "-m", "seed=1,2"]))]) == 2
     assert "it is one run of: python -m harness -m seed=1,2" in capsys.readouterr().err
     assert main(["--rerun", str(tmp_path / "nowhere")]) == 2
+
+
+def test_of_an_option_that_was_given_twice_the_last_counts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A job of a sweep has the value of the preset, and then that of the command line."""
+    path = recorded(tmp_path, overrides=["mixing=mean", "seed=1", "mixing=top"])
+    assert command_of(path, capsys).endswith("\npython -m harness mixing=top seed=1 results_dir=repeated\n")
