@@ -163,7 +163,7 @@ def _task_and_examples(
     config: HarnessConfig,
 ) -> tuple[Task, dict[Split, Sequence[Example]], dict[Split, str]]:
     """Return the task, all its examples, and their digests."""
-    task: Task | None = build(config.task, where="task", plugins=config.plugins)
+    task: Task | None = build(config.task, kind=Task, where="task", plugins=config.plugins)
     if task is None:
         raise ConfigError("task is none, so there is nothing to train; choose a task with task=NAME")
     examples = {split: task.examples(split) for split in SPLITS}
@@ -172,7 +172,8 @@ def _task_and_examples(
 
 def _encoder(config: HarnessConfig, device: str, shared: SharedObjects) -> Encoder | None:
     """Return the encoder; runs share it unless its vectors depend on what it encoded before."""
-    make = partial(build, config.encoder, where="encoder", plugins=config.plugins, supplied={"device": device})
+    supplied = {"device": device}
+    make = partial(build, config.encoder, kind=Encoder, where="encoder", plugins=config.plugins, supplied=supplied)
     encoder: Encoder | None = shared.get("encoder", [config.encoder, config.plugins, device], make)
     if encoder is not None and not encoder.cacheable:
         shared.forget("encoder")
@@ -181,7 +182,7 @@ def _encoder(config: HarnessConfig, device: str, shared: SharedObjects) -> Encod
 
 def _static(config: HarnessConfig, shared: SharedObjects) -> StaticVectors | None:
     """Return the static vectors."""
-    make = partial(build, config.embedding, where="embedding", plugins=config.plugins)
+    make = partial(build, config.embedding, kind=StaticVectors, where="embedding", plugins=config.plugins)
     static: StaticVectors | None = shared.get("static", [config.embedding, config.plugins], make)
     return static
 
@@ -219,6 +220,7 @@ def build_model(plan: Plan) -> Model:
         make_mix = partial(
             build,
             mixing.mix,
+            kind=torch.nn.Module,
             where="mixing",
             plugins=plan.config.plugins,
             supplied={"num_layers": encoder.num_layers, "dim": encoder.dim},

@@ -10,7 +10,7 @@ import torch
 from harness.config.instantiate import build
 from harness.config.schema import DataConfig
 from harness.errors import ConfigError
-from harness.protocols import Decomposable
+from harness.protocols import Decomposable, Task
 from harness.runs.run import run
 from harness.types import Batch, Example, Prediction, TokenVectors
 from harness.utils.signals import Stop
@@ -172,7 +172,7 @@ def test_unlabelled_text_can_be_tagged(task: PosTagging) -> None:
 def test_sizes_out_of_range_are_named(wrong: dict[str, float]) -> None:
     node = {"_target_": "tasks.pos.task.PosTagging", "data": {}, "head": "bilstm", "bilstm": wrong}
     with pytest.raises(ConfigError, match=rf"task\.bilstm\.{next(iter(wrong))} is"):
-        build(node, where="task")
+        build(node, kind=Task, where="task")
 
 
 @pytest.mark.parametrize("head", HEADS)

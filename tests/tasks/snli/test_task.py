@@ -11,7 +11,7 @@ from torch import Tensor
 from harness.config.instantiate import build
 from harness.config.schema import DataConfig
 from harness.errors import ConfigError
-from harness.protocols import Decomposable
+from harness.protocols import Decomposable, Task
 from harness.runs.record import RunRecord
 from harness.runs.run import run
 from harness.training.batching import bucketed, example_lengths
@@ -243,7 +243,7 @@ def test_examples_keep_the_ids_of_the_data_only_if_all_pairs_have_different_ones
 )
 def test_a_bad_option_is_an_error_of_one_line(override: str, message: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=message):
-        build(config_of(tmp_path, "task=snli", override).task, where="task")
+        build(config_of(tmp_path, "task=snli", override).task, kind=Task, where="task")
 
 
 def files_of(folder: Path) -> list[str]:

@@ -12,6 +12,7 @@ from torch import nn
 from harness.config.instantiate import build
 from harness.config.schema import DataConfig
 from harness.errors import ConfigError
+from harness.protocols import Task
 from harness.runs.run import run
 from harness.types import Batch, Example, Prediction, TokenVectors
 from harness.utils.signals import Stop
@@ -193,7 +194,7 @@ def test_unlabelled_text_can_be_answered(task: ReadingComprehension) -> None:
 def test_a_value_out_of_range_is_named(head: str, override: str, message: str, tmp_path: Path) -> None:
     config = config_of(tmp_path, "task=squad", override.format(f"task.{head}"))
     with pytest.raises(ConfigError, match=message.format(rf"task\.{head}")):
-        build(config.task, where="task")
+        build(config.task, kind=Task, where="task")
 
 
 def test_the_character_cnn_is_optional(task: ReadingComprehension) -> None:

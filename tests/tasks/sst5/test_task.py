@@ -11,6 +11,7 @@ import torch
 from harness.config.instantiate import build
 from harness.config.schema import DataConfig
 from harness.errors import ConfigError, DataFormatError
+from harness.protocols import Task
 from harness.runs.record import RunRecord
 from harness.runs.run import run
 from harness.training.batching import bucketed, example_lengths
@@ -70,7 +71,7 @@ def small(folder: Path, *overrides: str) -> RunRecord:
 
 def build_head(folder: Path, *overrides: str) -> None:
     """Compose a config and build its head without running it."""
-    task: SentimentTreebank = build(config_of(folder, "task=sst5", *overrides).task, where="task")
+    task: SentimentTreebank = build(config_of(folder, "task=sst5", *overrides).task, kind=Task, where="task")
     task.build_head(input_dim=10, output_dim=0)
 
 
