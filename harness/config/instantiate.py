@@ -16,6 +16,7 @@ from harness.errors import ConfigError, nearest
 
 T = TypeVar("T")
 _TARGET = "_target_"
+_NOT_OWN = (type(None), types.MethodDescriptorType)
 _PREFIXES = ("harness.", "tasks.", "torch.nn.", "torch.optim.")
 
 
@@ -60,8 +61,13 @@ def build(
     target = _target_of(node, where, plugins)
     if target is None:
         return None
-    hints = typing.get_type_hints(target.__init__ if inspect.isclass(target) else target, include_extras=True)
-    _check_kind(target if inspect.isclass(target) else hints.get("return"), kind, f"{where}: {node[_TARGET]}")
+    what = f"{where}: {node[_TARGET]}"
+    if inspect.isclass(target):
+        _check_kind(target, kind, what)
+        hints = _hints_of(target.__init__, what)
+    else:
+        hints = _hints_of(target, what)
+        _check_kind(hints.get("return"), kind, what)
     parameters = inspect.signature(target).parameters
     arguments = {key: value for key, value in (supplied or {}).items() if key in parameters}
     for key, value in node.items():
@@ -75,24 +81,32 @@ def build(
         if parameter.default is inspect.Parameter.empty and key not in arguments:
             raise ConfigError(f"{where}.{key}: {node[_TARGET]} needs a value; add +{where}.{key}=...")
     built = target(**arguments)
-    _check_kind(built, kind, f"{where}: {node[_TARGET]}")
+    _check_kind(built, kind, what)
     return built
+
+
+def _hints_of(function: Any, what: str) -> dict[str, Any]:
+    """Return the types of a function's parameters, and of what it returns."""
+    try:
+        return typing.get_type_hints(function, include_extras=True)
+    except (NameError, TypeError) as error:  # a name that is imported for type checkers only; a function in C
+        raise ConfigError(f"{what}: its type hints cannot be read ({error}); import what they name") from None
 
 
 def _check_kind(made: Any, kind: type, what: str) -> None:
     """Check a class before it is called, or an object after it is built.
 
-    A class of a protocol must have its methods; the other members may be set by the constructor.
+    A class of a protocol must have its methods, written in Python: ``str`` has a method ``encode`` too. The other
+    members may be set by the constructor.
     """
-    is_class = inspect.isclass(made)
     if not getattr(kind, "_is_protocol", False):
-        right = issubclass(made, kind) if is_class else isinstance(made, kind)
-        missing = [] if right else [f"a base class {kind.__name__}"]
+        right = issubclass(made, kind) if inspect.isclass(made) else isinstance(made, kind)
+        missing = [] if right else [f"the base class {kind.__name__}"]
     else:
-        members = [name for name in (*vars(kind), *inspect.get_annotations(kind)) if not name.startswith("_")]
-        wanted = [name for name in members if not is_class or inspect.isfunction(vars(kind).get(name))]
-        absent = object()
-        missing = [name for name in wanted if inspect.getattr_static(made, name, absent) is absent]
+        names = [name for name in (*vars(kind), *inspect.get_annotations(kind)) if not name.startswith("_")]
+        if inspect.isclass(made):
+            names = [name for name in names if inspect.isfunction(vars(kind).get(name))]
+        missing = [name for name in names if isinstance(inspect.getattr_static(made, name, None), _NOT_OWN)]
     if missing:
         raise ConfigError(
             f"{what} is not of the kind {kind.__name__}: it lacks {', '.join(missing)}; "
