@@ -14,7 +14,8 @@ from harness.types import Example, Prediction
 from harness.utils.files import write_json, write_text
 
 SCHEMA_VERSION = 1
-RUN_FILES = ("record.json", "config.yaml", "predictions.jsonl", "history.jsonl", "head.safetensors")
+COUNTS = "counts.json"  # only of a task that is Decomposable
+RUN_FILES = ("record.json", "config.yaml", "predictions.jsonl", COUNTS, "history.jsonl", "head.safetensors")
 CHECKPOINT = "checkpoint.pt"  # this file and the next exist only until the run is finished
 LOCK = ".lock"
 Status = Literal["ok", "failed", "interrupted"]

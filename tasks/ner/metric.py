@@ -52,21 +52,10 @@ def entity_counts(gold: Sequence[Example], predictions: Sequence[Prediction]) ->
         predictions: The prediction for each sentence, in the same order. Its value is BIO tags.
 
     Returns:
-        float64 (sentences, 3): entities in both, in ``gold``, and in ``predictions``.
+        float64 (sentences, 2): twice the entities in both, and those in ``gold`` plus those in ``predictions``. F1 is
+        the ratio of their sums.
     """
     pairs = zip(gold, predictions, strict=True)
     # iob1 is read as conlleval reads it, as in the primary metric.
     entities = [(set(spans(e.target, "iob1")), set(spans(p.value, "iob1"))) for e, p in pairs]
-    return torch.tensor([[len(a & b), len(a), len(b)] for a, b in entities], dtype=torch.float64)
-
-
-def f1_of_counts(sums: Tensor) -> Tensor:
-    """Return F1, 0 if there is no entity at all; serves as ``Task.score_of_counts``.
-
-    Args:
-        sums: float (..., 3): sums of the counts from ``entity_counts``.
-
-    Returns:
-        float (...).
-    """
-    return 2 * sums[..., 0] / (sums[..., 1] + sums[..., 2]).clamp(min=1)
+    return torch.tensor([[2 * len(a & b), len(a) + len(b)] for a, b in entities], dtype=torch.float64)

@@ -191,7 +191,9 @@ instance: Callable[[], NoTracker] = NoTracker()  # type: ignore[assignment]
 )
 def test_what_makes_another_kind_is_never_called(target: str, kind: type) -> None:
     """Not even if a plug-in's module is as powerful as ``os``."""
-    with pytest.raises(ConfigError, match=rf"is not of the kind {kind.__name__}: it lacks|has no '|type hints cannot") as caught:
+    with pytest.raises(
+        ConfigError, match=rf"is not of the kind {kind.__name__}: it lacks|has no '|type hints cannot"
+    ) as caught:
         build({"_target_": target}, kind=kind, where="part", plugins=["os", "subprocess", "torch", "tests"])
     assert target.rpartition(".")[2] in str(caught.value)
     assert "\n" not in str(caught.value)
