@@ -26,10 +26,19 @@ def score_tags(gold: list[list[str]], predicted: list[list[str]]) -> dict[str, f
 
     Returns:
         ``precision``, ``recall``, ``f1`` and ``f1_strict``, overall and as ``TYPE/...``.
+
+    Raises:
+        ValueError: A tag is not BIO, or a sentence has other numbers of gold and predicted tags.
     """
     from seqeval.metrics import classification_report
     from seqeval.scheme import IOB2
 
+    for i, (expected, found) in enumerate(zip(gold, predicted, strict=True)):
+        if len(expected) != len(found):
+            raise ValueError(f"score_tags: {len(expected)} gold and {len(found)} predicted tags in sentence {i}")
+        for tag in (*expected, *found):
+            if tag != "O" and not (tag[:2] in ("B-", "I-") and tag[2:]):
+                raise ValueError(f"score_tags: '{tag}' is not a BIO tag; convert the tags with tag_schemes.convert")
     report = partial(classification_report, gold, predicted, output_dict=True, zero_division=0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # an average over no types, if there is no entity
