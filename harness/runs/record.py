@@ -156,7 +156,7 @@ def read_history(folder: Path, name: str) -> list[float]:
         return [float(json.loads(line)[name]) for line in path.read_text(encoding="utf-8").splitlines()]
     except FileNotFoundError:
         return []
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise DataFormatError(f"{path}: not a history ({error}); repeat the run with overwrite=true") from None
 
 

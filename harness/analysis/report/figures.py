@@ -1,5 +1,6 @@
 """The figures of a report."""
 
+import logging
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +9,10 @@ from harness.analysis.report.analysis import Analysis
 from harness.analysis.report.class_tables import Confusion
 from harness.analysis.report.settings import Block, Setting
 from harness.analysis.report.svg import Bars, Series, bar_chart, dot_plot, heat_map, line_chart
+from harness.errors import DataFormatError
 from harness.runs.record import read_history
+
+log = logging.getLogger(__name__)
 
 _FRACTION = re.compile(r" data\.fraction=\S+")
 
@@ -66,7 +70,11 @@ def _learning_curves(block: Block) -> Figure | None:
     """Draw the dev score by epoch, up to the last epoch that every run of a setting reached."""
     series = []
     for setting in block.settings:
-        courses = [read_history(run.folder, f"dev/{block.metric}") for run in setting.runs]
+        try:
+            courses = [read_history(run.folder, f"dev/{block.metric}") for run in setting.runs]
+        except DataFormatError as error:
+            log.warning("no learning curve of setting %d: %s", setting.number, error)
+            continue
         epochs = min(map(len, courses))
         if epochs:
             columns = [[100 * course[i] for course in courses] for i in range(epochs)]
@@ -122,10 +130,10 @@ def _mix_weights(block: Block) -> Figure | None:
     title = "Mix weights"
     return Figure(
         title,
-        bar_chart(title, groups, y_name="weight", reference=1 / len(groups[0].values)),
+        bar_chart(title, groups, y_name="weight"),
         tuple((number, "") for number in dict.fromkeys(group.number for group in groups)),
         "One group of bars per mix, one bar per layer from 0: the mean over seeds. Line on a bar: one standard "
-        "deviation up and down. Dashed line: equal weights.",
+        "deviation up and down. Dashed line: equal weights of the layers of this mix.",
     )
 
 
