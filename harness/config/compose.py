@@ -38,6 +38,7 @@ def compose_values(root: str, overrides: Sequence[str]) -> Any:
     from omegaconf.errors import OmegaConfBaseException
 
     register_resolvers()
+    refuse_lists(overrides)
     try:
         with initialize_config_dir(str(CONF), version_base="1.3"):
             return compose(root, overrides=list(overrides))
@@ -67,9 +68,29 @@ def run_jobs(root: str, argv: list[str], job: Callable[[Any], None]) -> None:
     def composed(config: DictConfig) -> None:
         job(config)
 
+    try:
+        refuse_lists(argv)
+    except ConfigError as error:
+        bad_request(str(error))
     sys.argv = [sys.argv[0], *_flags_first(argv)]
     with wrong_requests_explained():
         hydra.main(config_path=str(CONF), config_name=root, version_base="1.3")(composed)()
+
+
+def refuse_lists(overrides: Sequence[str]) -> None:
+    """Refuse a list as the choice of a group: Hydra would merge the files, or end in a traceback.
+
+    Presets are meant to be merged, so ``experiment`` takes a list.
+
+    Raises:
+        ConfigError: The choice of a group is a list.
+    """
+    groups = {path.name for path in CONF.iterdir() if path.is_dir()} - {"experiment"}
+    for override in overrides:
+        key, _, value = override.partition("=")
+        if key.lstrip("+") in groups and value.startswith("["):
+            each = value.strip("[]")
+            raise ConfigError(f"{override}: a group has one choice, {key}=NAME; to run several, write -m {key}={each}")
 
 
 @contextmanager

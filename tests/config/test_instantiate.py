@@ -10,6 +10,8 @@ from typing import Any, Literal
 import pytest
 import torch
 
+from harness import cli
+from harness.config.compose import compose_values
 from harness.config.instantiate import build
 from harness.errors import ConfigError
 from harness.features.static_vectors import StaticVectors
@@ -216,6 +218,17 @@ def test_a_plugin_that_is_no_module_is_refused_even_if_it_is_not_needed(name: st
     for node in ({"name": "none"}, {"_target_": "os.system"}, {"_target_": "tasks.ner.task.NamedEntityRecognition"}):
         with pytest.raises(ConfigError, match=rf"^plugins: there is no module '{name}'"):
             build(node, kind=Task, where="task", plugins=["tests", name])
+
+
+@pytest.mark.parametrize("override", ["encoder=[1,2]", "mixing=[top]", "task=[ner,pos]", "+setup=[]"])
+def test_a_list_in_place_of_a_choice_is_refused(override: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(ConfigError, match="a group has one choice"):
+        compose_values("config", [override])
+    with pytest.raises(SystemExit) as exit_:
+        cli.main([override])
+    assert exit_.value.code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"error: {override}: a group has one choice")
 
 
 @pytest.mark.parametrize("node", [[1, 2], "elmo", 5, None, True])
