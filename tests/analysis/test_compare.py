@@ -229,7 +229,7 @@ def test_an_option_of_one_side_is_no_condition_for_the_other(
 ) -> None:
     """Options of an encoder do not exist in a run without one."""
     for dim in (16, 32):
-        changes = {"setting": f"elmo {dim}", "config": {"encoder": {"dim": dim}}}
+        changes = {"setting": f"elmo {dim}", "config": {"task": {}, "encoder": {"dim": dim}}}
         write_run(tmp_path / str(dim), encoder="elmo", seed=1, chance=0.8, **changes)  # type: ignore[arg-type]
     lacking = write_run(tmp_path / "64", encoder="elmo", seed=2, chance=0.8, setting="elmo 64")
     none = write_run(tmp_path / "0", encoder="none", seed=1, chance=0.5)

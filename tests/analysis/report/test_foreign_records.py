@@ -39,7 +39,8 @@ def hostile_results(folder: Path) -> Path:
         values: dict[str, Any] = {"name": f"{text}-s1", "setting": str(number), "config": {"task": {"x": text}}}
         sizes = {"train": 5, "dev": 20, "test": 20}
         values["data"] = {"name": text, "sizes": sizes, "sha256": {"test": "e"}}
-        values["mixing"] = {"weights": {text: [0.5, 0.5], "b": [0.2, 0.8]}}
+        weights = {text: [0.5, 0.5], "b": [0.2, 0.8]}
+        values["mixing"] = {"weights": weights, "gamma": dict.fromkeys(weights, 1.0)}
         values["environment"] = {"revision": text, "python": text, "packages": {text: text}, "gpu": text}
         run = write_run(folder / str(number), encoder="elmo", seed=1, chance=0.5, examples=20, **values)
         record = json.loads((run / "record.json").read_text())
