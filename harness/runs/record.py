@@ -4,13 +4,14 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
+from math import isfinite
 from pathlib import Path
 from typing import Any, Literal
 
 from omegaconf import OmegaConf
 
 from harness.errors import DataFormatError
-from harness.types import Example, Prediction
+from harness.types import SPLITS, Example, Prediction
 from harness.utils.files import write_json, write_text
 
 SCHEMA_VERSION = 1
@@ -125,9 +126,22 @@ def read_record(path: Path) -> RunRecord:
         raise DataFormatError(f"{path}: schema version {version}; this harness reads version {SCHEMA_VERSION}")
     known = {one.name for one in fields(RunRecord)}
     try:
-        return RunRecord(**{key: value for key, value in raw.items() if key in known})
+        record = RunRecord(**{key: value for key, value in raw.items() if key in known})
     except TypeError as error:
         raise DataFormatError(f"{path}: not a complete record ({error}); delete it and run again") from None
+    if record.status == "ok":
+        _check_scores(record, path)
+    return record
+
+
+def _check_scores(record: RunRecord, path: Path) -> None:
+    """Check that a finished run has the scores that tables, figures and tests are made of."""
+    for split in SPLITS[1:]:
+        scores = record.metrics.get(split, {})
+        wrong = [name for name, score in scores.items() if not (isinstance(score, int | float) and isfinite(score))]
+        if wrong or record.primary_metric not in scores:
+            what = f"metrics.{split}.{(wrong or [record.primary_metric])[0]} is no number"
+            raise DataFormatError(f"{path}: not a complete record ({what}); delete it and run again")
 
 
 def finished_record(folder: Path) -> RunRecord | None:
@@ -153,11 +167,14 @@ def read_history(folder: Path, name: str) -> list[float]:
     """
     path = folder / "history.jsonl"
     try:
-        return [float(json.loads(line)[name]) for line in path.read_text(encoding="utf-8").splitlines()]
+        values = [float(json.loads(line)[name]) for line in path.read_text(encoding="utf-8").splitlines()]
+        if not all(map(isfinite, values)):
+            raise ValueError(f"{name} is no number")
     except FileNotFoundError:
         return []
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise DataFormatError(f"{path}: not a history ({error}); repeat the run with overwrite=true") from None
+    return values
 
 
 def write_predictions(path: Path, splits: Mapping[str, tuple[Sequence[Example], Sequence[Prediction]]]) -> None:

@@ -1,6 +1,7 @@
 """The figures of a report."""
 
 import logging
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -99,7 +100,7 @@ def _training_sizes(block: Block, split: str) -> Figure | None:
     for label, settings in lines.items():
         ordered = sorted(settings, key=_training_size)
         sizes = [_training_size(setting) for setting in ordered]
-        if len(set(sizes)) == len(sizes) > 1:
+        if len(set(sizes)) == len(sizes) > 1 and min(sizes) > 0:
             columns = [[100 * score for score in setting.scores(split)] for setting in ordered]
             series.append(Series(ordered[0].number, sizes, columns))
             numbers = ", ".join(str(setting.number) for setting in ordered)
@@ -122,9 +123,10 @@ def _mix_weights(block: Block) -> Figure | None:
     for setting in block.settings:
         places = setting.record.mixing.get("weights", {})
         for place in places:
-            runs = [run.record.mixing["weights"][place] for run in setting.runs]
+            runs = [run.record.mixing.get("weights", {}).get(place, ()) for run in setting.runs]
             name = f"{setting.number} {place}" if len(places) > 1 else str(setting.number)
-            groups.append(Bars(setting.number, name, list(zip(*runs, strict=True))))
+            if len(set(map(len, runs))) == 1 and runs[0] and all(math.isfinite(one) for run in runs for one in run):
+                groups.append(Bars(setting.number, name, list(zip(*runs, strict=True))))
     if not groups:
         return None
     title = "Mix weights"

@@ -16,6 +16,8 @@ from harness.analysis.report.printable import printable
 from harness.analysis.report.settings import gathered, read_records
 from harness.commands.compare import main as compare_main
 from harness.commands.report import main
+from harness.errors import DataFormatError
+from harness.runs.record import read_record
 from tests.support.reports import write_run
 
 HOSTILE = (
@@ -38,7 +40,7 @@ def hostile_results(folder: Path) -> Path:
     for number, text in enumerate(HOSTILE):
         values: dict[str, Any] = {"name": f"{text}-s1", "setting": str(number), "config": {"task": {"x": text}}}
         sizes = {"train": 5, "dev": 20, "test": 20}
-        values["data"] = {"name": text, "sizes": sizes, "sha256": {"test": "e"}}
+        values["data"] = {"name": text, "sizes": sizes, "sha256": {"test": f"{number:x}" * 64}}
         weights = {text: [0.5, 0.5], "b": [0.2, 0.8]}
         values["mixing"] = {"weights": weights, "gamma": dict.fromkeys(weights, 1.0)}
         values["environment"] = {"revision": text, "python": text, "packages": {text: text}, "gpu": text}
@@ -130,7 +132,49 @@ def test_printable() -> None:
     assert printable("± é 漢 −") == "± é 漢 −"
 
 
-@pytest.mark.parametrize("content", ["{", '{"epoch": 1}\n', '{"dev/accuracy": "x"}\n', "[" * 100_000, "1" * 5000])
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("metrics", {}),
+        ("metrics", {"dev": {"accuracy": 0.5}}),
+        ("metrics", {"dev": {"accuracy": 0.5}, "test": {"f1": 0.5}}),
+        ("metrics", {"dev": {"accuracy": 0.5}, "test": {"accuracy": 0.5, "x": float("nan")}}),
+        ("metrics", {"dev": {"accuracy": float("inf")}, "test": {"accuracy": 0.5}}),
+        ("primary_metric", ""),
+    ],
+)
+def test_a_finished_run_without_scores_is_no_record(tmp_path: Path, key: str, value: Any) -> None:
+    run = write_run(tmp_path, encoder="elmo", seed=1, chance=0.9)
+    record = json.loads((run / "record.json").read_text())
+    (run / "record.json").write_text(json.dumps(record | {key: value}))
+    with pytest.raises(
+        DataFormatError, match=r"record\.json: not a complete record \(metrics\.(dev|test)\..* is no number"
+    ):
+        read_record(run / "record.json")
+    (run / "record.json").write_text(json.dumps(record | {key: value, "status": "failed"}))
+    assert read_record(run / "record.json").status == "failed"
+
+
+@pytest.mark.parametrize("weights", [{}, {"input": []}, {"input": [1.0]}, {"input": [float("nan")] * 3}])
+def test_weights_that_cannot_be_drawn_are_left_out(tmp_path: Path, weights: Any) -> None:
+    write_run(tmp_path, encoder="elmo", seed=1, chance=0.9)
+    write_run(tmp_path, encoder="elmo", seed=2, chance=0.9, mixing={"weights": weights, "gamma": {}})
+    assert main([str(tmp_path), "--out", str(tmp_path / "out"), "--rounds", "9"]) == 0
+    assert not (tmp_path / "out" / "figures" / "1-mix-weights.svg").exists()
+
+
+def test_without_the_size_of_the_training_data_no_score_is_drawn_by_size(tmp_path: Path) -> None:
+    write_run(tmp_path / "a", encoder="elmo", seed=1, chance=0.9)
+    for fraction, sizes in ((0.5, {"train": 0, "dev": 200, "test": 200}), (0.2, {"dev": 200, "test": 200})):
+        data = {"name": "made_up", "sizes": sizes, "sha256": {"dev": "d" * 64, "test": "e" * 64}}
+        write_run(tmp_path / str(fraction), encoder="elmo", seed=1, chance=0.9, fraction=fraction, data=data)
+        assert main([str(tmp_path), "--out", str(tmp_path / "out"), "--rounds", "9"]) == 0
+    assert not (tmp_path / "out" / "figures" / "1-score-by-training-examples.svg").exists()
+
+
+@pytest.mark.parametrize(
+    "content", ['{"dev/accuracy": NaN}\n', "{", '{"epoch": 1}\n', '{"dev/accuracy": "x"}\n', "[" * 100_000, "1" * 5000]
+)
 def test_a_damaged_history_leaves_out_a_curve(tmp_path: Path, caplog: pytest.LogCaptureFixture, content: str) -> None:
     damaged = write_run(tmp_path / "a", encoder="elmo", seed=1, chance=0.9)
     write_run(tmp_path / "b", encoder="none", seed=1, chance=0.5)

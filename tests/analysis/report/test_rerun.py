@@ -53,7 +53,7 @@ def test_a_job_of_a_sweep_is_repeated_to_the_bit(
 
 def recorded(folder: Path, **environment: Any) -> Path:
     """Write a record of this environment."""
-    one = RunRecord(status="ok", task="ner", name="random-s1", identity="abc", seed=1, environment=environment)
+    one = RunRecord(status="failed", task="ner", name="random-s1", identity="abc", seed=1, environment=environment)
     path = folder / "record.json"
     path.write_text(json.dumps(asdict(one)))
     return path
