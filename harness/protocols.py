@@ -1,8 +1,8 @@
 """What a plug-in must offer. Nothing here is inherited: any class with these members is accepted.
 
-Encoders, mixes, tasks and trackers are named by ``_target_`` in a YAML file and built from it. A task builds its own
-heads. The protocols marked ``runtime_checkable`` are optional: a plug-in that has their members gets what they
-describe.
+Encoders, mixes, tasks and trackers are named by ``_target_`` in a YAML file and built from it: by a class with these
+members, or by a function that is annotated to return one. A task builds its own heads. The protocols marked
+``runtime_checkable`` are optional: a plug-in that has their members gets what they describe.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

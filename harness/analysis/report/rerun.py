@@ -3,6 +3,7 @@
 import shlex
 from pathlib import Path
 
+from harness.analysis.report.printable import printable
 from harness.errors import DataFormatError
 from harness.runs.record import RunRecord, read_record
 
@@ -27,7 +28,7 @@ def rerun_command(path: Path) -> str:
     }
     given = [one for one in _overrides(record, path) if one.partition("=")[0] not in (*pins, "overwrite", "dry_run")]
     pinned = [f"{key}={value}" for key, value in pins.items() if value is not None]
-    return "\n".join([*_comments(record), shlex.join(["python", "-m", "harness", *given, *pinned])])
+    return "\n".join([*map(printable, _comments(record)), shlex.join(["python", "-m", "harness", *given, *pinned])])
 
 
 def _overrides(record: RunRecord, path: Path) -> list[str]:

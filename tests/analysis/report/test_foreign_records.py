@@ -4,6 +4,7 @@ import csv
 import json
 import logging
 import re
+import shlex
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -125,6 +126,19 @@ def test_the_printed_table_is_one_line_per_setting(tmp_path: Path) -> None:
     lines = brief(results).splitlines()
     assert len(lines) == 2 + len(HOSTILE)
     assert all(line.isprintable() for line in lines)
+
+
+def test_no_name_ends_a_comment_of_the_printed_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """People paste these lines into a shell."""
+    text = "x\ntouch was_here\r\x85#"
+    environment = {"overrides": ["seed=1\ntouch was_here"], "revision": text, "python": text, "packages": {text: text}}
+    run = write_run(tmp_path, encoder="elmo", seed=1, chance=0.9, environment={**environment, "processor": text})
+    record = json.loads((run / "record.json").read_text())
+    (run / "record.json").write_text(json.dumps(record | {"name": text, "identity": text}))
+    assert main(["--rerun", str(run)]) == 0
+    comments, command = capsys.readouterr().out.rsplit("python -m harness", 1)
+    assert all(line.startswith("# ") for line in comments.splitlines())
+    assert shlex.split(command) == ["seed=1\ntouch was_here", "results_dir=repeated"]
 
 
 def test_printable() -> None:
