@@ -134,16 +134,6 @@ def read_record(path: Path) -> RunRecord:
     return record
 
 
-def _check_scores(record: RunRecord, path: Path) -> None:
-    """Check that a finished run has the scores that tables, figures and tests are made of."""
-    for split in SPLITS[1:]:
-        scores = record.metrics.get(split, {})
-        wrong = [name for name, score in scores.items() if not (isinstance(score, int | float) and isfinite(score))]
-        if wrong or record.primary_metric not in scores:
-            what = f"metrics.{split}.{(wrong or [record.primary_metric])[0]} is no number"
-            raise DataFormatError(f"{path}: not a complete record ({what}); delete it and run again")
-
-
 def finished_record(folder: Path) -> RunRecord | None:
     """Return the record in a run's folder if the run has succeeded, otherwise None.
 
@@ -153,6 +143,16 @@ def finished_record(folder: Path) -> RunRecord | None:
     path = folder / "record.json"
     record = read_record(path) if path.exists() else None
     return record if record is not None and record.status == "ok" else None
+
+
+def _check_scores(record: RunRecord, path: Path) -> None:
+    """Check that a finished run has the scores that tables, figures and tests are made of."""
+    for split in SPLITS[1:]:
+        scores = record.metrics.get(split, {})
+        wrong = [name for name, score in scores.items() if not (isinstance(score, int | float) and isfinite(score))]
+        if wrong or record.primary_metric not in scores:
+            what = f"metrics.{split}.{(wrong or [record.primary_metric])[0]} is no number"
+            raise DataFormatError(f"{path}: not a complete record ({what}); delete it and run again")
 
 
 def read_history(folder: Path, name: str) -> list[float]:

@@ -51,7 +51,7 @@ def scores_csv(analyses: Sequence[Analysis], numbers: PublishedNumbers) -> str:
 def comparisons_csv(analyses: Sequence[Analysis]) -> str:
     """Return every comparison: one row per pair of settings."""
     pairs = [(analysis, pair, pair.result) for analysis in analyses for pair in analysis.comparisons]
-    columns = {
+    columns: dict[str, list[Any]] = {
         "task": [analysis.block.task for analysis, _, _ in pairs],
         "data": [analysis.block.data for analysis, _, _ in pairs],
         "split": [analysis.split for analysis, _, _ in pairs],
