@@ -46,14 +46,16 @@ def _show(chosen: argparse.Namespace, overrides: Sequence[str]) -> None:
             raise ConfigError(f"--context '{' '.join(context)}' does not contain '{chosen.word}' as a separate token")
     config = typed(compose_values("config", overrides))
     make = partial(build, plugins=config.plugins)
-    encoder: Encoder | None = make(config.encoder, where="encoder", supplied={"device": device_of(config.device)})
+    encoder: Encoder | None = make(
+        config.encoder, kind=Encoder, where="encoder", supplied={"device": device_of(config.device)}
+    )
     encoder = checked_encoder(encoder)
     if encoder is None:
         raise ConfigError("encoder is none: there are no contextual vectors; choose one with encoder=NAME")
     if not -encoder.num_layers <= chosen.layer < encoder.num_layers:
         raise ConfigError(f"--layer is {chosen.layer}; {encoder.name} has layers 0 to {encoder.num_layers - 1}")
     sentences = read_occurrences(chosen.text, chosen.word)
-    static: StaticVectors | None = make(config.embedding, where="embedding")
+    static: StaticVectors | None = make(config.embedding, kind=StaticVectors, where="embedding")
     if static is not None:
         near = ", ".join(other for other, _ in static.neighbours(chosen.word, chosen.count))
         print(f"{static.name}: {chosen.word}\n  {near or '(it has no vector)'}")  # noqa: T201

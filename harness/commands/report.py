@@ -26,8 +26,7 @@ def main(arguments: Sequence[str]) -> int:
     add("--out", type=Path, metavar="FOLDER", help="write a whole report to this folder")
     add("--split", default="test", choices=("dev", "test"), help="the split to compare settings on (default: test)")
     add("--baseline", metavar="LABEL", help="compare only with settings whose label contains this (default: all pairs)")
-    rounds = "rounds of resampling and randomisation (default: 10,000 if the task has counts per example, else 0)"
-    add("--rounds", type=int, metavar="N", help=rounds)
+    add("--rounds", type=int, default=10_000, metavar="N", help="random rounds of the tests (default: 10,000)")
     add("--seed", type=int, default=0, metavar="N", help="the seed of resampling and randomisation (default: 0)")
     published = "a YAML file of published numbers to compare with, or none (default: numbers of the ELMo paper)"
     add("--published", metavar="FILE", help=published)
@@ -56,7 +55,7 @@ def _run(chosen: argparse.Namespace) -> None:
     if chosen.rerun is not None:
         print(rerun_command(chosen.rerun))  # noqa: T201
         return
-    if chosen.rounds is not None and chosen.rounds < 0:
+    if chosen.rounds < 0:
         raise ConfigError(f"--rounds is {chosen.rounds}; give 0 or more")
     numbers = NO_NUMBERS if chosen.published == "none" else published_numbers(Path(chosen.published or DEFAULT))
     results = gathered(read_records(chosen.dir), split=chosen.split)

@@ -7,7 +7,7 @@ from harness.config.compose import compose_values
 from harness.config.instantiate import build
 from harness.config.schema import typed
 from harness.errors import ConfigError
-from harness.protocols import SampleWriter
+from harness.protocols import SampleWriter, Task
 from harness.utils.console import CommandParser, exit_status_of
 
 
@@ -25,7 +25,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def _write(folder: Path, overrides: Sequence[str]) -> None:
     config = typed(compose_values("config", overrides))
-    task = build(config.task, where="task", plugins=config.plugins)
+    task = build(config.task, kind=Task, where="task", plugins=config.plugins)
     if not isinstance(task, SampleWriter):
         raise ConfigError(f"task={config.task['_target_']} has no sample data to write; choose another task")
     for path in task.write_sample(folder):

@@ -91,9 +91,7 @@ def _in_quotes(key: str, value: str) -> str:
 def _no_such_choice(group: str, choice: str, *, request: Request) -> str:
     if group.startswith("hydra/"):
         extra = choice.partition("_")[0]
-        fix = (
-            f"pip install hydra-{extra}-launcher" if extra in _EXTRAS else "--info plugins lists what is installed"
-        )
+        fix = f"pip install hydra-{extra}-launcher" if extra in _EXTRAS else "--info plugins lists what is installed"
         return f"{group}={choice}: it is not installed; {fix}"
     return f"{group}={choice}: there is no such choice{nearest(choice, choices_of(group, request.folders))}"
 

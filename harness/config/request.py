@@ -20,7 +20,14 @@ _DEVICES = {"gpu": "device=cuda", "cuda": "device=cuda", "cpu": "device=cpu"}
 # The options whose values are paths: these need no quotes, whatever characters they contain.
 PATHS = (
     *("data.train", "data.dev", "data.test", "data.cache_dir", "cache_dir", "results_dir", "out", "init"),
-    *("encoder.options", "encoder.weights", "encoder.cache_dir", "embedding.path", "embedding.cache_dir"),
+    *(
+        "encoder.options",
+        "encoder.weights",
+        "encoder.model",
+        "encoder.cache_dir",
+        "embedding.path",
+        "embedding.cache_dir",
+    ),
 )
 
 
@@ -65,7 +72,7 @@ def read_request(words: Sequence[str], *, root: str = "config") -> Request:
         root: The name of the root config in ``conf/``, without ``.yaml``.
 
     Raises:
-        ConfigError: A word is neither a flag nor an override, or a group has two choices.
+        ConfigError: A word is neither a flag nor an override, or a group has two choices or a list.
     """
     request = Request(root=root)
     before = ""  # the override before a word that is none
@@ -141,10 +148,16 @@ def _value_in(word: str) -> str:
 
 
 def _refuse_two_choices(overrides: Sequence[str], root: str) -> None:
-    """Refuse two choices of one group; of other options given twice, the last value counts."""
+    """Refuse two choices of one group, and a list; of other options given twice, the last value counts.
+
+    Presets are meant to be merged, so ``experiment`` takes a list.
+    """
     groups, chosen = groups_of(root), dict[str, str]()
     for override in overrides:
         key, _, choice = override.lstrip("+").partition("=")
+        if key in groups and key != "experiment" and choice.startswith("["):
+            each = choice.strip("[]")
+            raise ConfigError(f"{override}: a group has one choice, {key}=NAME; to run several, write -m {key}={each}")
         if key in groups and chosen.setdefault(key, choice) != choice:
             first = f"{key}={chosen[key]}"
             raise ConfigError(f"{first} and {override}: give one of them, or run both with -m {first},{choice}")

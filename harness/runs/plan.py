@@ -165,7 +165,7 @@ def _task_and_examples(
     config: HarnessConfig,
 ) -> tuple[Task, dict[Split, Sequence[Example]], dict[Split, str]]:
     """Return the task, all its examples, and their digests."""
-    task: Task | None = build(config.task, where="task", plugins=config.plugins)
+    task: Task | None = build(config.task, kind=Task, where="task", plugins=config.plugins)
     if task is None:
         raise ConfigError("task is none, so there is nothing to train; choose a task with task=NAME")
     examples = {split: task.examples(split) for split in SPLITS}
@@ -181,7 +181,8 @@ def _targets(config: HarnessConfig) -> dict[str, Target]:
 
 def _encoder(config: HarnessConfig, device: str, shared: SharedObjects) -> Encoder | None:
     """Return the encoder; runs share it unless its vectors depend on what it encoded before."""
-    make = partial(build, config.encoder, where="encoder", plugins=config.plugins, supplied={"device": device})
+    supplied = {"device": device}
+    make = partial(build, config.encoder, kind=Encoder, where="encoder", plugins=config.plugins, supplied=supplied)
     key = [config.encoder, config.plugins, device]
     encoder: Encoder | None = shared.get("encoder", key, lambda: checked_encoder(make()))
     if encoder is not None and not encoder.cacheable:
@@ -191,7 +192,7 @@ def _encoder(config: HarnessConfig, device: str, shared: SharedObjects) -> Encod
 
 def _static(config: HarnessConfig, shared: SharedObjects) -> StaticVectors | None:
     """Return the static vectors."""
-    make = partial(build, config.embedding, where="embedding", plugins=config.plugins)
+    make = partial(build, config.embedding, kind=StaticVectors, where="embedding", plugins=config.plugins)
     static: StaticVectors | None = shared.get("static", [config.embedding, config.plugins], make)
     return static
 
@@ -233,6 +234,7 @@ def build_model(plan: Plan, *, vocabulary: Collection[str] | None = None) -> Mod
         make_mix = partial(
             build,
             mixing.mix,
+            kind=torch.nn.Module,
             where="mixing",
             plugins=plan.config.plugins,
             supplied={"num_layers": encoder.num_layers, "dim": encoder.dim},

@@ -13,7 +13,7 @@ from typing import Any, Literal
 import yaml
 
 from harness.errors import DataFormatError
-from harness.types import Example, Prediction
+from harness.types import SPLITS, Example, Prediction
 from harness.utils.files import read_written_json, write_json, write_text
 
 log = logging.getLogger(__name__)
@@ -21,7 +21,8 @@ log = logging.getLogger(__name__)
 # Part of every identity: raise it when a default of the engine or of a mix changes, so that no two different settings
 # share an identity. Records of version 1 have no ``determining``, and identities of another kind.
 SCHEMA_VERSION = 2
-RUN_FILES = ("record.json", "config.yaml", "predictions.jsonl", "history.jsonl", "head.safetensors")
+COUNTS = "counts.json"  # only of a task that is Decomposable
+RUN_FILES = ("record.json", "config.yaml", "predictions.jsonl", COUNTS, "history.jsonl", "head.safetensors")
 CHECKPOINT = "checkpoint.pt"  # this file and the next exist only until the run is finished
 LOCK = ".lock"
 _FIX = "delete it and run again"
@@ -170,6 +171,8 @@ def read_record(path: Path) -> RunRecord:
         first = error.errors()[0]
         where = ".".join(filter(None, (key, *map(str, first["loc"]))))
         raise DataFormatError(f"{path}: not a complete record ({where}: {first['msg'].lower()}); {_FIX}") from None
+    if record.status == "ok":
+        _check_scores(record, path)
     return record
 
 
@@ -199,6 +202,16 @@ def finished_record(folder: Path) -> RunRecord | None:
     path = folder / "record.json"
     record = read_record(path) if path.exists() else None
     return record if record is not None and record.status == "ok" else None
+
+
+def _check_scores(record: RunRecord, path: Path) -> None:
+    """Check that a finished run has the scores that tables, figures and tests are made of."""
+    for split in SPLITS[1:]:
+        scores = record.metrics.get(split, {})
+        wrong = [n for n, score in scores.items() if not (isinstance(score, int | float) and math.isfinite(score))]
+        if wrong or record.primary_metric not in scores:
+            what = f"metrics.{split}.{(wrong or [record.primary_metric])[0]} is no number"
+            raise DataFormatError(f"{path}: not a complete record ({what}); delete it and run again")
 
 
 def read_history(folder: Path, name: str) -> list[float]:

@@ -15,9 +15,18 @@ from filelock import FileLock, Timeout
 from harness.config.schema import HarnessConfig, plain
 from harness.errors import HarnessError
 from harness.features.store import precision_of
-from harness.protocols import Tracker
+from harness.protocols import Decomposable, Tracker
 from harness.runs.plan import Plan, SharedObjects, build_model, prepare, sentences
-from harness.runs.record import CHECKPOINT, LOCK, RUN_FILES, RunRecord, finished_record, write_predictions, write_record
+from harness.runs.record import (
+    CHECKPOINT,
+    COUNTS,
+    LOCK,
+    RUN_FILES,
+    RunRecord,
+    finished_record,
+    write_predictions,
+    write_record,
+)
 from harness.runs.tracker import start_tracker
 from harness.training.evaluation import evaluate
 from harness.training.model import Model
@@ -146,6 +155,9 @@ def _execute(plan: Plan, model: Model, tracker: Tracker, stop: Stop, progress: P
         plan.folder / "predictions.jsonl",
         {split: (plan.examples[split], predictions) for split, (_, predictions) in scored.items()},
     )
+    if isinstance(plan.task, Decomposable):
+        counts = {split: plan.task.counts(plan.examples[split], given).tolist() for split, (_, given) in scored.items()}
+        write_text(plan.folder / COUNTS, json.dumps(counts) + "\n")
     weights = plan.folder / "head.safetensors"
     write_tensors(weights, model.trained())
     timing = {

@@ -48,5 +48,5 @@ def build_tracker(tracking: Any, plugins: Sequence[str], **supplied: Any) -> Tra
         **supplied: What the harness tells every tracker: ``run_name``, ``run_group``, ``run_tags``, ``job_type``
             and ``config``, the values to show with the run.
     """
-    tracker: Tracker | None = build(tracking, where="tracking", plugins=plugins, supplied=supplied)
+    tracker: Tracker | None = build(tracking, kind=Tracker, where="tracking", plugins=plugins, supplied=supplied)
     return NoTracker() if tracker is None else tracker

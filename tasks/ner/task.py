@@ -22,7 +22,7 @@ from tasks.common.splits import read_once
 from tasks.common.tag_schemes import TagScheme, all_tags, convert
 from tasks.ner import sample
 from tasks.ner.bilstm_crf import BiLstmCrf, BiLstmCrfOptions
-from tasks.ner.metric import entity_counts, f1_of_counts, score_tags
+from tasks.ner.metric import entity_counts, score_tags
 from tasks.ner.reader import read_tagged
 
 
@@ -42,7 +42,6 @@ class NamedEntityRecognition:
     version: ClassVar[int] = 1
     primary_metric: ClassVar[str] = "f1"
     counts = staticmethod(entity_counts)
-    score_of_counts = staticmethod(f1_of_counts)
 
     data: DataConfig
     head: Literal["bilstm_crf"] = "bilstm_crf"

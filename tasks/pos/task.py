@@ -19,7 +19,7 @@ from harness.config.schema import DataConfig
 from harness.nn.masking import mask_of_sentences
 from harness.types import SPLITS, Batch, Example, Metrics, Prediction, Split
 from tasks.common.bilstm_options import BiLstmOptions
-from tasks.common.label_scores import mean_of_counts, score_labels, token_label_counts
+from tasks.common.label_scores import score_labels, token_label_counts
 from tasks.common.official import data_name
 from tasks.common.sample_data import write_sample_files
 from tasks.common.splits import read_once, split_file
@@ -47,7 +47,6 @@ class PosTagging:
     version: ClassVar[int] = 1
     primary_metric: ClassVar[str] = "accuracy"
     counts = staticmethod(token_label_counts)
-    score_of_counts = staticmethod(mean_of_counts)
 
     data: DataConfig
     tagset: Tagset = "upos"

@@ -17,7 +17,7 @@ from harness.config.schema import DataConfig
 from harness.nn.masking import mask_of_sentences
 from harness.types import Batch, Example, Metrics, Prediction, Sentence, Split
 from tasks.common.bilstm_options import BiLstmOptions
-from tasks.common.label_scores import label_counts, mean_of_counts, score_labels
+from tasks.common.label_scores import label_counts, score_labels
 from tasks.common.official import data_name
 from tasks.common.sample_data import write_sample_files
 from tasks.common.splits import read_once, split_file
@@ -59,7 +59,6 @@ class SentimentTreebank:
     version: ClassVar[int] = 1
     primary_metric: ClassVar[str] = "accuracy"
     counts = staticmethod(label_counts)
-    score_of_counts = staticmethod(mean_of_counts)
 
     data: DataConfig
     granularity: Granularity = "phrases_min4"

@@ -21,7 +21,7 @@ ROWS = 4096 // TOKENS
 def test_layers(benchmark, tmp_path: Path) -> None:
     torch.set_num_threads(1)
     torch.manual_seed(0)
-    encoder: ElmoEncoder = build(config_of(tmp_path).encoder, where="encoder")
+    encoder: ElmoEncoder = build(config_of(tmp_path).encoder, kind=ElmoEncoder, where="encoder")
     packing, words = Packing.of([TOKENS] * ROWS), 0.3 * torch.randn(TOKENS * ROWS, 128)
     rows = torch.arange(TOKENS * ROWS)  # each word occurs once
     state = encoder._repeat(ROWS)

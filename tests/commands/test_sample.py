@@ -9,6 +9,7 @@ import pytest
 
 from harness.commands.sample import main
 from harness.config.instantiate import build
+from harness.protocols import Task
 from harness.types import SPLITS
 from tests.support.runs import config_of
 
@@ -21,9 +22,9 @@ def test_written_samples_are_the_sample(name: str, tmp_path: Path, capsys: pytes
     assert main([str(tmp_path / "sample"), f"task={name}"]) == 0
     written = [Path(line) for line in capsys.readouterr().out.split()]
     assert [path.stem for path in written] == list(SPLITS)
-    sample = build(config_of(tmp_path, f"task={name}").task, where="task")
+    sample = build(config_of(tmp_path, f"task={name}").task, kind=Task, where="task")
     files = [f"data.{split}={path}" for split, path in zip(SPLITS, written, strict=True)]
-    read = build(config_of(tmp_path, f"task={name}", "data=files", *files).task, where="task")
+    read = build(config_of(tmp_path, f"task={name}", "data=files", *files).task, kind=Task, where="task")
     for split in SPLITS:
         assert [e.texts for e in read.examples(split)] == [e.texts for e in sample.examples(split)]
         assert [e.target for e in read.examples(split)] == [e.target for e in sample.examples(split)]

@@ -210,7 +210,7 @@ def test_the_record_and_the_store_name_the_precision(tmp_path: Path) -> None:
 
 def test_another_precision_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"encoder\.dtype is 'float16'; expected .*bfloat16"):
-        build(config_of(tmp_path, "encoder.dtype=float16").encoder, where="encoder")
+        build(config_of(tmp_path, "encoder.dtype=float16").encoder, kind=ElmoEncoder, where="encoder")
 
 
 def test_a_whole_run_on_official_files_with_carried_state(tmp_path: Path) -> None:

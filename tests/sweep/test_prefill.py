@@ -10,6 +10,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from harness.config.instantiate import build
+from harness.encoders.elmo import ElmoEncoder
 from harness.features.store import FeatureStore
 from harness.runs.plan import prepare, sentences
 from harness.sweep import prefill, sweeper
@@ -103,7 +104,9 @@ def test_processes_of_a_launcher_share_the_encoding(two_processes: list[str], tm
     parts = re.findall(r"part (\d) of 2: .* 0 already in the store, ([\d,]+) tokens encoded", output)
     assert sorted(number for number, _ in parts) == ["1", "2"]
     tokens = sum(int(count.replace(",", "")) for _, count in parts)
-    source = FeatureStore(tmp_path / "new", build(config_of(tmp_path, *QUICK).encoder, where="encoder"))
+    source = FeatureStore(
+        tmp_path / "new", build(config_of(tmp_path, *QUICK).encoder, kind=ElmoEncoder, where="encoder")
+    )
     texts = sentences(prepare(config_of(tmp_path, *QUICK, "data.fraction=0.2")).examples)
     assert tokens == sum(map(len, source.plan(texts).missing))  # nothing was left to the process of the sweep
     records = records_in(tmp_path)

@@ -3,6 +3,7 @@
 import shlex
 from pathlib import Path
 
+from harness.analysis.report.printable import printable
 from harness.errors import DataFormatError
 from harness.runs.record import SCHEMA_VERSION, RunRecord, read_record
 
@@ -28,7 +29,7 @@ def rerun_command(path: Path) -> str:
     last = {one.partition("=")[0]: one for one in _overrides(record, path)}  # a job's list replaces a preset's
     given = [one for key, one in last.items() if key not in (*pins, "overwrite", "dry_run")]
     pinned = [f"{key}={value}" for key, value in pins.items() if value is not None]
-    return "\n".join([*_comments(record), shlex.join(["python", "-m", "harness", *given, *pinned])])
+    return "\n".join([*map(printable, _comments(record)), shlex.join(["python", "-m", "harness", *given, *pinned])])
 
 
 def _overrides(record: RunRecord, path: Path) -> list[str]:

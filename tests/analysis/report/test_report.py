@@ -315,26 +315,27 @@ def test_a_baseline_reduces_the_comparisons(tmp_path: Path, capsys: pytest.Captu
     assert "--baseline nobody: not part of any setting's label: elmo" in capsys.readouterr().err
 
 
-def test_without_counts_the_tests_over_examples_need_rounds(tmp_path: Path) -> None:
+def test_without_counts_nothing_is_tested_over_examples(tmp_path: Path) -> None:
     results = write_results(tmp_path / "results", counted=False)
     assert main([str(results), "--out", str(tmp_path / "a")]) == 0
-    assert "Add --rounds N to run the tests over examples" in (tmp_path / "a" / "report.md").read_text()
-    assert {row["p_examples"] for row in rows_of(tmp_path / "a" / "comparisons.csv")} == {""}
-    assert main([str(results), "--out", str(tmp_path / "b"), "--rounds", "3"]) == 0
-    assert {float(row["p_examples"]) for row in rows_of(tmp_path / "b" / "comparisons.csv")} == {0.25}
+    text = (tmp_path / "a" / "report.md").read_text()
+    assert "Not tested over examples, because runs have no counts.json: settings 1, 2, 3." in text
+    rows = rows_of(tmp_path / "a" / "comparisons.csv")
+    assert {row["p_examples"] for row in rows} == {""}
+    assert all(float(row["p_seeds"]) < 1 for row in rows)
 
 
 def test_notes_say_what_cannot_be_compared(tmp_path: Path) -> None:
     results = tmp_path / "results"
     one = write_run(results, encoder="elmo", seed=1, chance=0.9)
-    write_run(results, encoder="none", seed=2, chance=0.5, counted=True)
+    write_run(results, encoder="none", seed=2, chance=0.5)
     (one / "history.jsonl").unlink()
     assert main([str(results), "--out", str(tmp_path), "--rounds", "9"]) == 0
     text = (tmp_path / "report.md").read_text()
     assert "Settings 1 and 2 are not compared: the two settings share no seed" in text
-    (one / "predictions.jsonl").unlink()
+    (one / "counts.json").write_text("{")
     assert main([str(results), "--out", str(tmp_path), "--rounds", "9"]) == 0
-    assert "Setting 1 is not compared" in (tmp_path / "report.md").read_text()
+    assert f"A run of setting 1 is not compared: {one}/counts.json:1: not JSON" in (tmp_path / "report.md").read_text()
 
 
 def test_other_test_data_are_another_block(tmp_path: Path) -> None:
