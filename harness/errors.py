@@ -16,6 +16,9 @@ class HarnessError(Exception):
     exit_status: ClassVar[int] = 1
     recorded: bool = False
 
+    def __init__(self, message: str = "") -> None:
+        super().__init__(_readable(message))
+
 
 class ConfigError(HarnessError):
     """The request itself is wrong: an unknown key, a wrong type, or options that exclude each other."""
@@ -41,6 +44,22 @@ class CacheError(HarnessError):
 
 class DownloadError(HarnessError):
     """A file cannot be downloaded, or differs from the one that was downloaded before."""
+
+
+_LONGEST = 1000  # characters of a message
+
+
+def _readable(message: str) -> str:
+    """Return a message as one line that a terminal can show.
+
+    A message quotes values from files and command lines: control characters and what UTF-8 cannot hold are escaped,
+    and of a very long message, its start (the place) and its end (the fix) are kept.
+    """
+    if not message.isprintable():
+        message = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in message)
+    if len(message) > _LONGEST:
+        message = f"{message[: _LONGEST * 6 // 10]} [...] {message[-_LONGEST * 3 // 10 :]}"
+    return message
 
 
 def one_line(error: OSError) -> str:

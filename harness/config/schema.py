@@ -48,6 +48,8 @@ class DataConfig:
         train: The training file, for ``files``.
         dev: The development file, for ``files``.
         test: The test file, for ``files``.
+        columns: The numbers of the columns of the word and of its tag, for column files: 1 is the first column, -1 the
+            last. None for the task's usual columns.
         fraction: The part of the training examples that is used; smaller parts are subsets of larger ones.
         cache_dir: The folder of downloads, for ``official``.
     """
@@ -56,6 +58,7 @@ class DataConfig:
     train: str | None = None
     dev: str | None = None
     test: str | None = None
+    columns: tuple[int, int] | None = None
     fraction: Fraction = 1.0
     cache_dir: str = ""
 

@@ -29,7 +29,7 @@ class BlobFile:
         path: The path of both files without their suffix. The folder must exist before the first ``append``.
 
     Raises:
-        CacheError: A damaged record is followed by complete ones.
+        CacheError: A damaged record is followed by complete ones, or a file cannot be read.
     """
 
     def __init__(self, path: Path) -> None:
@@ -45,13 +45,16 @@ class BlobFile:
 
     def refresh(self) -> None:
         """Read the records that other processes have appended; refuse a damaged one that complete ones follow."""
-        if not self._index_path.exists():
-            return
-        with self._index_path.open("rb") as file:
-            file.seek(self._index.nbytes)
-            raw = file.read()
+        try:
+            if not self._index_path.exists():
+                return
+            with self._index_path.open("rb") as file:
+                file.seek(self._index.nbytes)
+                raw = file.read()
+            data_size = self._data_path.stat().st_size if self._data_path.exists() else 0
+        except OSError as error:
+            raise _refused(self._index_path, error) from None
         records = np.frombuffer(raw, _RECORD, count=len(raw) // RECORD_BYTES)  # (records,)
-        data_size = self._data_path.stat().st_size if self._data_path.exists() else 0
         whole = (records["record_crc"] == _record_crcs(records)) & (records["offset"] + records["size"] <= data_size)
         if not whole.all():
             end = int(np.argmin(whole))
@@ -63,18 +66,25 @@ class BlobFile:
         self._add_records(records)
 
     def recover(self) -> None:
-        """Cut off what a killed writer has left unfinished. The caller holds the lock."""
+        """Cut off what a killed writer has left unfinished. The caller holds the lock.
+
+        Raises:
+            CacheError: A record is damaged, or the files cannot be written.
+        """
         self.refresh()
         end = int((self._index["offset"] + self._index["size"]).max(initial=0))
         for path, size in ((self._index_path, self._index.nbytes), (self._data_path, end)):
             if path.exists() and path.stat().st_size > size:
-                os.truncate(path, size)
+                try:
+                    os.truncate(path, size)
+                except OSError as error:
+                    raise _refused(path, error) from None
 
     def append(self, items: Iterable[tuple[bytes, bytes]]) -> None:
         """Append pairs of a new key (16 bytes) and its bytes. The caller holds the lock and has called ``recover``.
 
         Raises:
-            CacheError: No space is left on the device.
+            CacheError: The files cannot be written, for example because no space is left.
         """
         items = list(items)
         offset = self._data_path.stat().st_size if self._data_path.exists() else 0
@@ -87,11 +97,7 @@ class BlobFile:
             _append(self._data_path, b"".join(blob for _, blob in items))
             _append(self._index_path, records.tobytes())
         except OSError as error:
-            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-                raise
-            raise CacheError(
-                f"{self._data_path}: no space left on the device; free some, set cache_dir=DIR, or cache=none"
-            ) from None
+            raise _refused(self._data_path, error) from None
         self._add_records(records)
 
     def read(self, key: bytes) -> memoryview:
@@ -107,8 +113,11 @@ class BlobFile:
         if size == 0:
             return memoryview(b"")
         if self._map is None or len(self._map) < offset + size:
-            with self._data_path.open("rb") as file:
-                self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+            try:
+                with self._data_path.open("rb") as file:
+                    self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+            except OSError as error:
+                raise _refused(self._data_path, error) from None
         blob = memoryview(self._map)[offset : offset + size]
         if not self._verified[row]:
             if zlib.crc32(blob) != record["data_crc"]:
@@ -132,6 +141,13 @@ class BlobFile:
         self._rows.update({key.tobytes(): first + i for i, key in enumerate(records["key"])})
         self._index = np.concatenate([self._index, records])
         self._verified.extend(bytes(len(records)))
+
+
+def _refused(path: Path, error: OSError) -> CacheError:
+    """Return the error for a file that the system does not let us read or write."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return CacheError(f"{path}: no space left on the device; free some, set cache_dir=DIR, or cache=none")
+    return CacheError(f"{path}: {error.strerror or error}; check its permissions, set cache_dir=DIR, or cache=none")
 
 
 def _append(path: Path, data: bytes) -> None:

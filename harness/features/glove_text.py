@@ -2,105 +2,98 @@
 
 import gzip
 import hashlib
+import io
 import json
 import logging
+import lzma
 import re
 import shutil
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator
+from array import array
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
 
 import numpy as np
 from filelock import FileLock
 from numpy.lib.format import write_array_header_1_0
-from numpy.typing import NDArray
 
 from harness.errors import CacheError, ConfigError, DataFormatError, nearest
+from harness.features.converted_vectors import ConvertedVectors, Floats, text_digest, write_meta
 from harness.utils.console import progress_of_bytes
 from harness.utils.download import sha256_of
+from harness.utils.text_files import GZIP, ZIP, OpenFile, bounded_lines, first_bytes, open_bytes, skip_mark
 
 log = logging.getLogger(__name__)
 
-Floats = NDArray[np.float32]
-
-_LAYOUT = 1  # raised when the converted files change, so that older ones are not read
+_LAYOUT = 2  # raised when the converted files change, so that older ones are not read
 _BLOCK = 4096  # lines converted at a time
 _HEADER = {"descr": "<f4", "fortran_order": False}  # of vectors.npy
-_COUNT_HEADER = re.compile(rb"\d+ \d+")
+_MAX_DIM, _MAX_LINE = 2**14, 2**20  # numbers and bytes of a line, so that a wrong file does not fill the memory
+_COUNT_HEADER = re.compile(rb"\d+[ \t]\d+")
 _ENDS_IN_NUMBER = re.compile(rb" [-+]?((\d+\.?\d*|\.\d+)(e[-+]?\d+)?|nan|inf)$", re.IGNORECASE)
 
 
-def open_vectors(source: Path, *, member: str | None, root: Path, record: Path) -> tuple[Path, Floats, dict[str, Any]]:
+def open_vectors(source: Path, *, member: str | None, root: Path, record: Path) -> ConvertedVectors:
     """Open the vectors of a file in GloVe's text format, which is converted at its first use.
 
     Args:
-        source: The file as it was published: text, ``.gz`` or ``.zip``.
+        source: The file as it was published: text, ``.gz`` or ``.zip``, which its first bytes show.
         member: Which file of a ``.zip`` to read; None if it holds only one. Ignored for other files.
         root: The folder that holds the folders of all converted vectors.
         record: The small file that remembers the digest of ``source``.
-
-    Returns:
-        The folder of the converted files, the vectors by memory map (words, dim), and the contents of ``meta.json``.
 
     Raises:
         ConfigError: The zip file has no such member.
         DataFormatError: The file is missing or damaged, or a line is not a word and its numbers.
         CacheError: The converted vectors cannot be written, or they are damaged.
     """
-    folder = _convert_once(source, member=member, root=root, record=record)
     try:
-        meta = json.loads((folder / "meta.json").read_text())
-        vectors = np.load(folder / "vectors.npy", mmap_mode="r", allow_pickle=False)
-        if vectors.shape != (meta["words"], meta["dim"]):
-            raise ValueError(f"it holds {vectors.shape[0]} of {meta['words']} vectors")
-    except (OSError, EOFError, ValueError, KeyError) as error:
-        raise CacheError(f"{folder} is damaged ({error}); delete it to convert the vectors again") from error
-    return folder, vectors, meta
+        packed = first_bytes(source).startswith(ZIP)
+        digest = sha256_of(source, record=record)
+    except FileNotFoundError:
+        raise DataFormatError(f"no file {source}; set embedding.path to word vectors as .txt, .gz or .zip") from None
+    except OSError as error:
+        raise DataFormatError(f"{source}: cannot be read ({error.strerror or error}); check its permissions") from None
+    member = member if packed else None
+    folder = root / f"{Path(member or source.name).stem}-{text_digest(json.dumps([_LAYOUT, digest, member]))[:16]}"
+    if not folder.is_dir():  # no lock for what is finished, so that the cache may be read only
+        _convert_once(source, packed=packed, member=member, folder=folder)
+    return ConvertedVectors(folder)
 
 
-def _convert_once(source: Path, *, member: str | None, root: Path, record: Path) -> Path:
-    """Return the folder with the converted vectors. Convert them first unless that was done before."""
-    if not source.is_file():
-        raise DataFormatError(f"no file {source}; set embedding.path to word vectors as .txt, .gz or .zip")
-    member = member if source.suffix.lower() == ".zip" else None
-    stem = Path(member or source.name).stem
+def _convert_once(source: Path, *, packed: bool, member: str | None, folder: Path) -> None:
+    """Convert vectors into a folder, unless another process has done so in the meantime."""
+    partial = folder.with_name(f"{folder.name}.partial")
     try:
-        root.mkdir(parents=True, exist_ok=True)
-        key = text_digest(json.dumps([_LAYOUT, sha256_of(source, record=record), member]))[:16]
-        folder = root / f"{stem}-{key}"
-        partial = root / f"{stem}-{key}.partial"
-        with FileLock(root / f"{stem}-{key}.lock"):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder.with_name(f"{folder.name}.lock")):
             if folder.exists():
-                return folder
+                return
             partial.mkdir(exist_ok=True)  # a killed process may have left it; its files are overwritten
             try:
-                _convert(source, member=member, folder=partial)
+                with _opened_zip(source, member) if packed else _opened_text(source) as (name, size, lines):
+                    _convert(lines, name=name, size=size, folder=partial)
                 partial.rename(folder)
             finally:
                 shutil.rmtree(partial, ignore_errors=True)
-    except (zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, EOFError) as error:
+    except (zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, lzma.LZMAError, EOFError) as error:
         raise DataFormatError(f"{source} is damaged ({error}); delete it and download it again") from error
     except OSError as error:
         reason = error.strerror or error
-        raise CacheError(f"cannot convert {source} in {root}: {reason}; free some space or change cache_dir") from error
-    return folder
+        raise CacheError(
+            f"cannot convert {source} in {folder.parent}: {reason}; free some space or change cache_dir"
+        ) from error
 
 
-def text_digest(text: str) -> str:
-    """Return the SHA-256 of a text, in hex."""
-    return hashlib.sha256(text.encode("utf-8", errors="surrogatepass")).hexdigest()
-
-
-def _convert(source: Path, *, member: str | None, folder: Path) -> None:
-    """Write ``vectors.npy``, ``words.txt`` and ``meta.json``; only one block is in memory at a time."""
+def _convert(lines: OpenFile, *, name: str, size: int | None, folder: Path) -> None:
+    """Write the files of ``ConvertedVectors``; only one block is in memory at a time."""
     words_hash, rows_hash = hashlib.sha256(), hashlib.sha256()
-    count, total, squares = 0, np.zeros(1), 0.0
+    checksums = array("I")
+    count, offset, total, squares = 0, 0, np.zeros(1), 0.0
     with (
         np.errstate(over="ignore"),  # _parse refuses what float32 cannot hold
-        _open(source, member) as (name, size, lines),
         (folder / "words.txt").open("wb") as words_file,
         (folder / "vectors.npy").open("wb") as rows_file,
         progress_of_bytes(f"converting {name}", size) as show,
@@ -108,34 +101,47 @@ def _convert(source: Path, *, member: str | None, folder: Path) -> None:
         for words, rows in _blocks(lines, name):  # rows: (block, dim)
             if not count:
                 write_array_header_1_0(rows_file, _HEADER | {"shape": (0, rows.shape[1])})  # replaced at the end
+                offset = rows_file.tell()
             text = "".join(f"{word}\n" for word in words).encode()
             for file, digest, data in ((words_file, words_hash, text), (rows_file, rows_hash, rows.tobytes())):
                 file.write(data)
                 digest.update(data)
+            checksums.extend(zlib.crc32(row) for row in rows)
             count += len(rows)
             total = total + rows.sum(axis=0, dtype=np.float64)  # (dim,)
             squares += float(np.square(rows, dtype=np.float64).sum())
             show(lines.tell())
         rows_file.seek(0)
         write_array_header_1_0(rows_file, _HEADER | {"shape": (count, len(total))})  # NumPy pads it to one length
+    (folder / "checksums.bin").write_bytes(packed := np.array(checksums, dtype="<u4").tobytes())
     mean = total / count  # (dim,)
     std = max(squares / (count * len(total)) - float(mean.mean()) ** 2, 0.0) ** 0.5
     content = text_digest(words_hash.hexdigest() + rows_hash.hexdigest())
-    meta = {"source": name, "words": count, "dim": len(total), "content": content, "std": std}
-    (folder / "meta.json").write_text(json.dumps(meta | {"mean": mean.tolist()}))
+    meta = {"source": name, "words": count, "dim": len(total), "offset": offset, "content": content, "std": std}
+    meta |= {"words.txt": words_hash.hexdigest(), "checksums.bin": hashlib.sha256(packed).hexdigest()}
+    write_meta(folder, meta | {"mean": mean.tolist()})
     log.info("converted %s: %d words, %d dimensions", name, count, len(total))
 
 
 @contextmanager
-def _open(source: Path, member: str | None) -> Iterator[tuple[str, int | None, IO[bytes] | gzip.GzipFile]]:
-    """Open a file of vectors; yield its name for messages, its size in bytes if known, and its lines."""
-    if source.suffix.lower() == ".zip":
-        with zipfile.ZipFile(source) as archive, archive.open(name := _member(archive, member)) as lines:
-            yield f"{source}/{name}", archive.getinfo(name).file_size, lines
-    else:
-        packed = source.suffix.lower() == ".gz"
-        with gzip.open(source) if packed else source.open("rb") as lines:
-            yield str(source), None if packed else source.stat().st_size, lines
+def _opened_text(source: Path) -> Iterator[tuple[str, int | None, OpenFile]]:
+    """Open a text file of vectors; yield its name for messages, its size in bytes if known, and the open file."""
+    size = None if first_bytes(source).startswith(GZIP) else source.stat().st_size
+    with open_bytes(source) as lines:
+        yield str(source), size, lines
+
+
+@contextmanager
+def _opened_zip(source: Path, member: str | None) -> Iterator[tuple[str, int | None, OpenFile]]:
+    """Open a file of vectors in an archive; yield the same as ``_opened_text``."""
+    try:
+        archive = zipfile.ZipFile(source)
+        packed = archive.open(name := _member(archive, member))
+    except (RuntimeError, ValueError) as error:  # how zipfile reports encryption, unknown methods and wrong names
+        raise DataFormatError(f"{source}: cannot be unpacked ({error}); unpack it yourself") from None
+    with archive, packed, io.BufferedReader(packed) as lines:  # type: ignore[type-var]
+        skip_mark(lines)
+        yield f"{source}/{name}", archive.getinfo(name).file_size, lines
 
 
 def _member(archive: zipfile.ZipFile, member: str | None) -> str:
@@ -150,22 +156,19 @@ def _member(archive: zipfile.ZipFile, member: str | None) -> str:
     return member
 
 
-def _blocks(lines: Iterable[bytes], name: str) -> Iterator[tuple[list[str], Floats]]:
+def _blocks(file: OpenFile, name: str) -> Iterator[tuple[list[str], Floats]]:
     """Yield up to ``_BLOCK`` different words and their vectors, (words, dim), until the lines end.
 
-    The next block overwrites the vectors. The first line sets the dimension; if it is a pair of integers, as word2vec
-    writes it, it is a header and is skipped.
+    The next block overwrites the vectors. The first line sets the dimension.
     """
     seen: set[str] = set()
     words: list[str] = []
     rows = np.empty((_BLOCK, 0), dtype=np.float32)  # (block, dim)
-    for number, line in enumerate(lines, start=1):
-        line = line.rstrip(b" \r\n")
-        if number == 1 and _COUNT_HEADER.fullmatch(line):
-            continue
+    for number, line in _lines(file, name):
+        where = f"{name}, line {number}"
         if not rows.size:
-            rows = np.empty((_BLOCK, max(line.count(b" "), 1)), dtype=np.float32)
-        word = _parse(line, row=rows[len(words)], where=f"{name}, line {number}")
+            rows = np.empty((_BLOCK, _dim(line, where)), dtype=np.float32)
+        word = _parse(line, row=rows[len(words)], where=where)
         if word in seen:
             continue
         seen.add(word)
@@ -177,6 +180,34 @@ def _blocks(lines: Iterable[bytes], name: str) -> Iterator[tuple[list[str], Floa
         yield words, rows[: len(words)]
     if not seen:
         raise DataFormatError(f"{name} holds no vectors; expected lines of a word and its numbers")
+
+
+def _lines(file: OpenFile, name: str) -> Iterator[tuple[int, bytes]]:
+    """Yield the number of each line with a vector, and its text, in which only spaces separate.
+
+    If the first line is a pair of integers, as word2vec writes it, it is a header. If the first line with a vector has
+    a tab, tabs separate. Blank lines are allowed at the end only.
+    """
+    blank, tabs = 0, None
+    for number, line in bounded_lines(file, longest=_MAX_LINE, name=name):
+        line = line.rstrip(b" \r\n")
+        if number == 1 and _COUNT_HEADER.fullmatch(line):
+            continue
+        if not line:
+            blank = blank or number
+            continue
+        if blank:
+            raise DataFormatError(f"{name}, line {blank}: is blank, but lines follow; delete it")
+        tabs = b"\t" in line if tabs is None else tabs
+        yield number, line.replace(b"\t", b" ").rstrip(b" ") if tabs else line
+
+
+def _dim(line: bytes, where: str) -> int:
+    """Return how many numbers the first line has."""
+    dim = max(line.count(b" "), 1)
+    if dim > _MAX_DIM:
+        raise DataFormatError(f"{where}: {dim:,} numbers; expected a word and at most {_MAX_DIM:,}")
+    return dim
 
 
 def _parse(line: bytes, *, row: Floats, where: str) -> str:

@@ -11,8 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from harness.errors import CacheError, ConfigError
-from harness.features.glove_text import Floats, open_vectors, text_digest
+from harness.errors import ConfigError
+from harness.features.converted_vectors import Floats, text_digest
+from harness.features.glove_text import open_vectors
 from harness.utils.download import fetch
 
 Case = Literal["exact", "lower", "exact_then_lower"]
@@ -76,19 +77,17 @@ class StaticVectors:
             record = source.with_name(f"{source.name}.sha256")
         else:
             raise ConfigError(f"embedding '{name}': no vectors given; add embedding.path=FILE")
-        self._folder, self._vectors, self._meta = open_vectors(  # vectors: (words, dim)
-            source, member=member, root=cache / "vectors", record=record
-        )
+        self._converted = open_vectors(source, member=member, root=cache / "vectors", record=record)
 
     @property
     def dim(self) -> int:
         """The width of a vector."""
-        return int(self._vectors.shape[1])
+        return int(self._converted.vectors.shape[1])
 
     @property
     def fingerprint(self) -> str:
         """A hex digest of everything that determines the vectors: words, values, ``case``, ``oov``, ``trainable``."""
-        return text_digest(json.dumps([self._meta["content"], self._case, self._oov, self.trainable]))
+        return text_digest(json.dumps([self._converted.meta["content"], self._case, self._oov, self.trainable]))
 
     def lookup(self, words: Sequence[str]) -> tuple[Tensor, Tensor]:
         """Return the vector of each word, and whether the word has a vector in the file.
@@ -99,7 +98,8 @@ class StaticVectors:
         rows = np.array([self._row(word) for word in words], dtype=np.int64)  # (words,)
         found = rows >= 0  # (words,)
         vectors = np.zeros((len(rows), self.dim), dtype=np.float32)  # (words, dim)
-        vectors[found] = self._vectors[rows[found]]
+        self._converted.check(rows[found])
+        vectors[found] = self._converted.vectors[rows[found]]
         for position, word in enumerate(words):
             if not found[position]:
                 vectors[position] = self._unknown(word)
@@ -118,8 +118,10 @@ class StaticVectors:
         row = self._row(word)
         if row < 0:
             return []
-        norms = np.linalg.norm(self._vectors, axis=1)  # (words,)
-        cosines = self._vectors @ self._vectors[row] / np.maximum(norms * norms[row], 1e-12)  # (words,)
+        vectors = self._converted.vectors  # (words, dim)
+        self._converted.check(np.arange(len(vectors)))
+        norms = np.linalg.norm(vectors, axis=1)  # (words,)
+        cosines = vectors @ vectors[row] / np.maximum(norms * norms[row], 1e-12)  # (words,)
         words = list(self._rows)
         nearest_rows = [other for other in np.argsort(-cosines)[: count + 1].tolist() if other != row]
         return [(words[other], float(cosines[other])) for other in nearest_rows[:count]]
@@ -132,10 +134,7 @@ class StaticVectors:
     @cached_property
     def _rows(self) -> dict[str, int]:
         """The row of each word; read at the first lookup."""
-        words = (self._folder / "words.txt").read_bytes().decode().split("\n")[:-1]
-        if len(words) != len(self._vectors):
-            raise CacheError(f"{self._folder} is damaged (words.txt); delete it to convert the vectors again")
-        return {word: row for row, word in enumerate(words)}
+        return {word: row for row, word in enumerate(self._converted.words)}
 
     def _forms(self, word: str) -> list[str]:
         """Return the spellings under which a word is looked up, in order."""
@@ -151,7 +150,7 @@ class StaticVectors:
         if self._oov == "zeros":
             return 0.0
         if self._oov == "mean":
-            return np.array(self._meta["mean"], dtype=np.float32)  # (dim,)
+            return np.array(self._converted.meta["mean"], dtype=np.float32)  # (dim,)
         seed = int(text_digest(self._forms(word)[-1])[:16], 16)  # from the word alone: the order of words cannot matter
-        mean, std = np.mean(self._meta["mean"]), self._meta["std"]
+        mean, std = np.mean(self._converted.meta["mean"]), self._converted.meta["std"]
         return np.random.default_rng(seed).normal(mean, std, self.dim).astype(np.float32)  # (dim,)

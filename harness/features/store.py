@@ -168,8 +168,10 @@ class FeatureStore:
         """Create the folder, and describe the encoder in ``meta.json`` for people; no code reads it."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
+            (self.folder / "lock").open("ab").close()  # whoever cannot write it cannot add sentences
         except OSError as error:
-            raise CacheError(f"{self.folder}: cannot be created ({error.strerror}); set cache_dir=DIR") from None
+            reason = f"{error.filename} cannot be written ({error.strerror})"
+            raise CacheError(f"{reason}; set cache_dir=DIR, or cache=none") from None
         about = {key: getattr(self.encoder, key) for key in ("name", "fingerprint", "state", "num_layers", "dim")}
         about |= {"format": _FORMAT, "dtype": self._dtype.name, "products": precision_of(self.encoder)}
         if not (self.folder / "meta.json").exists():

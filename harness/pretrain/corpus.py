@@ -1,8 +1,9 @@
 """Tokenised text on disk: each file is tokenised once, and read by memory map from then on.
 
 A shard holds one text file as numbers: ``types.txt`` its different words, ``ids.bin`` the running words (int32 rows of
-``types.txt``), ``starts.bin`` (int64) the position where each sentence begins. Shards are found by the digest of
-their file. A file that several corpora share, or that one corpus names twice, is therefore stored once.
+``types.txt``), ``starts.bin`` (int64) the position where each sentence begins, and ``digests.json`` their digests,
+which are compared whenever a shard is opened. Shards are found by the digest of their file. A file that several
+corpora share, or that one corpus names twice, is therefore stored once.
 """
 
 import hashlib
@@ -23,15 +24,18 @@ from filelock import FileLock
 from numpy.typing import NDArray
 
 from harness.encoders.char_ids import BOS, EOS
-from harness.errors import CacheError, DataFormatError
+from harness.errors import CacheError, DataFormatError, one_line
 from harness.pretrain.tokenized_text import sentences
 from harness.types import Sentence
 from harness.utils.console import progress
-from harness.utils.files import file_digest
+from harness.utils.files import file_digest, write_json
+from harness.utils.text_files import read_json
 
 log = logging.getLogger(__name__)
 
-_LAYOUT = 1  # increased when the layout of shards changes; shards of older layouts are ignored
+_LAYOUT = 1  # increased when files are read differently; it is part of what determines a training
+_FORMAT = 2  # increased when the files of a shard change; shards in older formats are ignored
+_FILES = ("types.txt", "ids.bin", "starts.bin")
 _COUNTED = 2**24  # words counted at a time
 BOS_TYPE, EOS_TYPE = 0, 1  # the boundary words come first among the words of a corpus
 
@@ -133,10 +137,17 @@ def _key(path: Path, tokenize: bool) -> str:
 
 def _shard(path: Path, tokenize: bool, root: Path, key: str) -> Shard:
     """Return the shard of a file. It is written first if it does not exist yet."""
-    folder = root / key[:32]
+    folder = root / f"{key[:32]}-{_FORMAT}"
+    if not folder.is_dir():  # no lock for what is finished, so that the cache may be read only
+        _write_once(path, tokenize, folder)
+    return _open(folder)
+
+
+def _write_once(path: Path, tokenize: bool, folder: Path) -> None:
+    """Write the shard of a file, unless another process has done so in the meantime."""
     partial = folder.with_suffix(".partial")
     try:
-        root.mkdir(parents=True, exist_ok=True)
+        folder.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{folder}.lock"):
             if not folder.exists():
                 shutil.rmtree(partial, ignore_errors=True)  # left by a killed process
@@ -148,10 +159,9 @@ def _shard(path: Path, tokenize: bool, root: Path, key: str) -> Shard:
                     shutil.rmtree(partial, ignore_errors=True)
     except OSError as error:
         raise CacheError(
-            f"cannot keep the text of {path} in {root}: {error.strerror or error}; "
+            f"cannot keep the text of {path} in {folder.parent}: {error.strerror or error}; "
             "free space there or choose another cache_dir"
         ) from None
-    return _open(folder)
 
 
 def _write(path: Path, tokenize: bool, folder: Path) -> None:
@@ -169,19 +179,23 @@ def _write(path: Path, tokenize: bool, folder: Path) -> None:
             for file in (ids_file, starts_file, types_file):
                 file.flush()
                 os.fsync(file.fileno())
+    write_json(folder / "digests.json", {name: file_digest(folder / name) for name in _FILES})
     log.info("%s: %s sentences, %s tokens, %s types", path, f"{count:,}", f"{total:,}", f"{len(rows):,}")
 
 
 def _open(folder: Path) -> Shard:
+    """Return a shard, compared with its digests."""
     try:
+        known = read_json(folder / "digests.json", fix=f"delete {folder} to write it again", error=CacheError)
+        for name in _FILES:
+            if not isinstance(known, dict) or known.get(name) != file_digest(folder / name):
+                raise CacheError(f"{folder} is damaged ({name}); delete it to write it again")
         types = (folder / "types.txt").read_bytes().decode().split("\n")[:-1]
-        starts = _map(folder / "starts.bin", np.int64)
-        ids = _map(folder / "ids.bin", np.int32)
-        if len(ids) != starts[-1]:
-            raise ValueError(f"it holds {len(ids)} of {starts[-1]} words")
-    except (OSError, ValueError, IndexError) as error:
-        raise CacheError(f"{folder} is damaged ({error}); delete it, and it will be written again") from None
-    return Shard(types, ids, starts)
+        return Shard(types, _map(folder / "ids.bin", np.int32), _map(folder / "starts.bin", np.int64))
+    except PermissionError as error:
+        raise CacheError(f"{error.filename}: not readable by you; set cache_dir=DIR") from None
+    except OSError as error:
+        raise CacheError(f"{folder} is damaged ({one_line(error)}); delete it to write it again") from None
 
 
 def _map(path: Path, dtype: type) -> NDArray[Any]:

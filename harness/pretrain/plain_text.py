@@ -1,15 +1,15 @@
 """The text of published data sets, without labels, as text to pre-train a biLM on."""
 
 import gzip
-import json
 import re
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 from harness.errors import ConfigError, DataFormatError, nearest
 from harness.utils.files import replacing
-from harness.utils.text_files import numbered_lines
+from harness.utils.text_files import json_value, numbered_lines
 
 
 def plain(lines: Iterable[str]) -> Iterator[str]:
@@ -19,15 +19,14 @@ def plain(lines: Iterable[str]) -> Iterator[str]:
 
 def squad(lines: Iterable[str]) -> Iterator[str]:
     """Yield the passages of SQuAD's JSON."""
-    for article in json.loads("".join(lines))["data"]:
+    for article in json_value("\n".join(lines))["data"]:
         for paragraph in article["paragraphs"]:
             yield paragraph["context"]
 
 
 def snli(lines: Iterable[str]) -> Iterator[str]:
     """Yield each different premise and hypothesis of SNLI's jsonl, in order of first occurrence."""
-    rows = (json.loads(line) for line in lines if line.strip())
-    return iter(dict.fromkeys(row[side] for row in rows for side in ("sentence1", "sentence2")))
+    return iter(dict.fromkeys(row[side] for row in _json_rows(lines) for side in ("sentence1", "sentence2")))
 
 
 def conllu(lines: Iterable[str]) -> Iterator[str]:
@@ -41,8 +40,8 @@ def books(lines: Iterable[str]) -> Iterator[str]:
 
     If a text has blank lines, they separate the paragraphs. If not, each line is a paragraph.
     """
-    for line in lines:
-        text: str = json.loads(line)["text"].replace("\r\n", "\n")
+    for book in _json_rows(lines):
+        text: str = book["text"].replace("\r\n", "\n")
         yield from text.split("\n\n") if "\n\n" in text else text.split("\n")
 
 
@@ -64,9 +63,14 @@ def columns(lines: Iterable[str]) -> Iterator[str]:
 
 def semcor(lines: Iterable[str]) -> Iterator[str]:
     """Yield the tokenised sentences of SemCor's jsonl, with multiword tokens split into words."""
-    for line in lines:
-        words = " ".join(token[0] for token in json.loads(line)["tokens"])
+    for sentence in _json_rows(lines):
+        words = " ".join(token[0] for token in sentence["tokens"])
         yield words.replace("_", " ").replace("``", '"').replace("''", '"')
+
+
+def _json_rows(lines: Iterable[str]) -> Iterator[Any]:
+    """Yield the value of each line that is not blank."""
+    return (json_value(line) for line in lines if line.strip())
 
 
 _GAP = 50  # paragraphs between the training text and the held-out text, because documents are not marked
@@ -119,27 +123,34 @@ def write_plain_text(
 
 def _paragraphs(source: Path, form: str, only: str, without: str, max_words: int | None) -> Iterator[str]:
     """Yield the paragraphs of a file that are not blank, each on one line, until they have ``max_words`` words."""
-    lines = (line for _, line in numbered_lines(source))
-    count = 0
+    number = count = 0
+    has_letter = False
+
+    def lines() -> Iterator[str]:
+        nonlocal number
+        for number, line in numbered_lines(source):  # noqa: B007 - the number is for the error message
+            yield line
+
     try:
-        for paragraph in FORMATS[form](_chosen(lines, only, without) if only or without else lines):
+        for paragraph in FORMATS[form](_chosen(lines(), only, without) if only or without else lines()):
             if words := paragraph.split():
                 yield " ".join(words)
                 count += len(words)
+                has_letter = has_letter or any(map(str.isalpha, paragraph))
                 if max_words is not None and count >= max_words:
-                    return
+                    break
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
-        raise DataFormatError(f"{source}: not readable as '{form}' ({reason}); download it again") from None
-    if count == 0:
+        raise DataFormatError(f"{source}:{number}: not readable as '{form}' ({reason}); download it again") from None
+    if not has_letter:
         raise DataFormatError(f"{source}: no text in it as '{form}'; name the format that it has")
 
 
 def _chosen(lines: Iterable[str], only: str, without: str) -> Iterator[str]:
     """Yield the books to read. An unknown id is an error, because the book would not be held out."""
     seen: set[str] = set()
-    for line in lines:
-        book = json.loads(line)["id"]
+    for line in filter(str.strip, lines):
+        book = json_value(line)["id"]
         seen.add(book)
         if book != without and only in ("", book):
             yield line

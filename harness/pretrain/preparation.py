@@ -12,6 +12,7 @@ import torch
 from harness.encoders.options import parse_options, read_options
 from harness.encoders.random_elmo import random_weights
 from harness.encoders.weights import read_weights
+from harness.errors import WeightsError
 from harness.pretrain.config import PretrainConfig
 from harness.pretrain.corpus import Corpus, open_corpus
 from harness.pretrain.exported_model import OPTIONS, SOFTMAX, VOCABULARY, WEIGHTS, as_official, load_softmax
@@ -21,6 +22,7 @@ from harness.pretrain.vocabulary import Vocabulary
 from harness.types import Sentence
 from harness.utils.devices import device_of
 from harness.utils.files import file_digest
+from harness.utils.text_files import read_json
 
 log = logging.getLogger(__name__)
 
@@ -109,7 +111,7 @@ def _initial_network(
         weights = random_weights(architecture, seed=config.seed)
     else:
         architecture = read_options(init / OPTIONS)
-        options = as_official(json.loads((init / OPTIONS).read_text(encoding="utf-8")))
+        options = as_official(read_json(init / OPTIONS, fix="train again", error=WeightsError))
         weights = read_weights(init / WEIGHTS, architecture)
     given = init if init is not None and (init / SOFTMAX).exists() else None
     if given is not None:

@@ -131,6 +131,8 @@ def _execute(plan: Plan, model: Model, tracker: Tracker, stop: Stop, progress: P
     if plan.coverage is not None:
         tokens, types = 100 * plan.coverage.tokens, 100 * plan.coverage.types
         log.info("static vectors cover %.1f %% of tokens, %.1f %% of types", tokens, types)
+        if tokens < 0.05:  # shown as 0.0
+            log.warning("almost no word has a static vector; check embedding.path, and embedding.case=lower")
     filled = model.features.fill(sentences(plan.examples), check=stop.check)
     encode_s = time.perf_counter() - started
     if plan.encoder is not None and not plan.encoder.cacheable:

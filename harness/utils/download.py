@@ -1,6 +1,5 @@
 """Download a public file once: resume an interrupted download, and check every later use against the first digest."""
 
-import json
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from filelock import FileLock
 from harness.errors import ConfigError, DownloadError, HarnessError
 from harness.utils.console import progress_of_bytes
 from harness.utils.files import file_digest, write_json
+from harness.utils.text_files import read_json
 
 log = logging.getLogger(__name__)
 
@@ -70,25 +70,28 @@ def fetch(url: str, *, folder: Path, sha256: str | None = None) -> Path:
         DownloadError: The file cannot be downloaded or written, or its digest is not the published or recorded one.
     """
     name = PurePosixPath(unquote(urlsplit(url).path)).name
-    if not name:
+    if name in ("", "..") or not name.isprintable():
         raise ConfigError(f"the URL '{url}' names no file; give the address of a file")
     target = folder / name
     record = folder / f"{name}.sha256"
     if _forbidden and not target.exists():
         raise NotDownloaded(f"would first download {url}; until then, the cost is unknown")
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder / f"{name}.lock"):
-            if not target.exists():
-                log.info("downloading %s to %s", url, target)
-                record.unlink(missing_ok=True)  # it describes a deleted file, perhaps deleted because it was wrong
-                _download(url, target)
-            _verify(target, url=url, record=record, published=sha256)
+        if not target.exists():  # no lock for what is finished, so that the folder may be read only
+            folder.mkdir(parents=True, exist_ok=True)
+            with FileLock(folder / f"{name}.lock"):
+                if not target.exists():
+                    log.info("downloading %s to %s", url, target)
+                    record.unlink(missing_ok=True)  # it describes a deleted file, perhaps deleted because it was wrong
+                    _download(url, target)
+        _verify(target, url=url, record=record, published=sha256)
     except requests.RequestException as error:
         raise DownloadError(
             f"cannot download {url}: {_reason(error)}; check the address and the connection and run again "
             f"(the download resumes), or download it by hand and give its local path (or save it as {target})"
         ) from error
+    except PermissionError as error:
+        raise DownloadError(f"{error.filename}: you may not read or write it; set cache_dir=DIR") from error
     except OSError as error:
         raise DownloadError(
             f"cannot store {url} in {folder}: {error.strerror or error}; free some space or choose another cache_dir"
@@ -101,16 +104,15 @@ def sha256_of(path: Path, *, record: Path) -> str:
 
     Args:
         path: The file.
-        record: A small JSON file that stores size, time and digest; it is created or updated.
+        record: A small JSON file that stores size, time and digest; it is created or updated, if that is possible.
 
     Raises:
         DownloadError: The record exists, but was not written by this program.
-        OSError: The file cannot be read, or the record cannot be written.
+        OSError: The file cannot be read.
     """
     known = _read_record(record)
     entry = _entry(path, known)
-    if entry != known:
-        write_json(record, entry)
+    _remember(record, entry, known)
     return str(entry["sha256"])
 
 
@@ -119,6 +121,7 @@ def _download(url: str, target: Path) -> None:
 
     The server's mark of the version (ETag or date) is stored next to the part and sent as If-Range, so that two
     versions are never joined: a server whose file has changed, or that does not support ranges, sends the whole file.
+    Without such a mark, the download starts again.
     This is our own code because requests cannot resume a download.
 
     Source: RFC 9110, sections 13.1.5 (If-Range) and 14 (Range Requests).
@@ -127,10 +130,8 @@ def _download(url: str, target: Path) -> None:
     version = part.with_name(f"{part.name}.version")
     headers = {"Accept-Encoding": "identity"}  # no compression, so that lengths count the bytes of the file
     done = part.stat().st_size if part.exists() else 0
-    if done:
-        headers["Range"] = f"bytes={done}-"
-        if version.exists() and (mark := version.read_text()):
-            headers["If-Range"] = mark
+    if done and (mark := _version_of(version)):
+        headers |= {"Range": f"bytes={done}-", "If-Range": mark}
     with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT) as response:
         partial_content = response.status_code == requests.codes.partial_content
         fits = response.headers.get("Content-Range", "").startswith(f"bytes {done}-")
@@ -145,7 +146,7 @@ def _download(url: str, target: Path) -> None:
             etag = response.headers.get("ETag", "W/")  # If-Range does not accept a weak ETag, which starts with W/
             version.write_text(response.headers.get("Last-Modified", "") if etag.startswith("W/") else etag)
         length = response.headers.get("Content-Length")
-        total = done + int(length) if length else None
+        total = done + int(length) if length and length.isdecimal() else None
         with part.open("ab") as file, progress_of_bytes(target.name, total) as show:
             for chunk in response.iter_content(CHUNK):
                 file.write(chunk)
@@ -155,6 +156,12 @@ def _download(url: str, target: Path) -> None:
         raise requests.ConnectionError(f"the connection was lost after {size} of {total} bytes")
     part.replace(target)
     version.unlink(missing_ok=True)
+
+
+def _version_of(path: Path) -> str:
+    """Return the version that a part belongs to, as it is sent in a header; empty if it is not known."""
+    mark = path.read_bytes().decode("latin-1") if path.exists() else ""
+    return mark if mark.isascii() and mark.isprintable() else ""
 
 
 def _verify(path: Path, *, url: str, record: Path, published: str | None) -> None:
@@ -169,8 +176,16 @@ def _verify(path: Path, *, url: str, record: Path, published: str | None) -> Non
                 f"{path} is not {origin}: its sha256 is {entry['sha256'][:12]}..., "
                 f"expected {expected[:12]}...; delete it to download it again"
             )
+    _remember(record, entry, known)
+
+
+def _remember(record: Path, entry: Mapping[str, Any], known: Mapping[str, Any]) -> None:
+    """Write a record if it has changed. Without it, only the digest is computed again at the next use."""
     if entry != known:
-        write_json(record, entry)
+        try:
+            write_json(record, entry)
+        except OSError as error:
+            log.info("%s cannot be written (%s); the digest is computed again at each use", record, error.strerror)
 
 
 def _entry(path: Path, known: Mapping[str, Any]) -> dict[str, Any]:
@@ -186,11 +201,10 @@ def _read_record(record: Path) -> dict[str, Any]:
     """Return the content of a record; an empty dictionary if there is no record."""
     if not record.exists():
         return {}
-    try:
-        known = json.loads(record.read_text())
-        return {"sha256": known["sha256"]} | known
-    except (ValueError, TypeError, KeyError) as error:
-        raise DownloadError(f"{record} was not written by this program; delete it") from error
+    known: Any = read_json(record, fix="delete it", error=DownloadError)
+    if not (isinstance(known, dict) and isinstance(known.get("sha256"), str) and isinstance(known.get("url", ""), str)):
+        raise DownloadError(f"{record} was not written by this program; delete it")
+    return known
 
 
 def _reason(error: requests.RequestException) -> str:

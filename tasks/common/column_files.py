@@ -1,13 +1,21 @@
 """Column files in the CoNLL style: one token per line, its tag in the last column, a blank line between sentences."""
 
+import logging
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
-from harness.errors import DataFormatError
-from harness.utils.text_files import numbered_lines
+from harness.errors import ConfigError, DataFormatError
+from harness.types import Sentence
+from harness.utils.text_files import numbered_lines, tab_columns
+
+log = logging.getLogger(__name__)
+
+Columns = tuple[int, int]  # of the token and of its tag, counted from 1, or from -1 at the end
+_TOKEN_FIRST_TAG_LAST: Columns = (1, -1)
+_OPTION = "set data.columns=[WORD,TAG], the numbers of these columns (1 is the first, -1 the last)"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,8 +23,8 @@ class ColumnSentence:
     """One sentence of a column file.
 
     Args:
-        tokens: The first column.
-        tags: The last column, one tag per token.
+        tokens: The tokens.
+        tags: One tag per token.
         line: The 1-based line of the first token. The tokens of a sentence are on consecutive lines.
     """
 
@@ -25,67 +33,162 @@ class ColumnSentence:
     line: int
 
 
-def read_columns(path: Path | str) -> list[ColumnSentence]:
+def read_columns(path: Path | str, columns: Columns | None = None) -> list[ColumnSentence]:
     """Read a column file line by line.
 
     If the first line with content has a tab, tabs separate the columns, and a token may contain spaces. Otherwise
-    spaces separate them. ``-DOCSTART-`` lines are not sentences. Only a line feed ends a line, because tokens from the
-    web contain other characters that Python takes for line ends.
+    spaces separate them. Only a line feed ends a line, because tokens from the web contain other characters that
+    Python takes for line ends. ``-DOCSTART-`` lines and comments (see ``_is_comment``) are not sentences.
 
     Args:
-        path: A UTF-8 file, plain or ``.gz``, with 2 to 4 columns: the token first, the tag last.
+        path: A UTF-8 file, plain or ``.gz``.
+        columns: The number of the token's column and of the tag's; a file may then have any number of columns. None
+            for a file with 2 to 4 columns: the token first, the tag last.
 
     Returns:
         The sentences in file order; at least one.
 
     Raises:
-        DataFormatError: The file is missing, unreadable, empty or not in this format.
+        ConfigError: A column has the number 0, or the file does not have such a column.
+        DataFormatError: The file is missing, unreadable, empty or not in this format, or its tokens are not words.
 
     Source:
         Tjong Kim Sang and De Meulder (2003), section 2.2. In WNUT-17, a line with only a tab ends a sentence.
     """
     path = Path(path)
     sentences = []
-    for is_sentence, group in groupby(_rows(path), key=lambda row: bool(row[1])):
+    for is_sentence, group in groupby(_rows(path, columns), key=lambda row: bool(row[1])):
         if is_sentence:
             rows = list(group)
-            tokens = tuple(sys.intern(columns[0]) for _, columns in rows)  # equal words are one object in memory
-            tags = tuple(sys.intern(columns[-1]) for _, columns in rows)
+            tokens = tuple(sys.intern(row[0]) for _, row in rows)  # equal words are one object in memory
+            tags = tuple(sys.intern(row[1]) for _, row in rows)
             sentences.append(ColumnSentence(tokens=tokens, tags=tags, line=rows[0][0]))
     if not sentences:
         raise DataFormatError(f"{path}: no sentences in it; give a file with one token and its tag on each line")
+    check_words((sentence.tokens for sentence in sentences), where=str(path), fix=_OPTION)
     return sentences
 
 
-def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Yield the number and the columns of each line; a line between two sentences has no columns."""
-    separator, width, first = "", 0, 0
+def check_words(sentences: Iterable[Sentence], *, where: str, fix: str) -> None:
+    """Raise an error if the tokens of a file are not words, because then another column holds the words.
+
+    That is so if no token has a letter, or if all tokens of a sentence are ``_``, which stands for a word in treebanks
+    that are published without their text.
+
+    Args:
+        sentences: The tokens of all sentences, at least one.
+        where: The name of the file.
+        fix: What the user should do; it ends the error message.
+
+    Raises:
+        DataFormatError: The tokens are not words.
+    """
+    first: Sentence = ()
+    has_letter = False
+    for sentence in sentences:
+        first = first or sentence
+        if len(sentence) > 1 and all(token == "_" for token in sentence):
+            raise DataFormatError(f"{where}: all {len(sentence)} words of a sentence are '_'; {fix}")
+        has_letter = has_letter or any(char.isalpha() for token in sentence for char in token)
+    if not has_letter:
+        shown = ", ".join(first[:3])
+        raise DataFormatError(f"{where}: none of its words has a letter (the first are: {shown}); {fix}")
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """The columns of a file, which its first line with content shows.
+
+    Attributes:
+        separator: The character between columns.
+        width: The number of columns.
+        line: The number of the line that shows them.
+    """
+
+    separator: str
+    width: int
+    line: int
+
+    def split(self, text: str) -> list[str]:
+        """Return the columns of a line. White space at the end of a line does not start another column."""
+        if self.separator == "\t":
+            return [column.strip(" ") for column in tab_columns(text, self.width)]
+        return [column for column in text.split(" ") if column]  # aligned files have several spaces
+
+
+def _rows(path: Path, columns: Columns | None) -> Iterator[tuple[int, Sentence]]:
+    """Yield the number, the token and the tag of each line; a line between two sentences has neither."""
+    layout = _layout(path)
+    if layout is None:
+        return
+    token, tag = _indices(columns, layout, path)
+    comments, inside = 0, False
     for number, text in numbered_lines(path):
-        words = text.replace("\t", " ").split(" ")
-        if not any(words) or words[0] == "-DOCSTART-":
-            yield number, []
+        found = layout.split(text)
+        if _is_between(text):
+            inside = False
+        elif not inside and _is_comment(text, found, layout, tag):
+            comments += 1
+        else:
+            inside = True
+            _check_columns(found, layout, token, tag, where=f"{path}:{number}")
+            yield number, (found[token], found[tag].strip())
             continue
-        separator = separator or ("\t" if "\t" in text else " ")
-        columns = [column.strip(" ") for column in text.split(separator)]
-        if separator == " ":
-            columns = [column for column in columns if column]  # aligned files have several spaces between columns
-        width, first = width or len(columns), first or number
-        _check_columns(columns, width, where=f"{path}:{number}", first=first)
-        yield number, columns
+        yield number, ()
+    if comments:
+        log.info("%s: left out %s comments", path.name, f"{comments:,}")
 
 
-def _check_columns(columns: list[str], width: int, *, where: str, first: int) -> None:
-    """Raise an error unless a line has a token, a tag, and as many columns as the first line."""
-    if not 2 <= width <= 4:
+def _layout(path: Path) -> _Layout | None:
+    """Return the columns of a file; None if it has no line with content."""
+    for number, text in numbered_lines(path):
+        if not _is_between(text) and not text.startswith("#"):
+            separator = "\t" if "\t" in text.rstrip() else " "
+            return _Layout(separator, len(_Layout(separator, 0, number).split(text)), number)
+    return None
+
+
+def _is_between(text: str) -> bool:
+    """Return whether a line is blank, or begins a document; then it has no token."""
+    words = text.replace("\t", " ").split(" ")
+    return not any(words) or words[0] == "-DOCSTART-"
+
+
+def _is_comment(text: str, found: list[str], layout: _Layout, tag: int) -> bool:
+    """Return whether a line before a sentence is a comment: ``# id 12``, or ``#begin document``.
+
+    ``#`` may also be a token. Then the line has as many columns as the others, and a tag such as ``O`` or ``B-LOC``.
+    """
+    if not text.startswith(("# ", "#\t", "#begin document", "#end document")):
+        return False
+    return len(found) != layout.width or not (found[tag] == "O" or found[tag][1:2] == "-")
+
+
+def _indices(columns: Columns | None, layout: _Layout, path: Path) -> tuple[int, int]:
+    """Return the indices of the token and of the tag, counted from 0."""
+    where, width = f"{path}:{layout.line}", layout.width
+    if columns is None and not 2 <= width <= 4:
         raise DataFormatError(
-            f"{where}: {width} column(s); give 2 to 4, separated by tabs or spaces, the token first, the tag last"
+            f"{where}: {width} column(s); give 2 to 4, separated by tabs or spaces, the token first, the tag last, "
+            f"or {_OPTION}"
         )
-    if len(columns) != width:
+    for number in columns or ():
+        if not 1 <= abs(number) <= width:
+            raise ConfigError(f"data.columns has {number}, but {where} has {width} column(s); {_OPTION}")
+    token, tag = ((number - 1) % width if number > 0 else number % width for number in columns or _TOKEN_FIRST_TAG_LAST)
+    if token == tag:
+        raise ConfigError(f"data.columns: column {token + 1} of {where} cannot be both word and tag; {_OPTION}")
+    return token, tag
+
+
+def _check_columns(found: list[str], layout: _Layout, token: int, tag: int, *, where: str) -> None:
+    """Raise an error unless a line has a token, a tag, and as many columns as the first line."""
+    if len(found) != layout.width:
         raise DataFormatError(
-            f"{where}: {len(columns)} column(s) where line {first} has {width}; "
+            f"{where}: {len(found)} column(s) where line {layout.line} has {layout.width}; "
             "give every line the same number of columns and the same separator"
         )
-    for name, column in (("token", columns[0]), ("tag", columns[-1])):
+    for name, column in (("token", found[token]), ("tag", found[tag].strip())):
         if not column:
             raise DataFormatError(
                 f"{where}: the {name} is empty; fill it in, or leave the line blank to end a sentence"

@@ -102,22 +102,22 @@ def data_name(data: DataConfig, official: str) -> str:
 
 
 def _read_table(path: Path, columns: tuple[str, ...]) -> list[Row]:
-    """Read a Parquet file; ``datasets`` keeps its own copy in the same folder."""
-    import datasets
+    """Return the rows of a Parquet file as dictionaries with these columns."""
     import pyarrow
+    from pyarrow import parquet
 
-    datasets.disable_progress_bars()
     try:
-        table = datasets.Dataset.from_parquet(str(path), cache_dir=str(path.parent / "tables"))
-    except (datasets.exceptions.DatasetsError, pyarrow.ArrowException, ValueError, OSError) as error:
-        reason = " ".join(str(error.__cause__ or error).split())
+        names = parquet.read_schema(path).names
+        if missing := [column for column in columns if column not in names]:
+            raise DataFormatError(
+                f"{path}: no column '{missing[0]}' among {', '.join(names)}; delete it to download it again"
+            )
+        rows: list[Row] = parquet.read_table(path, columns=list(columns)).to_pylist()
+    except PermissionError:
+        raise DataFormatError(f"{path}: not readable by you; set cache_dir=DIR") from None
+    except (pyarrow.ArrowException, OSError) as error:
+        reason = " ".join(str(error).split())
         raise DataFormatError(f"{path}: not a table ({reason}); delete it to download it again") from None
-    missing = [column for column in columns if column not in table.column_names]
-    if missing:
-        raise DataFormatError(
-            f"{path}: no column '{missing[0]}' among {', '.join(table.column_names)}; delete it to download it again"
-        )
-    rows: list[Row] = table.select_columns(list(columns)).to_list()
     return rows
 
 

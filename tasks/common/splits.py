@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from harness.config.schema import DataConfig
+from harness.errors import ConfigError
 from harness.types import Example, Split
 from tasks.common.official import official_file
 
@@ -42,10 +43,12 @@ def split_file(data: DataConfig, split: Split, *, official: str) -> Path:
         official: The name of the published data set in ``tasks/common/official_data_sets.py``.
 
     Raises:
-        ConfigError: The split has no local file, or no published one.
+        ConfigError: The split has no local file, or no published one, or ``data.columns`` is given.
         DownloadError: The published file cannot be downloaded.
         DataFormatError: The published file cannot be unpacked.
     """
+    if data.columns is not None:
+        raise ConfigError(f"data.columns={list(data.columns)}: the files of this task have fixed columns; leave it out")
     if data.source == "official":
         return official_file(official, split, cache_dir=data.cache_dir)
     return data.path(split)

@@ -63,7 +63,7 @@ class NamedEntityRecognition:
             rows = official_rows("conll2003", split, cache_dir=self.data.cache_dir)
             tagged = [(tuple(row["tokens"]), tuple(row["tags"])) for row in rows]
         else:
-            tagged = read_tagged(self.data.path(split), self.scheme)
+            tagged = read_tagged(self.data.path(split), self.scheme, self.data.columns)
         return [
             Example(id=f"{split}-{i}", texts={"tokens": words}, target=tags) for i, (words, tags) in enumerate(tagged)
         ]

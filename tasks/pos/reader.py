@@ -9,7 +9,8 @@ from typing import Literal
 
 from harness.errors import DataFormatError
 from harness.types import Sentence
-from harness.utils.text_files import numbered_lines
+from harness.utils.text_files import numbered_lines, tab_columns
+from tasks.common.column_files import check_words
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +58,7 @@ def read_conllu(path: Path, tagset: Tagset = "upos") -> list[TaggedSentence]:
                 words, tags = [], []
             continue
         where = f"{path}:{number}"
-        columns = text.split("\t")
+        columns = tab_columns(text, _COLUMNS)
         if len(columns) != _COLUMNS:
             raise DataFormatError(
                 f"{where}: {len(columns)} column(s); a line of CoNLL-U has {_COLUMNS}, separated by tabs, "
@@ -72,6 +73,9 @@ def read_conllu(path: Path, tagset: Tagset = "upos") -> list[TaggedSentence]:
         sentences.append((tuple(words), tuple(tags)))
     if not sentences:
         raise DataFormatError(f"{path}: no sentences in it; give a CoNLL-U file")
+    check_words(
+        (words for words, _ in sentences), where=str(path), fix="give a treebank whose second column is its text"
+    )
     log.info(
         "%s: %s sentences, %s words; left out %s multiword tokens and %s empty nodes",
         path.name,
@@ -107,7 +111,7 @@ def _tag(columns: list[str], tagset: Tagset, where: str) -> str:
 
 
 def _filled(value: str, name: str, where: str) -> str:
-    """Return the value of a column, which must not be blank."""
+    """Return the value of a column without spaces around it; it must not be blank."""
     if not value.strip():
         raise DataFormatError(f"{where}: the {name} is empty; fill it in")
-    return value
+    return value.strip(" ")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import DataFormatError, nearest
-from harness.utils.text_files import numbered_lines
+from harness.utils.text_files import json_value, numbered_lines, tab_columns
 
 log = logging.getLogger(__name__)
 
@@ -103,14 +103,14 @@ def _rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
         for number, line in lines:
             yield number, _json_object(line, f"{path}:{number}")
     elif first:
-        names = first.split("\t")
+        names = tab_columns(first, 0)
         if missing := [field for field in _FIELDS if field not in names]:
             raise DataFormatError(
                 f"{path}:{first_number}: neither a JSON object nor a header with the column {missing[0]}"
                 f"{nearest(missing[0], names)}; give snli_1.0_*.jsonl or snli_1.0_*.txt"
             )
         for number, line in lines:
-            columns = line.split("\t")
+            columns = tab_columns(line, len(names))
             if len(columns) != len(names):
                 raise DataFormatError(
                     f"{path}:{number}: {len(columns)} column(s), but the header has {len(names)}; "
@@ -122,10 +122,12 @@ def _rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
 def _json_object(line: str, where: str) -> Mapping[str, Any]:
     """Return the JSON object of a line."""
     try:
-        row = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        reason = f"{error.msg} at character {error.pos + 1}" if isinstance(error, json.JSONDecodeError) else str(error)
-        raise DataFormatError(f"{where}: not JSON ({reason}); download the file again if the line is cut off") from None
+        row = json_value(line)
+    except json.JSONDecodeError as error:
+        raise DataFormatError(
+            f"{where}: not JSON ({error.msg} at character {error.pos + 1}); "
+            "fix the line, or download the file again if the line is cut off"
+        ) from None
     if not isinstance(row, dict):
         raise DataFormatError(f"{where}: not a JSON object; give one object per line, with {', '.join(_FIELDS)}")
     return row
@@ -133,10 +135,11 @@ def _json_object(line: str, where: str) -> Mapping[str, Any]:
 
 def _text(row: Mapping[str, Any], field: str, where: str) -> str:
     """Return the text of a field. It is an error if it is missing, blank or not text."""
-    value = row.get(field)
+    if field not in row:
+        raise DataFormatError(f"{where}: {field} is missing{nearest(field, row)}; expected text")
+    value = row[field]
     if not isinstance(value, str):
-        what = "is missing" if value is None else f"is {value!r}"
-        raise DataFormatError(f"{where}: {field} {what}{nearest(field, row) if value is None else ''}; expected text")
+        raise DataFormatError(f"{where}: {field} is {'null' if value is None else repr(value)}; expected text")
     if not value.strip():
         raise DataFormatError(f"{where}: {field} is empty; fill it in, or remove the pair")
     return value

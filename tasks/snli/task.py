@@ -17,7 +17,7 @@ from harness.utils.english_words import words
 from tasks.common.label_scores import label_counts, score_labels
 from tasks.common.official import data_name, official_rows
 from tasks.common.sample_data import write_sample_files
-from tasks.common.splits import read_once
+from tasks.common.splits import read_once, split_file
 from tasks.common.text_classifier import TextClassifier
 from tasks.snli import sample
 from tasks.snli.esim import Esim, EsimOptions
@@ -57,7 +57,7 @@ class NaturalLanguageInference:
             rows = official_rows("snli", split, cache_dir=self.data.cache_dir)
             pairs = pairs_of_rows(rows, f"{self.data_name}, {split}")
         else:
-            pairs = read_pairs(self.data.path(split))
+            pairs = read_pairs(split_file(self.data, split, official="snli"))
         return to_examples(pairs, split)
 
     def write_sample(self, folder: Path) -> list[Path]:

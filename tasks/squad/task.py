@@ -20,7 +20,7 @@ from harness.nn.masking import mask_of_sentences
 from harness.types import Batch, Example, Metrics, Prediction, Split
 from tasks.common.official import data_name, official_rows
 from tasks.common.sample_data import write_sample_files
-from tasks.common.splits import read_once
+from tasks.common.splits import read_once, split_file
 from tasks.squad import sample
 from tasks.squad.bidaf import Bidaf, BidafOptions
 from tasks.squad.bidaf_self_attention import BidafSelfAttention, SelfAttentionOptions
@@ -77,7 +77,7 @@ class ReadingComprehension:
             rows = official_rows("squad", split, cache_dir=self.data.cache_dir)
             examples = examples_of_rows(rows, f"squad {split}")
         else:
-            examples = read_squad(self.data.path(split))
+            examples = read_squad(split_file(self.data, split, official="squad"))
         if split == "train" and self.max_passage_tokens is not None:
             return _with_short_passages(examples, self.max_passage_tokens)
         return examples

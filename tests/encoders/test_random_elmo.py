@@ -141,5 +141,5 @@ def test_options_may_be_a_file(tmp_path: Path) -> None:
 def test_wrong_options_name_the_key(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match=r"^encoder\.options: lstm\.dim is 0; expected a whole number"):
         random_elmo(options=changed("lstm", dim=0), cache_dir=str(tmp_path))
-    with pytest.raises(WeightsError, match=r"none\.json: no such options file"):
+    with pytest.raises(WeightsError, match=r"none\.json: no such file; set encoder\.options"):
         random_elmo(options=str(tmp_path / "none.json"), cache_dir=str(tmp_path))

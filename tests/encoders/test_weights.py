@@ -68,8 +68,8 @@ def refusal(function: Callable[..., Any], path: Path, *args: Any) -> str:
         function(path, *args)
     message = str(caught.value)
     assert "\n" not in message
-    assert message.startswith(f"{path}: ")
-    return message.removeprefix(f"{path}: ")
+    assert message.startswith(f"{path}:")
+    return message.removeprefix(f"{path}:").removeprefix(" ")
 
 
 def replace(path: Path, name: str, change: Callable[[Array], Any]) -> None:
@@ -141,11 +141,13 @@ def test_missing_files_say_what_to_set(tmp_path: Path, options: BiLmOptions) -> 
     assert "set encoder.options" in refusal(read_options, tmp_path / "none.json")
 
 
-@pytest.mark.parametrize("content", [b"<html>404</html>", b"", b"{", b"\x89HDF\r\n\x1a\n", b'{"lstm": {"dim": 1}'])
+@pytest.mark.parametrize(
+    "content", [b"<html>404</html>", b"", b"{", b"\x89HDF\r\n\x1a\n", b'{"lstm": {"dim": 1}', b"[" * 99_999]
+)
 def test_options_that_are_not_json_are_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "options.json"
     path.write_bytes(content)
-    assert "not a JSON options file" in refusal(read_options, path)
+    assert "; set encoder.options to the options.json of a biLM" in refusal(read_options, path)
 
 
 @pytest.mark.parametrize(
@@ -177,6 +179,10 @@ NOT_COUNTS = [(section, key, value) for section, key in [("lstm", "dim"), ("lstm
         *((*case, "expected a whole number of at least") for case in NOT_COUNTS),
         ("lstm", "dim", None, "a whole number of at least 1"),
         ("lstm", "n_layers", 0, "a whole number of at least 1"),
+        ("lstm", "n_layers", 10**9, "at most 64"),
+        ("char_cnn", "n_highway", 10**9, "at most 64"),
+        ("char_cnn", "max_characters_per_token", 10**9, "at most 1,000"),
+        ("lstm", "dim", 10**12, "at most 1,073,741,824"),
         ("char_cnn", "max_characters_per_token", 2, "a whole number of at least 3"),
         *(("char_cnn", "filters", value, "pairs like [[1, 32], [2, 32]]")
           for value in [None, [], "1,32", 32, [1, 32], [[1]], [[1, 2, 3]], [["1", 2]], [[1.0, 2]], [[0, 2]],

@@ -12,6 +12,7 @@ from harness.pretrain import corpus as module
 from harness.pretrain.corpus import Corpus, open_corpus
 from harness.pretrain.vocabulary import UNK, Vocabulary
 from harness.pretrain.windows import Ids, Windows
+from tests.support.privileges import modes_hold
 
 FIRST = ["the bank was closed .", "a bank"]
 SECOND = ["the river .", "closed closed closed", "é <S> \u2028"]
@@ -77,12 +78,36 @@ def test_files_of_a_killed_process_are_replaced(paths: list[Path], tmp_path: Pat
     assert words_of(opened(paths[:1], tmp_path), 0) == FIRST[0].split()
 
 
-def test_a_damaged_shard_is_named(paths: list[Path], tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["types.txt", "ids.bin", "starts.bin", "digests.json"])
+@pytest.mark.parametrize("position", [0, -1, None])
+def test_a_damaged_shard_is_named(paths: list[Path], tmp_path: Path, name: str, position: int | None) -> None:
     opened(paths[:1], tmp_path)
-    (ids,) = (tmp_path / "cache" / "corpora").glob("*/ids.bin")
-    ids.write_bytes(ids.read_bytes()[:-4])
-    with pytest.raises(CacheError, match=r"is damaged .* delete it"):
+    (file,) = (tmp_path / "cache" / "corpora").glob(f"*/{name}")
+    content = bytearray(file.read_bytes())
+    if position is None:
+        file.unlink()
+    else:
+        content[position] ^= 0x40
+        file.write_bytes(content)
+    with pytest.raises(CacheError, match=f"{file.parent}.*delete"):
         opened(paths[:1], tmp_path)
+
+
+def test_a_shard_is_read_where_nothing_can_be_written(paths: list[Path], tmp_path: Path) -> None:
+    before = opened(paths, tmp_path)
+    root = tmp_path / "cache" / "corpora"
+    for lock in root.glob("*.lock"):
+        lock.chmod(0o000)
+    root.chmod(0o555)
+    try:
+        with modes_hold():
+            assert opened(paths, tmp_path).words == before.words
+        ids = next(root.glob("*/ids.bin"))
+        ids.chmod(0o000)
+        with modes_hold(), pytest.raises(CacheError, match=f"{ids}: not readable by you; set cache_dir=DIR"):
+            opened(paths, tmp_path)
+    finally:
+        root.chmod(0o755)
 
 
 def test_a_text_without_sentences_is_refused(tmp_path: Path) -> None:

@@ -75,9 +75,44 @@ def test_an_unknown_book_is_refused(tmp_path: Path, capsys: pytest.CaptureFixtur
 )
 def test_a_file_of_another_form_is_refused(form: str, content: str, tmp_path: Path) -> None:
     (tmp_path / "source").write_text(content)
-    with pytest.raises(DataFormatError, match=f"source: (not readable as|no text in it as) '{form}'"):
+    with pytest.raises(DataFormatError, match=f"source(:1)?: (not readable as|no text in it as) '{form}'"):
         write_plain_text(tmp_path / "source", tmp_path / "target", form=form)
     assert not (tmp_path / "target").exists()
+
+
+@pytest.mark.parametrize(
+    ("form", "content"),
+    [
+        ("squad", '{"data": [{"paragraphs": [{"context": "half \\ud83d"}]}]}'),
+        ("snli", '{"sentence1": "A man .", "sentence2": "half \\ud83d"}'),
+        ("books", '{"id": "a", "text": "half \\ud83d"}'),
+        ("semcor", '{"tokens": [["half"], ["\\ud83d"]]}'),
+        ("books", "[" * 100_000),
+        ("snli", '{"sentence1": ' + "1" * 5000 + "}"),
+    ],
+)
+def test_text_that_cannot_be_written_is_refused_with_its_line(form: str, content: str, tmp_path: Path) -> None:
+    (tmp_path / "source").write_text("\n" + content)
+    reason = f"source:2: not readable as '{form}' .JSONDecodeError: (half|nested|a number)"
+    with pytest.raises(DataFormatError, match=reason):
+        write_plain_text(tmp_path / "source", tmp_path / "target", form=form)
+    assert not (tmp_path / "target").exists()
+
+
+def test_a_byte_order_mark_costs_no_sentence(tmp_path: Path) -> None:
+    for form, (content, expected) in CASES.items():
+        (tmp_path / "source").write_text("\ufeff" + content, encoding="utf-8")
+        assert write_plain_text(tmp_path / "source", tmp_path / "target", form=form) == len(expected)
+        assert (tmp_path / "target").read_text(encoding="utf-8").splitlines() == expected
+    (tmp_path / "source").write_text("\ufeff# text = First.\n1\tFirst\n", encoding="utf-8")
+    write_plain_text(tmp_path / "source", tmp_path / "target", form="conllu")
+    assert (tmp_path / "target").read_text() == "First.\n"
+
+
+def test_a_column_of_numbers_is_not_text(tmp_path: Path) -> None:
+    (tmp_path / "source").write_text("1\tHamburg\tB-LOC\n2\tliegt\tO\n")
+    with pytest.raises(DataFormatError, match="no text in it as 'columns'"):
+        write_plain_text(tmp_path / "source", tmp_path / "target", form="columns")
 
 
 def test_a_missing_file_is_reported_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

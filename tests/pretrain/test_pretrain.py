@@ -298,7 +298,7 @@ def test_fine_tuning_without_a_softmax_trains_a_new_one(text: Path) -> None:
 
 
 def test_fine_tuning_says_what_is_missing(text: Path) -> None:
-    with pytest.raises(WeightsError, match="no such options file"):
+    with pytest.raises(WeightsError, match=r"options\.json: no such file"):
         train(text, f"init={text}/nowhere")
     train(text, out="base")
     (text / "base" / SOFTMAX).write_bytes(b"not this")

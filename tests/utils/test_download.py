@@ -16,6 +16,7 @@ import pytest
 from harness.errors import ConfigError, DownloadError
 from harness.utils import download
 from harness.utils.download import fetch, sha256_of
+from tests.support.privileges import modes_hold
 
 BODY = b"".join(number.to_bytes(4) for number in range(80_000))  # five chunks
 
@@ -27,6 +28,7 @@ class Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.body = BODY
         self.knows_ranges = True
+        self.names_version = True
         self.cut = 0  # bytes that are announced but not sent
         self.wrong_range = False
         self.requests: list[dict[str, str]] = []
@@ -54,7 +56,8 @@ class Handler(BaseHTTPRequestHandler):
         if start:
             shown = start + 1 if site.wrong_range else start
             self.send_header("Content-Range", f"bytes {shown}-{len(site.body) - 1}/{len(site.body)}")
-        self.send_header("ETag", etag)
+        if site.names_version:
+            self.send_header("ETag", etag)
         self.send_header("Content-Length", str(len(site.body) - start))
         self.end_headers()
         self.wfile.write(site.body[start : len(site.body) - site.cut])
@@ -126,27 +129,45 @@ def test_a_part_of_an_older_version_is_not_joined_to_a_newer_one(server: Server,
     assert fetch(server.url, folder=tmp_path).read_bytes() == BODY[::-1]
 
 
-def test_a_part_without_a_known_version_is_resumed(server: Server, tmp_path: Path) -> None:
-    (tmp_path / "vectors.txt.part").write_bytes(BODY[:300])
+@pytest.mark.parametrize("version", [None, b"", b'"a"\r\nX: y', b"\xff\xfe"])
+def test_a_part_without_a_known_version_starts_again(server: Server, tmp_path: Path, version: bytes | None) -> None:
+    (tmp_path / "vectors.txt.part").write_bytes(b"an older version")
+    if version is not None:
+        (tmp_path / "vectors.txt.part.version").write_bytes(version)
     assert fetch(server.url, folder=tmp_path).read_bytes() == BODY
-    assert server.requests[0]["Range"] == "bytes=300-"
+    assert "Range" not in server.requests[0]
+    assert list(tmp_path.glob("*.part*")) == []
+
+
+def test_a_server_that_names_no_version_is_not_asked_to_resume(server: Server, tmp_path: Path) -> None:
+    server.names_version, server.cut = False, 1000
+    failure(server.url, tmp_path)
+    server.cut, server.body = 0, BODY[::-1]
+    assert fetch(server.url, folder=tmp_path).read_bytes() == BODY[::-1]
+    assert "Range" not in server.requests[1]
+
+
+def write_part(folder: Path, content: bytes) -> None:
+    """Write what an interrupted download of ``BODY`` leaves."""
+    (folder / "vectors.txt.part").write_bytes(content)
+    (folder / "vectors.txt.part.version").write_text(f'"{hashlib.md5(BODY).hexdigest()}"')
 
 
 def test_a_server_without_ranges_sends_the_whole_file(server: Server, tmp_path: Path) -> None:
     server.knows_ranges = False
-    (tmp_path / "vectors.txt.part").write_bytes(BODY[:300])
+    write_part(tmp_path, BODY[:300])
     assert fetch(server.url, folder=tmp_path).read_bytes() == BODY
 
 
 @pytest.mark.parametrize("size", [len(BODY), len(BODY) + 5])
 def test_a_part_that_cannot_be_resumed_is_deleted(server: Server, tmp_path: Path, size: int) -> None:
-    (tmp_path / "vectors.txt.part").write_bytes(b"x" * size)
+    write_part(tmp_path, b"x" * size)
     assert fetch(server.url, folder=tmp_path).read_bytes() == BODY
 
 
 def test_an_answer_with_another_range_is_not_used(server: Server, tmp_path: Path) -> None:
     server.wrong_range = True
-    (tmp_path / "vectors.txt.part").write_bytes(b"x" * 300)
+    write_part(tmp_path, b"x" * 300)
     assert fetch(server.url, folder=tmp_path).read_bytes() == BODY
 
 
@@ -208,8 +229,30 @@ def test_a_second_address_with_the_same_file_name_is_refused(server: Server, tmp
 
 def test_a_record_of_another_program_is_refused(server: Server, tmp_path: Path) -> None:
     fetch(server.url, folder=tmp_path)
-    (tmp_path / "vectors.txt.sha256").write_text("0123abcd  vectors.txt\n")
-    assert "vectors.txt.sha256" in failure(server.url, tmp_path)
+    for content in (b"0123abcd  vectors.txt\n", b"", b"[]", b"{}", b'{"sha256": 1}', b"\xff\xfe", b"\0", b"[" * 99_999):
+        (tmp_path / "vectors.txt.sha256").write_bytes(content)
+        message = failure(server.url, tmp_path)
+        assert "vectors.txt.sha256" in message
+        assert "delete it" in message
+
+
+def test_a_finished_download_is_used_where_nothing_can_be_written(server: Server, tmp_path: Path) -> None:
+    folder = tmp_path / "downloads"
+    path = fetch(server.url, folder=folder)
+    for lock in folder.glob("*.lock"):
+        lock.chmod(0o000)
+    folder.chmod(0o555)
+    try:
+        with modes_hold():
+            assert fetch(server.url, folder=folder) == path
+            os.utime(path, ns=(1, 1))  # the digest is computed again and cannot be remembered
+            assert fetch(server.url, folder=folder) == path
+            assert "set cache_dir=DIR" in failure(server.url.replace("vectors", "others"), folder)
+        path.chmod(0o000)
+        with modes_hold():
+            assert f"{path}: you may not read or write it; set cache_dir=DIR" in failure(server.url, folder)
+    finally:
+        folder.chmod(0o755)
 
 
 def test_missing_and_unreachable_addresses_are_named(server: Server, tmp_path: Path) -> None:
@@ -237,8 +280,9 @@ def test_a_silent_server_times_out(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_an_address_without_a_file_name_and_a_folder_that_is_a_file_are_refused(server: Server, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="names no file"):
-        fetch("http://127.0.0.1/", folder=tmp_path)
+    for url in ("http://127.0.0.1/", "http://127.0.0.1/a/..", "http://127.0.0.1/a%00b"):
+        with pytest.raises(ConfigError, match="names no file"):
+            fetch(url, folder=tmp_path)
     (tmp_path / "file").touch()
     assert "cache_dir" in failure(server.url, tmp_path / "file")
 

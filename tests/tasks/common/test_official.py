@@ -25,6 +25,7 @@ from tasks.common import official_data_sets as published
 from tasks.common.official import data_name, official_file, official_name, official_rows
 from tasks.common.official_data_sets import CONLL_TAGS, PUBLISHED
 from tasks.ner.task import NamedEntityRecognition
+from tests.support.privileges import modes_hold
 from tests.support.runs import SMALL, config_of, small_run
 
 ANSWERS = {"text": datasets.Value("string"), "answer_start": datasets.Value("int32")}
@@ -171,6 +172,27 @@ def test_a_download_happens_once_after_its_source_and_licence_are_logged(
         path.unlink()
     assert official_rows("snli", "dev", cache_dir=str(tmp_path / "cache")) == first
     assert caplog.records == []
+
+
+def test_downloads_are_used_where_nothing_can_be_written(hub: Path, tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+
+    def everything() -> list[Any]:
+        tables = [official_rows(name, "dev", cache_dir=str(cache)) for name in ROWS]
+        return [*tables, *(official_file(name, "dev", cache_dir=str(cache)) for name in ("ewt", "sst5_trees"))]
+
+    expected = everything()
+    folders = [path for path in cache.rglob("*") if path.is_dir()]
+    for lock in cache.rglob("*.lock"):
+        lock.chmod(0o000)
+    for folder in folders:
+        folder.chmod(0o555)
+    try:
+        with modes_hold():
+            assert everything() == expected
+    finally:
+        for folder in folders:
+            folder.chmod(0o755)
 
 
 def test_a_file_with_another_digest_is_refused(hub: Path, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -9,6 +10,10 @@ from harness.config.schema import DataConfig
 from harness.errors import ConfigError
 from harness.types import Example, Split
 from tasks.common.splits import read_once, split_file
+from tasks.pos.task import PosTagging
+from tasks.snli.task import NaturalLanguageInference
+from tasks.squad.task import ReadingComprehension
+from tasks.sst5.task import SentimentTreebank
 
 
 class Counting:
@@ -54,3 +59,10 @@ def test_the_file_of_a_split() -> None:
         split_file(files, "test", official="ewt")
     with pytest.raises(ConfigError, match=r"data\.cache_dir is not given"):
         split_file(DataConfig(source="official"), "dev", official="ewt")
+
+
+@pytest.mark.parametrize("task", [SentimentTreebank, PosTagging, NaturalLanguageInference, ReadingComprehension])
+def test_columns_are_refused_where_the_files_have_fixed_ones(task: Any) -> None:
+    data = DataConfig(source="files", train="a", columns=(2, -1))
+    with pytest.raises(ConfigError, match=r"data\.columns=\[2, -1\]: the files of this task have fixed columns"):
+        task(data=data).examples("train")

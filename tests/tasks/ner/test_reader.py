@@ -4,9 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from harness.config.instantiate import build
 from harness.errors import DataFormatError
 from tasks.common.tag_schemes import TagScheme
 from tasks.ner.reader import read_tagged
+from tests.support.runs import config_of
 
 
 @pytest.mark.parametrize(
@@ -51,3 +53,13 @@ def test_the_line_of_an_ill_formed_tag_is_named(
     path.write_text("a O\n" * 5 + "\n" + "".join(f"w {tag}\n" for tag in tags.split()))
     with pytest.raises(DataFormatError, match=rf"x\.conll:{line}: .*{message}.*; correct the tag .* as {scheme}"):
         read_tagged(path, scheme)
+
+
+def test_data_columns_reaches_the_reader(tmp_path: Path) -> None:
+    path = tmp_path / "germeval.tsv"
+    path.write_text("# 2009\n1\tBonn\tB-LOC\tO\n2\tist\tO\tO\n")
+    overrides = ["data=files", f"data.train={path}", f"data.dev={path}", f"data.test={path}", "data.columns=[2,3]"]
+    task = build(config_of(tmp_path, "task=ner", *overrides).task, where="task")
+    (example,) = task.examples("train")
+    assert example.texts["tokens"] == ("Bonn", "ist")
+    assert example.target == ("B-LOC", "O")

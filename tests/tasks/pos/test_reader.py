@@ -76,6 +76,7 @@ LINE = "1\tAnn\tAnn\tPROPN\tNNP\t_\t0\troot\t_\t_\n"
         ("# c\n\n" + LINE.replace("PROPN", "_"), r"bad\.conllu:3: the upos tag is missing.*task\.tagset=xpos"),
         (LINE.replace("PROPN", ""), r"bad\.conllu:1: the upos tag \(column 4\) is empty"),
         (LINE.replace("Ann", "", 1), r"bad\.conllu:1: the word \(column 2\) is empty"),
+        ("1\t_\t_\tX\tX\t_\t0\troot\t_\t_\n", r"bad\.conllu: none of its words has a letter .*its text$"),
         ("", r"bad\.conllu: no sentences"),
         ("# only a comment\n\n", r"bad\.conllu: no sentences"),
         ("1\tZo\xeb\t", r"bad\.conllu:1: not UTF-8"),
@@ -86,6 +87,11 @@ def test_bad_files_are_errors_with_file_and_line(content: str, message: str, tmp
     with pytest.raises(DataFormatError, match=message) as caught:
         read_conllu(written(tmp_path, content.encode(encoding), "bad.conllu"))
     assert "\n" not in str(caught.value)
+
+
+def test_spaces_around_a_value_are_not_part_of_it(tmp_path: Path) -> None:
+    content = LINE.replace("PROPN", "PROPN ").replace("Ann\t", " Ann\t", 1)
+    assert read_conllu(written(tmp_path, content.encode())) == [(("Ann",), ("PROPN",))]
 
 
 def test_a_missing_tag_of_the_language_names_the_other(tmp_path: Path) -> None:

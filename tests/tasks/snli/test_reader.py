@@ -61,9 +61,11 @@ def row(**changes: object) -> str:
 
 HEADER = "gold_label\tsentence1\tsentence2\n"
 BAD = [
-    (row() + row()[:30], r"bad:2: not JSON \(.* at character \d+\); download the file again"),
+    (row() + row()[:30], r"bad:2: not JSON \(.* at character \d+\); fix the line, or download the file again"),
     (row() + "\n" + row(gold_label="entailement"), r"bad:3: gold_label is 'entailement'; did you mean 'entailment'\?$"),
     (row(gold_label=2), r"bad:1: gold_label is 2; expected text"),
+    (row().replace('"He is tall."', "null"), r"bad:1: sentence2 is null; expected text"),
+    (row(sentence1="\ud83d"), r"bad:1: not JSON \(half a character, \\ud83d at character \d+\)"),
     (row(sentence2=None), r"bad:1: sentence2 is missing; did you mean 'sentence1'\?; expected text"),
     (row() + row(sentence1="  "), r"bad:2: sentence1 is empty; fill it in"),
     (row() + "[1]\n", r"bad:2: not a JSON object"),
