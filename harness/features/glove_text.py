@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
-from filelock import FileLock
 from numpy.lib.format import write_array_header_1_0
 from numpy.typing import NDArray
 
 from harness.errors import CacheError, ConfigError, DataFormatError, nearest
 from harness.utils.console import progress_of_bytes
 from harness.utils.download import sha256_of
+from harness.utils.locks import ProcessLock
 
 log = logging.getLogger(__name__)
 
@@ -72,7 +72,7 @@ def _convert_once(source: Path, *, member: str | None, root: Path, record: Path)
         key = text_digest(json.dumps([_LAYOUT, sha256_of(source, record=record), member]))[:16]
         folder = root / f"{stem}-{key}"
         partial = root / f"{stem}-{key}.partial"
-        with FileLock(root / f"{stem}-{key}.lock"):
+        with ProcessLock(root / f"{stem}-{key}.lock").held():
             if folder.exists():
                 return folder
             partial.mkdir(exist_ok=True)  # a killed process may have left it; its files are overwritten

@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from filelock import FileLock
 from numpy.typing import NDArray
 
 from harness.encoders.char_ids import BOS, EOS
@@ -28,6 +27,7 @@ from harness.pretrain.tokenized_text import sentences
 from harness.types import Sentence
 from harness.utils.console import progress
 from harness.utils.files import file_digest
+from harness.utils.locks import ProcessLock
 
 log = logging.getLogger(__name__)
 
@@ -137,7 +137,7 @@ def _shard(path: Path, tokenize: bool, root: Path, key: str) -> Shard:
     partial = folder.with_suffix(".partial")
     try:
         root.mkdir(parents=True, exist_ok=True)
-        with FileLock(f"{folder}.lock"):
+        with ProcessLock(folder.with_name(f"{folder.name}.lock")).held():
             if not folder.exists():
                 shutil.rmtree(partial, ignore_errors=True)  # left by a killed process
                 partial.mkdir()

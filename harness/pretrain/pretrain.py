@@ -47,8 +47,6 @@ def pretrain(config: PretrainConfig, *, stop: Stop) -> dict[str, Any]:
     if config.overwrite and (folder / RECORD).exists():  # an unfinished training continues
         for name in (RECORD, CHECKPOINT):
             (folder / name).unlink(missing_ok=True)
-    for stale in folder.glob(f".{CHECKPOINT}.*.tmp"):  # left by a process that was killed while it wrote
-        stale.unlink()
     finished = _finished(prepared)
     if finished is not None:
         log.info("%s is finished (overwrite=true trains it again)", folder)

@@ -22,7 +22,7 @@ from harness.pretrain.preparation import Preparation
 from harness.pretrain.softmax import log_uniform
 from harness.pretrain.windows import Windows
 from harness.protocols import Tracker
-from harness.utils.files import replacing, write_text
+from harness.utils.files import write_checkpoint, write_text
 from harness.utils.signals import Stop
 
 log = logging.getLogger(__name__)
@@ -185,8 +185,7 @@ class BiLmTrainer:
             "rng": torch.get_rng_state(),
             "cuda_rng": torch.cuda.get_rng_state_all() if self._prepared.device.startswith("cuda") else [],
         }
-        with replacing(self._checkpoint) as temporary:
-            torch.save(state, temporary)
+        write_checkpoint(self._checkpoint, state)
 
     def _load(self) -> None:
         """Continue from the checkpoint, after a check that it belongs to this training."""

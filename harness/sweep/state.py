@@ -8,13 +8,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
 
 from harness.analysis.report.markdown import brief
 from harness.analysis.report.paper_numbers import published_numbers
 from harness.analysis.report.settings import Results, gathered, records_of_sweep
 from harness.runs.job import Outcome
 from harness.utils.files import write_json, write_text
+from harness.utils.locks import ProcessLock
 from harness.utils.text_files import read_json
 
 Overrides = tuple[str, ...]
@@ -92,7 +92,7 @@ class SweepFolder:
 
     def write_table(self) -> str:
         """Update ``table.md``, one process at a time; return its text, empty if no run has succeeded."""
-        with FileLock(self.path / ".lock"):
+        with ProcessLock(self.path / ".lock").held():
             results = self.results()
             if results is None:
                 return ""

@@ -23,7 +23,7 @@ from harness.training.optimizer import make_optimizer, make_schedule
 from harness.training.weight_average import WeightAverage
 from harness.types import Example
 from harness.utils.console import progress
-from harness.utils.files import replacing
+from harness.utils.files import write_checkpoint
 from harness.utils.signals import Stop
 
 log = logging.getLogger(__name__)
@@ -185,8 +185,7 @@ class Trainer:
             "cuda_rng": torch.cuda.get_rng_state_all() if self.device.startswith("cuda") else [],
             **{name: part.state_dict() for name, part in self._parts.items()},
         }
-        with replacing(self.checkpoint) as temporary:
-            torch.save(state, temporary)
+        write_checkpoint(self.checkpoint, state)
 
     def _load(self) -> None:
         """Continue from the checkpoint, and log the finished epochs to the tracker again."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
-from harness.errors import HarnessError
+from harness.errors import HarnessError, one_line
 
 T = TypeVar("T")
 
@@ -30,7 +30,7 @@ def exit_status_of(command: Callable[[], None]) -> int:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201
         return error.exit_status
     except OSError as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)  # noqa: T201
+        print(f"error: {one_line(error)}", file=sys.stderr)  # noqa: T201
         return 1
     return 0
 
