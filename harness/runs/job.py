@@ -1,8 +1,7 @@
 """Run one composed configuration, and turn every error into an outcome, so that the next job can run."""
 
 import logging
-from dataclasses import dataclass
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 from omegaconf import DictConfig, OmegaConf
 
@@ -10,6 +9,7 @@ from harness.config.schema import typed
 from harness.errors import HarnessError, one_line
 from harness.runs.cost_estimate import CostEstimator
 from harness.runs.encode_shard import encode_shard
+from harness.runs.outcome import Outcome
 from harness.runs.plan import SharedObjects, prepare
 from harness.runs.record import folder_of, write_bad_request
 from harness.runs.run import run
@@ -19,23 +19,6 @@ from harness.utils.signals import Interrupted, Stop
 log = logging.getLogger(__name__)
 
 SHARED = SharedObjects()  # shared by the jobs that this process runs
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a job ended.
-
-    Attributes:
-        status: The result; ``running`` until the job has ended.
-        exit_status: The exit status of the command if this is its only job.
-        reason: Why the job did not succeed.
-        folder: The folder of the run's files if it succeeded.
-    """
-
-    status: Literal["ok", "failed", "interrupted", "running"]
-    exit_status: int = 0
-    reason: str = ""
-    folder: str = ""
 
 
 def run_job(config: DictConfig, *, stop: Stop, name: str, task: str | None = None) -> Outcome:
@@ -69,7 +52,10 @@ def run_job(config: DictConfig, *, stop: Stop, name: str, task: str | None = Non
     except HarnessError as error:
         if task is not None and not error.recorded and OmegaConf.select(config, "shard") is None:
             values = cast(dict[str, Any], OmegaConf.to_container(config))
-            write_bad_request(values, task=task, error=f"{type(error).__name__}: {error}")
+            try:
+                write_bad_request(values, task=task, error=f"{type(error).__name__}: {error}")
+            except OSError as refused:  # the reason of the job is more useful than this one
+                log.warning("no record of this failure: %s", one_line(refused))
         return Outcome("failed", error.exit_status, str(error))
     except Interrupted as reason:
         return Outcome("interrupted", 1, str(reason))
@@ -77,4 +63,4 @@ def run_job(config: DictConfig, *, stop: Stop, name: str, task: str | None = Non
         return Outcome("failed", 1, one_line(error))
     except Exception as error:  # the other jobs of a sweep must run, whatever went wrong in this one
         log.exception("%s", name)
-        return Outcome("failed", 1, f"{type(error).__name__}: {error}")
+        return Outcome("failed", 1, f"{type(error).__name__}: {' '.join(str(error).split())}")

@@ -6,14 +6,15 @@ from harness.errors import HarnessError
 from harness.runs.cost_estimate import CostEstimate, CostEstimator
 from harness.runs.job import SHARED
 from harness.runs.plan import prepare
-from harness.sweep.expand import Job
+from harness.sweep.expand import Job, by_data
 from harness.utils.console import human_bytes, human_seconds
 
 
 def dry_run(jobs: Sequence[Job]) -> str:
     """Return one line per job, and a last line with the cost of all of them together."""
     estimator = CostEstimator()
-    found = [_estimate_or_error(job, estimator) for job in jobs]
+    costs = {job.overrides: _estimate_or_error(job, estimator) for job in by_data(jobs)}
+    found = [costs[job.overrides] for job in jobs]
     width = max(len(str(job)) for job in jobs)
     lines = []
     for job, one in zip(jobs, found, strict=True):
@@ -26,13 +27,13 @@ def dry_run(jobs: Sequence[Job]) -> str:
 def _estimate_or_error(job: Job, estimator: CostEstimator) -> CostEstimate | str:
     """Return what a job would cost, or a text that says why it would fail."""
     if job.config is None:
-        return "would fail: the request is wrong (run this job by itself to see why)"
+        return f"would fail: {job.error}"
     try:
         return estimator.estimate(prepare(job.config, SHARED))
     except HarnessError as error:
         return f"would fail: {error}"
     except Exception as error:  # the costs of the other jobs must be shown, whatever is wrong with this one
-        return f"would fail: {type(error).__name__}: {error}"
+        return f"would fail: {type(error).__name__}: {' '.join(str(error).split())}"
 
 
 def _total(jobs: int, estimates: Sequence[CostEstimate]) -> str:

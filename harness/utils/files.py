@@ -19,7 +19,6 @@ from torch import Tensor
 from harness.errors import WRITE_FIXES
 from harness.utils.signals import is_alive
 
-
 _FOREIGN = 24 * 3600  # seconds after which the unfinished file of another machine is taken for a left-over
 
 

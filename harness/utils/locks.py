@@ -1,7 +1,6 @@
 """Locks between processes: one line says what is waited for, and a request to stop is honoured while waiting."""
 
 import logging
-import os
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

@@ -12,14 +12,10 @@ from typing import Any
 
 import pytest
 from hydra import compose, initialize_config_dir
-from omegaconf import OmegaConf
 
 from harness.commands.report import main as report
 from harness.config.compose import CONF, register_resolvers
-from harness.runs.job import Outcome
 from harness.sweep.expand import Job, expand_jobs, sweep_dir
-from harness.sweep.gpu_locks import reserve_gpu
-from harness.sweep.state import SweepFolder
 from harness.utils.signals import Stop
 from tests.support.runs import SMALL
 from tests.support.sweeps import records_in, sweep
@@ -136,33 +132,6 @@ def test_a_sweep_stopped_while_it_encodes_starts_no_job(
     assert "2 of 2 runs did not succeed" in errors
     assert "seed=2: not begun: the sweep was stopped" in errors
     assert records_in(tmp_path) == []
-
-
-def test_outcomes_of_another_list_of_jobs_are_deleted(tmp_path: Path) -> None:
-    folder = SweepFolder(tmp_path)
-    first, second = ("seed=1",), ("seed=2",)
-    folder.open([first, second])
-    folder.write_outcome(first, Outcome("ok", folder="somewhere"))
-    folder.write_outcome(second, Outcome("running"))
-    folder.stop()
-    folder.open([first, second])
-    assert not folder.stopped
-    assert folder.read_state(first) is not None
-    assert folder.read_state(second) is None
-    folder.open([first])
-    assert folder.read_state(first) is None
-
-
-def test_jobs_at_the_same_time_have_different_gpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    auto = OmegaConf.create({"device": "auto"})
-    with reserve_gpu(auto) as first, reserve_gpu(auto) as second, reserve_gpu(auto) as third:
-        assert [one.device for one in (first, second, third)] == ["cuda:0", "cuda:1", "cuda:0"]
-    with reserve_gpu(auto) as again:
-        assert again.device == "cuda:0"
-    with reserve_gpu(OmegaConf.create({"device": "cpu"})) as unchanged:
-        assert unchanged.device == "cpu"
 
 
 PRESETS = {  # the number of jobs for one seed, and the name of one of them

@@ -67,7 +67,7 @@ def test_a_folder_that_cannot_be_written_is_named_with_the_remedy(tmp_path: Path
     assert one_line(error).endswith("Permission denied; choose a folder in which you may write "
                                     "(results_dir=DIR, cache_dir=DIR)")  # fmt: skip
     (tmp_path / "file").write_text("")
-    with pytest.raises(OSError, match="Not a directory|File exists") as raised:
+    with pytest.raises(OSError, match=r"Not a directory|File exists") as raised:
         write_text(tmp_path / "file" / "below", "")
     assert str(tmp_path / "file") in one_line(raised.value)
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.errors import DataFormatError
+from harness.runs.outcome import read_job_state
 from harness.runs.record import RunRecord, flattened, read_record
 from harness.types import Split
-from harness.utils.text_files import read_json
 
 _NOT_IN_LABELS = re.compile(  # keys of a config that do not describe a setting
     r"(^|\.)(seed|results_dir|cache_dir|overwrite|dry_run|train|dev|test|path|dir)$|^(sweep|vectors)$"
@@ -102,7 +102,8 @@ def records_of_sweep(folder: Path) -> list[Recorded]:
     """
     found = []
     for path in sorted((folder / "jobs").glob("*.json")):
-        run = Path(read_json(path, fix="delete it")["outcome"]["folder"])
+        state = read_job_state(path)
+        run = Path(state.outcome.folder if state is not None else "")
         place = folder.parent.parent.joinpath(*run.parts[-2:])
         if run.parts and (place / "record.json").exists():
             found.append(Recorded(read_record(place / "record.json"), place))
