@@ -32,7 +32,14 @@ def expanded(*overrides: str) -> Iterator[list[Job]]:
         ("mixing=top,scalar_mix", "seed=1,2", "trainer.lr=0.1,0.2"),
         ("experiment=[paper/ner,table2]", "seed=1,2"),
         ("task=ner,pos", "embedding=none,static_mini", "+trainer.optimizer_options.betas=[0.9,0.9],[0.8,0.9]"),
-        ("mixing=scalar_mix", "mixing.lambda_=0,1", "data=files", "data.train='a b','c=d,e'", "data.dev=d", "data.test=t"),
+        (
+            "mixing=scalar_mix",
+            "mixing.lambda_=0,1",
+            "data=files",
+            "data.train='a b','c=d,e'",
+            "data.dev=d",
+            "data.test=t",
+        ),
         ("encoder=random,elmo_mini", "++seed=3,4", "~experiment"),
     ],
 )

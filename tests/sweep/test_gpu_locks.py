@@ -65,7 +65,9 @@ def test_sys_exit_in_a_job_is_its_own_failure(gpus: list[str], monkeypatch: pyte
         raise SystemExit(3)
 
     monkeypatch.setattr(job_entry, "run_job", leaves)
-    monkeypatch.setattr(job_entry, "HydraConfig", SimpleNamespace(get=lambda: OmegaConf.create({"runtime": {"choices": {}}})))
+    monkeypatch.setattr(
+        job_entry, "HydraConfig", SimpleNamespace(get=lambda: OmegaConf.create({"runtime": {"choices": {}}}))
+    )
     outcome = job_entry._outcome(AUTO, Stop(), "seed=1")
     assert outcome.status == "failed"
     assert "sys.exit(3)" in outcome.reason

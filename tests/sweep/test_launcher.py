@@ -49,7 +49,9 @@ def launch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tup
         plugins = SimpleNamespace(instantiate_launcher=lambda **_: pool)
         monkeypatch.setattr(launcher, "Plugins", SimpleNamespace(instance=lambda: plugins))
         monkeypatch.setattr(launcher, "Callbacks", lambda _: None)
-        monkeypatch.setattr(launcher, "GlobalHydra", SimpleNamespace(instance=lambda: SimpleNamespace(config_loader=dict)))
+        monkeypatch.setattr(
+            launcher, "GlobalHydra", SimpleNamespace(instance=lambda: SimpleNamespace(config_loader=dict))
+        )
         monkeypatch.setattr(launcher, "HydraContext", lambda **_: None)
         jobs = [Job((name,), (name,), None) for name in names.split()]
         return pool, launch_jobs(jobs, config or config_of(), pool.folder)

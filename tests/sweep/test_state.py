@@ -47,9 +47,7 @@ DAMAGED = {
 
 
 @pytest.mark.parametrize("kind", DAMAGED)
-def test_a_damaged_state_is_skipped_with_one_line(
-    kind: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_damaged_state_is_skipped_with_one_line(kind: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     record = small_run(tmp_path, "trainer.max_epochs=1")
     folder = SweepFolder(tmp_path / "results" / "sweeps" / "mine")
     folder.write_outcome(FIRST, Outcome("ok", folder=f"{record.task}/{record.name}-{record.identity}"))
