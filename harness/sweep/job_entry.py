@@ -23,7 +23,14 @@ def run_sweep_job(config: DictConfig) -> None:
     configure_logging()
     register_resolvers()
     hydra = HydraConfig.get()
-    folder, overrides = SweepFolder(Path(hydra.sweep.dir)), tuple(hydra.overrides.task)
+    overrides = tuple(hydra.overrides.task)
+    try:
+        _run_and_write(config, SweepFolder(Path(hydra.sweep.dir)), overrides)
+    except OSError as error:  # for example of a full disk; the sweep will list the job
+        log.error("%s: %s", " ".join(overrides), one_line(error))
+
+
+def _run_and_write(config: DictConfig, folder: SweepFolder, overrides: tuple[str, ...]) -> None:
     if folder.stopped:
         folder.write_outcome(overrides, Outcome("interrupted", 1, "not begun: the sweep was stopped"))
         return
@@ -31,10 +38,10 @@ def run_sweep_job(config: DictConfig) -> None:
     name = " ".join(overrides)
     with listening() as stop:
         outcome = _outcome(config, stop, name)
-    if stop.requested:
-        folder.stop()
     if outcome.status != "ok":
         log.warning("%s: %s", name, outcome.reason)
+    if stop.requested:
+        folder.stop()
     folder.write_outcome(overrides, outcome)
     folder.write_table()
 

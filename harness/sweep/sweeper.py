@@ -145,5 +145,5 @@ def _failure(job: Job, folder: SweepFolder, launcher_error: str) -> str | None:
         return f"not begun: {launcher_error or reason}"
     if state.outcome.status == "running":
         elsewhere = "" if state.host == gethostname() else f", or it still runs on {state.host}"
-        return f"its process died (killed, or out of memory){elsewhere}"
+        return f"its process died (killed, or out of memory), or could not write how it ended{elsewhere}"
     return None if state.outcome.status == "ok" else " ".join(state.outcome.reason.split())
