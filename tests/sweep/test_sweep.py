@@ -279,10 +279,10 @@ def test_a_full_disk_is_one_line_with_the_remedy(
     def full(path: Path) -> None:
         raise OSError(28, "No space left on device", str(path))
 
+    write = SweepFolder.write_outcome
     for begun in (False, True):  # before the first job, and after it has begun
         with monkeypatch.context() as patch:
             if begun:
-                write = SweepFolder.write_outcome
                 patch.setattr(
                     SweepFolder,
                     "write_outcome",
