@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from filelock import FileLock
 from torch import Tensor
 
 from harness.config.schema import Precision
@@ -23,6 +22,7 @@ from harness.protocols import Encoder, Rounding
 from harness.types import Sentence
 from harness.utils.console import human_bytes, progress
 from harness.utils.files import write_json
+from harness.utils.locks import ProcessLock
 
 Check = Callable[[], None]  # raises in order to stop
 
@@ -81,7 +81,7 @@ class FeatureStore:
         self._word_layers = 1 if encoder.word_layer else 0
         self._words = BlobFile(self.folder / f"words-{_FORMAT}")
         self._sentences = BlobFile(self.folder / f"sentences-{_FORMAT}")
-        self._lock = FileLock(self.folder / "lock")  # this object may acquire it again while holding it
+        self._lock = ProcessLock(self.folder / "lock")  # this object may acquire it again while holding it
 
     def plan(self, sentences: Iterable[Sentence]) -> FillPlan:
         """Return which sentences would be encoded and how many bytes would be written."""
@@ -119,8 +119,8 @@ class FeatureStore:
             log.info("features: all %s sentences are in %s", f"{plan.sentences:,}", self.folder)
             return plan
         self._make_folder()
-        with self._lock if shards == 1 else nullcontext():
-            with self._lock:
+        with self._lock.held(check=check) if shards == 1 else nullcontext():
+            with self._lock.held(check=check):
                 for kept in (self._words, self._sentences):
                     kept.recover()  # another process may have written the missing sentences in the meantime
             plan = self.plan(own)
@@ -213,7 +213,7 @@ class FeatureStore:
 
     def _flush(self, words: dict[bytes, bytes], sentences: dict[bytes, bytes]) -> None:
         """Write what is still missing, and empty both dictionaries."""
-        with self._lock:
+        with self._lock.held():
             # Words first: a sentence can only be read together with its words.
             for kept, items in ((self._words, words), (self._sentences, sentences)):
                 kept.recover()  # another process may have written in the meantime, perhaps the same words

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from filelock import FileLock, Timeout
 
 from harness.config.schema import HarnessConfig, plain
 from harness.errors import HarnessError
@@ -33,6 +32,7 @@ from harness.training.model import Model
 from harness.training.trainer import Progress, Trainer
 from harness.types import SPLITS
 from harness.utils.files import file_digest, write_tensors, write_text
+from harness.utils.locks import ProcessLock
 from harness.utils.signals import Interrupted, Stop
 
 log = logging.getLogger(__name__)
@@ -81,19 +81,11 @@ def _finished(plan: Plan) -> RunRecord | None:
 @contextmanager
 def _folder_locked(folder: Path, stop: Stop) -> Iterator[None]:
     """Hold the lock of a run's folder; wait if another process holds it."""
-    folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / LOCK)
-    while not lock.is_locked:
-        try:
-            lock.acquire(timeout=1)
-        except Timeout:
-            stop.check()
-    try:
+    lock = ProcessLock(folder / LOCK)
+    with lock.held(check=stop.check):
         yield
-    finally:
         if finished_record(folder) is not None:
-            (folder / LOCK).unlink(missing_ok=True)  # a process that is waiting now will find the record
-        lock.release()
+            lock.path.unlink(missing_ok=True)  # a process that is waiting now will find the record
 
 
 def _run_and_record(plan: Plan, model: Model, stop: Stop) -> RunRecord:

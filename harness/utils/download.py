@@ -8,11 +8,11 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import requests
-from filelock import FileLock
 
 from harness.errors import ConfigError, DownloadError, HarnessError
 from harness.utils.console import progress_of_bytes
 from harness.utils.files import file_digest, write_json
+from harness.utils.locks import ProcessLock
 from harness.utils.text_files import read_json
 
 log = logging.getLogger(__name__)
@@ -79,7 +79,7 @@ def fetch(url: str, *, folder: Path, sha256: str | None = None) -> Path:
     try:
         if not target.exists():  # no lock for what is finished, so that the folder may be read only
             folder.mkdir(parents=True, exist_ok=True)
-            with FileLock(folder / f"{name}.lock"):
+            with ProcessLock(folder / f"{name}.lock").held():
                 if not target.exists():
                     log.info("downloading %s to %s", url, target)
                     record.unlink(missing_ok=True)  # it describes a deleted file, perhaps deleted because it was wrong
