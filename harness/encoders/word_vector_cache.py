@@ -40,7 +40,7 @@ class WordVectorCache:
     """
 
     def __init__(self, char_cnn: CharCnn | FrozenCharCnn) -> None:
-        self._char_cnn = char_cnn
+        self.char_cnn = char_cnn
         self._places: dict[str, int] = {}
         self._cached = char_cnn.char_embed.new_empty(_MAX_CACHED, char_cnn.options.projection_dim)
 
@@ -48,13 +48,13 @@ class WordVectorCache:
         """Return what ``word_vectors`` returns for these words."""
         types, rows = _types(words)
         if len(types) > len(self._cached):
-            return word_vectors(self._char_cnn, words)
+            return word_vectors(self.char_cnn, words)
         new = [word for word in types if word not in self._places]
         if len(self._places) + len(new) > len(self._cached):
             self._places, new = {}, types
         if new:
             first = len(self._places)
-            self._cached[first : first + len(new)] = _vectors(self._char_cnn, new)
+            self._cached[first : first + len(new)] = _vectors(self.char_cnn, new)
             self._places |= {word: first + i for i, word in enumerate(new)}
         places = device_copy(torch.tensor([self._places[word] for word in types]), self._cached.device)  # (types,)
         return self._cached[places], device_copy(rows, self._cached.device)

@@ -5,16 +5,19 @@ from torch import Tensor
 from torch.nn import functional as F
 
 VECTOR = 32  # floats; a row of a multiple of it fills whole vectors (see ``fill``)
-GRAIN = 16  # number of rows; a product of oneDNN gives a row the same bits in any multiple of it
-_BLOCK = 64  # number of rows of every product without oneDNN
+GRAIN = 4  # the smallest number of rows to multiply; a product of one row has other bits
+BLOCK = 64  # the greatest number of rows to multiply together
 
 
 class FrozenProduct:
     """``rows @ weight + bias``, where each row has the same bits at any place and beside any other rows.
 
-    Products of oneDNN have this property for all numbers of rows except 1, and MKL's at least for a fixed number. With
-    weights packed in advance, oneDNN is also faster. Its operators are private in torch: if a version of torch lacks
-    them, the public product is taken in blocks of a fixed number of rows. The tests check both.
+    A product of a fixed number of rows has this property. Most libraries also give a row the same bits in a product of
+    fewer rows, which is faster for a short text. A trial with these weights decides: if the bits differ, every product
+    has ``BLOCK`` rows.
+
+    With weights packed in advance, oneDNN is faster than the public product of torch, but its operators are private. If
+    a version of torch lacks them, the public product is used.
 
     Args:
         weight: Float (width, dim); ``dim`` must be a multiple of ``VECTOR``. In bfloat16 the public product is used.
@@ -24,19 +27,26 @@ class FrozenProduct:
     def __init__(self, weight: Tensor, bias: Tensor | None = None) -> None:
         self._bias = bias
         self._packed = None if weight.dtype == torch.bfloat16 else packed(weight)
-        self._weight = weight if self._packed is None else None
+        self._weight = weight if self._packed is None else weight[:0]
+        trial = torch.randn(BLOCK, len(weight), generator=torch.Generator().manual_seed(0))  # (rows, width)
+        whole = self._multiply(trial)  # (rows, dim)
+        parts = ((count, self._multiply(trial[:count])) for count in (GRAIN, 5 * GRAIN))
+        self._grain = GRAIN if all(torch.equal(part, whole[:count]) for count, part in parts) else BLOCK
 
     def __call__(self, rows: Tensor) -> Tensor:
         """Map float32 (rows, width) to float32 (rows, dim)."""
-        count, block = len(rows), _BLOCK if self._packed is None else GRAIN
-        if count % block:
-            rows = F.pad(rows, (0, 0, 0, -count % block))  # (rows + padding, width)
+        count = len(rows)
+        if count % self._grain:
+            rows = F.pad(rows, (0, 0, 0, -count % self._grain))  # (rows + padding, width)
+        products = [self._multiply(block) for block in rows.split(BLOCK)]  # (block, dim) each
+        return (products[0] if len(products) == 1 else torch.cat(products))[:count]
+
+    def _multiply(self, rows: Tensor) -> Tensor:
+        """Multiply all rows at once."""
         if self._packed is not None:
-            product = torch.ops.mkldnn._linear_pointwise.default(rows, self._packed, self._bias, "none", [], "")
-            return product[:count]  # type: ignore[no-any-return]
-        assert self._weight is not None
-        blocks = rows.to(self._weight.dtype).split(block)
-        product = torch.cat([torch.mm(one, self._weight) for one in blocks])[:count].float()  # (rows, dim)
+            operator = torch.ops.mkldnn._linear_pointwise.default
+            return operator(rows, self._packed, self._bias, "none", [], "")  # type: ignore[no-any-return]
+        product = (rows.to(self._weight.dtype) @ self._weight).float()  # (rows, dim)
         return product if self._bias is None else product.add_(self._bias)
 
 
@@ -45,7 +55,7 @@ def packed(weight: Tensor) -> Tensor | None:
     offered = torch.backends.mkldnn.is_available() and all(
         hasattr(torch.ops.mkldnn, name) for name in ("_reorder_linear_weight", "_linear_pointwise")
     )
-    return torch.ops.mkldnn._reorder_linear_weight(weight.t().contiguous(), _BLOCK) if offered else None
+    return torch.ops.mkldnn._reorder_linear_weight(weight.t().contiguous(), BLOCK) if offered else None
 
 
 def fill(tensor: Tensor, axes: int = 1) -> Tensor:

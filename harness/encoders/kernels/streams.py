@@ -16,12 +16,10 @@ import torch
 from torch import Tensor
 
 from harness.encoders.bilm import BiLm, BiLmState
-from harness.encoders.kernels.frozen_product import GRAIN, FrozenProduct, fill
+from harness.encoders.kernels.frozen_product import BLOCK, GRAIN, FrozenProduct, fill
 from harness.encoders.kernels.lstm_steps import LstmState
-from harness.encoders.kernels.one_thread_each import one_thread_each
+from harness.encoders.kernels.one_thread_each import one_thread, one_thread_each
 from harness.encoders.kernels.projected_lstm import ProjectedLstm
-
-_MOST_ROWS = 64  # with more, the gates of a step leave the cache of a processor
 
 
 class Streams:
@@ -33,7 +31,7 @@ class Streams:
 
     def __init__(self, bilm: BiLm) -> None:
         self._options = bilm.options
-        with torch.inference_mode():
+        with torch.inference_mode(), one_thread():
             self._directions = [[_Layer(lstm) for lstm in lstms] for lstms in bilm.directions]  # type: ignore
 
     def run(self, words: Tensor, places: Tensor, lengths: Sequence[int], start: BiLmState) -> Tensor:
@@ -52,7 +50,7 @@ class Streams:
         layers = words.new_empty(self._options.n_layers + 1, len(places), 2, width)
         layers[0] = words[places][:, None]  # (positions, 1, projection_dim)
         filled = fill(words)  # (types, width)
-        groups = max(1, min(torch.get_num_threads() // 2, len(lengths) // _MOST_ROWS))
+        groups = max(1, min(torch.get_num_threads() // 2, len(lengths) // BLOCK))
         schedules = [Schedule.of(lengths, first=group, every=groups) for group in range(groups)]
 
         def work(number: int) -> None:
@@ -153,7 +151,7 @@ class Schedule:
             every: Only every n-th sentence from there is read.
         """
         own = lengths[first::every]
-        rows = min(_MOST_ROWS, -(-sum(own) // own[0] // GRAIN) * GRAIN)  # no more than the longest sentence needs
+        rows = min(BLOCK, -(-sum(own) // own[0] // GRAIN) * GRAIN)  # no more than the longest sentence needs
         free = [(0, row) for row in range(rows)]  # the step from which each row is free
         begins: dict[int, list[int]] = {}
         slots: list[int] = []  # of the first word of each sentence

@@ -86,7 +86,9 @@ def test_a_sentence_has_the_same_bits_in_any_company(form: str, state: str, tmp_
 @pytest.mark.parametrize("form", ["odd", "elmo_mini"])
 def test_the_public_product_keeps_the_bits_too(form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with_packed = encoded(encoder_of(form, tmp_path), SENTENCES)
-    monkeypatch.setattr(frozen_product, "packed", lambda weight: None)
+    monkeypatch.setattr(frozen_product, "packed", lambda _: None)
+    if form == "odd":  # as on a machine where the bits depend on the number of rows
+        monkeypatch.setattr(frozen_product, "GRAIN", frozen_product.BLOCK)
     check_bits(lambda **options: encoder_of(form, tmp_path, **options))
     for one, other in zip(encoded(encoder_of(form, tmp_path), SENTENCES), with_packed, strict=True):
         torch.testing.assert_close(one, other, atol=2e-5, rtol=1e-5)
@@ -148,14 +150,14 @@ def test_a_row_of_a_product_depends_on_itself_alone(
     shape: tuple[int, int], without_onednn: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if without_onednn:
-        monkeypatch.setattr(frozen_product, "packed", lambda weight: None)
+        monkeypatch.setattr(frozen_product, "packed", lambda _: None)
     generator = torch.Generator().manual_seed(0)
     rows, weight = torch.randn(80, shape[0], generator=generator), torch.randn(shape, generator=generator)
     bias = torch.randn(shape[1], generator=generator)
     product = FrozenProduct(weight, bias)
     expected = product(rows)
     torch.testing.assert_close(expected, rows @ weight + bias, atol=1e-3, rtol=1e-4)
-    for count in (1, 2, 15, 16, 17, 32, 48, 64, 65):
+    for count in (1, 2, 7, 8, 9, 16, 24, 40, 64, 65):
         assert torch.equal(product(rows[-count:]), expected[-count:])
         assert torch.equal(FrozenProduct(weight)(rows[:count]) + bias, expected[:count])
 
@@ -173,8 +175,8 @@ def test_rows_take_the_next_sentence_at_once() -> None:
             assert sum(len(begin) for begin in schedule.begins if begin is not None) == len(lengths[group::groups])
             assert schedule.steps < 2 * max(lengths[group], sum(lengths[group::groups]) / schedule.rows)
     schedule = Schedule.of([5, 3, 2])
-    assert (schedule.rows, schedule.steps) == (16, 5)
-    first, middle, last = [(step * 16) for step in (0, 2, 4)]
+    assert (schedule.rows, schedule.steps) == (4, 5)
+    first, middle, last = [(step * 4) for step in (0, 2, 4)]
     assert schedule.slots[0][[0, 2, 4]].tolist() == schedule.slots[1][[4, 2, 0]].tolist()
     assert [slot - int(schedule.slots[0][0]) for slot in schedule.slots[0][[0, 2, 4]].tolist()] == [first, middle, last]
 
