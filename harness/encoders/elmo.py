@@ -219,7 +219,7 @@ class ElmoEncoder:
     @cached_property
     def _words(self) -> WordVectorCache:
         """The vectors of words that have been encoded before."""
-        with torch.inference_mode():
+        with torch.inference_mode(False):  # so that it can be used outside of it too
             return WordVectorCache(FrozenCharCnn(self.bilm.char_cnn) if self._streams else self.bilm.char_cnn)
 
     @cached_property

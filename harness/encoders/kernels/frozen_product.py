@@ -27,7 +27,7 @@ class FrozenProduct:
     def __init__(self, weight: Tensor, bias: Tensor | None = None) -> None:
         self._bias = bias
         self._packed = None if weight.dtype == torch.bfloat16 else packed(weight)
-        self._weight = weight if self._packed is None else weight[:0]
+        self._weight = weight if self._packed is None else weight.new_empty(0)
         trial = torch.randn(BLOCK, len(weight), generator=torch.Generator().manual_seed(0))  # (rows, width)
         whole = self._multiply(trial)  # (rows, dim)
         parts = ((count, self._multiply(trial[:count])) for count in (GRAIN, 5 * GRAIN))
@@ -45,7 +45,7 @@ class FrozenProduct:
         """Multiply all rows at once."""
         if self._packed is not None:
             operator = torch.ops.mkldnn._linear_pointwise.default
-            return operator(rows, self._packed, self._bias, "none", [], "")  # type: ignore[no-any-return]
+            return operator(rows, self._packed, self._bias, "none", [], "")
         product = (rows.to(self._weight.dtype) @ self._weight).float()  # (rows, dim)
         return product if self._bias is None else product.add_(self._bias)
 
