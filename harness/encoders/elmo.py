@@ -82,8 +82,10 @@ class ElmoEncoder:
 
     The official code carries the LSTM state from one batch to the next, so the vectors of a sentence depend on what was
     encoded before it. ``zeros`` starts every sentence from the zero state, and ``warm`` from the state after one fixed
-    burn-in text; with both, the vectors of a sentence depend on nothing else. ``carry`` is the official behaviour:
-    sentences are taken in the given order, ``carry_rows`` at a time, and row i continues from the last state of row i.
+    burn-in text; with both, the vectors of a sentence depend on nothing else. On a CPU this holds for every bit: the
+    sentences that are encoded together, their order and the number of threads change nothing. ``carry`` is the official
+    behaviour: sentences are taken in the given order, ``carry_rows`` at a time, and row i continues from the last state
+    of row i.
 
     Args:
         name: A short name for tables.
