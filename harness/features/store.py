@@ -19,7 +19,7 @@ from harness.config.schema import Precision
 from harness.errors import CacheError, ConfigError
 from harness.features.blob_file import RECORD_BYTES, BlobFile
 from harness.protocols import Encoder, Rounding
-from harness.types import Sentence
+from harness.types import Sentence, check_sentences
 from harness.utils.console import human_bytes, progress
 from harness.utils.files import write_json
 from harness.utils.locks import ProcessLock
@@ -86,6 +86,7 @@ class FeatureStore:
     def plan(self, sentences: Iterable[Sentence]) -> FillPlan:
         """Return which sentences would be encoded and how many bytes would be written."""
         unique = list(dict.fromkeys(sentences))
+        check_sentences(unique)
         words = set().union(*unique) if self._word_layers else ()
         new_words = {word for word in words if _word_key(word) not in self._words}
         missing = tuple(s for s in unique if _sentence_key(s) not in self._sentences or not new_words.isdisjoint(s))
@@ -238,6 +239,7 @@ class Uncached:
     def plan(self, sentences: Iterable[Sentence]) -> FillPlan:
         """Return that every sentence is encoded and nothing is written."""
         unique = tuple(dict.fromkeys(sentences))
+        check_sentences(unique)
         return FillPlan(len(unique), unique)
 
     def fill(self, sentences: Iterable[Sentence], *, check: Check = lambda: None) -> FillPlan:
