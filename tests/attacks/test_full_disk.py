@@ -1,0 +1,53 @@
+"""On a full disk a command ends with one line that names the file and what to do; then it goes on as if nothing was."""
+
+import random
+import re
+
+import pytest
+
+from tests.attacks.commands import COMMANDS, Workplace
+
+_PARTS = 4  # tests into which the steps of one command are divided
+
+
+def assert_a_full_disk_is_explained(name: str, moments: list[int], work: Workplace) -> None:
+    """Let the disk be full from some step on, then make room and run the command again."""
+    expected, _ = work.unbroken(name)
+    wrong = {}
+    for at in moments:
+        work.start_again()
+        full = work.run(name, fault="full", at=at)
+        if full.status == 0:
+            complaints = work.differences(expected)  # it had written all that matters
+        else:
+            complaints = _complaints(full.text, sweep=name == "sweep")
+        again = work.run(name)
+        assert again.status == 0, f"after a full disk at step {at}: {again.text}"
+        complaints += work.differences(expected)
+        if complaints:
+            wrong[at] = complaints
+    assert wrong == {}
+
+
+def _complaints(text: str, *, sweep: bool) -> list[str]:
+    """Return what is wrong with the text of a command that met a full disk."""
+    if "Traceback" in text:
+        return [text.splitlines()[-1]]
+    lines = [line for line in text.splitlines() if line.startswith("  seed=" if sweep else "error: ")]
+    explained = re.compile(r"[\w.-]+/[\w./-]+.*no space.*free", re.IGNORECASE)
+    wrong = [line for line in lines if not explained.search(line)]
+    return wrong if lines else ["no line says what is wrong"]
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_full_disk_is_explained(name: str, work: Workplace) -> None:
+    steps = work.run(name, fault="full").steps
+    assert_a_full_disk_is_explained(name, random.Random(2).sample(range(1, steps + 1), 3), work)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("part", range(_PARTS))
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_full_disk_at_any_step_is_explained(name: str, part: int, work: Workplace) -> None:
+    steps = work.run(name, fault="full").steps
+    assert_a_full_disk_is_explained(name, list(range(1 + part, steps + 1, _PARTS)), work)
