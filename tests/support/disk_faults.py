@@ -49,19 +49,20 @@ class DiskFaults:
         self.steps += 1
         return self.steps == self._at or (self._fault == "full" and 0 < self._at < self.steps)
 
-    def strike(self, path: Any) -> None:
-        """Do to the process what was asked for."""
+    def strike(self, path: Any = None) -> None:
+        """Do to the process what was asked for; a failed write of an open file names no path."""
         if self._fault == "kill":
             sys.stdout.flush()
             os._exit(KILLED)
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+        named = [str(path)] if path is not None else []
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), *named)
 
     def _call(self, real: Callable[..., Any]) -> Callable[..., Any]:
         """Return a function of ``os`` whose calls are steps."""
 
         def call(first: Any, *more: Any, **options: Any) -> Any:
             if self.is_broken():
-                self.strike(first)
+                self.strike(None if isinstance(first, int) else first)
             return real(first, *more, **options)
 
         return call
@@ -74,7 +75,7 @@ class DiskFaults:
             def write(self, data: Any) -> int:
                 if faults.is_broken():
                     super().write(memoryview(data)[: len(data) // 2])
-                    faults.strike(self.name)
+                    faults.strike()
                 return super().write(data)
 
         def opened(file: Any, mode: str = "r", buffering: int = -1, *text: Any, **options: Any) -> Any:
@@ -96,6 +97,6 @@ class DiskFaults:
             real(content, path, *more, **options)
             if broken:
                 os.truncate(path, Path(path).stat().st_size // 2)
-                self.strike(path)
+                self.strike()
 
         return write
