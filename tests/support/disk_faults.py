@@ -88,11 +88,12 @@ class DiskFaults:
         return opened
 
     def _whole_file(self, real: Callable[..., Any]) -> Callable[..., Any]:
-        """Return a function (content, path) that writes a file outside Python; each call is a step."""
+        """Return a function (content, path) that writes a file outside Python; each call with a path is a step."""
 
-        def write(content: Any, path: Path, *more: Any, **options: Any) -> None:
-            broken = self.is_broken()
+        def write(content: Any, path: Any, *more: Any, **options: Any) -> None:
+            broken = isinstance(path, str | os.PathLike) and self.is_broken()
             if broken and self._fault == "full":
+                Path(path).unlink(missing_ok=True)
                 Path(path).symlink_to("/dev/full")  # the library meets the error itself, and raises what it raises
             real(content, path, *more, **options)
             if broken:
