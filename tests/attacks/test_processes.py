@@ -16,6 +16,7 @@ def test_the_same_command_in_six_processes(name: str, work: Workplace) -> None:
     assert work.differences(expected) == []
 
 
+@pytest.mark.slow
 def test_six_runs_with_one_cache(work: Workplace) -> None:
     commands = [(*COMMANDS["train"], f"seed={seed}") for seed in range(1, 1 + _PROCESSES)]
     for command in commands:
