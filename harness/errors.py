@@ -63,8 +63,8 @@ def _readable(message: str) -> str:
     return message
 
 
-_ELSEWHERE = "choose a folder in which you may write (results_dir=DIR, cache_dir=DIR)"
-_SPACE = "free some space there, or choose another folder (results_dir=DIR, cache_dir=DIR)"
+_ELSEWHERE = "choose a folder in which you may write (results_dir=DIR, cache_dir=DIR, or out=DIR)"
+_SPACE = "free some space there, or choose another folder (results_dir=DIR, cache_dir=DIR, or out=DIR)"
 WRITE_FIXES = {  # what to do when the operating system refuses to write a file, by the number of its error
     **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), _SPACE),
     **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), _ELSEWHERE),

@@ -90,8 +90,7 @@ class FeatureStore:
         words = set().union(*unique) if self._word_layers else ()
         new_words = {word for word in words if _word_key(word) not in self._words}
         missing = tuple(s for s in unique if _sentence_key(s) not in self._sentences or not new_words.isdisjoint(s))
-        row = self.encoder.dim * self._dtype.itemsize
-        tokens = sum(map(len, missing))
+        row, tokens = self.encoder.dim * self._dtype.itemsize, sum(map(len, missing))
         size = tokens * (self.encoder.num_layers - self._word_layers) * row + len(missing) * RECORD_BYTES
         size += len(new_words) * (row + RECORD_BYTES)
         return FillPlan(len(unique), missing, size)
@@ -233,8 +232,7 @@ class Uncached:
     """
 
     def __init__(self, encoder: Encoder, *, dtype: Precision = "float16") -> None:
-        self.encoder, self.tokens_encoded = encoder, 0
-        self._dtype = np.dtype(dtype)
+        self.encoder, self.tokens_encoded, self._dtype = encoder, 0, np.dtype(dtype)
 
     def plan(self, sentences: Iterable[Sentence]) -> FillPlan:
         """Return that every sentence is encoded and nothing is written."""

@@ -49,6 +49,7 @@ def pretrain(config: PretrainConfig, *, stop: Stop) -> dict[str, Any]:
             (folder / name).unlink(missing_ok=True)
     finished = _finished(prepared)
     if finished is not None:
+        (folder / CHECKPOINT).unlink(missing_ok=True)  # a process that was killed just before its end leaves it
         log.info("%s is finished (overwrite=true trains it again)", folder)
         return finished
     sizes = _parameters(prepared), len(prepared.vocabulary), prepared.train.num_tokens, prepared.total_steps

@@ -72,6 +72,7 @@ def _finished(plan: Plan) -> RunRecord | None:
     """Return the record of a run that need not be repeated."""
     done = finished_record(plan.folder)
     if done is not None:
+        (plan.folder / CHECKPOINT).unlink(missing_ok=True)  # a process that was killed just before its end leaves it
         log.info("%s is finished (overwrite=true runs it again)", plan.folder)
         if (known := done.data["name"]) != plan.task.data_name:
             log.info("its data are called '%s', but are the same examples as those of '%s'", known, plan.task.data_name)

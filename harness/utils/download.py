@@ -1,6 +1,7 @@
 """Download a public file once: resume an interrupted download, and check every later use against the first digest."""
 
 import logging
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
@@ -198,8 +199,8 @@ def _entry(path: Path, known: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _read_record(record: Path) -> dict[str, Any]:
-    """Return the content of a record; an empty dictionary if there is no record."""
-    if not record.exists():
+    """Return the content of a record; an empty dictionary if there is none that this user can read."""
+    if not os.access(record, os.R_OK):
         return {}
     known: Any = read_json(record, fix="delete it", error=DownloadError)
     if not (isinstance(known, dict) and isinstance(known.get("sha256"), str) and isinstance(known.get("url", ""), str)):

@@ -74,7 +74,7 @@ def test_jobs_with_the_same_data_are_planned_one_after_the_other() -> None:
 
 
 def test_a_wrong_job_says_why(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert sweep(tmp_path, "trainer.lr=0.1,-1", "dry_run=true") == 0
+    assert sweep(tmp_path, "trainer.lr=0.1,-1", "dry_run=true") == 1
     assert "would fail: trainer.lr is -1" in capsys.readouterr().out
 
 

@@ -47,7 +47,7 @@ SENTENCES = [*texts.drawn(40), *EXTREMES]
 def encoder_of(form: str, folder: Path, **options: Any) -> ElmoEncoder:
     if form == "elmo_mini":
         overrides = [f"encoder.{key}={'null' if value is None else value}" for key, value in options.items()]
-        encoder: ElmoEncoder = build(config_of(folder, *overrides).encoder, where="encoder")
+        encoder: ElmoEncoder = build(config_of(folder, *overrides).encoder, kind=ElmoEncoder, where="encoder")
         return encoder
     return random_elmo(options=changed(FORMS[form]), cache_dir=str(folder), **options)
 
