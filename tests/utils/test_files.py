@@ -57,7 +57,7 @@ except OSError as error:
     path.write_text("before")
     done = subprocess.run([sys.executable, "-c", code, writer, str(path)], capture_output=True, text=True, timeout=120)
     assert done.stdout == (
-        f"{path}: File too large; free some space there, or choose another folder (results_dir=DIR, cache_dir=DIR)\n"
+        f"{path}: File too large; free some space there, or choose another folder (results_dir=DIR, cache_dir=DIR, or out=DIR)\n"
     ), done.stderr
     assert path.read_text() == "before"
     assert [one.name for one in tmp_path.iterdir()] == ["file"]
@@ -66,7 +66,7 @@ except OSError as error:
 def test_a_folder_that_cannot_be_written_is_named_with_the_remedy(tmp_path: Path) -> None:
     error = PermissionError(13, "Permission denied", str(tmp_path / ".file.tmp"))
     assert one_line(error).endswith("Permission denied; choose a folder in which you may write "
-                                    "(results_dir=DIR, cache_dir=DIR)")  # fmt: skip
+                                    "(results_dir=DIR, cache_dir=DIR, or out=DIR)")  # fmt: skip
     (tmp_path / "file").write_text("")
     with pytest.raises(OSError, match=r"Not a directory|File exists") as raised:
         write_text(tmp_path / "file" / "below", "")
