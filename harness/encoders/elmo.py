@@ -19,9 +19,11 @@ from harness.encoders.char_ids import BOS, EOS
 from harness.encoders.kernels.async_copy import host_copy, one_ahead
 from harness.encoders.kernels.frozen_char_cnn import FrozenCharCnn
 from harness.encoders.kernels.streams import Streams
+from harness.encoders.model_archive import files_of_model
 from harness.encoders.options import BiLmOptions, read_options
 from harness.encoders.weights import read_weights
 from harness.encoders.word_vector_cache import WordVectorCache
+from harness.errors import ConfigError
 from harness.nn.packing import Packing
 from harness.types import Sentence, check_sentences
 from harness.utils.download import local_file
@@ -35,8 +37,9 @@ _VERSION = 2  # increased whenever the same weights would give other vectors
 def load_elmo(
     *,
     name: str,
-    options: str,
-    weights: str,
+    options: str | None = None,
+    weights: str | None = None,
+    path: str | None = None,
     state: StatePolicy = "warm",
     cache_dir: str,
     dtype: Dtype = "float32",
@@ -50,6 +53,7 @@ def load_elmo(
         name: A short name for tables.
         options: Path or URL of the ``options.json``.
         weights: Path or URL of the ``.hdf5``.
+        path: Instead of these two: a folder with both, or the path or URL of a zip with both.
         state: The LSTM state from which sentences start: ``zeros``, ``warm`` or ``carry``; see ``ElmoEncoder``.
         cache_dir: The folder in which downloads are kept.
         dtype: Type of the matrix products, ``float32`` or ``bfloat16``.
@@ -58,11 +62,17 @@ def load_elmo(
         device: Torch device on which to compute.
 
     Raises:
+        ConfigError: Neither ``path`` nor ``options`` and ``weights`` are given, or all of them.
         WeightsError: A file is missing or damaged, or the files do not fit each other.
         DownloadError: A URL cannot be downloaded.
     """
     downloads = Path(cache_dir) / "encoders" / name
-    options_path, weights_path = local_file(options, folder=downloads), local_file(weights, folder=downloads)
+    if path is not None and options is None and weights is None:
+        options_path, weights_path = files_of_model(path, folder=downloads)
+    elif path is None and options is not None and weights is not None:
+        options_path, weights_path = local_file(options, folder=downloads), local_file(weights, folder=downloads)
+    else:
+        raise ConfigError("give either encoder.path=FOLDER_OR_ZIP, or encoder.options=... and encoder.weights=...")
     architecture = read_options(options_path)
     return ElmoEncoder(
         name=name,
