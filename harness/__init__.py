@@ -10,11 +10,17 @@ For Python programs::
 The engine knows no task by name. A task is the class that ``_target_`` names in its YAML file under ``conf/task``.
 """
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from harness.prediction.text_encoder import TextEncoder, load_encoder
+
+# OpenMP reads this once, when torch is imported, which every module of this package does after this line. Its threads
+# otherwise spin while they wait for each other; if another process uses one of the cores, two threads then need about
+# seven times as long. No result changes.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 __version__ = "0.1.0"
 __all__ = ["TextEncoder", "__version__", "load_encoder"]

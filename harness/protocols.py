@@ -1,8 +1,8 @@
 """What a plug-in must offer. Nothing here is inherited: any class with these members is accepted.
 
-Encoders, mixes, tasks and trackers are named by ``_target_`` in a YAML file and built from it. A task builds its own
-heads. The protocols marked ``runtime_checkable`` are optional: a plug-in that has their members gets what they
-describe.
+Encoders, mixes, tasks and trackers are named by ``_target_`` in a YAML file and built from it: by a class with these
+members, or by a function that is annotated to return one. A task builds its own heads. The protocols marked
+``runtime_checkable`` are optional: a plug-in that has their members gets what they describe.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -32,7 +32,9 @@ class Encoder(Protocol):
     def fingerprint(self) -> str:
         """A hexadecimal digest over everything that determines the vectors: weights, options, state policy, precision.
 
-        Two encoders with the same fingerprint share their stored features.
+        Two encoders with the same fingerprint share their stored features. For an encoder from outside the harness,
+        the engine adds a digest of the source file of its class, so that an edit there gives new features. Code that it
+        imports from elsewhere is not covered: change the fingerprint when such code changes the vectors.
         """
 
     @property
@@ -220,21 +222,22 @@ class Task(Protocol):
 
 @runtime_checkable
 class Decomposable(Protocol):
-    """A task whose primary metric depends on sums over examples alone, so that resampling them is fast."""
+    """A task whose primary metric is the ratio of two sums over examples, as an accuracy or an F1 is.
+
+    The counts of a run are recorded in ``counts.json``. From them, ``report`` and ``compare`` compute the score on
+    other examples, without the task. A task without counts has no tests over examples, only those over seeds.
+    """
 
     def counts(self, gold: Sequence[Example], predictions: Sequence[Prediction]) -> Tensor:
-        """Return what each example adds to the sums.
+        """Return what each example adds to the two sums.
 
         Args:
             gold: Examples with their targets.
             predictions: One prediction per example, in the same order.
 
         Returns:
-            float64 (examples, counts).
+            float64 (examples, 2): for the numerator and for the denominator. The score is 0 if the latter is 0.
         """
-
-    def score_of_counts(self, sums: Tensor) -> Tensor:
-        """Return the primary metric, a fraction of shape (...), of sums over examples of shape (..., counts)."""
 
 
 @runtime_checkable

@@ -1,15 +1,26 @@
 """The values that the parts of the harness exchange. All are frozen dataclasses."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
+from harness.errors import ConfigError, HarnessError
+
 Split = Literal["train", "dev", "test"]
 SPLITS: tuple[Split, ...] = ("train", "dev", "test")
 Sentence = tuple[str, ...]  # the tokens of one text, as the encoder receives them
+
+
+def check_sentences(sentences: Iterable[Sentence]) -> None:
+    """Raise a ``ConfigError`` if a sentence is a string, whose characters would be taken for words."""
+    for place, sentence in enumerate(sentences):
+        if isinstance(sentence, str):
+            raise ConfigError(
+                f"sentence {place} is the string {sentence[:80]!r}; an encoder takes words: split it into a tuple"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +39,13 @@ class Example:
     texts: Mapping[str, Sentence]
     target: Any = None
     origin: Any = None
+
+    def __post_init__(self) -> None:
+        """Refuse what would be encoded as something else: a string would be read as a list of its characters."""
+        for name, text in self.texts.items():
+            if not isinstance(text, tuple) or (text and not isinstance(text[0], str)):
+                found = f"tuple of {type(text[0]).__name__}" if isinstance(text, tuple) else type(text).__name__
+                raise HarnessError(f"example {self.id}: texts['{name}'] is a {found}; expected a tuple of words")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,6 +1,7 @@
 """The command line: subcommands, exit statuses, errors in one line, and sweeps in which a run fails."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,8 +12,10 @@ from typing import Any
 import pytest
 
 from harness import cli
+from harness.config.options import CONF
 from harness.runs.record import read_record
 from tests.support.runs import SMALL
+from tests.support.sweeps import not_given
 
 ROOT = Path(__file__).resolve().parents[1]
 QUICK = [*SMALL, "trainer.max_epochs=1", "data.fraction=0.02"]
@@ -21,7 +24,7 @@ QUICK = [*SMALL, "trainer.max_epochs=1", "data.fraction=0.02"]
 def harness(folder: Path, *arguments: str) -> int:
     paths = [f"results_dir={folder}/results", f"cache_dir={folder}/cache"]
     with pytest.raises(SystemExit) as exit_:
-        cli.main([*QUICK, *paths, *arguments])
+        cli.main([*not_given(QUICK, arguments), *paths, *arguments])
     return int(exit_.value.code or 0)
 
 
@@ -75,7 +78,7 @@ def test_the_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> Non
     assert exit_.value.code == 0
     shown = capsys.readouterr().out
     for name, summary in cli.COMMANDS.items():
-        assert f"\n  {name:<16}{summary}\n" in shown
+        assert f"\n  {name:<16}{summary}\n" in shown.replace("\n" + " " * 18, " ")
 
 
 REQUESTS = [
@@ -104,7 +107,7 @@ REQUESTS = [
     (["trainer.lr=fast"], "trainer.lr is 'fast'; expected float"),
     (["trainer.max_epochs=1.5"], "trainer.max_epochs is 1.5; expected a valid integer"),
     (["trainer.max_epochs=0"], "trainer.max_epochs is 0; expected a value greater than or equal to 1"),
-    (["trainer.optimizer=Adma"], "no such optimiser; did you mean"),
+    (["trainer.optimizer=Adma"], "no optimiser of torch.optim; did you mean"),
     (["data.fraction=2"], "data.fraction is 2; expected a value less than or equal to 1"),
     (["trainer.average=1"], "trainer.average is 1; expected a value less than 1"),
     (["trainer.optimizer_options.betas=[0,0]"], "add each with a plus: +trainer.optimizer_options.NAME=VALUE"),
@@ -144,11 +147,11 @@ REQUESTS = [
     (["trainer.weight_decay=-1"], "trainer.weight_decay is -1; expected a value greater than or equal to 0"),
     (["trainer.plateau_factor=2"], "trainer.plateau_factor is 2; expected a value less than 1"),
     (["task.bilstm_crf.hidden_dim=0"], "task.bilstm_crf.hidden_dim is 0; expected a value greater than or equal to 1"),
-    (["trainer.optimizer=LBFGS"], "no such optimiser"),
+    (["trainer.optimizer=LBFGS"], "is not supported"),
     (["encoder.max_tokens=0"], "encoder.max_tokens is 0"),
     (["encoder.weights_seed=-1"], "encoder.weights_seed is -1"),
-    (["seed=["], "seed=[: Hydra cannot read this (no viable alternative at input '['); write KEY=VALUE"),
-    (["-m", "mixing=top,"], "mixing=top,: Hydra cannot read this (mismatched input '<EOF>'); write KEY=VALUE"),
+    (["seed=["], "seed=[: the value has special characters; write it in quotes: 'seed=\"[\"'"),
+    (["-m", "mixing=top,"], "mixing=top,: nothing follows the last comma; write mixing=top"),
     (["seed=1,2"], "seed=1,2: add -m to run each value in turn, or write seed=[1,2] for one list"),
     (["results_dir=${nowhere}"], "nowhere"),
 ]
@@ -163,7 +166,7 @@ def test_a_bad_request_is_one_line_and_exit_status_2(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    quick = [a for a in QUICK if a.partition("=")[0] not in {b.lstrip("+").partition("=")[0] for b in arguments}]
+    quick = not_given(QUICK, arguments)
     if arguments == ["encoder=none"]:
         quick = [a for a in quick if not a.startswith("encoder.")]
     paths = [f"cache_dir={tmp_path}/cache"] + ([] if "results_dir" in arguments[0] else [f"results_dir={tmp_path}/r"])
@@ -260,7 +263,7 @@ def test_a_damaged_file_is_one_line_that_says_what_to_delete(tmp_path: Path, cap
         errors = capfd.readouterr().err
         assert "Traceback" not in errors
         (line,) = [line for line in errors.splitlines() if line.startswith("error: ")]
-        assert f"{name}: not a" in line
+        assert f"{name}: " in line
         assert "delete it" in line
         (folder / "record.json").unlink(missing_ok=True)
         (folder / "checkpoint.pt").unlink(missing_ok=True)
@@ -297,7 +300,9 @@ def test_the_help_has_a_line_for_every_group_choice_and_option(capsys: pytest.Ca
             cli.main([*command, "--help"])
         assert exit_.value.code == 0
         helps[root] = capsys.readouterr().out
-    for group in (path for path in cli.CONF.iterdir() if path.is_dir()):
+    assert max(map(len, "\n".join(helps.values()).splitlines())) <= 80
+    helps = {root: re.sub(r"\n {12,32}(?=\S)", " ", shown) for root, shown in helps.items()}  # one line per entry
+    for group in (path for path in CONF.iterdir() if path.is_dir()):
         shown = helps["pretrain" if group.name == "model" else "config"]
         assert f"\n  {group.name} " in shown
         for choice in group.glob("**/*.yaml"):

@@ -3,42 +3,60 @@
 - *Do these trained models differ on other examples?* Paired approximate randomisation: the two settings exchange their
   predictions on each example with probability one half, in all seeds at the same time.
 - *Do these settings differ with other seeds, on the same examples?* A paired t-test over the scores of the seeds.
+
+Everything is computed from what the runs have recorded. No task is built, so a record from somebody else runs no code.
 """
 
-import json
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from harness.analysis.statistics import bootstrap, detectable_difference, hedges_g, interval, paired_t_p, randomised_p
+from harness.analysis.statistics import (
+    Array,
+    bootstrap,
+    detectable_difference,
+    hedges_g,
+    interval,
+    paired_t_p,
+    randomised_p,
+    ratio_of_sums,
+)
 from harness.errors import DataFormatError
-from harness.protocols import Decomposable, Task
-from harness.runs.record import RunRecord, read_record
-from harness.types import Example, Prediction
+from harness.runs.record import COUNTS, RunRecord
+from harness.utils.text_files import read_json
 
 _NAN = float("nan")
+_FEWEST_FOR_EFFECT = 3  # a standard deviation of two scores is too uncertain to be a unit
 
 
 @dataclass(frozen=True)
 class Run:
-    """A finished run and its predictions on one split.
+    """A finished run and its scores on one split.
 
     Attributes:
         record: The record of the run.
-        gold: The examples of the split, with their targets.
-        predictions: One prediction for each example, in the same order.
-        counts: The counts of each example, float64 (examples, counts), if they were computed already.
+        split: The split, ``dev`` or ``test``.
+        counts: What each example adds to the two sums whose ratio is the score, float64 (examples, 2); None if the
+            score is no such ratio.
     """
 
     record: RunRecord
-    gold: Sequence[Example]
-    predictions: Sequence[Prediction]
-    counts: Tensor | None = None
+    split: str
+    counts: Array | None = None
+
+    @property
+    def score(self) -> float:
+        """The primary metric, a fraction."""
+        return self.record.metrics[self.split][self.record.primary_metric]
+
+    @property
+    def label(self) -> str:
+        """A name for messages: that of the run's folder."""
+        return f"{self.record.name}-{self.record.identity}"
 
 
 @dataclass(frozen=True)
@@ -49,9 +67,9 @@ class Comparison:
         seeds: The common seeds.
         a: The score of A for each seed, a fraction.
         b: The score of B for each seed, a fraction.
-        p_examples: Two-sided p of paired approximate randomisation over examples; NaN without rounds.
-        p_seeds: Two-sided p of a paired t-test over seeds; NaN with fewer than two seeds.
-        interval: 95 % interval of the difference over resampled examples; NaN without counts or without rounds.
+        p_examples: Two-sided p of paired approximate randomisation over examples; NaN without counts or rounds.
+        p_seeds: Two-sided p of a paired t-test over seeds; NaN with fewer than two seeds, or if no seed differs.
+        interval: 95 % interval of the difference over resampled examples; NaN without counts or rounds.
     """
 
     seeds: tuple[int, ...]
@@ -68,8 +86,8 @@ class Comparison:
 
     @property
     def effect(self) -> float:
-        """Hedges' g over seeds; NaN with fewer than two seeds."""
-        return hedges_g(self.a, self.b)
+        """Hedges' g over seeds; NaN with fewer than three seeds."""
+        return hedges_g(self.a, self.b) if len(self.seeds) >= _FEWEST_FOR_EFFECT else _NAN
 
     @property
     def detectable(self) -> float:
@@ -80,60 +98,60 @@ class Comparison:
         return detectable_difference(statistics.stdev(b - a for a, b in pairs), len(self.seeds))
 
 
-def read_run(folder: Path, split: str) -> Run:
-    """Read a finished run.
+def read_run(folder: Path, record: RunRecord, split: str) -> Run:
+    """Return a recorded run with its counts, if it has any.
 
     Args:
         folder: The folder of the run.
-        split: The split whose predictions are read, ``dev`` or ``test``.
+        record: Its record.
+        split: The split, ``dev`` or ``test``.
 
     Raises:
-        DataFormatError: The run is not finished, or has no predictions on the split.
+        DataFormatError: The run is not finished, has no score on the split, or its counts are damaged.
     """
-    record = read_record(folder / "record.json")
     if record.status != "ok":
         raise DataFormatError(f"{folder}: the run is {record.status}; run the same command until it has finished")
+    if record.primary_metric not in record.metrics.get(split, {}):
+        raise DataFormatError(f"{folder}: no {record.primary_metric or 'score'} on {split}; choose another --split")
+    run, path, fix = Run(record, split), folder / COUNTS, "repeat the run with overwrite=true"
+    if not path.exists():
+        return run
     try:
-        # Not splitlines, because words may contain other line ends.
-        lines = (folder / "predictions.jsonl").read_text(encoding="utf-8").split("\n")
-    except OSError:
-        raise DataFormatError(f"{folder}: no predictions.jsonl; run it again with overwrite=true") from None
-    rows = [row for row in map(json.loads, filter(None, lines)) if row["split"] == split]
-    if not rows:
-        raise DataFormatError(f"{folder}: no predictions on '{split}'; choose another --split")
-    gold = [
-        Example(id=row["id"], texts={name: tuple(text) for name, text in row["texts"].items()}, target=row["gold"])
-        for row in rows
-    ]
-    return Run(record, gold, [Prediction(id=row["id"], value=row["prediction"]) for row in rows])
+        counts = np.array(read_json(path, fix=fix)[split], dtype=np.float64)  # (examples, 2)
+        score = float(ratio_of_sums(counts.sum(axis=0)))
+        if len(counts) != record.data["sizes"][split]:
+            raise ValueError(len(counts))
+    except (KeyError, TypeError, ValueError, OverflowError, IndexError):
+        raise DataFormatError(f"{path}: not two numbers for each example of {split}; {fix}") from None
+    if not abs(score - run.score) < 1e-6:
+        wrong = f"the counts give {record.primary_metric} = {score:.6f} on {split}, but the record {run.score:.6f}"
+        raise DataFormatError(f"{path}: {wrong}; {fix}")
+    return Run(record, split, counts)
 
 
-def counted(task: Task, run: Run) -> Run:
-    """Return a run with counts in place of its texts and predictions, so that many runs fit into memory.
+def read_runs(recorded: Mapping[Path, RunRecord], split: str) -> tuple[list[Run], list[str]]:
+    """Return the runs that can be compared, and why each of the others cannot.
 
     Args:
-        task: The task; if it cannot score from counts, the run is returned as it is.
-        run: A run with its predictions.
+        recorded: The records by the folders of their runs.
+        split: The split, ``dev`` or ``test``.
     """
-    if not isinstance(task, Decomposable):
-        return run
-    gold = [Example(id=example.id, texts={}, target=example.target) for example in run.gold]
-    return Run(run.record, gold, (), _counts(task, [run])[0])
+    runs, left_out = [], []
+    for folder, record in recorded.items():
+        try:
+            runs.append(read_run(folder, record, split))
+        except DataFormatError as error:
+            left_out.append(str(error))
+    return runs, left_out
 
 
-def _counts(task: Decomposable, runs: Sequence[Run]) -> Tensor:
-    """Return the counts of all examples in all runs, float64 (seeds, examples, counts)."""
-    return torch.stack([task.counts(run.gold, run.predictions) if run.counts is None else run.counts for run in runs])
-
-
-def compare(task: Task, a: Sequence[Run], b: Sequence[Run], *, rounds: int, seed: int) -> Comparison:
+def compare(a: Sequence[Run], b: Sequence[Run], *, rounds: int, seed: int) -> Comparison:
     """Compare two settings on their common seeds.
 
     Args:
-        task: The task that scores the predictions.
         a: The runs of setting A, one per seed.
         b: The runs of setting B, one per seed.
-        rounds: The rounds of randomisation, and of resampling if the task has counts; 0 skips both.
+        rounds: The rounds of randomisation and of resampling; 0 skips both, and so does a run without counts.
         seed: The seed of both.
 
     Raises:
@@ -144,94 +162,71 @@ def compare(task: Task, a: Sequence[Run], b: Sequence[Run], *, rounds: int, seed
     if not seeds:
         raise DataFormatError("the two settings share no seed; run both with the same seeds")
     runs_a, runs_b = [by_seed_a[s] for s in seeds], [by_seed_b[s] for s in seeds]
-    gold = runs_a[0].gold
+    first = runs_a[0]
     for run in (*runs_a, *runs_b):
-        if [(e.id, e.target) for e in run.gold] != [(e.id, e.target) for e in gold]:
-            raise DataFormatError(
-                f"{run.record.name}: other examples than those of {runs_a[0].record.name}; run both on the same data"
-            )
-
-    exchange = _exchanges(task, runs_a, runs_b)
-    observed = exchange(np.zeros((1, len(gold)), dtype=bool))[..., 0]  # (2, seeds)
-
-    def difference(exchanged: np.ndarray) -> np.ndarray:
-        mean_a, mean_b = exchange(exchanged).mean(axis=1)  # (rounds,) each
-        return mean_b - mean_a
-
+        if _examples_of(run) != _examples_of(first):
+            raise DataFormatError(f"{run.label}: other examples than those of {first.label}; run both on the same data")
+    scores_a, scores_b = (tuple(run.score for run in runs) for runs in (runs_a, runs_b))
     p_examples, bounds = _NAN, (_NAN, _NAN)
-    if rounds:
-        p_examples = randomised_p(difference, examples=len(gold), rounds=rounds, seed=seed)
-        if isinstance(task, Decomposable):
-            samples = _resampled(task, (runs_a, runs_b), rounds=rounds, seed=seed)  # (2, rounds)
-            bounds = interval(samples[1] - samples[0])
-    return Comparison(
-        tuple(seeds),
-        tuple(observed[0].tolist()),
-        tuple(observed[1].tolist()),
-        p_examples=p_examples,
-        p_seeds=paired_t_p(*observed),
-        interval=bounds,
-    )
+    counts_a, counts_b = _counts_of(runs_a), _counts_of(runs_b)
+    if rounds and counts_a is not None and counts_b is not None:
+        p_examples = _p_over_examples(counts_a, counts_b, rounds=rounds, seed=seed)
+        samples_a, samples_b = _resampled((counts_a, counts_b), rounds=rounds, seed=seed)
+        bounds = interval(samples_b - samples_a)
+    p_seeds = paired_t_p(scores_a, scores_b)
+    return Comparison(tuple(seeds), scores_a, scores_b, p_examples=p_examples, p_seeds=p_seeds, interval=bounds)
 
 
-def interval_of(task: Decomposable, runs: Sequence[Run], *, rounds: int, seed: int) -> tuple[float, float]:
-    """Return the 95 % percentile bootstrap interval of a setting's mean score over examples.
+def interval_of(runs: Sequence[Run], *, rounds: int, seed: int) -> tuple[float, float] | None:
+    """Return the 95 % percentile bootstrap interval of a setting's mean score over examples; None without counts.
 
     Args:
-        task: The task, which scores from counts.
         runs: The runs of the setting, one per seed.
-        rounds: The rounds of resampling, 1 or more.
+        rounds: The rounds of resampling; 0 gives None.
         seed: The seed of the draws.
     """
-    return interval(_resampled(task, (runs,), rounds=rounds, seed=seed)[0])
-
-
-def _resampled(task: Decomposable, sides: Sequence[Sequence[Run]], *, rounds: int, seed: int) -> np.ndarray:
-    """Return each side's mean score over the same resampled examples, float (sides, rounds)."""
-    counts = [_counts(task, runs) for runs in sides]  # (seeds, examples, counts) each
-
-    def score(times: np.ndarray) -> np.ndarray:
-        drawn = torch.from_numpy(times)  # (rounds, examples)
-        return torch.stack([task.score_of_counts(drawn @ one).mean(dim=0) for one in counts]).numpy()
-
-    return bootstrap(score, examples=counts[0].shape[1], rounds=rounds, seed=seed)
-
-
-def _exchanges(task: Task, runs_a: Sequence[Run], runs_b: Sequence[Run]) -> Callable[[np.ndarray], np.ndarray]:
-    """Return a function that scores both settings after they have exchanged the predictions on some examples.
-
-    It maps bool (rounds, examples), True where predictions are exchanged, to float (2, seeds, rounds).
-    """
-    if isinstance(task, Decomposable):
-        a, b = _counts(task, runs_a), _counts(task, runs_b)  # (seeds, examples, counts) each
-
-        def by_counts(exchanged: np.ndarray) -> np.ndarray:
-            moved = torch.from_numpy(exchanged).double() @ (b - a)  # (seeds, rounds, counts)
-            sums = torch.stack([a.sum(1, keepdim=True) + moved, b.sum(1, keepdim=True) - moved])
-            return task.score_of_counts(sums).numpy()
-
-        return by_counts
-
-    def one_by_one(exchanged: np.ndarray) -> np.ndarray:
-        scores = np.empty((2, len(runs_a), len(exchanged)))
-        for seed, (a, b) in enumerate(zip(runs_a, runs_b, strict=True)):
-            pairs = list(zip(a.predictions, b.predictions, strict=True))
-            for row, swaps in enumerate(exchanged.astype(int).tolist()):
-                for side in (0, 1):
-                    predictions = [pair[side ^ swap] for pair, swap in zip(pairs, swaps, strict=True)]
-                    scores[side, seed, row] = task.score(a.gold, predictions)[task.primary_metric]
-        return scores
-
-    return one_by_one
+    counts = _counts_of(runs)
+    return None if counts is None or not rounds else interval(_resampled((counts,), rounds=rounds, seed=seed)[0])
 
 
 def _by_seed(runs: Sequence[Run]) -> dict[int, Run]:
     """Return the runs of one setting by seed; raise DataFormatError if they are of several settings."""
-    first = runs[0].record
     for run in runs:
-        if run.record.setting != first.setting:
+        if run.record.setting != runs[0].record.setting:
             raise DataFormatError(
-                f"{first.name}-{first.identity} and {run.record.name}-{run.record.identity} are of different settings; "
+                f"{runs[0].label} and {run.label} are of different settings; "
                 "give the folders of one setting, or choose by --only KEY=VALUE"
             )
     return {run.record.seed: run for run in runs}
+
+
+def _examples_of(run: Run) -> tuple[Any, ...]:
+    """Return what two runs must have in common to be compared: the task, and the digest and number of examples."""
+    return (run.record.task, *(run.record.data.get(key, {}).get(run.split) for key in ("sha256", "sizes")))
+
+
+def _counts_of(runs: Sequence[Run]) -> Array | None:
+    """Return the counts of all runs, float64 (seeds, examples, 2), if all have some."""
+    counts = [run.counts for run in runs if run.counts is not None]
+    return np.stack(counts) if len(counts) == len(runs) else None
+
+
+def _p_over_examples(a: Array, b: Array, *, rounds: int, seed: int) -> float:
+    """Test by paired approximate randomisation whether two settings differ; ``a`` and ``b`` hold their counts."""
+    sum_a, sum_b, change = a.sum(1, keepdims=True), b.sum(1, keepdims=True), b - a
+
+    def difference(exchanged: Array) -> Array:
+        moved = exchanged.astype(np.float64) @ change  # (seeds, rounds, 2)
+        gain = ratio_of_sums(sum_b - moved) - ratio_of_sums(sum_a + moved)  # (seeds, rounds)
+        return np.asarray(gain.mean(axis=0))
+
+    return randomised_p(difference, examples=a.shape[1], rounds=rounds, seed=seed)
+
+
+def _resampled(sides: Sequence[Array], *, rounds: int, seed: int) -> Array:
+    """Return each side's mean score over the same resampled examples, float (sides, rounds)."""
+
+    def score(times: Array) -> Array:
+        return np.stack([ratio_of_sums(times @ counts).mean(axis=0) for counts in sides])  # (sides, rounds)
+
+    return bootstrap(score, examples=sides[0].shape[1], rounds=rounds, seed=seed)

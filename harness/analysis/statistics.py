@@ -16,6 +16,19 @@ _ROUNDS_IN_MEMORY = 100
 _LEVEL = 0.95
 
 
+def ratio_of_sums(sums: Array) -> Array:
+    """Return the first of two sums divided by the second, 0 where the second is 0.
+
+    Args:
+        sums: float (..., 2).
+
+    Returns:
+        float (...).
+    """
+    numerator, denominator = sums[..., 0], sums[..., 1]
+    return np.divide(numerator, denominator, out=np.zeros_like(numerator), where=denominator != 0)
+
+
 def randomised_p(difference: Callable[[Array], Array], *, examples: int, rounds: int, seed: int) -> float:
     """Return the two-sided p-value of paired approximate randomisation.
 

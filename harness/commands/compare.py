@@ -2,28 +2,29 @@
 
 import argparse
 import glob
+import logging
 import math
 import statistics
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness.analysis.compare import Run, compare, read_run
-from harness.config.instantiate import build
-from harness.errors import ConfigError, DataFormatError
-from harness.protocols import Task
-from harness.runs.record import flattened, read_record
-from harness.utils.console import exit_status_of
+from harness.analysis.compare import Comparison, Run, compare, read_runs
+from harness.errors import ConfigError, DataFormatError, nearest
+from harness.runs.record import COUNTS, RunRecord, flattened, read_record
+from harness.utils.console import CommandParser, exit_status_of
+
+log = logging.getLogger(__name__)
 
 
 def main(arguments: Sequence[str]) -> int:
     """Run the command with the words after its name; return the exit status."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="python -m harness compare",
         description="Test whether two settings differ, on the same examples and seeds.",
     )
     parser.add_argument("a", help="the folders of the runs of one setting: a glob, in quotes")
     parser.add_argument("b", help="the folders of the runs of the other setting")
-    parser.add_argument("--only", nargs="+", default=[], metavar="KEY=VALUE", help="use only runs with these values")
+    parser.add_argument("--only", nargs="+", default=[], metavar="KEY=VALUE", help="use only runs with these options")
     parser.add_argument("--split", default="test", choices=("dev", "test"), help="the split; default: test")
     parser.add_argument("--rounds", type=int, default=1000, help="the number of random rounds; default: 1000")
     parser.add_argument("--seed", type=int, default=0, help="the seed of the random rounds; default: 0")
@@ -34,35 +35,77 @@ def main(arguments: Sequence[str]) -> int:
 def _compare(chosen: argparse.Namespace) -> None:
     if chosen.rounds < 1:
         raise ConfigError(f"--rounds is {chosen.rounds}; expected 1 or more")
-    a, b = (_runs_of(pattern, chosen.split, only=chosen.only) for pattern in (chosen.a, chosen.b))
-    config = a[0].record.config
-    task: Task = build(config["task"], where="task", plugins=config.get("plugins", ()))
-    result = compare(task, a, b, rounds=chosen.rounds, seed=chosen.seed)
+    for item in chosen.only:
+        if "=" not in item:
+            raise ConfigError(f"--only {item}: expected KEY=VALUE, such as data.fraction=0.1")
+    sides = [_records_of(pattern) for pattern in (chosen.a, chosen.b)]
+    known = {key for side in sides for record in side.values() for key in flattened(record.config)}
+    for item in chosen.only:
+        key = item.partition("=")[0]
+        if key not in known:
+            raise ConfigError(f"--only {item}: no run has the option {key}{nearest(key, known)}")
+    a, b = (_runs_of(side, chosen) for side in sides)
+    result = compare(a, b, rounds=chosen.rounds, seed=chosen.seed)
     for label, scores in (("A", result.a), ("B", result.b)):
         listed = " ".join(f"{100 * score:.2f}" for score in scores)
         print(f"{label}: mean {100 * statistics.mean(scores):.2f}; seeds {listed}")  # noqa: T201
-    print(  # noqa: T201
-        f"B - A: {100 * result.difference:+.2f} {task.primary_metric} on {chosen.split}, {len(result.seeds)} seeds, "
-        f"p = {result.p_examples:.4f} over examples (paired approximate randomisation, {chosen.rounds} rounds), "
-        f"p = {result.p_seeds:.4f} over seeds (paired t-test)"
-    )
-    low, high = result.interval
-    if not math.isnan(low):
-        print(f"95 % interval over examples: {100 * low:+.2f} to {100 * high:+.2f} (paired bootstrap)")  # noqa: T201
-    if len(result.seeds) > 1:
-        print(  # noqa: T201
-            f"Hedges' g over seeds: {result.effect:.2f}; with as many seeds, a true difference of "
-            f"{100 * result.detectable:.2f} is found four times in five"
-        )
+    seeds = ", ".join(map(str, result.seeds))
+    print(f"B - A: {100 * result.difference:+.2f} {a[0].record.primary_metric} on {chosen.split}; seeds: {seeds}")  # noqa: T201
+    print(f"over seeds: {_over_seeds(result)}")  # noqa: T201
+    print(f"over examples: {_over_examples(result, chosen.rounds)}")  # noqa: T201
 
 
-def _runs_of(pattern: str, split: str, *, only: Sequence[str]) -> list[Run]:
-    """Read the runs whose folders match a glob and whose config has all values in ``only``, or lacks their keys."""
-    folders = sorted(Path(match).parent for match in glob.glob(f"{pattern}/record.json"))  # noqa: PTH207
-    wanted = [tuple(item.partition("=")[::2]) for item in only]
-    configs = {folder: flattened(read_record(folder / "record.json").config) for folder in folders}
-    folders = [f for f in folders if all(str(configs[f].get(key, value)) == value for key, value in wanted)]
+def _over_seeds(result: Comparison) -> str:
+    """Say whether the settings differ if they are trained again."""
+    if len(result.seeds) < 2:
+        return "no test with one seed; run both settings with more, for example -m seed=1,2,3"
+    if math.isnan(result.p_seeds):
+        return "no test, because both settings have the same score with every seed"
+    parts = [f"{_p(result.p_seeds)} (paired t-test)"]
+    if not math.isnan(result.effect):
+        parts.append(f"Hedges' g {result.effect:.2f}")
+    parts.append(f"with as many seeds, a true difference of {100 * result.detectable:.2f} is found four times in five")
+    return "; ".join(parts)
+
+
+def _over_examples(result: Comparison, rounds: int) -> str:
+    """Say whether these trained models differ on other examples."""
+    if math.isnan(result.p_examples):
+        return f"no test, because runs have no {COUNTS}: the task has no counts per example, or the runs are older"
+    low, high = (100 * end for end in result.interval)
+    test = f"{_p(result.p_examples)} (paired approximate randomisation, {rounds} rounds)"
+    return f"{test}; 95 % interval {low:+.2f} to {high:+.2f} (paired bootstrap)"
+
+
+def _p(p: float) -> str:
+    return "p < 0.0001" if p < 0.0001 else f"p = {p:.4f}"
+
+
+def _records_of(pattern: str) -> dict[Path, RunRecord]:
+    """Read the records of the runs whose folders match a glob; a damaged record is left out, and named."""
+    found = {}
+    for match in sorted(glob.glob(f"{pattern}/record.json")):  # noqa: PTH207
+        try:
+            found[Path(match).parent] = read_record(Path(match))
+        except DataFormatError as error:
+            log.warning("left out: %s", error)
+    if not found:
+        raise DataFormatError(f"{pattern}: no folder of a run; give the folder of a run, or a glob in quotes")
+    return found
+
+
+def _runs_of(side: dict[Path, RunRecord], chosen: argparse.Namespace) -> list[Run]:
+    """Read the runs that have every value in ``--only``. An option that no run of the side has is no condition."""
+    options = {folder: flattened(record.config) for folder, record in side.items()}
+    folders = list(side)
+    for key, value in (item.split("=", 1) for item in chosen.only):
+        if any(key in options[folder] for folder in side):
+            folders = [folder for folder in folders if str(options[folder].get(key)) == value]
     if not folders:
-        which = f" with {' '.join(only)}" if only else ""
-        raise DataFormatError(f"{pattern}: no folder of a run{which}; give the folder of a run, or a glob in quotes")
-    return [read_run(folder, split) for folder in folders]
+        raise DataFormatError(f"{next(iter(side)).parent}: no run with {' '.join(chosen.only)}; leave out --only")
+    runs, left_out = read_runs({folder: side[folder] for folder in folders}, chosen.split)
+    for reason in left_out:
+        log.warning("left out: %s", reason)
+    if not runs:
+        raise DataFormatError(f"{next(iter(side)).parent}: no run can be compared; see the lines above")
+    return runs

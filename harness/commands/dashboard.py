@@ -8,12 +8,12 @@ import wandb
 from harness.errors import ConfigError, HarnessError
 from harness.tracking.dashboard import workspace
 from harness.tracking.wandb_tracker import has_key
-from harness.utils.console import exit_status_of
+from harness.utils.console import CommandParser, exit_status_of
 
 
 def main(arguments: Sequence[str]) -> int:
     """Run the command with the words after its name; return the exit status."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="python -m harness dashboard",
         description="Save a view of the ablations in a wandb project: the scores of each mix, every axis against the "
         "score, learning curves, mix weights and times. This needs a wandb API key.",

@@ -7,19 +7,21 @@ from pathlib import Path
 from harness.config.compose import compose_values
 from harness.config.instantiate import build
 from harness.config.schema import HarnessConfig, typed
+from harness.encoders.plugin_encoder import checked_encoder
 from harness.errors import ConfigError, HarnessError
 from harness.prediction.export import export_vectors
 from harness.prediction.input_text import format_of, read_sentences
 from harness.prediction.reductions import reduction_named
 from harness.protocols import Encoder, Task
 from harness.types import SPLITS, Sentence
-from harness.utils.console import configure_logging, exit_status_of
+from harness.utils.console import CommandParser, configure_logging, exit_status_of
 from harness.utils.devices import device_of
 from harness.utils.signals import Interrupted, listening
 from harness.utils.tokenizers import tokenizer_named
 
 _EPILOG = """\
-All other arguments are those of a run, such as encoder=elmo_original, encoder.model=FOLDER or device=cuda.
+All other arguments are those of a run, such as encoder=elmo_original or
+device=cuda.
 A stopped export continues with the same command. An empty line of the text gets an entry without tokens.
 
 The .hdf5 file has the layout of "allennlp elmo": the dataset "0" holds the first sentence, and so on, and
@@ -34,11 +36,11 @@ examples:
 
 def main(arguments: Sequence[str]) -> int:
     """Run the command with the words after its name; return the exit status."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="python -m harness export",
         usage="python -m harness export IN OUT [options] [KEY=VALUE ...]",
-        description="Write the vectors of each sentence of IN to OUT. IN is a text file with one sentence per line, "
-        "JSON lines, or a column file; OUT ends in .hdf5, .npz or .parquet.",
+        description="Write the vectors of each sentence of IN to OUT. IN is a text file with one\n"
+        "sentence per line, JSON lines, or a column file; OUT ends in .hdf5, .npz or .parquet.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -52,32 +54,36 @@ def main(arguments: Sequence[str]) -> int:
     )
     parser.add_argument("--split", choices=SPLITS, help="instead of IN: the texts of a split of task=NAME")
     parser.add_argument("--overwrite", action="store_true", help="replace OUT if it exists")
-    chosen, rest = parser.parse_known_intermixed_args(arguments)
-    overrides = [*(word for word in chosen.paths if "=" in word), *rest]
-    paths = [word for word in chosen.paths if "=" not in word]
+    # Overrides before the paths would otherwise be taken for paths.
+    overrides = [word for word in arguments if "=" in word and not word.startswith("-")]
+    chosen, rest = parser.parse_with_overrides([word for word in arguments if word not in overrides])
+    overrides += rest
     configure_logging()
-    return exit_status_of(lambda: _export(chosen, paths, overrides))
+    return exit_status_of(lambda: _export(chosen, overrides))
 
 
-def _export(chosen: argparse.Namespace, paths: Sequence[str], overrides: Sequence[str]) -> None:
+def _export(chosen: argparse.Namespace, overrides: Sequence[str]) -> None:
     """Encode what the arguments name, and print what was written."""
+    paths = chosen.paths
     if len(paths) != (1 if chosen.split else 2):
         wanted = "OUT with --split" if chosen.split else "IN and OUT"
         raise ConfigError(f"expected {wanted}, but got {len(paths)} path(s); see python -m harness export --help")
     config = typed(compose_values("config", overrides))
-    make: Encoder | None = build(
-        config.encoder, where="encoder", plugins=config.plugins, supplied={"device": device_of(config.device)}
+    supplied = {"device": device_of(config.device)}
+    encoder: Encoder | None = build(
+        config.encoder, kind=Encoder, where="encoder", plugins=config.plugins, supplied=supplied
     )
-    if make is None:
+    encoder = checked_encoder(encoder)
+    if encoder is None:
         raise ConfigError("encoder is none: there are no vectors to export; choose one with encoder=NAME")
-    reduction = reduction_named(chosen.layers, make)
+    reduction = reduction_named(chosen.layers, encoder)
     out = Path(paths[-1]).expanduser()
     try:
         with listening() as stop:
             done = export_vectors(
                 _sentences(chosen, paths, config),
                 out,
-                encoder=make,
+                encoder=encoder,
                 reduce=reduction.apply,
                 identity=reduction.identity,
                 overwrite=chosen.overwrite,
@@ -94,7 +100,7 @@ def _export(chosen: argparse.Namespace, paths: Sequence[str], overrides: Sequenc
 def _sentences(chosen: argparse.Namespace, paths: Sequence[str], config: HarnessConfig) -> Iterator[Sentence]:
     """Yield the sentences to encode."""
     if chosen.split:
-        task: Task = build(config.task, where="task", plugins=config.plugins)
+        task: Task = build(config.task, kind=Task, where="task", plugins=config.plugins)
         for example in task.examples(chosen.split):
             yield from example.texts.values()
         return

@@ -9,17 +9,18 @@ from harness.analysis.neighbours import nearest_sentences, read_occurrences, vec
 from harness.config.compose import compose_values
 from harness.config.instantiate import build
 from harness.config.schema import typed
+from harness.encoders.plugin_encoder import checked_encoder
 from harness.errors import ConfigError
 from harness.features.static_vectors import StaticVectors
 from harness.protocols import Encoder
 from harness.types import Sentence
-from harness.utils.console import exit_status_of
+from harness.utils.console import CommandParser, exit_status_of
 from harness.utils.devices import device_of
 
 
 def main(arguments: Sequence[str]) -> int:
     """Run the command with the words after its name; return the exit status."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="python -m harness neighbours",
         description="Show the words that are nearest to a word by static vectors, and, for each context, the sentences "
         "of a text in which a frozen encoder gives the word the most similar vector.",
@@ -32,7 +33,7 @@ def main(arguments: Sequence[str]) -> int:
     )
     parser.add_argument("--layer", type=int, default=-1, help="the encoder layer; 0 is context-free; default: the top")
     parser.add_argument("--count", type=int, default=5, help="the number of neighbours to show; default: 5")
-    chosen, overrides = parser.parse_known_args(arguments)
+    chosen, overrides = parser.parse_with_overrides(arguments)
     return exit_status_of(lambda: _show(chosen, overrides))
 
 
@@ -45,13 +46,16 @@ def _show(chosen: argparse.Namespace, overrides: Sequence[str]) -> None:
             raise ConfigError(f"--context '{' '.join(context)}' does not contain '{chosen.word}' as a separate token")
     config = typed(compose_values("config", overrides))
     make = partial(build, plugins=config.plugins)
-    encoder: Encoder | None = make(config.encoder, where="encoder", supplied={"device": device_of(config.device)})
+    encoder: Encoder | None = make(
+        config.encoder, kind=Encoder, where="encoder", supplied={"device": device_of(config.device)}
+    )
+    encoder = checked_encoder(encoder)
     if encoder is None:
         raise ConfigError("encoder is none: there are no contextual vectors; choose one with encoder=NAME")
     if not -encoder.num_layers <= chosen.layer < encoder.num_layers:
         raise ConfigError(f"--layer is {chosen.layer}; {encoder.name} has layers 0 to {encoder.num_layers - 1}")
     sentences = read_occurrences(chosen.text, chosen.word)
-    static: StaticVectors | None = make(config.embedding, where="embedding")
+    static: StaticVectors | None = make(config.embedding, kind=StaticVectors, where="embedding")
     if static is not None:
         near = ", ".join(other for other, _ in static.neighbours(chosen.word, chosen.count))
         print(f"{static.name}: {chosen.word}\n  {near or '(it has no vector)'}")  # noqa: T201

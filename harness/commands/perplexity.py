@@ -11,13 +11,13 @@ from harness.pretrain.corpus import Corpus, open_corpus
 from harness.pretrain.exported_model import read_network
 from harness.pretrain.perplexity_table import bilm_rows, count_based_rows, table
 from harness.pretrain.tokenized_text import files_of
-from harness.utils.console import exit_status_of
+from harness.utils.console import CommandParser, exit_status_of
 from harness.utils.files import write_json
 
 
 def main(arguments: Sequence[str]) -> int:
     """Run the command with the words after its name; return its exit status."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="python -m harness perplexity",
         description="Measure the perplexity of a trained biLM on held-out text, under each state policy. "
         "With --train, a unigram and a Kneser-Ney trigram predict the same words too.",

@@ -1,23 +1,22 @@
 """``python -m harness plain-text``: write the text of a published data set, to pre-train on."""
 
-import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
 from harness.pretrain.plain_text import FORMATS, write_plain_text
-from harness.utils.console import exit_status_of
+from harness.utils.console import CommandParser, exit_status_of
 
 
 def main(arguments: Sequence[str]) -> int:
     """Run the command with the words after its name; return its exit status."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="python -m harness plain-text",
         description="Write the text of a published data set without its labels. Each line of the result is a paragraph "
         "of raw text, for python -m harness pretrain text.tokenize=true. With the forms columns and semcor, it is a "
         "tokenised sentence.",
     )
     add = parser.add_argument
-    add("form", choices=sorted(FORMATS), help="The format of SOURCE.")
+    add("form", choices=sorted(FORMATS), metavar="FORM", help=f"The format of SOURCE: {', '.join(sorted(FORMATS))}.")
     add("source", type=Path, help="The published file, plain or .gz.")
     add("target", type=Path, help="The file to write, plain or .gz.")
     add("--only", metavar="ID", default="", help="For books: write only the book with this id.")

@@ -3,25 +3,28 @@
 Hydra composes ``conf/pretrain.yaml`` and the command line to one training, or with ``-m`` to several.
 """
 
-import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
-from harness.config.compose import CONF, run_jobs
+from harness.config.compose import run_jobs
 from harness.config.help import help_text
 from harness.config.instantiate import typed_as
 from harness.config.schema import resolved
+from harness.config.secrets import values_and_texts
 from harness.pretrain.config import PretrainConfig
-from harness.pretrain.pretrain import pretrain
-from harness.utils.console import exit_status_of
+from harness.utils.console import bad_request, exit_status_of
 from harness.utils.signals import Interrupted, listening
 
 _USAGE = """\
-usage: python -m harness pretrain model=mini 'data.train=[FILE,...]' 'data.dev=[FILE]' out=DIR [KEY=VALUE ...]
+usage: python -m harness pretrain model=mini 'data.train=[FILE,...]'
+           'data.dev=[FILE]' out=DIR [KEY=VALUE ...]
 
-Train a biLM on plain text and export it to DIR in the official layout, options.json and weights.hdf5, for
-encoder=elmo and every other program that reads ELMo. Each line of FILE is a tokenised sentence, or a raw paragraph with
-text.tokenize=true. After a kill, the same command continues the training. init=DIR fine-tunes an exported encoder.
+Train a biLM on plain text and export it to DIR in the official layout,
+options.json and weights.hdf5, for encoder=elmo and every other program that
+reads ELMo. Each line of FILE is a tokenised sentence, or a raw paragraph with
+text.tokenize=true. After a kill, the same command continues the training.
+init=DIR fine-tunes an exported encoder.
 """
 
 
@@ -31,24 +34,31 @@ def main(arguments: Sequence[str]) -> int:
     It is 0 if every training succeeded, 1 if one failed or was stopped, and 2 if the request was wrong.
     """
     if "-h" in arguments or "--help" in arguments:
-        print(help_text(CONF, root="pretrain", usage=_USAGE, command="python -m harness pretrain"))  # noqa: T201
+        print(help_text(root="pretrain", usage=_USAGE, command="python -m harness pretrain"))  # noqa: T201
         return 0
     statuses: list[int] = []
     run_jobs("pretrain", list(arguments), lambda config: statuses.append(_status_of(config)))
     return max(statuses, default=0)
 
 
+def _typed(config: Any) -> PretrainConfig:
+    values, texts = values_and_texts(lambda: resolved(config))
+    return replace(typed_as(PretrainConfig, values), _texts=texts)
+
+
 def _status_of(config: Any) -> int:
     """Run one composed training; return its exit status."""
     try:
-        return exit_status_of(lambda: _train(typed_as(PretrainConfig, resolved(config))))
+        return exit_status_of(lambda: _train(_typed(config)))
     except Interrupted as reason:
-        sys.exit(f"error: {reason}")  # the other trainings of a sweep do not begin
+        bad_request(str(reason), exit_status=1)  # the other trainings of a sweep do not begin
     except ValueError as error:
         raise RuntimeError("pre-training failed") from error  # run_jobs reports a ValueError as a wrong request
 
 
 def _train(config: PretrainConfig) -> None:
+    from harness.pretrain.pretrain import pretrain  # imports torch, which takes seconds
+
     with listening() as stop:
         record = pretrain(config, stop=stop)
     print(f"{record['parameters']:,} parameters, {record['tokens_seen']:,} tokens in {record['steps']:,} updates")  # noqa: T201

@@ -4,19 +4,8 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness.analysis.report.analysis import ROUNDS, analyse
-from harness.analysis.report.csv_files import comparisons_csv, scores_csv
-from harness.analysis.report.document import document
-from harness.analysis.report.figure_files import figure_files
-from harness.analysis.report.latex import as_latex
-from harness.analysis.report.markdown import as_markdown, brief
-from harness.analysis.report.page import page
-from harness.analysis.report.paper_numbers import DEFAULT, NO_NUMBERS, published_numbers
-from harness.analysis.report.rerun import rerun_command
-from harness.analysis.report.settings import gathered, read_records
 from harness.errors import ConfigError
-from harness.utils.console import exit_status_of
-from harness.utils.files import write_text
+from harness.utils.console import CommandParser, exit_status_of
 
 _DESCRIPTION = """
 Print a table of every setting below DIR: the mean and the standard deviation over seeds. Runs that differ only in the
@@ -31,17 +20,16 @@ as an SVG file.
 
 def main(arguments: Sequence[str]) -> int:
     """Run the command with the words after its name; return its exit status."""
-    parser = argparse.ArgumentParser(prog="python -m harness report", description=_DESCRIPTION, epilog=_EPILOG)
+    parser = CommandParser(prog="python -m harness report", description=_DESCRIPTION, epilog=_EPILOG)
     add = parser.add_argument
     add("dir", nargs="?", type=Path, metavar="DIR", help="a results folder, or the folder of one sweep")
     add("--out", type=Path, metavar="FOLDER", help="write a whole report to this folder")
     add("--split", default="test", choices=("dev", "test"), help="the split to compare settings on (default: test)")
     add("--baseline", metavar="LABEL", help="compare only with settings whose label contains this (default: all pairs)")
-    rounds = f"rounds of resampling and randomisation (default: {ROUNDS} if the task has counts per example, else 0)"
-    add("--rounds", type=int, metavar="N", help=rounds)
+    add("--rounds", type=int, default=10_000, metavar="N", help="random rounds of the tests (default: 10,000)")
     add("--seed", type=int, default=0, metavar="N", help="the seed of resampling and randomisation (default: 0)")
     published = "a YAML file of published numbers to compare with, or none (default: numbers of the ELMo paper)"
-    add("--published", default=str(DEFAULT), metavar="FILE", help=published)
+    add("--published", metavar="FILE", help=published)
     add("--rerun", type=Path, metavar="RUN", help="print the command that repeats this run, and stop")
     chosen = parser.parse_args(arguments)
     if (chosen.dir is None) == (chosen.rerun is None):
@@ -51,12 +39,25 @@ def main(arguments: Sequence[str]) -> int:
 
 def _run(chosen: argparse.Namespace) -> None:
     """Print the table or the command that was asked for, and write the report."""
+    # Imported here, because they import torch, which takes seconds and is not needed for --help.
+    from harness.analysis.report.analysis import analyse
+    from harness.analysis.report.csv_files import comparisons_csv, scores_csv
+    from harness.analysis.report.document import document
+    from harness.analysis.report.figure_files import figure_files
+    from harness.analysis.report.latex import as_latex
+    from harness.analysis.report.markdown import as_markdown, brief
+    from harness.analysis.report.page import page
+    from harness.analysis.report.paper_numbers import DEFAULT, NO_NUMBERS, published_numbers
+    from harness.analysis.report.rerun import rerun_command
+    from harness.analysis.report.settings import gathered, read_records
+    from harness.utils.files import write_text
+
     if chosen.rerun is not None:
         print(rerun_command(chosen.rerun))  # noqa: T201
         return
-    if chosen.rounds is not None and chosen.rounds < 0:
+    if chosen.rounds < 0:
         raise ConfigError(f"--rounds is {chosen.rounds}; give 0 or more")
-    numbers = NO_NUMBERS if chosen.published == "none" else published_numbers(Path(chosen.published))
+    numbers = NO_NUMBERS if chosen.published == "none" else published_numbers(Path(chosen.published or DEFAULT))
     results = gathered(read_records(chosen.dir), split=chosen.split)
     print(brief(results, numbers))  # noqa: T201
     if chosen.out is None:

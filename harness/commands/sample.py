@@ -1,6 +1,5 @@
 """``python -m harness sample FOLDER``: write a task's sample data as files, to read or as a model for other data."""
 
-import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,25 +7,25 @@ from harness.config.compose import compose_values
 from harness.config.instantiate import build
 from harness.config.schema import typed
 from harness.errors import ConfigError
-from harness.protocols import SampleWriter
-from harness.utils.console import exit_status_of
+from harness.protocols import SampleWriter, Task
+from harness.utils.console import CommandParser, exit_status_of
 
 
 def main(arguments: Sequence[str]) -> int:
     """Run the command and return its exit status."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="python -m harness sample",
         description="Write the train, dev and test splits of a task's synthetic sample data in its published format.",
+        epilog="All other arguments are those of python -m harness, such as task=pos. The default is task=ner.",
     )
     parser.add_argument("folder", type=Path, metavar="FOLDER", help="the folder to write to; it is made if necessary")
-    parser.add_argument("overrides", nargs="*", metavar="task=NAME", help="the task and its options; default: task=ner")
-    chosen = parser.parse_args(arguments)
-    return exit_status_of(lambda: _write(chosen.folder, chosen.overrides))
+    chosen, overrides = parser.parse_with_overrides(arguments)
+    return exit_status_of(lambda: _write(chosen.folder, overrides))
 
 
 def _write(folder: Path, overrides: Sequence[str]) -> None:
     config = typed(compose_values("config", overrides))
-    task = build(config.task, where="task", plugins=config.plugins)
+    task = build(config.task, kind=Task, where="task", plugins=config.plugins)
     if not isinstance(task, SampleWriter):
         raise ConfigError(f"task={config.task['_target_']} has no sample data to write; choose another task")
     for path in task.write_sample(folder):

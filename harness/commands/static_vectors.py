@@ -9,14 +9,14 @@ from harness.config.compose import user_cache
 from harness.pretrain.corpus import open_corpus
 from harness.pretrain.static_vectors import train_static_vectors, write_vectors
 from harness.pretrain.tokenized_text import files_of
-from harness.utils.console import configure_logging, exit_status_of, human_bytes
+from harness.utils.console import CommandParser, configure_logging, exit_status_of, human_bytes
 
 log = logging.getLogger(__name__)
 
 
 def main(arguments: Sequence[str]) -> int:
     """Run the command with the words after its name; return its exit status."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="python -m harness static-vectors",
         description="Train static word vectors on the text of a biLM, to compare static with contextual vectors.",
     )

@@ -16,6 +16,7 @@ from harness.errors import ConfigError, nearest
 
 T = TypeVar("T")
 _TARGET = "_target_"
+_NOT_OWN = (type(None), types.MethodDescriptorType)
 _PREFIXES = ("harness.", "tasks.", "torch.nn.", "torch.optim.")
 
 
@@ -33,12 +34,18 @@ def typed_as(schema: type[T], values: Mapping[str, Any]) -> T:
     return result
 
 
-def build(node: Any, *, where: str, plugins: Sequence[str] = (), supplied: Mapping[str, Any] | None = None) -> Any:
+def build(
+    node: Any, *, kind: type, where: str, plugins: Sequence[str] = (), supplied: Mapping[str, Any] | None = None
+) -> Any:
     """Build the object that a ``_target_`` node names.
 
+    A config may come from somebody else, so a target is called only if it makes an object of the kind that is wanted:
+    it is a class of that kind, or a function whose return type is such a class.
+
     Args:
-        node: A mapping with ``_target_`` and the keyword arguments of that class or function, which may be nodes
-            themselves. ``{name: none}`` builds None.
+        node: A mapping with ``_target_`` and the keyword arguments of that class or function. ``{name: none}`` builds
+            None.
+        kind: The class of the object, or a protocol that it must satisfy.
         where: The key of the node, which error messages name.
         plugins: Modules that ``_target_`` may name in addition to the harness's own and torch's.
         supplied: Keyword arguments of the engine. The target receives those that it takes. The node may set
@@ -48,14 +55,20 @@ def build(node: Any, *, where: str, plugins: Sequence[str] = (), supplied: Mappi
         The object, or None.
 
     Raises:
-        ConfigError: The target is not allowed or does not exist, or a key is unknown, missing, of the wrong type or
-            out of range.
+        ConfigError: The target is not allowed, does not exist or makes an object of another kind, or a key is unknown,
+            missing, of the wrong type or out of range.
     """
     target = _target_of(node, where, plugins)
     if target is None:
         return None
+    what = f"{where}: {node[_TARGET]}"
+    if inspect.isclass(target):
+        _check_kind(target, kind, what)
+        hints = _hints_of(target.__init__, what)
+    else:
+        hints = _hints_of(target, what)
+        _check_kind(hints.get("return"), kind, what)
     parameters = inspect.signature(target).parameters
-    hints = typing.get_type_hints(target.__init__ if inspect.isclass(target) else target, include_extras=True)
     arguments = {key: value for key, value in (supplied or {}).items() if key in parameters}
     for key, value in node.items():
         if key == _TARGET:
@@ -63,25 +76,63 @@ def build(node: Any, *, where: str, plugins: Sequence[str] = (), supplied: Mappi
         if key not in parameters or (key in (supplied or {}) and key != "device"):
             known = parameters.keys() - (supplied or {}).keys() - {"self"}
             raise ConfigError(f"{where}.{key}: {node[_TARGET]} has no such option{nearest(str(key), known)}")
-        if isinstance(value, Mapping) and _TARGET in value:
-            arguments[key] = build(value, where=f"{where}.{key}", plugins=plugins)
-        else:
-            arguments[key] = _checked(value, hints.get(key, Any), f"{where}.{key}")
+        arguments[key] = _checked(value, hints.get(key, Any), f"{where}.{key}")
     for key, parameter in parameters.items():
         if parameter.default is inspect.Parameter.empty and key not in arguments:
             raise ConfigError(f"{where}.{key}: {node[_TARGET]} needs a value; add +{where}.{key}=...")
-    return target(**arguments)
+    built = target(**arguments)
+    _check_kind(built, kind, what)
+    return built
+
+
+def _hints_of(function: Any, what: str) -> dict[str, Any]:
+    """Return the types of a function's parameters, and of what it returns."""
+    try:
+        return typing.get_type_hints(function, include_extras=True)
+    except (NameError, TypeError) as error:  # a name that is imported for type checkers only; a function in C
+        raise ConfigError(f"{what}: its type hints cannot be read ({error}); import what they name") from None
+
+
+def _check_kind(made: Any, kind: type, what: str) -> None:
+    """Check a class before it is called, or an object after it is built.
+
+    A class of a protocol must have its methods, written in Python: ``str`` has a method ``encode`` too. The other
+    members may be set by the constructor.
+    """
+    if not getattr(kind, "_is_protocol", False):
+        right = issubclass(made, kind) if inspect.isclass(made) else isinstance(made, kind)
+        missing = [] if right else [f"the base class {kind.__name__}"]
+    else:
+        names = [name for name in (*vars(kind), *inspect.get_annotations(kind)) if not name.startswith("_")]
+        if inspect.isclass(made):
+            names = [name for name in names if inspect.isfunction(vars(kind).get(name))]
+        missing = [name for name in names if isinstance(inspect.getattr_static(made, name, None), _NOT_OWN)]
+    if missing:
+        raise ConfigError(
+            f"{what} is not of the kind {kind.__name__}: it lacks {', '.join(missing)}; "
+            "give a class of that kind, or a function that is annotated to return one"
+        )
 
 
 def _target_of(node: Any, where: str, plugins: Sequence[str]) -> Callable[..., Any] | None:
     """Return the class or function that ``_target_`` names; None for ``{name: none}``."""
     if not isinstance(node, Mapping):
         raise ConfigError(f"{where} is {node!r}; expected a group choice such as {where}=NAME")
+    for name in plugins:
+        if not _is_module(name):
+            raise ConfigError(f"plugins: there is no module '{name}'; give modules of your own that Python can import")
     if node.get(_TARGET):
-        return _locate(str(node[_TARGET]), where, (*_PREFIXES, *(f"{name.rstrip('.')}." for name in plugins)))
+        return _locate(str(node[_TARGET]), where, (*_PREFIXES, *(f"{name}." for name in plugins)))
     if names_nothing(node):
         return None
     raise ConfigError(f"{where}._target_ is missing: it names the class to build, as in conf/{where}/*.yaml")
+
+
+def _is_module(name: str) -> bool:
+    try:
+        return importlib.util.find_spec(name) is not None
+    except (ImportError, ValueError):  # a missing parent, or no name at all
+        return False
 
 
 def names_nothing(node: Any) -> bool:
@@ -95,14 +146,14 @@ def _locate(name: str, where: str, prefixes: Sequence[str]) -> Callable[..., Any
             f"{where}._target_ is '{name}'; only {', '.join(prefixes)} may be used (add your module to plugins=[...])"
         )
     module_name, _, attribute = name.rpartition(".")
-    if name.startswith("tasks."):
+    if not name.startswith(("harness.", "torch.")):  # a module of the user may import it too
         _load_own_tasks()
     try:
         module = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
         raise ConfigError(f"{where}._target_: no module '{error.name}' (from '{name}')") from None
     target = getattr(module, attribute, None)
-    if not callable(target):
+    if not (inspect.isclass(target) or inspect.isfunction(target)):
         public = [n for n, value in vars(module).items() if getattr(value, "__module__", "") == module_name]
         raise ConfigError(f"{where}._target_: {module_name} has no '{attribute}'{nearest(attribute, public)}")
     return typing.cast(Callable[..., Any], target)
@@ -184,3 +235,17 @@ def instance_of(schema: Any, values: Any, where: str) -> Any:
     for key in sorted(required - set(values)):
         raise ConfigError(f"{where}{key} is missing; add {where}{key}=...")
     return schema(**{key: _checked(value, hints[key], f"{where}{key}") for key, value in values.items()})
+
+
+def target_of(node: Any, *, where: str, plugins: Sequence[str] = ()) -> Callable[..., Any] | None:
+    """Return the class or function that a node names, without building it; None for ``{name: none}``.
+
+    Args:
+        node: A mapping with ``_target_``.
+        where: The key of the node, which error messages name.
+        plugins: Modules that ``_target_`` may name in addition to the harness's own and torch's.
+
+    Raises:
+        ConfigError: The target is not allowed or does not exist.
+    """
+    return _target_of(node, where, plugins)

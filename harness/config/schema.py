@@ -21,23 +21,13 @@ from harness.config.bounds import (
     Threads,
 )
 from harness.config.instantiate import instance_of, names_nothing, typed_as
+from harness.config.secrets import Texts, values_and_texts, with_texts
 from harness.errors import ConfigError
 
-# Excluded from the run's identity: paths, logging, one-off flags, and the nodes whose objects have a fingerprint.
-_NOT_DETERMINING = (
-    "encoder",
-    "embedding",
-    "tracking",
-    "device",
-    "cache_dir",
-    "results_dir",
-    "overwrite",
-    "dry_run",
-    "shard",
-    "sweep",
-    "plugins",
-    "vectors",
-)
+# The options that determine a run's result, in addition to the data. The encoder, the static vectors and the device do
+# too, but by their fingerprints and kind; every other option is a path, a matter of logging, or a one-off flag.
+_DETERMINING = ("task", "mixing", "trainer", "cache", "cache_dtype", "seed")
+_OF_ENCODER = ("mixing", "cache", "cache_dtype")  # without an encoder, these determine nothing
 
 LOCAL_FILES = "data=files data.train=... data.dev=... data.test=..."  # the overrides that select local files
 # Options of the group ``data`` that say how local files are read.
@@ -146,20 +136,26 @@ class HarnessConfig:
     sweep: str | None = None
     threads: Threads | None = None
     plugins: list[str] = field(default_factory=list)
+    _texts: Texts = field(default_factory=dict, repr=False)  # set by ``typed``; see ``harness.config.secrets``
 
     def determining(self) -> dict[str, Any]:
-        """Return the settings that determine a run's result.
+        """Return the options that determine a run's result; see ``determining_options``."""
+        return determining_options(vars(self) | {"trainer": asdict(self.trainer), "data": asdict(self.data)})
 
-        The data, the encoder, the static vectors and the device determine it too; the identity adds their digests.
-        """
-        values = plain(self)
-        for key in _NOT_DETERMINING:
-            del values[key]
-        values["data"] = {"fraction": self.data.fraction}
-        values["task"] = without_data(values["task"])
-        if names_nothing(self.encoder):
-            del values["mixing"]  # there is nothing to mix
-        return values
+
+def determining_options(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options that determine a run's result, from all options as plain values.
+
+    The data, the encoder, the static vectors and the device determine it too; the identity adds their digests.
+    """
+    own = {key: values[key] for key in _DETERMINING}
+    own["task"] = without_data(values["task"])
+    own["mixing"] = {key: value for key, value in values["mixing"].items() if key != "name"}
+    own["data"] = {"fraction": values["data"]["fraction"]}
+    if names_nothing(values["encoder"]):
+        for key in _OF_ENCODER:
+            del own[key]
+    return own
 
 
 def without_data(task: Mapping[str, Any]) -> dict[str, Any]:
@@ -196,9 +192,13 @@ def mixing_of(node: Any) -> MixingConfig:
     return replace(mixing, mix=mix)
 
 
-def plain(config: HarnessConfig) -> dict[str, Any]:
-    """Return a config as JSON-serialisable values."""
-    return asdict(config)
+def plain(config: Any) -> dict[str, Any]:
+    """Return a ``HarnessConfig`` or a ``PretrainConfig`` as JSON-serialisable values that may be written.
+
+    A value that was read from the environment can be a secret, so its text (``${oc.env:TOKEN}``) takes its place.
+    """
+    values = asdict(config)
+    return with_texts(values, values.pop("_texts"))
 
 
 def typed(config: DictConfig) -> HarnessConfig:
@@ -207,9 +207,10 @@ def typed(config: DictConfig) -> HarnessConfig:
     Raises:
         ConfigError: A key is unknown, or a value is missing, of the wrong type or out of range.
     """
-    result = typed_as(HarnessConfig, _with_max_epochs(resolved(config)))
+    values, texts = values_and_texts(lambda: resolved(config))
+    result = typed_as(HarnessConfig, _with_max_epochs(values))
     _check_combinations(result)
-    return _without_unwanted(result)
+    return _without_unwanted(replace(result, _texts=texts))
 
 
 def _with_max_epochs(values: dict[str, Any]) -> dict[str, Any]:
@@ -246,7 +247,16 @@ def resolved(config: DictConfig) -> dict[str, Any]:
             raise ConfigError(f"a value is needed; add {match.group(1)}=...") from None
         raise ConfigError(" ".join(str(error).split())) from None
     assert isinstance(values, dict)
-    return {str(key): value for key, value in values.items()}
+    return {str(key): _with_home(value) for key, value in values.items()}
+
+
+def _with_home(value: Any) -> Any:
+    """Return a value with the home folder in place of ``~`` at the start of every path in it."""
+    if isinstance(value, dict):
+        return {key: _with_home(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_with_home(inner) for inner in value]
+    return str(Path(value).expanduser()) if isinstance(value, str) and re.match(r"~(/|$)", value) else value
 
 
 def _check_combinations(config: HarnessConfig) -> None:
@@ -255,6 +265,9 @@ def _check_combinations(config: HarnessConfig) -> None:
     if config.shard is not None and config.dry_run:
         raise ConfigError(f"shard={config.shard} with dry_run=true: a dry run covers the whole run; leave shard out")
     given = [name for name in OF_FILES if getattr(data, name) is not None]
+    for key in config.trainer.optimizer_options:
+        if str(key).startswith("_"):
+            raise ConfigError(f"trainer.optimizer_options.{key}: there is no such option; set trainer.optimizer=NAME")
     if given and data.source != "files":
         raise ConfigError(f"data.{given[0]} is given, but data={data.source} reads no local file; add data=files")
     for split in ("dev", "test"):

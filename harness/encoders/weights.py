@@ -16,6 +16,7 @@ from harness.errors import WeightsError
 from harness.utils.files import replacing
 
 _MOST_COMPRESSION = 1032  # the largest ratio of gzip
+_SMALLEST = 512  # bytes; HDF5 would read the header of a shorter file beyond its end
 _INSIDE = "give a file that holds all weights itself"
 
 Precision = Literal["float16", "float32"]
@@ -39,6 +40,8 @@ def read_weights(path: Path, options: BiLmOptions) -> dict[str, Tensor]:
         what = "not a regular file" if path.exists() else "no such weights file"
         raise WeightsError(f"{path}: {what}; set encoder.weights to the biLM's .hdf5")
     try:
+        if path.stat().st_size < _SMALLEST:
+            raise OSError("truncated file")
         # HDF5 does not lock a file that Python opened. It may be open elsewhere, and network disks may have no locks.
         with path.open("rb") as opened, h5py.File(opened, "r") as file:
             return {name: _read(file, name, shape, path) for name, shape in dataset_shapes(options).items()}
@@ -75,7 +78,9 @@ def write_weights(path: Path, weights: Mapping[str, Tensor], *, precision: Preci
                     f"{path}: dataset '{name}' is not finite as {precision}; write float32, or train again"
                 )
             packed = {"compression": "gzip", "compression_opts": 9, "shuffle": True} if precision == "float16" else {}
-            file.create_dataset(name, data=values.numpy(), track_times=False, **packed)
+            dataset = file.create_dataset(name, data=values.numpy(), track_times=False, **packed)
+            dataset.flush()  # closing it would ignore that the disk is full
+        file.flush()
 
 
 def _read(file: h5py.File, name: str, shape: tuple[int, ...], path: Path) -> Tensor:

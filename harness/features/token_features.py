@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from harness.config.schema import Placement
-from harness.errors import ConfigError
+from harness.errors import ConfigError, HarnessError
 from harness.features.static_vectors import StaticVectors
 from harness.features.store import FillPlan, LayerSource
 from harness.protocols import Inspectable, LayerMix, Penalised, Selective
@@ -95,7 +95,7 @@ class TokenFeatures(nn.Module):
         vectors = {}
         for text, mask in batch.masks.items():
             mixed = {
-                place: self.mix_dropout(mix(layers[text], mask)) for place, mix in self.mixes.items()
+                place: self.mix_dropout(_mixed(mix, layers[text], mask)) for place, mix in self.mixes.items()
             }  # (batch, tokens, mix_dim) each
             parts = [mixed["input"]] if "input" in mixed else []
             if self.static is not None:
@@ -114,6 +114,16 @@ class TokenFeatures(nn.Module):
             "weights": {place: mix.layer_weights() for place, mix in mixes.items()},
             "gamma": {place: mix.scale() for place, mix in mixes.items()},
         }
+
+
+def _mixed(mix: nn.Module, layers: Tensor, mask: Tensor) -> Tensor:
+    """Return what a mix makes of the layers of a batch, (batch, tokens, mix_dim), once its shape is checked."""
+    mixed: Tensor = mix(layers, mask)
+    expected = (*mask.shape, mix.output_dim)
+    if tuple(mixed.shape) != expected:
+        shapes = f"returned {tuple(mixed.shape)} for layers of shape {tuple(layers.shape)}"
+        raise HarnessError(f"{type(mix).__name__} {shapes}; expected (batch, tokens, output_dim) = {expected}")
+    return mixed
 
 
 def _layers_used(mix: Selective) -> Sequence[int]:

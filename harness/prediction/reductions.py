@@ -60,7 +60,7 @@ def _learned(run: Path, encoder: Encoder) -> Reduction:
         raise ConfigError(f"{run}: its encoder is {other}, not {encoder.name} ({encoder.fingerprint[:16]})")
     weights, gamma = record.mixing.get("weights", {}), record.mixing.get("gamma", {})
     place = next((place for place in ("input", "output") if place in weights), None)
-    layer_norm = record.config["mixing"].get("layer_norm", "none")
+    layer_norm = record.config.get("mixing", {}).get("layer_norm", "none")
     if place is None:
         raise ConfigError(f"{run}: its mix '{record.mixing.get('name')}' has no weights; use layers=all")
     if layer_norm == "paper":

@@ -5,6 +5,7 @@ from typing import Any
 
 from torch import Tensor
 
+from harness.encoders.plugin_encoder import checked_encoder
 from harness.errors import ConfigError
 from harness.protocols import Encoder
 from harness.types import Sentence
@@ -37,8 +38,9 @@ def load_encoder(
     config = compose_values("config", [f"encoder={name}"])
     for key, value in options.items():
         OmegaConf.update(config, f"encoder.{key}", value, force_add=True)
-    node = resolved(config)["encoder"]
-    encoder = build(node, where="encoder", plugins=[], supplied={"device": device_of(device)})
+    node, supplied = resolved(config)["encoder"], {"device": device_of(device)}
+    encoder: Encoder | None = build(node, kind=Encoder, where="encoder", plugins=[], supplied=supplied)
+    encoder = checked_encoder(encoder)
     if encoder is None:
         raise ConfigError("load_encoder('none'): there is nothing to load; name an encoder such as 'elmo_mini'")
     return TextEncoder(encoder, tokenizer=tokenizer)

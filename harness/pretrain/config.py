@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from harness.config.bounds import Count, Dropout, NonNegative, Positive, PositiveFloat, Seed, Threads
+from harness.config.secrets import Texts
 
 
 @dataclass
@@ -96,6 +97,7 @@ class PretrainConfig:
     checkpoint_every: Positive = 250
     overwrite: bool = False
     plugins: list[str] = field(default_factory=list)
+    _texts: Texts = field(default_factory=dict, repr=False)  # see ``harness.config.secrets``
 
     def determining(self) -> dict[str, Any]:
         """Return the options that determine the updates, in addition to the text and the initial weights.

@@ -2,12 +2,12 @@
 
 import json
 import logging
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from harness.config.schema import plain
 from harness.encoders.weights import write_weights
 from harness.errors import ConfigError, HarnessError
 from harness.pretrain.config import PretrainConfig
@@ -17,6 +17,7 @@ from harness.pretrain.trainer import CARRIED, CHECKPOINT, HISTORY, BiLmTrainer
 from harness.protocols import Tracker
 from harness.runs.environment import environment
 from harness.runs.tracker import build_tracker
+from harness.training.determinism import default_threads
 from harness.utils.console import human_bytes
 from harness.utils.files import file_digest, write_json, write_tensors
 from harness.utils.signals import Interrupted, Stop
@@ -40,17 +41,15 @@ def pretrain(config: PretrainConfig, *, stop: Stop) -> dict[str, Any]:
         HarnessError: The request is wrong, or the training failed.
         Interrupted: A stop was requested, and the checkpoint is written.
     """
-    if config.threads:
-        torch.set_num_threads(config.threads)
+    torch.set_num_threads(config.threads or default_threads())
     prepared = prepare(config)
     folder = prepared.folder
     if config.overwrite and (folder / RECORD).exists():  # an unfinished training continues
         for name in (RECORD, CHECKPOINT):
             (folder / name).unlink(missing_ok=True)
-    for stale in folder.glob(f".{CHECKPOINT}.*.tmp"):  # left by a process that was killed while it wrote
-        stale.unlink()
     finished = _finished(prepared)
     if finished is not None:
+        (folder / CHECKPOINT).unlink(missing_ok=True)  # a process that was killed just before its end leaves it
         log.info("%s is finished (overwrite=true trains it again)", folder)
         return finished
     sizes = _parameters(prepared), len(prepared.vocabulary), prepared.train.num_tokens, prepared.total_steps
@@ -100,7 +99,7 @@ def _export(prepared: Preparation, trainer: BiLmTrainer) -> dict[str, Any]:
         "perplexity": {"state": CARRIED, "before": progress.before, "after": after or None},
         "timing": {"train_s": progress.seconds, "tokens_per_s": tokens_seen / progress.seconds},
         "environment": environment(prepared.device),
-        "config": asdict(config),
+        "config": plain(config),
         "sha256": {name: file_digest(folder / name) for name in (OPTIONS, WEIGHTS, SOFTMAX, VOCABULARY)},
     }
     write_json(folder / RECORD, record)
@@ -140,7 +139,7 @@ def _tracker(config: PretrainConfig, folder: Path) -> Tracker:
         run_group=f"pretrain-{config.model.name}",
         run_tags=["task:pretrain", f"model:{config.model.name}"],
         job_type="pretrain",
-        config=asdict(config),
+        config=plain(config),
     )
 
 

@@ -14,26 +14,35 @@ import torch
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 
+_CODE = ("harness", "tasks", "conf", "pyproject.toml")  # below the root of the repository
 _PACKAGES = ("torch", "numpy", "hydra-core", "seqeval", "scikit-learn", "datasets", "wandb")
 
 
 def environment(device: str) -> dict[str, Any]:
     """Return code revision, package versions, hardware, command line and overrides, as plain values."""
     return {
-        "harness": _version("elmo-harness"),
-        **_revision(),
-        "python": platform.python_version(),
-        "packages": {name: _version(name) for name in _PACKAGES},
-        "platform": platform.platform(),
-        "processor": _processor(),
-        "cpu_capability": torch.backends.cpu.get_cpu_capability(),
-        "cores": os.cpu_count(),
+        **_of_this_process(),
         "threads": torch.get_num_threads(),
         "device": device,
         "gpu": torch.cuda.get_device_name() if device.startswith("cuda") else None,
         "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
         # Of the command line, or of one job of a sweep.
         "overrides": list(HydraConfig.get().overrides.task) if HydraConfig.initialized() else None,
+    }
+
+
+@cache
+def _of_this_process() -> dict[str, Any]:
+    """Return what is the same for every run of this process."""
+    return {
+        "harness": _version("elmo-harness"),
+        **_revision(Path(__file__).resolve().parents[2]),
+        "python": platform.python_version(),
+        "packages": {name: _version(name) for name in _PACKAGES},
+        "platform": platform.platform(),
+        "processor": _processor(),
+        "cpu_capability": torch.backends.cpu.get_cpu_capability(),
+        "cores": os.cpu_count(),
     }
 
 
@@ -44,6 +53,7 @@ def sweep_name() -> str | None:
     return Path(str(HydraConfig.get().sweep.dir)).name
 
 
+@cache
 def _version(package: str) -> str | None:
     """Return the version of an installed package, or None."""
     try:
@@ -52,11 +62,12 @@ def _version(package: str) -> str | None:
         return None
 
 
-@cache
-def _revision() -> dict[str, Any]:
-    """Return the commit of the source code, and whether files have changed since; None for both without git."""
-    root = Path(__file__).resolve().parents[2]
-    command = ["git", "-C", str(root), "status", "--porcelain=v2", "--branch"]
+def _revision(root: Path) -> dict[str, Any]:
+    """Return the commit of the source code, and whether code or configs have changed; None for both without git.
+
+    Other changes, such as a report in an untracked folder, change no result.
+    """
+    command = ["git", "-C", str(root), "status", "--porcelain=v2", "--branch", "--", *_CODE]
     unknown = {"revision": None, "dirty": None}
     if not (root / ".git").exists():
         return unknown
@@ -68,6 +79,7 @@ def _revision() -> dict[str, Any]:
     return {"revision": lines[0].split()[-1], "dirty": not all(line.startswith("#") for line in lines)}
 
 
+@cache
 def _processor() -> str:
     """Return the processor's name."""
     known = Path("/proc/cpuinfo")

@@ -1,41 +1,27 @@
 """Run one composed configuration, and turn every error into an outcome, so that the next job can run."""
 
 import logging
-from dataclasses import dataclass
-from typing import Any, Literal, cast
+from contextlib import suppress
+from typing import Any, cast
 
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from harness.config.schema import typed
 from harness.errors import HarnessError, one_line
 from harness.runs.cost_estimate import CostEstimator
 from harness.runs.encode_shard import encode_shard
+from harness.runs.outcome import Outcome
 from harness.runs.plan import SharedObjects, prepare
 from harness.runs.record import folder_of, write_bad_request
 from harness.runs.run import run
 from harness.runs.summary import print_summary
+from harness.utils.download import NotDownloaded, no_downloads
 from harness.utils.signals import Interrupted, Stop
 
 log = logging.getLogger(__name__)
 
 SHARED = SharedObjects()  # shared by the jobs that this process runs
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a job ended.
-
-    Attributes:
-        status: The result; ``running`` until the job has ended.
-        exit_status: The exit status of the command if this is its only job.
-        reason: Why the job did not succeed.
-        folder: The folder of the run's files if it succeeded.
-    """
-
-    status: Literal["ok", "failed", "interrupted", "running"]
-    exit_status: int = 0
-    reason: str = ""
-    folder: str = ""
 
 
 def run_job(config: DictConfig, *, stop: Stop, name: str, task: str | None = None) -> Outcome:
@@ -54,8 +40,9 @@ def run_job(config: DictConfig, *, stop: Stop, name: str, task: str | None = Non
     try:
         settings = typed(config)
         if settings.dry_run:
-            plan = prepare(settings, SHARED)
-            print(f"{plan.folder}: {plan.sizes}; {CostEstimator().estimate(plan)}")  # noqa: T201
+            with no_downloads():
+                plan = prepare(settings, SHARED)
+                print(f"{plan.folder}: {plan.sizes}; {CostEstimator().estimate(plan)}")  # noqa: T201
             return Outcome("ok")
         if settings.shard is not None:
             print(encode_shard(settings, stop=stop, shared=SHARED))  # noqa: T201
@@ -64,12 +51,15 @@ def run_job(config: DictConfig, *, stop: Stop, name: str, task: str | None = Non
         if record.status != "ok":
             return Outcome(record.status, 1, record.error or "")
         folder = folder_of(record, settings.results_dir)
-        print_summary(record, folder=folder)
+        with suppress(SystemExit):  # rich's answer if the program that reads the output has ended
+            print_summary(record, folder=folder)
         return Outcome("ok", folder=str(folder))
+    except NotDownloaded as reason:
+        print(reason)  # noqa: T201
+        return Outcome("ok")
     except HarnessError as error:
         if task is not None and not error.recorded and OmegaConf.select(config, "shard") is None:
-            values = cast(dict[str, Any], OmegaConf.to_container(config))
-            write_bad_request(values, task=task, error=f"{type(error).__name__}: {error}")
+            _record_bad_request(config, task=task, error=f"{type(error).__name__}: {error}")
         return Outcome("failed", error.exit_status, str(error))
     except Interrupted as reason:
         return Outcome("interrupted", 1, str(reason))
@@ -77,4 +67,15 @@ def run_job(config: DictConfig, *, stop: Stop, name: str, task: str | None = Non
         return Outcome("failed", 1, one_line(error))
     except Exception as error:  # the other jobs of a sweep must run, whatever went wrong in this one
         log.exception("%s", name)
-        return Outcome("failed", 1, f"{type(error).__name__}: {error}")
+        return Outcome("failed", 1, f"{type(error).__name__}: {' '.join(str(error).split())}")
+
+
+def _record_bad_request(config: DictConfig, *, task: str, error: str) -> None:
+    """Record that a run of a sweep could not start; if that is not possible either, say so in the log."""
+    values = cast(dict[str, Any], OmegaConf.to_container(config))
+    try:
+        write_bad_request(values, results_dir=str(config.results_dir), task=task, error=error)
+    except OmegaConfBaseException:  # the folder of results is itself what is wrong
+        log.warning("not recorded, because results_dir=%s cannot be resolved", values["results_dir"])
+    except OSError as refused:  # the reason of the job is more useful than this one
+        log.warning("not recorded: %s", one_line(refused))

@@ -3,22 +3,25 @@
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import torch
 
-from harness.config.instantiate import build
-from harness.config.schema import HarnessConfig, MixingConfig, mixing_of
+from harness.config.instantiate import build, names_nothing, target_of
+from harness.config.schema import HarnessConfig, MixingConfig, determining_options, mixing_of, plain
+from harness.encoders.plugin_encoder import checked_encoder
 from harness.errors import ConfigError
 from harness.features.static_vectors import Coverage, StaticVectors
 from harness.features.store import FeatureStore, LayerSource, Uncached
 from harness.features.token_features import TokenFeatures
 from harness.protocols import Encoder, Task
 from harness.runs.environment import environment
+from harness.runs.identity import Target, determining
 from harness.runs.record import examples_digest, identity_digest
 from harness.training.determinism import set_up_torch
 from harness.training.model import Model
@@ -44,7 +47,8 @@ class Plan:
         coverage: How much of the text has a static vector; None without static vectors.
         environment: The code revision, the package versions and the hardware.
         group: The run's name without the seed: encoder, static vectors and mix.
-        identity, setting: Digests over everything that determines the result, with and without the seed.
+        determining: Everything that determines the result, for the record; see ``harness.runs.identity``.
+        identity, setting: Digests of the same, with and without the seed.
     """
 
     config: HarnessConfig
@@ -58,6 +62,7 @@ class Plan:
     coverage: Coverage | None
     environment: Mapping[str, Any]
     group: str
+    determining: Mapping[str, Any]
     identity: str
     setting: str
 
@@ -124,24 +129,24 @@ def prepare(config: HarnessConfig, shared: SharedObjects | None = None) -> Plan:
     mixing = mixing_of(config.mixing)
     task, examples, whole = shared.get("task", [config.task, config.plugins], lambda: _task_and_examples(config))
     examples = {**examples, "train": fraction_of(examples["train"], config.data.fraction, seed=config.seed)}
-    digests = whole if config.data.fraction == 1 else {**whole, "train": examples_digest(examples["train"])}
+    digests = whole
+    if config.data.fraction != 1:
+        drawn = partial(examples_digest, examples["train"])
+        kind = f"digest of {config.data.fraction} of the examples, seed {config.seed}"
+        digests = {**whole, "train": shared.get(kind, [config.task, config.plugins], drawn)}
     # Encoder and vectors come after the data, because they may be downloaded.
     encoder = _encoder(config, device, shared)
     static = _static(config, shared)
     coverage = None
     if static is not None:
         words = (word for sentence in sentences(examples) for word in sentence)
-        coverage = shared.get("coverage", [static.fingerprint, digests], lambda: static.coverage(Counter(words)))
-    determining = config.determining()
-    identity = {
-        "config": determining,
-        "data": digests,
-        "encoder": encoder.fingerprint if encoder is not None else None,
-        "embedding": static.fingerprint if static is not None else None,
-        "task_version": task.version,
-        "device": device.partition(":")[0],
-    }
-    setting = {**identity, "data": whole, "config": {k: v for k, v in determining.items() if k != "seed"}}
+        coverage = shared.get(f"coverage of {digests}", static.fingerprint, lambda: static.coverage(Counter(words)))
+    inputs = {f"data.sha256.{split}": digest for split, digest in whole.items()}
+    inputs["encoder.fingerprint"] = encoder.fingerprint if encoder is not None else ""
+    inputs["embedding.fingerprint"] = static.fingerprint if static is not None else ""
+    inputs["device"] = device.partition(":")[0]
+    own = partial(determining, task=task, targets=_targets(config), inputs=inputs)
+    determined = own(config.determining())
     return Plan(
         config=config,
         task=task,
@@ -154,8 +159,9 @@ def prepare(config: HarnessConfig, shared: SharedObjects | None = None) -> Plan:
         coverage=coverage,
         environment=environment(device),
         group=_group(encoder, static, mixing),
-        identity=identity_digest(identity),
-        setting=identity_digest(setting),
+        determining=own(determining_options(plain(config))),
+        identity=identity_digest(determined),
+        setting=identity_digest({key: value for key, value in determined.items() if key != "seed"}),
     )
 
 
@@ -163,17 +169,26 @@ def _task_and_examples(
     config: HarnessConfig,
 ) -> tuple[Task, dict[Split, Sequence[Example]], dict[Split, str]]:
     """Return the task, all its examples, and their digests."""
-    task: Task | None = build(config.task, where="task", plugins=config.plugins)
+    task: Task | None = build(config.task, kind=Task, where="task", plugins=config.plugins)
     if task is None:
         raise ConfigError("task is none, so there is nothing to train; choose a task with task=NAME")
     examples = {split: task.examples(split) for split in SPLITS}
     return task, examples, {split: examples_digest(examples[split]) for split in SPLITS}
 
 
+def _targets(config: HarnessConfig) -> dict[str, Target]:
+    """Return the classes or functions whose options determine the result: of the task, and of the mix if any."""
+    nodes = {"task": config.task} if names_nothing(config.encoder) else {"task": config.task, "mixing": config.mixing}
+    found = {name: target_of(node, where=name, plugins=config.plugins) for name, node in nodes.items()}
+    return {name: target for name, target in found.items() if target is not None}
+
+
 def _encoder(config: HarnessConfig, device: str, shared: SharedObjects) -> Encoder | None:
     """Return the encoder; runs share it unless its vectors depend on what it encoded before."""
-    make = partial(build, config.encoder, where="encoder", plugins=config.plugins, supplied={"device": device})
-    encoder: Encoder | None = shared.get("encoder", [config.encoder, config.plugins, device], make)
+    supplied = {"device": device}
+    make = partial(build, config.encoder, kind=Encoder, where="encoder", plugins=config.plugins, supplied=supplied)
+    key = [config.encoder, config.plugins, device]
+    encoder: Encoder | None = shared.get("encoder", key, lambda: checked_encoder(make()))
     if encoder is not None and not encoder.cacheable:
         shared.forget("encoder")
     return encoder
@@ -181,7 +196,7 @@ def _encoder(config: HarnessConfig, device: str, shared: SharedObjects) -> Encod
 
 def _static(config: HarnessConfig, shared: SharedObjects) -> StaticVectors | None:
     """Return the static vectors."""
-    make = partial(build, config.embedding, where="embedding", plugins=config.plugins)
+    make = partial(build, config.embedding, kind=StaticVectors, where="embedding", plugins=config.plugins)
     static: StaticVectors | None = shared.get("static", [config.embedding, config.plugins], make)
     return static
 
@@ -207,8 +222,12 @@ def layer_source(plan: Plan) -> LayerSource | None:
     return FeatureStore(Path(plan.config.cache_dir) / "features", plan.encoder, dtype=dtype)
 
 
-def build_model(plan: Plan) -> Model:
+def build_model(plan: Plan, *, vocabulary: Collection[str] | None = None) -> Model:
     """Return the untrained features and head; torch's seed determines their initial values.
+
+    Args:
+        plan: The plan of the run.
+        vocabulary: The words whose static vectors are needed; None for all words of the data.
 
     Raises:
         HarnessError: Encoder, mix, static vectors and head do not fit together.
@@ -219,6 +238,7 @@ def build_model(plan: Plan) -> Model:
         make_mix = partial(
             build,
             mixing.mix,
+            kind=torch.nn.Module,
             where="mixing",
             plugins=plan.config.plugins,
             supplied={"num_layers": encoder.num_layers, "dim": encoder.dim},
@@ -229,7 +249,7 @@ def build_model(plan: Plan) -> Model:
         placement=mixing.placement,
         mix_dropout=mixing.dropout,
         static=plan.static,
-        vocabulary={word for sentence in sentences(plan.examples) for word in sentence},
+        vocabulary=vocabulary if vocabulary is not None else set(chain.from_iterable(sentences(plan.examples))),
     )
     head = plan.task.build_head(input_dim=features.input_dim, output_dim=features.output_dim)
     return Model(features=features, head=head).to(plan.device)

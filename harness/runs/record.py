@@ -2,35 +2,44 @@
 
 import hashlib
 import json
+import logging
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
-from omegaconf import OmegaConf
+import yaml
 
 from harness.errors import DataFormatError
-from harness.types import Example, Prediction
-from harness.utils.files import write_json, write_text
+from harness.types import SPLITS, Example, Prediction
+from harness.utils.files import read_written_json, write_json, write_text
 
-SCHEMA_VERSION = 1
-RUN_FILES = ("record.json", "config.yaml", "predictions.jsonl", "history.jsonl", "head.safetensors")
+log = logging.getLogger(__name__)
+
+# Part of every identity: raise it when a default of the engine or of a mix changes, so that no two different settings
+# share an identity. Records of version 1 have no ``determining``, and identities of another kind.
+SCHEMA_VERSION = 2
+COUNTS = "counts.json"  # only of a task that is Decomposable
+RUN_FILES = ("record.json", "config.yaml", "predictions.jsonl", COUNTS, "history.jsonl", "head.safetensors")
 CHECKPOINT = "checkpoint.pt"  # this file and the next exist only until the run is finished
 LOCK = ".lock"
+_FIX = "delete it and run again"
 Status = Literal["ok", "failed", "interrupted"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunRecord:
-    """Everything that is worth knowing about a run: the content of ``record.json``, schema version 1.
+    """Everything that is worth knowing about a run: the content of ``record.json``.
 
     Attributes:
-        schema_version: The version of this list of fields.
+        schema_version: The version of this list of fields and of the identity.
         status, error: How the run ended, and why it failed or was interrupted.
         task, task_version: The task's name, and its version, which rises when the same configuration gives new results.
         name: The representation that the run tests, and the seed.
         identity, setting: Digests over everything that determines the result, with and without the seed.
+        determining: What the identity is the digest of, by dotted key. Options at their defaults are left out.
         seed: The seed of initial weights, batch order and dropout.
         data: The data set's name, and size and SHA-256 of each split.
         encoder: The encoder's name, fingerprint, state, number of layers, width and precision.
@@ -43,7 +52,7 @@ class RunRecord:
         weights_sha256: The SHA-256 of ``head.safetensors``, which holds them.
         timing: Seconds per part of the run. ``train_s`` covers all sessions of a resumed run, the others the last one.
         environment: The code revision, package versions, hardware and command line.
-        config: The resolved configuration.
+        config: The resolved configuration; a value from the environment has its text, ``${oc.env:NAME}``.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -54,6 +63,7 @@ class RunRecord:
     name: str
     identity: str
     setting: str = ""
+    determining: Mapping[str, Any] = field(default_factory=dict)
     seed: int
     data: Mapping[str, Any] = field(default_factory=dict)
     encoder: Mapping[str, Any] = field(default_factory=dict)
@@ -70,6 +80,28 @@ class RunRecord:
     config: Mapping[str, Any] = field(default_factory=dict)
 
 
+# The parts of a record that are read by name, and their types; a record may have other parts, too.
+_TYPES: Mapping[str, Any] = {
+    "data.name": str,
+    "data.sizes": dict[str, int],
+    "data.sha256": dict[str, str],
+    "encoder.name": str,
+    "encoder.fingerprint": str,
+    "encoder.dim": int,
+    "embedding.name": str,
+    "embedding.fingerprint": str,
+    "embedding.dim": int,
+    "mixing.placement": str,
+    "mixing.weights": dict[str, list[float]],
+    "mixing.gamma": dict[str, float],
+    "environment.packages": dict[str, str | None],
+    "environment.command": list[str],
+    "environment.overrides": list[str] | None,
+    "config.task": dict[str, Any],
+}
+_OF_FINISHED = ("data.name", "encoder.name", "mixing.weights", "mixing.gamma", "config.task")  # without exception
+
+
 def folder_of(record: RunRecord, results_dir: str) -> Path:
     """Return the folder of a recorded run.
 
@@ -80,11 +112,12 @@ def folder_of(record: RunRecord, results_dir: str) -> Path:
     return Path(results_dir) / record.task / f"{record.name}-{record.identity}"
 
 
-def write_bad_request(config: Mapping[str, Any], *, task: str, error: str) -> None:
+def write_bad_request(config: Mapping[str, Any], *, results_dir: str, task: str, error: str) -> None:
     """Record a run of a sweep that could not start; a digest of its configuration names the folder.
 
     Args:
-        config: The composed configuration as plain values.
+        config: The composed configuration as plain values, not resolved.
+        results_dir: The folder of all results.
         task: The task's name.
         error: Why the run could not start.
     """
@@ -98,7 +131,7 @@ def write_bad_request(config: Mapping[str, Any], *, task: str, error: str) -> No
         seed=seed if isinstance(seed, int) else 0,
         config=config,
     )
-    write_record(folder_of(record, str(config["results_dir"])), record)
+    write_record(folder_of(record, results_dir), record)
 
 
 def write_record(folder: Path, record: RunRecord) -> None:
@@ -108,28 +141,56 @@ def write_record(folder: Path, record: RunRecord) -> None:
         folder: The folder of the run's files.
         record: The record of the run.
     """
-    write_text(folder / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(dict(record.config))))
+    write_text(folder / "config.yaml", yaml.safe_dump(dict(record.config), allow_unicode=True, sort_keys=False))
     write_json(folder / "record.json", asdict(record))
 
 
 def read_record(path: Path) -> RunRecord:
-    """Read a ``record.json``.
+    """Read a ``record.json``: the only function that does.
 
     Raises:
-        DataFormatError: The file is not JSON, or not a complete record of this schema version.
+        DataFormatError: The file cannot be read, is not JSON, or not a complete record of a known schema version.
     """
-    try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise DataFormatError(f"{path}: not a record ({error}); delete it and run again") from None
+    from pydantic import ValidationError
+
+    raw = read_written_json(path, fix=_FIX)
     version = raw.get("schema_version") if isinstance(raw, dict) else None
-    if version != SCHEMA_VERSION:
-        raise DataFormatError(f"{path}: schema version {version}; this harness reads version {SCHEMA_VERSION}")
-    known = {one.name for one in fields(RunRecord)}
+    if version not in range(1, SCHEMA_VERSION + 1):
+        known = f"this harness reads versions 1 to {SCHEMA_VERSION}"
+        raise DataFormatError(f"{path}: schema version {str(version)[:20]}; {known}")
+    key = ""
     try:
-        return RunRecord(**{key: value for key, value in raw.items() if key in known})
-    except TypeError as error:
-        raise DataFormatError(f"{path}: not a complete record ({error}); delete it and run again") from None
+        record: RunRecord = _form_of(RunRecord).validate_python(raw)
+        for key, kind in _TYPES.items():
+            part, name = key.split(".")
+            if name in getattr(record, part):
+                _form_of(kind).validate_python(getattr(record, part)[name])
+            elif record.status == "ok" and key in _OF_FINISHED:
+                raise DataFormatError(f"{path}: not a complete record ({key} is missing); {_FIX}")
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(filter(None, (key, *map(str, first["loc"]))))
+        raise DataFormatError(f"{path}: not a complete record ({where}: {first['msg'].lower()}); {_FIX}") from None
+    if record.status == "ok":
+        _check_scores(record, path)
+    return record
+
+
+@cache
+def _form_of(kind: Any) -> Any:
+    """Return what checks that a value has the form of a type."""
+    import pydantic
+
+    return pydantic.TypeAdapter(kind)
+
+
+def readable_record(path: Path) -> RunRecord | None:
+    """Read one of several records; if it is damaged, say so in one line of the log and return None."""
+    try:
+        return read_record(path)
+    except DataFormatError as error:
+        log.warning("left out: %s", error)
+        return None
 
 
 def finished_record(folder: Path) -> RunRecord | None:
@@ -141,6 +202,16 @@ def finished_record(folder: Path) -> RunRecord | None:
     path = folder / "record.json"
     record = read_record(path) if path.exists() else None
     return record if record is not None and record.status == "ok" else None
+
+
+def _check_scores(record: RunRecord, path: Path) -> None:
+    """Check that a finished run has the scores that tables, figures and tests are made of."""
+    for split in SPLITS[1:]:
+        scores = record.metrics.get(split, {})
+        wrong = [n for n, score in scores.items() if not (isinstance(score, int | float) and math.isfinite(score))]
+        if wrong or record.primary_metric not in scores:
+            what = f"metrics.{split}.{(wrong or [record.primary_metric])[0]} is no number"
+            raise DataFormatError(f"{path}: not a complete record ({what}); delete it and run again")
 
 
 def read_history(folder: Path, name: str) -> list[float]:

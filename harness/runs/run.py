@@ -10,20 +10,29 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from filelock import FileLock, Timeout
 
 from harness.config.schema import HarnessConfig, plain
 from harness.errors import HarnessError
 from harness.features.store import precision_of
-from harness.protocols import Tracker
+from harness.protocols import Decomposable, Tracker
 from harness.runs.plan import Plan, SharedObjects, build_model, prepare, sentences
-from harness.runs.record import CHECKPOINT, LOCK, RUN_FILES, RunRecord, finished_record, write_predictions, write_record
+from harness.runs.record import (
+    CHECKPOINT,
+    COUNTS,
+    LOCK,
+    RUN_FILES,
+    RunRecord,
+    finished_record,
+    write_predictions,
+    write_record,
+)
 from harness.runs.tracker import start_tracker
 from harness.training.evaluation import evaluate
 from harness.training.model import Model
 from harness.training.trainer import Progress, Trainer
 from harness.types import SPLITS
 from harness.utils.files import file_digest, write_tensors, write_text
+from harness.utils.locks import ProcessLock
 from harness.utils.signals import Interrupted, Stop
 
 log = logging.getLogger(__name__)
@@ -63,26 +72,21 @@ def _finished(plan: Plan) -> RunRecord | None:
     """Return the record of a run that need not be repeated."""
     done = finished_record(plan.folder)
     if done is not None:
+        (plan.folder / CHECKPOINT).unlink(missing_ok=True)  # a process that was killed just before its end leaves it
         log.info("%s is finished (overwrite=true runs it again)", plan.folder)
+        if (known := done.data["name"]) != plan.task.data_name:
+            log.info("its data are called '%s', but are the same examples as those of '%s'", known, plan.task.data_name)
     return done
 
 
 @contextmanager
 def _folder_locked(folder: Path, stop: Stop) -> Iterator[None]:
     """Hold the lock of a run's folder; wait if another process holds it."""
-    folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / LOCK)
-    while not lock.is_locked:
-        try:
-            lock.acquire(timeout=1)
-        except Timeout:
-            stop.check()
-    try:
+    lock = ProcessLock(folder / LOCK)
+    with lock.held(check=stop.check):
         yield
-    finally:
         if finished_record(folder) is not None:
-            (folder / LOCK).unlink(missing_ok=True)  # a process that is waiting now will find the record
-        lock.release()
+            lock.path.unlink(missing_ok=True)  # a process that is waiting now will find the record
 
 
 def _run_and_record(plan: Plan, model: Model, stop: Stop) -> RunRecord:
@@ -146,6 +150,9 @@ def _execute(plan: Plan, model: Model, tracker: Tracker, stop: Stop, progress: P
         plan.folder / "predictions.jsonl",
         {split: (plan.examples[split], predictions) for split, (_, predictions) in scored.items()},
     )
+    if isinstance(plan.task, Decomposable):
+        counts = {split: plan.task.counts(plan.examples[split], given).tolist() for split, (_, given) in scored.items()}
+        write_text(plan.folder / COUNTS, json.dumps(counts) + "\n")
     weights = plan.folder / "head.safetensors"
     write_tensors(weights, model.trained())
     timing = {
@@ -169,6 +176,7 @@ def _record_of(plan: Plan, model: Model, progress: Progress, **ending: Any) -> R
         name=plan.name,
         identity=plan.identity,
         setting=plan.setting,
+        determining=plan.determining,
         seed=plan.config.seed,
         data={
             "name": plan.task.data_name,

@@ -13,19 +13,20 @@ from harness.tracking.wandb_tracker import NoTracker
 
 def start_tracker(plan: Plan) -> Tracker:
     """Start the tracker of a run; everything that an ablation varies becomes a value with a short name."""
-    config, mix = plan.config, plan.mixing
+    config, shown = plan.config, plain(plan.config)  # no value from the environment is sent
+    mix = shown["mixing"] if plan.encoder is not None else {}
     axes = {
         "task": plan.task.name,
-        "head": config.task.get("head") if isinstance(config.task.get("head"), str) else None,
+        "head": shown["task"].get("head") if isinstance(config.task.get("head"), str) else None,
         "encoder": plan.encoder.name if plan.encoder is not None else "none",
         "state": plan.encoder.state if plan.encoder is not None else "none",
         "embedding": plan.static.name if plan.static is not None else "none",
-        "mixing": mix.name,
-        "placement": mix.placement,
-        "lambda": mix.mix.get("lambda_"),
-        "layer_norm": mix.mix.get("layer_norm"),
-        "seed": config.seed,
-        "fraction": config.data.fraction,
+        "mixing": plan.mixing.name,
+        "placement": plan.mixing.placement,
+        "lambda": mix.get("lambda_"),
+        "layer_norm": mix.get("layer_norm"),
+        "seed": shown["seed"],
+        "fraction": shown["data"]["fraction"],
     }
     return build_tracker(
         config.tracking,
@@ -34,7 +35,7 @@ def start_tracker(plan: Plan) -> Tracker:
         run_group=sweep_name() or f"{plan.task.name}-{plan.group}",
         run_tags=[f"{axis}:{axes[axis]}" for axis in ("task", "encoder", "embedding", "mixing")],
         job_type=plan.task.name,
-        config={**axes, "config": plain(config)},
+        config={**axes, "config": shown},
     )
 
 
@@ -47,5 +48,5 @@ def build_tracker(tracking: Any, plugins: Sequence[str], **supplied: Any) -> Tra
         **supplied: What the harness tells every tracker: ``run_name``, ``run_group``, ``run_tags``, ``job_type``
             and ``config``, the values to show with the run.
     """
-    tracker: Tracker | None = build(tracking, where="tracking", plugins=plugins, supplied=supplied)
+    tracker: Tracker | None = build(tracking, kind=Tracker, where="tracking", plugins=plugins, supplied=supplied)
     return NoTracker() if tracker is None else tracker

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import torch
 
 from harness.config.schema import TrainerConfig
+from harness.errors import HarnessError
 from harness.protocols import Task
 from harness.training.batching import by_length, example_lengths
 from harness.training.model import Model
@@ -27,7 +28,11 @@ def evaluate(
         The metrics, and one prediction per example in the order of ``examples``.
     """
     predictions = _predict(task, model, examples, options)
-    return task.score(examples, predictions), predictions
+    metrics = task.score(examples, predictions)
+    if task.primary_metric not in metrics.values:
+        found = ", ".join(metrics.values) or "nothing"
+        raise HarnessError(f"{type(task).__name__}.score returned {found}, without '{task.primary_metric}'")
+    return metrics, predictions
 
 
 @torch.inference_mode()
@@ -39,5 +44,9 @@ def _predict(task: Task, model: Model, examples: Sequence[Example], options: Tra
     predictions: dict[int, Prediction] = {}
     for indices in progress(batches, "predicting", total=len(batches)):
         batch = task.collate([examples[i] for i in indices])
-        predictions.update(zip(indices, model.predict(batch), strict=True))
+        predicted = model.predict(batch)
+        if len(predicted) != len(indices):
+            head = type(model.head).__name__
+            raise HarnessError(f"{head}.predict returned {len(predicted)} predictions for {len(indices)} examples")
+        predictions.update(zip(indices, predicted, strict=True))
     return [predictions[i] for i in range(len(examples))]

@@ -47,7 +47,9 @@ def make_optimizer(parameters: Iterable[nn.Parameter], options: TrainerConfig) -
     node = {**options.optimizer_options, "_target_": f"torch.optim.{options.optimizer}"}
     own["params"] = [parameter for parameter in parameters if parameter.requires_grad]
     try:
-        optimizer: torch.optim.Optimizer = build(node, where="trainer.optimizer_options", supplied=own)
+        optimizer: torch.optim.Optimizer = build(
+            node, kind=torch.optim.Optimizer, where="trainer.optimizer_options", supplied=own
+        )
     except (ValueError, TypeError, RuntimeError) as error:  # torch's optimisers raise these for a wrong value
         raise ConfigError(f"trainer.optimizer={options.optimizer} cannot train this model: {error}") from None
     return optimizer

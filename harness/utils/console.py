@@ -1,14 +1,19 @@
 """What a person sees in the terminal while a command runs: log lines, progress bars, readable sizes and times."""
 
+import argparse
 import logging
+import re
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
-from harness.errors import HarnessError
+from harness.errors import HarnessError, one_line
 
 T = TypeVar("T")
+
+_LONGEST = 200  # characters of one value in an error line
+_LONG = re.compile(rf"(?<!\w)'[^']{{{_LONGEST},}}'(?!\w)|\S{{{_LONGEST + 1},}}")  # in quotes, or without a space
 
 
 def configure_logging() -> None:
@@ -23,16 +28,66 @@ def exit_status_of(command: Callable[[], None]) -> int:
 
     Returns:
         0 after success, ``error.exit_status`` after a ``HarnessError``, 1 after an ``OSError``.
+
+    Raises:
+        BrokenPipeError: The program that reads the output has ended.
     """
     try:
         command()
     except HarnessError as error:
-        print(f"error: {error}", file=sys.stderr)  # noqa: T201
+        print_error(str(error))
         return error.exit_status
+    except BrokenPipeError:
+        raise
     except OSError as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)  # noqa: T201
+        print_error(one_line(error))
         return 1
     return 0
+
+
+def bad_request(message: str, *, exit_status: int = 2) -> NoReturn:
+    """Print what is wrong with the request, and exit.
+
+    Args:
+        message: The error in one line.
+        exit_status: The exit status of the process.
+    """
+    print_error(message)
+    sys.exit(exit_status)
+
+
+class CommandParser(argparse.ArgumentParser):
+    """Reads the arguments of a command; reports a wrong one in one line and not with the whole usage."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print the error and exit with status 2."""
+        bad_request(f"{message} ({self.prog} --help lists all arguments)")
+
+    def parse_with_overrides(self, arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
+        """Return the command's own arguments, and the words that compose a config: overrides and ``--config-dir``."""
+        meaning = "also read config groups from DIR, a folder like conf/"
+        self.add_argument("--config-dir", "-cd", action="append", default=[], metavar="DIR", help=meaning)
+        chosen, words = self.parse_known_args(arguments)
+        return chosen, [*(f"--config-dir={folder}" for folder in chosen.config_dir), *words]
+
+
+def print_error(message: str) -> None:
+    """Print an error on stderr as one line that a terminal can show."""
+    print(f"error: {printable(message)}", file=sys.stderr)  # noqa: T201
+
+
+def printable(message: str) -> str:
+    """Return a message as one line: control characters are escaped, and the middle of a very long value is left out.
+
+    A message quotes files and arguments, which may contain anything.
+    """
+    escaped = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in message)
+    return _LONG.sub(lambda match: _cut(match[0]), escaped)
+
+
+def _cut(value: str) -> str:
+    half = _LONGEST // 2
+    return f"{value[:half]}...{value[-half:]}"
 
 
 def progress(items: Iterable[T], what: str, *, total: int | None = None) -> Iterator[T]:

@@ -141,6 +141,19 @@ def bounded_lines(file: OpenFile, *, longest: int, name: str) -> Iterator[tuple[
         yield number, raw
 
 
+def tab_columns(line: str, width: int) -> list[str]:
+    """Return the columns of a line that tabs separate. White space after the last column is not another column.
+
+    Args:
+        line: The line.
+        width: The number of columns of the file; 0 if this line shows it.
+    """
+    columns = line.split("\t")
+    while len(columns) > max(width, 1) and not columns[-1].strip():
+        columns.pop()
+    return columns
+
+
 def read_json(path: Path, *, fix: str, error: type[HarnessError] = DataFormatError) -> Any:
     """Return the value in a JSON file.
 

@@ -23,7 +23,7 @@ from tasks.common.heads.bilstm_options import BiLstmOptions
 from tasks.common.heads.esim import Esim, EsimOptions
 from tasks.common.heads.linear_classifier import LinearClassifier, LinearOptions
 from tasks.common.heads.text_classifier import PAIR, TextClassifier
-from tasks.common.label_scores import IGNORED, label_counts, labels_in_train, mean_of_counts, score_labels
+from tasks.common.label_scores import IGNORED, label_counts, labels_in_train, score_labels
 from tasks.common.official import data_name
 from tasks.common.sample_data import write_sample_files
 from tasks.common.splits import CUTS, check_options, read_once
@@ -59,7 +59,6 @@ class TextClassification:
     version: ClassVar[int] = 1
     primary_metric: ClassVar[str] = "accuracy"
     counts = staticmethod(label_counts)
-    score_of_counts = staticmethod(mean_of_counts)
 
     data: DataConfig
     text: Column | None = None

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from harness.errors import ConfigError, DataFormatError
 from harness.types import Sentence
-from harness.utils.text_files import numbered_lines
+from harness.utils.text_files import numbered_lines, tab_columns
 
 log = logging.getLogger(__name__)
 
@@ -118,12 +118,9 @@ class _Layout:
 
     def split(self, text: str) -> list[str]:
         """Return the columns of a line. White space at the end of a line does not start another column."""
-        found = [column.strip(" ") for column in text.split(self.separator)]
-        if self.separator == " ":
-            return [column for column in found if column]  # aligned files have several spaces between columns
-        while len(found) > max(self.width, 1) and not found[-1].strip():
-            found.pop()
-        return found
+        if self.separator == "\t":
+            return [column.strip(" ") for column in tab_columns(text, self.width)]
+        return [column for column in text.split(" ") if column]  # aligned files have several spaces
 
 
 def _rows(path: Path, columns: Columns | None, *, labelled: bool) -> Iterator[tuple[int, Sentence]]:

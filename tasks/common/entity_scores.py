@@ -26,10 +26,19 @@ def score_tags(gold: list[list[str]], predicted: list[list[str]]) -> dict[str, f
 
     Returns:
         ``precision``, ``recall``, ``f1`` and ``f1_strict``, overall and as ``TYPE/...``.
+
+    Raises:
+        ValueError: A tag is not BIO, or a sentence has other numbers of gold and predicted tags.
     """
     from seqeval.metrics import classification_report
     from seqeval.scheme import IOB2
 
+    for i, (expected, found) in enumerate(zip(gold, predicted, strict=True)):
+        if len(expected) != len(found):
+            raise ValueError(f"score_tags: {len(expected)} gold and {len(found)} predicted tags in sentence {i}")
+        for tag in (*expected, *found):
+            if tag != "O" and not (tag[:2] in ("B-", "I-") and tag[2:]):
+                raise ValueError(f"score_tags: '{tag}' is not a BIO tag; convert the tags with tag_schemes.convert")
     report = partial(classification_report, gold, predicted, output_dict=True, zero_division=0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # an average over no types, if there is no entity
@@ -52,21 +61,10 @@ def entity_counts(gold: Sequence[Example], predictions: Sequence[Prediction]) ->
         predictions: The prediction for each sentence, in the same order. Its value is BIO tags.
 
     Returns:
-        float64 (sentences, 3): entities in both, in ``gold``, and in ``predictions``.
+        float64 (sentences, 2): twice the entities in both, and those in ``gold`` plus those in ``predictions``. F1 is
+        the ratio of their sums.
     """
     pairs = zip(gold, predictions, strict=True)
     # iob1 is read as conlleval reads it, as in the primary metric.
     entities = [(set(spans(e.target, "iob1")), set(spans(p.value, "iob1"))) for e, p in pairs]
-    return torch.tensor([[len(a & b), len(a), len(b)] for a, b in entities], dtype=torch.float64)
-
-
-def f1_of_counts(sums: Tensor) -> Tensor:
-    """Return F1, 0 if there is no entity at all; serves as ``Task.score_of_counts``.
-
-    Args:
-        sums: float (..., 3): sums of the counts from ``entity_counts``.
-
-    Returns:
-        float (...).
-    """
-    return 2 * sums[..., 0] / (sums[..., 1] + sums[..., 2]).clamp(min=1)
+    return torch.tensor([[2 * len(a & b), len(a) + len(b)] for a, b in entities], dtype=torch.float64)

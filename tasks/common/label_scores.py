@@ -108,15 +108,3 @@ def token_label_counts(gold: Sequence[Example], predictions: Sequence[Prediction
     pairs = [(example.target, prediction.value) for example, prediction in zip(gold, predictions, strict=True)]
     counts = [[sum(a == b for a, b in zip(*pair, strict=True)), len(pair[0])] for pair in pairs]
     return torch.tensor(counts, dtype=torch.float64)
-
-
-def mean_of_counts(sums: Tensor) -> Tensor:
-    """Return the mean score, 0 where there is nothing to average; serves as ``Task.score_of_counts``.
-
-    Args:
-        sums: float (..., 2): the sum of the scores, and the number of scores.
-
-    Returns:
-        float (...).
-    """
-    return sums[..., 0] / sums[..., 1].clamp(min=1)

@@ -5,10 +5,10 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from harness.errors import ConfigError, DataFormatError, nearest
-from harness.utils.text_files import json_value, numbered_lines
+from harness.utils.text_files import json_value, numbered_lines, tab_columns
 
 Column = str | int  # its name in the header or in a JSON object; or its number: 1 is the first, -1 the last
 
@@ -140,9 +140,15 @@ def _separated(path: Path, separator: str, wanted: Sequence[Wanted], *, header: 
 
 def _cells(path: Path, separator: str) -> Iterator[tuple[int, list[str]]]:
     """Yield the line where each row starts, and its cells. Blank lines are skipped."""
-    lines = (f"{line}\n" for _, line in numbered_lines(path))
-    quoting: Literal[0, 3] = csv.QUOTE_NONE if separator == "\t" else csv.QUOTE_MINIMAL
-    reader = csv.reader(lines, delimiter=separator, quoting=quoting, strict=True)
+    if separator == "\t":
+        width = 0
+        for number, line in numbered_lines(path):
+            if line.strip():
+                cells = tab_columns(line, width)
+                width = width or len(cells)
+                yield number, cells
+        return
+    reader = csv.reader((f"{line}\n" for _, line in numbered_lines(path)), delimiter=separator, strict=True)
     start = 1
     try:
         for cells in reader:

@@ -16,7 +16,7 @@ from harness.config.schema import DataConfig
 from harness.nn.char_cnn import char_ids
 from harness.nn.masking import mask_of_sentences
 from harness.types import Batch, Example, Metrics, Prediction, Split
-from tasks.common.entity_scores import entity_counts, f1_of_counts, score_tags
+from tasks.common.entity_scores import entity_counts, score_tags
 from tasks.common.heads.bilstm_crf import BiLstmCrf, BiLstmCrfOptions
 from tasks.common.official import data_name, official_rows
 from tasks.common.sample_data import write_sample_files
@@ -42,7 +42,6 @@ class NamedEntityRecognition:
     version: ClassVar[int] = 1
     primary_metric: ClassVar[str] = "f1"
     counts = staticmethod(entity_counts)
-    score_of_counts = staticmethod(f1_of_counts)
 
     data: DataConfig
     head: Literal["bilstm_crf"] = "bilstm_crf"

@@ -9,7 +9,7 @@ from typing import Literal
 
 from harness.errors import DataFormatError
 from harness.types import Sentence
-from harness.utils.text_files import numbered_lines
+from harness.utils.text_files import numbered_lines, tab_columns
 from tasks.common.column_files import check_words
 
 log = logging.getLogger(__name__)
@@ -58,7 +58,7 @@ def read_conllu(path: Path, tagset: Tagset = "upos") -> list[TaggedSentence]:
                 words, tags = [], []
             continue
         where = f"{path}:{number}"
-        columns = text.split("\t")
+        columns = tab_columns(text, _COLUMNS)
         if len(columns) != _COLUMNS:
             raise DataFormatError(
                 f"{where}: {len(columns)} column(s); a line of CoNLL-U has {_COLUMNS}, separated by tabs, "

@@ -21,7 +21,7 @@ from tasks.common.heads.bilstm_options import BiLstmOptions
 from tasks.common.heads.bilstm_tagger import BiLstmTagger
 from tasks.common.heads.linear_tagger import LinearTagger
 from tasks.common.heads.token_classifier import TokenClassifier
-from tasks.common.label_scores import IGNORED, labels_in_train, mean_of_counts, score_labels, token_label_counts
+from tasks.common.label_scores import IGNORED, labels_in_train, score_labels, token_label_counts
 from tasks.common.official import data_name
 from tasks.common.sample_data import write_sample_files
 from tasks.common.splits import CUTS, read_once, split_file
@@ -44,7 +44,6 @@ class PosTagging:
     version: ClassVar[int] = 1
     primary_metric: ClassVar[str] = "accuracy"
     counts = staticmethod(token_label_counts)
-    score_of_counts = staticmethod(mean_of_counts)
 
     data: DataConfig
     tagset: Tagset = "upos"

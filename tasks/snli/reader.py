@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import DataFormatError, nearest
-from harness.utils.text_files import json_value, numbered_lines
+from harness.utils.text_files import json_value, numbered_lines, tab_columns
 
 log = logging.getLogger(__name__)
 
@@ -102,14 +102,14 @@ def _rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
         for number, line in lines:
             yield number, _json_object(line, f"{path}:{number}")
     elif first:
-        names = first.split("\t")
+        names = tab_columns(first, 0)
         if missing := [field for field in _FIELDS if field not in names]:
             raise DataFormatError(
                 f"{path}:{first_number}: neither a JSON object nor a header with the column {missing[0]}"
                 f"{nearest(missing[0], names)}; give snli_1.0_*.jsonl or snli_1.0_*.txt"
             )
         for number, line in lines:
-            columns = line.split("\t")
+            columns = tab_columns(line, len(names))
             if len(columns) != len(names):
                 raise DataFormatError(
                     f"{path}:{number}: {len(columns)} column(s), but the header has {len(names)}; "

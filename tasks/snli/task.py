@@ -16,7 +16,7 @@ from harness.types import Batch, Example, Metrics, Prediction, Split
 from harness.utils.english_words import words
 from tasks.common.heads.esim import Esim, EsimOptions
 from tasks.common.heads.text_classifier import PAIR, TextClassifier
-from tasks.common.label_scores import label_counts, mean_of_counts, score_labels
+from tasks.common.label_scores import label_counts, score_labels
 from tasks.common.official import data_name, official_rows
 from tasks.common.sample_data import write_sample_files
 from tasks.common.splits import read_once, split_file
@@ -38,7 +38,6 @@ class NaturalLanguageInference:
     version: ClassVar[int] = 1
     primary_metric: ClassVar[str] = "accuracy"
     counts = staticmethod(label_counts)
-    score_of_counts = staticmethod(mean_of_counts)
 
     data: DataConfig
     head: Literal["esim"] = "esim"

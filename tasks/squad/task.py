@@ -18,7 +18,6 @@ from harness.errors import ConfigError
 from harness.nn.char_cnn import CharCnnWords, char_ids
 from harness.nn.masking import mask_of_sentences
 from harness.types import Batch, Example, Metrics, Prediction, Split
-from tasks.common.label_scores import mean_of_counts
 from tasks.common.official import data_name, official_rows
 from tasks.common.sample_data import write_sample_files
 from tasks.common.splits import read_once, split_file
@@ -54,7 +53,6 @@ class ReadingComprehension:
     name: ClassVar[str] = "squad"
     version: ClassVar[int] = 2
     primary_metric: ClassVar[str] = "f1"
-    score_of_counts = staticmethod(mean_of_counts)
 
     data: DataConfig
     head: Literal["bidaf", "bidaf_self_attention"] = "bidaf"

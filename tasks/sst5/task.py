@@ -20,7 +20,7 @@ from tasks.common.heads.bcn import BcnOptions, BiattentiveClassifier
 from tasks.common.heads.bilstm_classifier import BiLstmClassifier
 from tasks.common.heads.bilstm_options import BiLstmOptions
 from tasks.common.heads.text_classifier import TextClassifier
-from tasks.common.label_scores import label_counts, mean_of_counts, score_labels
+from tasks.common.label_scores import label_counts, score_labels
 from tasks.common.official import data_name
 from tasks.common.sample_data import write_sample_files
 from tasks.common.splits import read_once, split_file
@@ -59,7 +59,6 @@ class SentimentTreebank:
     version: ClassVar[int] = 1
     primary_metric: ClassVar[str] = "accuracy"
     counts = staticmethod(label_counts)
-    score_of_counts = staticmethod(mean_of_counts)
 
     data: DataConfig
     granularity: Granularity = "phrases_min4"

@@ -18,13 +18,13 @@ from harness.nn.char_cnn import char_ids
 from harness.nn.masking import mask_of_sentences
 from harness.types import Batch, Example, Metrics, Prediction, Sentence, Split
 from tasks.common.column_files import read_columns
-from tasks.common.entity_scores import entity_counts, f1_of_counts, score_tags
+from tasks.common.entity_scores import entity_counts, score_tags
 from tasks.common.heads.bilstm_crf import BiLstmCrf, BiLstmCrfOptions
 from tasks.common.heads.bilstm_options import BiLstmOptions
 from tasks.common.heads.bilstm_tagger import BiLstmTagger
 from tasks.common.heads.linear_tagger import LinearTagger
 from tasks.common.heads.token_classifier import TokenClassifier
-from tasks.common.label_scores import IGNORED, labels_in_train, mean_of_counts, score_labels, token_label_counts
+from tasks.common.label_scores import IGNORED, labels_in_train, score_labels, token_label_counts
 from tasks.common.official import data_name
 from tasks.common.sample_data import write_sample_files
 from tasks.common.splits import CUTS, check_options, read_once
@@ -202,17 +202,13 @@ class Tagging:
         return Metrics(score_labels(expected, found, sorted({*expected, *found}), confusion=False))
 
     def counts(self, gold: Sequence[Example], predictions: Sequence[Prediction]) -> Tensor:
-        """Count what ``score_of_counts`` needs, float64 (examples, counts).
+        """Count what each example adds to the numerator and the denominator of the metric, float64 (examples, 2).
 
         Args:
             gold: The examples with their labels.
             predictions: The prediction for each example, in the same order.
         """
         return (entity_counts if self._spans else token_label_counts)(gold, predictions)
-
-    def score_of_counts(self, sums: Tensor) -> Tensor:
-        """Return the primary metric of sums of counts."""
-        return (f1_of_counts if self._spans else mean_of_counts)(sums)
 
 
 def _examples(tagged: Tagged, prefix: str) -> list[Example]:

@@ -19,7 +19,7 @@ BATCH = SENTENCES[:32]
 
 @pytest.fixture
 def encoder(tmp_path: Path) -> ElmoEncoder:
-    made: ElmoEncoder = build(config_of(tmp_path).encoder, where="encoder")
+    made: ElmoEncoder = build(config_of(tmp_path).encoder, kind=ElmoEncoder, where="encoder")
     return made
 
 

@@ -42,8 +42,8 @@ def test_the_weights_are_those_of_the_record() -> None:
 
 def test_the_defaults_are_the_bundled_ones(tmp_path: Path) -> None:
     config = config_of(tmp_path)
-    encoder: ElmoEncoder = build(config.encoder, where="encoder")
-    static: StaticVectors = build(config.embedding, where="embedding")
+    encoder: ElmoEncoder = build(config.encoder, kind=ElmoEncoder, where="encoder")
+    static: StaticVectors = build(config.embedding, kind=StaticVectors, where="embedding")
     assert (encoder.name, encoder.num_layers, encoder.dim) == ("elmo_mini", 3, 256)
     assert (static.name, static.dim) == ("static_mini", 100)
     _, found = static.lookup(["the", "London", "xyzzyq"])
@@ -52,7 +52,7 @@ def test_the_defaults_are_the_bundled_ones(tmp_path: Path) -> None:
 
 def test_the_encoder_distinguishes_the_uses_of_a_word(tmp_path: Path) -> None:
     """In the first LSTM layer, two uses as a noun or as a verb are more similar than a noun and a verb."""
-    encoder: ElmoEncoder = build(config_of(tmp_path).encoder, where="encoder")
+    encoder: ElmoEncoder = build(config_of(tmp_path).encoder, kind=ElmoEncoder, where="encoder")
     noun_1, noun_2 = "They saw a play at the theatre .".split(), "He wrote a new play for the stage .".split()
     verb_1, verb_2 = "The children play in the garden .".split(), "We used to play with the other boys .".split()
     sentences = [tuple(words) for words in (noun_1, noun_2, verb_1, verb_2)]
@@ -67,7 +67,7 @@ def test_the_encoder_distinguishes_the_uses_of_a_word(tmp_path: Path) -> None:
 
 
 def test_the_encoders_layers_are_neither_dead_nor_huge(tmp_path: Path) -> None:
-    encoder: ElmoEncoder = build(config_of(tmp_path).encoder, where="encoder")
+    encoder: ElmoEncoder = build(config_of(tmp_path).encoder, kind=ElmoEncoder, where="encoder")
     ((_, layers),) = encoder.encode([tuple("The old man looked at the sea and said nothing .".split())])
     spread = layers.std(dim=1).mean(dim=1)  # (layers,): over tokens
     assert bool((spread > 0.05).all())
@@ -76,7 +76,7 @@ def test_the_encoders_layers_are_neither_dead_nor_huge(tmp_path: Path) -> None:
 
 @pytest.mark.realdata
 def test_static_vectors_cover_most_of_running_text(shared: Path, tmp_path: Path) -> None:
-    static: StaticVectors = build(config_of(tmp_path).embedding, where="embedding")
+    static: StaticVectors = build(config_of(tmp_path).embedding, kind=StaticVectors, where="embedding")
     text = (shared / "data" / "lm" / "wikitext-2" / "valid.txt").read_text(encoding="utf-8").split()
     _, found = static.lookup(text[:20_000])
     assert found.float().mean() > 0.85

@@ -111,4 +111,4 @@ def test_bad_requests_name_the_key() -> None:
         FixedMix(num_layers=3, dim=4, index=3)
     node = {"_target_": "harness.features.layer_mix.ScalarMix", "lambda_": -1.0}
     with pytest.raises(ConfigError, match=r"mixing.lambda_ is -1.0; expected a value greater than or equal to 0"):
-        build(node, where="mixing", supplied={"num_layers": 3, "dim": 4})
+        build(node, kind=ScalarMix, where="mixing", supplied={"num_layers": 3, "dim": 4})

@@ -261,7 +261,7 @@ def test_missing_vectors_and_unknown_choices_are_refused(make: Make, tmp_path: P
         ("oov", "norm", "'zeros', 'mean' or 'normal'"),
     ):
         with pytest.raises(ConfigError, match=f"embedding.{option} is '{value}'; expected {choices}"):
-            build(node | {option: value}, where="embedding")
+            build(node | {option: value}, kind=StaticVectors, where="embedding")
 
 
 def test_a_cache_that_is_damaged_or_cannot_be_written(make: Make, tmp_path: Path) -> None:

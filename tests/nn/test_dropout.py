@@ -32,7 +32,11 @@ def test_off_in_evaluation_and_at_zero():
 @pytest.mark.parametrize("dropout", [-0.1, 1.0])
 def test_a_value_out_of_range_is_refused(dropout):
     with pytest.raises(ConfigError, match=rf"head\.dropout is {dropout}; expected a value (greater|less) than"):
-        build({"_target_": "harness.nn.dropout.VariationalDropout", "dropout": dropout}, where="head")
+        build(
+            {"_target_": "harness.nn.dropout.VariationalDropout", "dropout": dropout},
+            kind=VariationalDropout,
+            where="head",
+        )
 
 
 def test_masks_and_lengths():

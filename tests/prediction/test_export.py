@@ -15,6 +15,7 @@ from harness.prediction.export import export_vectors
 from harness.prediction.reductions import reduction_named
 from harness.prediction.text_encoder import TextEncoder
 from tests.support.encoders import TINY, tiny_elmo
+from tests.support.reports import write_run
 
 LINES = ["The cat sat .", "", "Dogs bark", "The cat sat .", "\U0001f600 猫"]
 SENTENCES = [tuple(line.split()) for line in LINES]
@@ -186,23 +187,13 @@ def test_a_wrong_request_is_one_line(tmp_path, monkeypatch, text, command, argum
 
 
 def test_the_mix_of_a_run_is_applied(tmp_path):
-    from harness.runs.record import RunRecord, write_record
-
     encoder = tiny_elmo(tmp_path)
-    record = RunRecord(
-        status="ok",
-        task="ner",
-        name="x",
-        identity="0",
-        seed=1,
-        encoder={"name": "random", "fingerprint": encoder.fingerprint},
-        mixing={"name": "scalar_mix", "weights": {"input": [0.2, 0.3, 0.5]}, "gamma": {"input": 2.0}},
-        config={"mixing": {"layer_norm": "none"}},
-    )
-    write_record(tmp_path / "run", record)
+    mixing = {"name": "scalar_mix", "weights": {"input": [0.2, 0.3, 0.5]}, "gamma": {"input": 2.0}}
+    run = write_run(tmp_path, encoder="random", seed=1, chance=0.5, mixing=mixing)
+    path = run / "record.json"
+    path.write_text(path.read_text().replace("f" * 64, encoder.fingerprint))
     (layers,) = TextEncoder(encoder)([("a", "b")])
-    mixed = reduction_named(str(tmp_path / "run"), encoder).apply(layers)
+    mixed = reduction_named(str(run), encoder).apply(layers)
     torch.testing.assert_close(mixed, 2 * (0.2 * layers[0] + 0.3 * layers[1] + 0.5 * layers[2]))
-    other = tiny_elmo(tmp_path, seed=1)
     with pytest.raises(ConfigError, match=encoder.fingerprint[:16]):
-        reduction_named(str(tmp_path / "run"), other)
+        reduction_named(str(run), tiny_elmo(tmp_path, seed=1))

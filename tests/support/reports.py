@@ -1,47 +1,17 @@
-"""Generated results of a small artificial task, for tests of the report."""
+"""Generated results of a task that does not exist, for tests of the report."""
 
 import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from harness.config.schema import DataConfig
-from harness.runs.record import RunRecord
-from harness.types import Example, Metrics, Prediction
-from tasks.common.label_scores import score_labels
+from harness.runs.record import COUNTS, RunRecord
+from harness.types import Example, Prediction
+from tasks.common.label_scores import label_counts, score_labels
 
 LABELS = ("entailment", "neutral", "contra/diction & more")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Labels:
-    """A task with one label per example, with only the parts that scoring needs."""
-
-    name: ClassVar[str] = "labels"
-    version: ClassVar[int] = 1
-    primary_metric: ClassVar[str] = "accuracy"
-
-    data: DataConfig | None = None
-
-    def score(self, gold: Sequence[Example], predictions: Sequence[Prediction]) -> Metrics:
-        return Metrics(score_labels([e.target for e in gold], [p.value for p in predictions], LABELS))
-
-
-@dataclass(frozen=True, kw_only=True)
-class CountedLabels(Labels):
-    """The same task, which can also score from counts per example."""
-
-    def counts(self, gold: Sequence[Example], predictions: Sequence[Prediction]) -> Tensor:
-        right = [[e.target == p.value, 1] for e, p in zip(gold, predictions, strict=True)]
-        return torch.tensor(right, dtype=torch.float64)
-
-    def score_of_counts(self, sums: Tensor) -> Tensor:
-        return sums[..., 0] / sums[..., 1]
 
 
 def write_run(
@@ -58,8 +28,7 @@ def write_run(
 ) -> Path:
     """Write the files of a run whose predictions are correct with a given probability; return its folder."""
     generator = np.random.default_rng([seed, int(1000 * chance)])
-    task = (CountedLabels if counted else Labels)()
-    metrics, lines = {}, []
+    metrics, counts, lines = {}, {}, []
     for split, salt in (("dev", 1), ("test", 2)):
         names = [LABELS[i] for i in np.random.default_rng(salt).integers(3, size=examples)]
         gold = [Example(id=f"{split}-{i}", texts={"tokens": ("a", "<b>")}, target=name) for i, name in enumerate(names)]
@@ -67,7 +36,8 @@ def write_run(
             Prediction(id=e.id, value=e.target if generator.random() < chance else LABELS[generator.integers(3)])
             for e in gold
         ]
-        metrics[split] = dict(task.score(gold, given).values)
+        metrics[split] = score_labels([e.target for e in gold], [p.value for p in given], LABELS)
+        counts[split] = label_counts(gold, given).tolist()
         for e, p in zip(gold, given, strict=True):
             row = {"split": split, "id": e.id, "texts": {"tokens": ["a"]}, "gold": e.target, "prediction": p.value}
             lines.append(json.dumps(row))
@@ -92,16 +62,17 @@ def write_run(
         "parameters": 1234,
         "environment": {"revision": "abc", "dirty": True, "python": "3.11", "packages": {"torch": "2"}, "threads": 1},
         "config": {
-            "task": {"_target_": f"tests.support.reports.{type(task).__name__}"},
+            "task": {"_target_": "nowhere.Labels"},
             "data": {"fraction": fraction},
             "seed": seed,
-            "plugins": ["tests"],
         },
     }
     place = folder / "labels" / f"{encoder}-{fraction}-s{seed}"
     place.mkdir(parents=True)
     (place / "record.json").write_text(json.dumps(asdict(RunRecord(**(values | changes)))))
     (place / "predictions.jsonl").write_text("\n".join(lines) + "\n")
+    if counted:
+        (place / COUNTS).write_text(json.dumps(counts))
     course = [{"epoch": i + 1, "dev/accuracy": chance * (1 - 0.5**i)} for i in range(epochs)]
     (place / "history.jsonl").write_text("\n".join(map(json.dumps, course)) + "\n")
     return place

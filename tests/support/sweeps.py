@@ -1,5 +1,6 @@
 """Run small sweeps inside the test process, and read their records."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -11,10 +12,16 @@ from tests.support.runs import SMALL
 QUICK = [*SMALL, "trainer.max_epochs=1", "data.fraction=0.02"]
 
 
+def not_given(defaults: Sequence[str], arguments: Sequence[str]) -> list[str]:
+    """Return the defaults whose keys the arguments do not set, because a group may have one choice only."""
+    given = {argument.lstrip("+").partition("=")[0] for argument in arguments}
+    return [word for word in defaults if word.partition("=")[0] not in given]
+
+
 def sweep(folder: Path, *arguments: str) -> int:
     paths = [f"results_dir={folder}/results", f"cache_dir={folder}/cache"]
     with pytest.raises(SystemExit) as exit_:
-        cli.main(["-m", *QUICK, *paths, *arguments])
+        cli.main(["-m", *not_given(QUICK, arguments), *paths, *arguments])
     return int(exit_.value.code or 0)
 
 

@@ -10,6 +10,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from harness.config.instantiate import build
+from harness.encoders.elmo import ElmoEncoder
 from harness.features.store import FeatureStore
 from harness.runs.plan import prepare, sentences
 from harness.sweep import prefill, sweeper
@@ -36,6 +37,24 @@ def test_processes_share_the_encoding_where_that_is_worth_it(tmp_path: Path, mon
     assert launched("b", 1) == []
     assert launched("c", 2) == [("mixing=top", f"shard={i}/2") for i in (1, 2)]
     assert launched("c", 2) == []  # what the parts left undone was encoded
+
+
+def test_a_finished_job_is_neither_launched_nor_encoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert sweep(tmp_path, "seed=1") == 0
+    launched: list[str] = []
+
+    def launch(jobs: list[Job], *_: Any) -> str:
+        launched.extend(str(job) for job in jobs)
+        return "not launched"
+
+    monkeypatch.setattr(sweeper, "launch_jobs", launch)
+    assert sweep(tmp_path, "seed=1,2") == 1
+    assert launched == ["seed=2"]
+    assert sweep(tmp_path, "seed=1") == 0
+    assert sweep(tmp_path, "seed=1", "overwrite=true") == 1
+    assert len(launched) == 2  # it runs again
+    (tmp_path / "results" / "ner").rename(tmp_path / "away")
+    assert sweep(tmp_path, "seed=1") == 1  # what the sweep's folder says of an earlier time does not count
 
 
 def test_parts_are_jobs_of_a_sweep_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -103,7 +122,9 @@ def test_processes_of_a_launcher_share_the_encoding(two_processes: list[str], tm
     parts = re.findall(r"part (\d) of 2: .* 0 already in the store, ([\d,]+) tokens encoded", output)
     assert sorted(number for number, _ in parts) == ["1", "2"]
     tokens = sum(int(count.replace(",", "")) for _, count in parts)
-    source = FeatureStore(tmp_path / "new", build(config_of(tmp_path, *QUICK).encoder, where="encoder"))
+    source = FeatureStore(
+        tmp_path / "new", build(config_of(tmp_path, *QUICK).encoder, kind=ElmoEncoder, where="encoder")
+    )
     texts = sentences(prepare(config_of(tmp_path, *QUICK, "data.fraction=0.2")).examples)
     assert tokens == sum(map(len, source.plan(texts).missing))  # nothing was left to the process of the sweep
     records = records_in(tmp_path)

@@ -54,6 +54,8 @@ def test_the_view_shows_what_runs_log(tmp_path: Path, monkeypatch: pytest.Monkey
         def finish(self, record: dict[str, Any], files: dict[str, str]) -> None:
             seen["record"] = record
 
+        def finish_with_table(self, name: str, columns: Any, rows: Any) -> None: ...
+
     @wraps(wandb_tracker)
     def tracker(**arguments: Any) -> Any:
         seen["config"] = set(arguments["config"])

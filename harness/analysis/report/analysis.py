@@ -4,12 +4,11 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.analysis.compare import Comparison, Run, compare, counted, interval_of, read_run
+from harness.analysis.compare import Comparison, Run, compare, interval_of, read_runs
 from harness.analysis.report.settings import Block, Setting
 from harness.analysis.statistics import holm
-from harness.config.instantiate import build
-from harness.errors import DataFormatError, HarnessError
-from harness.protocols import Decomposable, Task
+from harness.errors import DataFormatError
+from harness.runs.record import COUNTS
 from harness.types import Split
 
 ROUNDS = 10_000
@@ -51,41 +50,33 @@ class Analysis:
     notes: tuple[str, ...]
 
 
-def analyse(block: Block, *, split: Split, rounds: int | None, seed: int, baseline: str | None) -> Analysis:
+def analyse(block: Block, *, split: Split, rounds: int, seed: int, baseline: str | None) -> Analysis:
     """Compute intervals for the settings of a block, and compare them.
 
     Args:
         block: The settings.
         split: The split whose predictions are read.
-        rounds: The number of rounds of resampling and randomisation, 0 or more; None for ``ROUNDS`` if the task can
-            score from counts per example, otherwise 0.
+        rounds: The number of rounds of resampling and randomisation, 0 or more.
         seed: The seed of resampling and randomisation.
         baseline: Part of a label. Only settings with this text in their label are compared with the others; None
             compares every pair.
     """
     notes: list[str] = []
-    config = block.settings[0].record.config
-    try:
-        task: Task = build(config.get("task"), where="task", plugins=config.get("plugins", ()))
-    except HarnessError as error:
-        return Analysis(block, split, {}, (), (f"Nothing is compared, because the task cannot be built ({error}).",))
-    if rounds is None:
-        rounds = ROUNDS if isinstance(task, Decomposable) else 0
-        if not rounds:
-            notes.append("The task has no counts per example. Add --rounds N to run the tests over examples, too.")
     runs: dict[int, list[Run]] = {}
     for setting in block.settings:
-        try:
-            runs[setting.number] = [counted(task, read_run(run.folder, split)) for run in setting.runs]
-        except DataFormatError as error:
-            notes.append(f"Setting {setting.number} is not compared: {error}.")
-    intervals = {}
-    if isinstance(task, Decomposable) and rounds:
-        intervals = {number: interval_of(task, some, rounds=rounds, seed=seed) for number, some in runs.items()}
+        some, left_out = read_runs({run.folder: run.record for run in setting.runs}, split)
+        notes += [f"A run of setting {setting.number} is not compared: {reason}." for reason in left_out]
+        if some:
+            runs[setting.number] = some
+    uncounted = [str(number) for number, some in runs.items() if any(run.counts is None for run in some)]
+    if uncounted:
+        notes.append(f"Not tested over examples, because runs have no {COUNTS}: settings {', '.join(uncounted)}.")
+    found = {number: interval_of(some, rounds=rounds, seed=seed) for number, some in runs.items()}
+    intervals = {number: ends for number, ends in found.items() if ends is not None}
     results: list[tuple[Setting, Setting, Comparison]] = []
     for a, b in _pairs([setting for setting in block.settings if setting.number in runs], baseline):
         try:
-            results.append((a, b, compare(task, runs[a.number], runs[b.number], rounds=rounds, seed=seed)))
+            results.append((a, b, compare(runs[a.number], runs[b.number], rounds=rounds, seed=seed)))
         except DataFormatError as error:
             notes.append(f"Settings {a.number} and {b.number} are not compared: {error}.")
     return Analysis(block, split, intervals, _adjusted(results), tuple(notes))

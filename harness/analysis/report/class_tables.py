@@ -55,7 +55,8 @@ def confusions(analysis: Analysis) -> list[Confusion]:
         labels = [label for label in labels if f"{_CONFUSION}/{label}/{label}" in names]
         rows = []
         for gold in labels:
-            row = [statistics.mean(setting.scores(split, f"{_CONFUSION}/{gold}/{other}")) for other in labels]
+            cells = [setting.scores(split, f"{_CONFUSION}/{gold}/{other}") for other in labels]
+            row = [statistics.mean(scores) if scores else 0.0 for scores in cells]
             total = sum(row)
             rows.append(tuple(cell / total if total else 0.0 for cell in row))
         if rows:

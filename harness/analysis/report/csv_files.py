@@ -1,13 +1,14 @@
 """The scores and comparisons of a report as CSV, unrounded. A cell is empty if its value is unknown (NaN)."""
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas
 
 from harness.analysis.report.analysis import Analysis
 from harness.analysis.report.paper_numbers import PublishedNumbers
+from harness.analysis.report.printable import printable
 from harness.analysis.report.tables import SPLITS
 
 _SCORES = "task data number setting split metric n mean standard_deviation low high published published_source"
@@ -44,13 +45,13 @@ def scores_csv(analyses: Sequence[Analysis], numbers: PublishedNumbers) -> str:
                     if number is not None and number.metric == metric:
                         row |= {"published": number.value / 100, "published_source": number.source}
                     rows.append(row)
-    return pandas.DataFrame(rows, columns=_SCORES.split()).to_csv(index=False, lineterminator="\n")
+    return _csv({name: [row.get(name) for row in rows] for name in _SCORES.split()})
 
 
 def comparisons_csv(analyses: Sequence[Analysis]) -> str:
     """Return every comparison: one row per pair of settings."""
     pairs = [(analysis, pair, pair.result) for analysis in analyses for pair in analysis.comparisons]
-    columns = {
+    columns: dict[str, list[Any]] = {
         "task": [analysis.block.task for analysis, _, _ in pairs],
         "data": [analysis.block.data for analysis, _, _ in pairs],
         "split": [analysis.split for analysis, _, _ in pairs],
@@ -68,4 +69,18 @@ def comparisons_csv(analyses: Sequence[Analysis]) -> str:
         "p_examples": [result.p_examples for _, _, result in pairs],
         "p_examples_holm": [pair.holm_examples for _, pair, _ in pairs],
     }
-    return pandas.DataFrame(columns).to_csv(index=False, lineterminator="\n")
+    return _csv(columns)
+
+
+def _csv(columns: Mapping[str, Sequence[Any]]) -> str:
+    """Return a table as CSV."""
+    safe = {name: list(map(_cell, values)) for name, values in columns.items()}
+    return str(pandas.DataFrame(safe).to_csv(index=False, lineterminator="\n"))
+
+
+def _cell(value: Any) -> Any:
+    """Return what a spreadsheet does not take for a formula: an apostrophe before ``=`` marks a text."""
+    if not isinstance(value, str):
+        return value
+    shown = printable(value)
+    return f"'{shown}" if shown.startswith(("=", "+", "-", "@")) else shown

@@ -2,12 +2,11 @@
 
 import re
 from collections.abc import Sequence
-from html import escape
 from pathlib import Path
 
 from harness.analysis.report.document import Document
 from harness.analysis.report.figures import Figure
-from harness.analysis.report.svg import colour
+from harness.analysis.report.svg import colour, escaped
 
 _LINE = 16  # pixels per line of the legend
 
@@ -35,7 +34,7 @@ def standalone(figure: Figure) -> str:
     total = height + _LINE * (legend.count("<text") // 2) + (8 if legend else 0)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {total:g}" role="img" '
-        f'aria-label="{escape(figure.title)}" font-family="sans-serif">\n<style>\n{drawing_style()}\n</style>\n'
+        f'aria-label="{escaped(figure.title)}" font-family="sans-serif">\n<style>\n{drawing_style()}\n</style>\n'
         f'<rect width="100%" height="100%" fill="var(--paper)"/>\n'
         f"{figure.drawing[match.end() :].removesuffix('</svg>')}{legend}</svg>\n"
     )
@@ -47,5 +46,7 @@ def _legend(entries: Sequence[tuple[int, str]], top: float) -> str:
     for row, (number, label) in enumerate(entries, start=1):
         y = f"{top + _LINE * row:g}"
         mark = f'<text x="14" y="{y}" style="fill: var(--c)">{number}</text>'
-        lines.append(f'<g class="{colour(number)}">{mark}<text class="start" x="28" y="{y}">{escape(label)}</text></g>')
+        lines.append(
+            f'<g class="{colour(number)}">{mark}<text class="start" x="28" y="{y}">{escaped(label)}</text></g>'
+        )
     return "".join(lines)

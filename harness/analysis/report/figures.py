@@ -1,5 +1,7 @@
 """The figures of a report."""
 
+import logging
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +10,10 @@ from harness.analysis.report.analysis import Analysis
 from harness.analysis.report.class_tables import Confusion
 from harness.analysis.report.settings import Block, Setting
 from harness.analysis.report.svg import Bars, Series, bar_chart, dot_plot, heat_map, line_chart
+from harness.errors import DataFormatError
 from harness.runs.record import read_history
+
+log = logging.getLogger(__name__)
 
 _FRACTION = re.compile(r" data\.fraction=\S+")
 
@@ -66,7 +71,11 @@ def _learning_curves(block: Block) -> Figure | None:
     """Draw the dev score by epoch, up to the last epoch that every run of a setting reached."""
     series = []
     for setting in block.settings:
-        courses = [read_history(run.folder, f"dev/{block.metric}") for run in setting.runs]
+        try:
+            courses = [read_history(run.folder, f"dev/{block.metric}") for run in setting.runs]
+        except DataFormatError as error:
+            log.warning("no learning curve of setting %d: %s", setting.number, error)
+            continue
         epochs = min(map(len, courses))
         if epochs:
             columns = [[100 * course[i] for course in courses] for i in range(epochs)]
@@ -91,7 +100,7 @@ def _training_sizes(block: Block, split: str) -> Figure | None:
     for label, settings in lines.items():
         ordered = sorted(settings, key=_training_size)
         sizes = [_training_size(setting) for setting in ordered]
-        if len(set(sizes)) == len(sizes) > 1:
+        if len(set(sizes)) == len(sizes) > 1 and min(sizes) > 0:
             columns = [[100 * score for score in setting.scores(split)] for setting in ordered]
             series.append(Series(ordered[0].number, sizes, columns))
             numbers = ", ".join(str(setting.number) for setting in ordered)
@@ -114,18 +123,19 @@ def _mix_weights(block: Block) -> Figure | None:
     for setting in block.settings:
         places = setting.record.mixing.get("weights", {})
         for place in places:
-            runs = [run.record.mixing["weights"][place] for run in setting.runs]
+            runs = [run.record.mixing.get("weights", {}).get(place, ()) for run in setting.runs]
             name = f"{setting.number} {place}" if len(places) > 1 else str(setting.number)
-            groups.append(Bars(setting.number, name, list(zip(*runs, strict=True))))
+            if len(set(map(len, runs))) == 1 and runs[0] and all(math.isfinite(one) for run in runs for one in run):
+                groups.append(Bars(setting.number, name, list(zip(*runs, strict=True))))
     if not groups:
         return None
     title = "Mix weights"
     return Figure(
         title,
-        bar_chart(title, groups, y_name="weight", reference=1 / len(groups[0].values)),
+        bar_chart(title, groups, y_name="weight"),
         tuple((number, "") for number in dict.fromkeys(group.number for group in groups)),
         "One group of bars per mix, one bar per layer from 0: the mean over seeds. Line on a bar: one standard "
-        "deviation up and down. Dashed line: equal weights.",
+        "deviation up and down. Dashed line: equal weights of the layers of this mix.",
     )
 
 

@@ -5,6 +5,7 @@ import re
 import pandas
 
 from harness.analysis.report.document import Document
+from harness.analysis.report.printable import printable
 from harness.analysis.report.tables import Table
 
 _SPECIAL = {  # pandas escapes the first two lines only
@@ -23,7 +24,7 @@ def as_latex(report: Document) -> str:
     """Return every table of a report, to be copied into a paper that loads booktabs."""
     parts = [r"% \usepackage{booktabs}"]
     for section in report.sections:
-        parts += [f"% {section.heading}", *map(latex, (*section.tables, *section.matrices))]
+        parts += [f"% {latex_text(section.heading)}", *map(latex, (*section.tables, *section.matrices))]
     return "\n\n".join(parts) + "\n"
 
 
@@ -40,6 +41,6 @@ def latex(table: Table) -> str:
 
 
 def latex_text(text: str) -> str:
-    """Escape a text so that LaTeX prints it unchanged."""
-    escaped = "".join(_SPECIAL.get(character, character) for character in text)
+    """Return a text as one line that LaTeX prints unchanged."""
+    escaped = "".join(_SPECIAL.get(character, character) for character in printable(text))
     return re.sub(r"(?<!\S)-(?=\d)", "$-$", escaped)

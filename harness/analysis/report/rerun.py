@@ -3,8 +3,9 @@
 import shlex
 from pathlib import Path
 
+from harness.analysis.report.printable import printable
 from harness.errors import DataFormatError
-from harness.runs.record import RunRecord, read_record
+from harness.runs.record import SCHEMA_VERSION, RunRecord, read_record
 
 _REPEATED = "repeated"
 
@@ -25,9 +26,10 @@ def rerun_command(path: Path) -> str:
         "device": record.environment.get("device"),
         "threads": record.environment.get("threads"),
     }
-    given = [one for one in _overrides(record, path) if one.partition("=")[0] not in (*pins, "overwrite", "dry_run")]
+    last = {one.partition("=")[0]: one for one in _overrides(record, path)}  # a job's list replaces a preset's
+    given = [one for key, one in last.items() if key not in (*pins, "overwrite", "dry_run")]
     pinned = [f"{key}={value}" for key, value in pins.items() if value is not None]
-    return "\n".join([*_comments(record), shlex.join(["python", "-m", "harness", *given, *pinned])])
+    return "\n".join([*map(printable, _comments(record)), shlex.join(["python", "-m", "harness", *given, *pinned])])
 
 
 def _overrides(record: RunRecord, path: Path) -> list[str]:
@@ -49,11 +51,12 @@ def _comments(record: RunRecord) -> list[str]:
     packages = ", ".join(f"{name} {version}" for name, version in known.get("packages", {}).items() if version)
     hardware = ", ".join(str(known[key]) for key in ("processor", "cpu_capability", "gpu") if known.get(key))
     folder = f"{record.task}/{record.name}-{record.identity}"
+    result = folder if record.schema_version == SCHEMA_VERSION else f"{record.task}/{record.name}-*"  # another identity
     return [
         f"# repeats {folder}, whose status is {record.status}",
         f"# code: revision {known.get('revision') or 'unknown'}{changed}",
         f"# Python {known.get('python')}; {packages}",
         f"# hardware: {hardware}",
         "# relative file names refer to the folder in which the run was started",
-        f"# result: {_REPEATED}/{folder}; on the CPU of such a machine it is identical to the bit",
+        f"# result: {_REPEATED}/{result}; on the CPU of such a machine it is identical to the bit",
     ]

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from html import escape
 from itertools import pairwise
 
+from harness.analysis.report.printable import printable
+
 COLOURS = 8
 _WIDTH, _HEIGHT = 400, 250
 _LEFT, _RIGHT, _TOP, _BOTTOM = 40, _WIDTH - 18, 10, _HEIGHT - 38  # the edges of the plotted area
@@ -134,20 +136,20 @@ def dot_plot(
     return _drawing(title, parts, height=bottom + 38)
 
 
-def bar_chart(title: str, groups: Sequence[Bars], *, y_name: str, reference: float) -> str:
-    """Return groups of bars, numbered from 0, with a dashed horizontal line.
+def bar_chart(title: str, groups: Sequence[Bars], *, y_name: str) -> str:
+    """Return groups of bars, numbered from 0, with a dashed line across each group where equal shares of 1 would be.
 
     Args:
         title: What the chart shows.
         groups: One or more groups.
         y_name: The name of the y axis, which starts at 0.
-        reference: The height of the dashed line.
     """
     spans = [
         [(statistics.mean(runs), statistics.stdev(runs) if len(runs) > 1 else 0.0) for runs in group.values]
         for group in groups
     ]
-    y_to, parts = _y_axis(y_name, [0, reference, *(mean + deviation for span in spans for mean, deviation in span)])
+    tops = [mean + deviation for span in spans for mean, deviation in span]
+    y_to, parts = _y_axis(y_name, [0, *(1 / len(span) for span in spans), *tops])
     room = (_RIGHT - _LEFT) / len(groups)
     for i, (group, span) in enumerate(zip(groups, spans, strict=True)):
         width = min(26.0, 0.8 * room / len(span))
@@ -163,7 +165,8 @@ def bar_chart(title: str, groups: Sequence[Bars], *, y_name: str, reference: flo
             drawn.append(_line("whisker", middle, middle, y_to(max(height - deviation, 0)), y_to(height + deviation)))
             drawn.append(_text(middle, _BOTTOM + 13, str(layer)))
         parts.append(f'<g class="{colour(group.number)}">{"".join(drawn)}</g>')
-    parts.append(_line("reference", _LEFT, _RIGHT, y_to(reference), y_to(reference)))
+        equal = y_to(1 / len(span))
+        parts.append(_line("reference", centre - room / 2, centre + room / 2, equal, equal))
     return _drawing(title, parts)
 
 
@@ -189,7 +192,7 @@ def heat_map(title: str, labels: Sequence[str], shares: Sequence[Sequence[float]
             parts.append(
                 f'<g><rect class="cell" x="{x}" y="{y}" width="{cell - 2}" height="{cell - 2}" '
                 f'fill-opacity="{max(share, 0.03):.3f}"/>{number}'
-                f"<title>{escape(label)} as {escape(labels[j])}: {100 * share:.1f} %</title></g>"
+                f"<title>{escaped(label)} as {escaped(labels[j])}: {100 * share:.1f} %</title></g>"
             )
     return _drawing(title, parts, width=size, height=size, scaled=False)
 
@@ -212,18 +215,23 @@ def _line(kind: str, x1: float, x2: float, y1: float, y2: float) -> str:
 
 def _text(x: float, y: float, text: str, kind: str = "") -> str:
     """Return a text of a CSS class; without ``end`` or ``start``, ``x`` is its middle."""
-    return f'<text class="{kind}" x="{x:.1f}" y="{y:.1f}">{escape(text)}</text>'
+    return f'<text class="{kind}" x="{x:.1f}" y="{y:.1f}">{escaped(text)}</text>'
 
 
 def _upright_text(x: float, y: float, text: str, kind: str) -> str:
     """Return a text of a CSS class that runs from bottom to top."""
-    return f'<text class="{kind}" transform="translate({x:.1f},{y:.1f}) rotate(-90)">{escape(text)}</text>'
+    return f'<text class="{kind}" transform="translate({x:.1f},{y:.1f}) rotate(-90)">{escaped(text)}</text>'
 
 
 def _number(value: float, all_ticks: Sequence[float]) -> str:
     """Return the text of a tick, with as many decimals as the distance between ticks needs."""
     step = min((b - a for a, b in pairwise(all_ticks)), default=1.0)
     return f"{value:,.{max(0, -math.floor(math.log10(step) + 1e-9))}f}"
+
+
+def escaped(text: str) -> str:
+    """Return a text as SVG shows it."""
+    return escape(printable(text))
 
 
 def _path(points: Sequence[tuple[float, float]]) -> str:
@@ -236,4 +244,4 @@ def _drawing(
 ) -> str:
     """Return the SVG element; one that is not scaled keeps its size on wide screens."""
     size = "" if scaled else f' width="{width}" height="{height}"'
-    return f'<svg viewBox="0 0 {width} {height}"{size} role="img" aria-label="{escape(title)}">{"".join(parts)}</svg>'
+    return f'<svg viewBox="0 0 {width} {height}"{size} role="img" aria-label="{escaped(title)}">{"".join(parts)}</svg>'

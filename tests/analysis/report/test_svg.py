@@ -66,9 +66,19 @@ def test_a_dot_is_drawn_at_its_score() -> None:
 
 
 def test_the_height_of_a_bar_is_its_mean_weight() -> None:
-    drawing = bar_chart("t", [Bars(1, "1", [[0.2], [0.3, 0.5]])], y_name="weight", reference=0.5)
+    drawing = bar_chart("t", [Bars(1, "1", [[0.2], [0.3, 0.5]])], y_name="weight")
     low, high = attributes(drawing, "rect", "height")
     assert high == pytest.approx(2 * low, abs=0.2)
+
+
+def test_the_line_of_equal_weights_is_that_of_each_mix() -> None:
+    """Encoders differ in their number of layers."""
+    groups = [Bars(1, "1", [[0.5], [0.5]]), Bars(2, "2", [[0.25]] * 4), Bars(3, "3", [[1.0]])]
+    drawing = bar_chart("t", groups, y_name="weight")
+    tops = attributes(drawing, 'rect class="bar"', "y")
+    lines = [attributes(drawing, 'line class="reference"', name) for name in ("y1", "y2", "x1", "x2")]
+    assert lines[0] == lines[1] == [tops[0], tops[2], tops[6]]
+    assert lines[3][:2] == lines[2][1:]  # each line ends where the next begins
 
 
 def test_the_opacity_of_a_cell_is_its_share() -> None:

@@ -94,6 +94,15 @@ def test_what_is_meant_is_read(reader: tuple[Callable[[bytes], Any], str], varia
     assert read(variant(content)) == expected
 
 
+@pytest.mark.parametrize("name", ["columns", "conllu", "table"])
+def test_white_space_after_the_last_column_is_not_another_column(name: str, tmp_path: Path) -> None:
+    read, content = READERS[name]
+    (tmp_path / "plain").write_text(content, encoding="utf-8")
+    lines = (line + "\t" * (i % 2 + 1) + " " if "\t" in line else line for i, line in enumerate(content.split("\n")))
+    (tmp_path / "tabs").write_text("\n".join(lines), encoding="utf-8")
+    assert read(tmp_path / "tabs") == read(tmp_path / "plain")
+
+
 @pytest.mark.parametrize(
     "variant",
     [

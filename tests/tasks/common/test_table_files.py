@@ -32,6 +32,7 @@ def rows(path: Path, content: str | bytes, wanted: Any = NAMED) -> list[tuple[An
         ("x.csv", 'id,"text", label \n1,"a b",yes\n,,\n2,c,"no"', [2, 4]),
         ("x.csv", "id;text;label\n1;a b;yes\n2;c;no\n", [2, 3]),  # as a spreadsheet in German writes it
         ("x.tsv", "id\ttext\tlabel\n1\ta b\tyes\n2\tc\tno\n", [2, 3]),
+        ("x.tsv", "id\ttext\tlabel\t\n1\ta b\tyes\n\t\n2\tc\tno\t \t\n", [2, 4]),
         ("x.txt", "id\ttext\tlabel\n1\ta b\tyes\n2\tc\tno\n", [2, 3]),
         ("x", "label,sentence\nyes,a b\nno,c\n", [2, 3]),
         ("x.jsonl", '{"text": "a b", "label": "yes"}\n\n{"label": "no", "text": "c", "more": 1}\n', [1, 3]),

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from harness.analysis.statistics import ratio_of_sums
 from harness.config.schema import DataConfig
 from harness.types import Example, Prediction
 from tasks.common.column_files import read_columns
@@ -48,9 +49,24 @@ def test_counts_give_the_score(
 ) -> None:
     examples = [Example(id="0", texts={}, target=gold.split()), Example(id="1", texts={}, target=["B-X", "O"])]
     predictions = [Prediction(id="0", value=predicted.split()), Prediction(id="1", value=["B-X", "B-Y"])]
-    counts = task.counts(examples, predictions)  # (examples, counts)
-    assert task.score_of_counts(counts[0]).item() == pytest.approx(lenient)
-    assert task.score_of_counts(counts.sum(dim=0)).item() == pytest.approx(task.score(examples, predictions)["f1"])
+    counts = task.counts(examples, predictions).numpy()  # (examples, 2)
+    assert ratio_of_sums(counts[0]) == pytest.approx(lenient)
+    assert ratio_of_sums(counts.sum(axis=0)) == pytest.approx(task.score(examples, predictions)["f1"])
+
+
+@pytest.mark.parametrize(
+    ("gold", "predicted", "words"),
+    [
+        (["S-PER", "O"], ["O", "O"], "'S-PER' is not a BIO tag"),
+        (["O", "O"], ["O", "L-PER"], "'L-PER' is not a BIO tag"),
+        (["B", "O"], ["O", "O"], "'B' is not a BIO tag"),
+        (["O", "O"], ["O"], "2 gold and 1 predicted tags in sentence 1"),
+    ],
+)
+def test_what_is_not_bio_is_refused_in_one_line(gold: list[str], predicted: list[str], words: str) -> None:
+    with pytest.raises(ValueError, match=words) as caught:
+        score_tags([["O"], gold], [["O"], predicted])
+    assert "\n" not in str(caught.value)
 
 
 def test_scores_by_type() -> None:
