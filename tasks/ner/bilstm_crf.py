@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.rnn import pad_sequence
 
 from harness.config.bounds import Count, Dropout, Positive
 from harness.nn.char_cnn import CharCnnWords
@@ -108,14 +109,17 @@ class BiLstmCrf(nn.Module):
         return -self.crf.log_likelihood(emissions, batch.gold["labels"], batch.masks["tokens"]).sum()
 
     def predict(self, vectors: Mapping[str, TokenVectors], batch: Batch) -> list[Prediction]:
-        """Return the best legal tag sequence of each row, in BIO.
+        """Return the best legal tag sequence of each row, in BIO; its score is its probability.
 
         Args:
             vectors: As in ``emissions``.
             batch: As in ``emissions``.
         """
-        paths = self.crf.viterbi(self.emissions(vectors, batch), batch.masks["tokens"])
+        emissions, mask = self.emissions(vectors, batch), batch.masks["tokens"]  # (batch, tokens, tags), _
+        paths = self.crf.viterbi(emissions, mask)
+        tags = pad_sequence([torch.tensor(path, dtype=torch.int64) for path in paths], batch_first=True)
+        scores = self.crf.log_likelihood(emissions, tags.to(mask.device), mask).exp().tolist()  # (batch,)
         return [
-            Prediction(id=example.id, value=convert([self.labels[tag] for tag in path], self.scheme, "bio"))
-            for example, path in zip(batch.examples, paths, strict=True)
+            Prediction(id=example.id, value=convert([self.labels[i] for i in path], self.scheme, "bio"), scores=score)
+            for example, path, score in zip(batch.examples, paths, scores, strict=True)
         ]

@@ -25,10 +25,9 @@ from tasks.squad import sample
 from tasks.squad.bidaf import Bidaf, BidafOptions
 from tasks.squad.bidaf_self_attention import BidafSelfAttention, SelfAttentionOptions
 from tasks.squad.metric import best_scores, score_answers
-from tasks.squad.reader import examples_of_articles, examples_of_rows, read_squad
+from tasks.squad.reader import Origin, examples_of_articles, examples_of_rows, read_squad
 from tasks.squad.span_head import SpanHead
 from tasks.squad.token_embedding import TokenEmbedding
-from tasks.squad.tokenized_passage import TokenizedPassage
 
 log = logging.getLogger(__name__)
 
@@ -161,14 +160,15 @@ class ReadingComprehension:
 
 def _with_short_passages(examples: Sequence[Example], max_tokens: int) -> list[Example]:
     """Cut long passages, and leave out the examples whose first answer is no longer in the passage."""
-    short: dict[int, TokenizedPassage] = {}
+    short: dict[int, Origin] = {}
     kept = []
     for example in examples:
-        passage = example.origin
-        if len(passage.tokens) > max_tokens:
-            passage = short.setdefault(id(passage), passage.truncated(max_tokens))
+        origin: Origin = example.origin
+        if len(origin["passage"].tokens) > max_tokens:
+            origin = short.setdefault(id(origin), {"passage": origin["passage"].truncated(max_tokens)})
         if example.target["spans"][0][1] < max_tokens:
-            kept.append(replace(example, texts={**example.texts, "passage": passage.tokens}, origin=passage))
+            texts = {**example.texts, "passage": origin["passage"].tokens}
+            kept.append(replace(example, texts=texts, origin=origin))
     if short:
         log.info(
             "train: cut %s passages after %d tokens (task.max_passage_tokens); left out %s of %s questions",
