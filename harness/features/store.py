@@ -197,7 +197,7 @@ class FeatureStore:
         for index, layers in progress(self.encoder.encode(missing), "encoding", total=len(missing)):
             sentence = missing[index]
             self.tokens_encoded += len(sentence)
-            kept = _rounded(layers, self._dtype).numpy()  # (layers, tokens, dim)
+            kept = rounded(layers, self._dtype).numpy()  # (layers, tokens, dim)
             if (key := _sentence_key(sentence)) not in self._sentences:
                 sentences[key] = kept[self._word_layers :].tobytes()
             waiting += kept.nbytes
@@ -263,7 +263,7 @@ class Uncached:
         read = torch.zeros(len(sentences), len(wanted), longest, self.encoder.dim)
         for row, encoded in self.encoder.encode(sentences):  # (layers, tokens, dim)
             self.tokens_encoded += encoded.shape[1]
-            read[row, :, : encoded.shape[1]] = _rounded(encoded[wanted], self._dtype)
+            read[row, :, : encoded.shape[1]] = rounded(encoded[wanted], self._dtype)
         return read  # (batch, layers, tokens, dim)
 
 
@@ -277,7 +277,7 @@ def precision_of(encoder: Encoder) -> dict[str, Any]:
     return {"dtype": encoder.dtype, "rounding_error": encoder.rounding_error}
 
 
-def _rounded(layers: Tensor, dtype: np.dtype) -> Tensor:
+def rounded(layers: Tensor, dtype: np.dtype) -> Tensor:
     """Return layers in the precision in which they are kept."""
     kept = layers.to(getattr(torch, dtype.name))  # torch rounds 30 times as fast as numpy
     if kept.numel() and not all(map(math.isfinite, torch.stack(torch.aminmax(kept)).tolist())):

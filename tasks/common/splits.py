@@ -1,13 +1,13 @@
 """How a task reads its splits: each split only once, from a published file or from a local one."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import wraps
 from pathlib import Path
 from typing import TypeVar
 
 from harness.config.schema import DataConfig
 from harness.errors import ConfigError
-from harness.types import Example, Split
+from harness.types import Example, Sentence, Split
 from tasks.common.official import official_file
 
 Task = TypeVar("Task")
@@ -32,6 +32,18 @@ def read_once(examples: Read[Task]) -> Read[Task]:
         return splits[split]
 
     return cached
+
+
+def tagged_examples(tagged: Iterable[tuple[Sentence, tuple[str, ...]]], prefix: str) -> list[Example]:
+    """Return one example per sentence; its target is the labels of its tokens.
+
+    Args:
+        tagged: The tokens and the labels of each sentence.
+        prefix: The start of the ids.
+    """
+    return [
+        Example(id=f"{prefix}-{i}", texts={"tokens": words}, target=labels) for i, (words, labels) in enumerate(tagged)
+    ]
 
 
 def split_file(data: DataConfig, split: Split, *, official: str) -> Path:

@@ -4,10 +4,10 @@ Source: Rajpurkar et al. 2016 (the data); Peters et al. 2018, section 4 and supp
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +18,7 @@ from harness.errors import ConfigError
 from harness.nn.char_cnn import CharCnnWords, char_ids
 from harness.nn.masking import mask_of_sentences
 from harness.types import Batch, Example, Metrics, Prediction, Split
+from tasks.common.answers import span_of
 from tasks.common.official import data_name, official_rows
 from tasks.common.sample_data import write_sample_files
 from tasks.common.splits import read_once, split_file
@@ -52,6 +53,8 @@ class ReadingComprehension:
     name: ClassVar[str] = "squad"
     version: ClassVar[int] = 2
     primary_metric: ClassVar[str] = "f1"
+    learned: ClassVar[tuple[str, ...]] = ()
+    tokenizer: ClassVar[str] = "english"
 
     data: DataConfig
     head: Literal["bidaf", "bidaf_self_attention"] = "bidaf"
@@ -76,10 +79,20 @@ class ReadingComprehension:
             rows = official_rows("squad", split, cache_dir=self.data.cache_dir)
             examples = examples_of_rows(rows, f"squad {split}")
         else:
-            examples = read_squad(split_file(self.data, split, official="squad"))
+            examples = self.read(split_file(self.data, split, official="squad"), prefix=split)
         if split == "train" and self.max_passage_tokens is not None:
             return _with_short_passages(examples, self.max_passage_tokens)
         return examples
+
+    def read(self, path: Path, *, prefix: str, labelled: bool = True) -> list[Example]:  # noqa: ARG002
+        """Return the examples of a file with their whole passages; every question needs an answer.
+
+        Args:
+            path: The file.
+            prefix: Not used, because every question has its own id.
+            labelled: Not used.
+        """
+        return read_squad(path)
 
     @property
     def _test_is_dev(self) -> bool:
@@ -135,6 +148,19 @@ class ReadingComprehension:
                 words=words, output_dim=output_dim, hidden_dim=sizes.hidden_dim, dropout=sizes.dropout
             )
         return SpanHead(network=network, max_answer_tokens=sizes.max_answer_tokens)
+
+    def answer(self, example: Example, prediction: Prediction) -> Mapping[str, Any]:
+        """Return the answer to a question: its tokens, its characters and its text in the passage.
+
+        Args:
+            example: The question and its passage.
+            prediction: The best span of the passage.
+        """
+        best = prediction.value
+        if best is None:
+            return {"answer": None}
+        span = span_of(example.origin["passage"], best["start"], best["end"] + 1)
+        return {"answer": span, "probability": prediction.scores}
 
     def score(self, gold: Sequence[Example], predictions: Sequence[Prediction]) -> Metrics:
         """Score the answers by the official rules; see ``score_answers``.
