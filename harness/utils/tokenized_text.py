@@ -47,14 +47,17 @@ class TokenizedText:
         Raises:
             ValueError: A token is not in the text, or not after the token before it.
         """
-        offsets, end = [], 0
+        offsets: list[tuple[int, int]] = []
+        end = 0
         whole = " ".join(tokens) if text is None else text
         for token in tokens:
-            start = whole.index(token, end) if text is not None else end + bool(offsets)
+            start = end + bool(offsets) if text is None else text.find(token, end)
+            if start < 0:
+                raise ValueError(f"the token {token!r} is not in the text, or not after the token before it")
             end = start + len(token)
             offsets.append((start, end))
         array = np.array(offsets, dtype=np.int32).reshape(-1, 2)  # (tokens, 2)
-        return cls(text=whole, tokens=tuple(map(intern, tokens)), offsets=array)
+        return cls(text=whole, tokens=tuple(intern(str(token)) for token in tokens), offsets=array)
 
     def tokens_in(self, start: int, end: int) -> tuple[int, int] | None:
         """Return the first and the last token that has a character in ``text[start:end]``; None if there is none.

@@ -38,10 +38,11 @@ def token_labels_answer(example: Example, prediction: Prediction) -> Mapping[str
         prediction: Its value is one label per token, and its scores are their probabilities, or the probability of all
             of them together.
     """
-    labels = list(prediction.value or ())
-    if isinstance(prediction.scores, float):
-        return {"labels": labels, "probability": prediction.scores}
-    return {"labels": labels, "probabilities": prediction.scores.tolist() if labels else []}
+    if prediction.value is None:
+        return {"labels": []}
+    one = isinstance(prediction.scores, float)
+    scores = {"probability": prediction.scores} if one else {"probabilities": prediction.scores.tolist()}
+    return {"labels": list(prediction.value), **scores}
 
 
 def entities_answer(example: Example, prediction: Prediction) -> Mapping[str, Any]:
