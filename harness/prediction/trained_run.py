@@ -53,7 +53,7 @@ def load_predictor(
     folder = Path(run).expanduser()
     record = _finished(folder)
     weights, values = read_model(folder / MODEL, digest=record.weights_sha256)
-    config = _config_of(record, plugins)
+    config = _config_of(record, plugins, folder)
     where = device_of(device)
     make_repeatable(where)
     task = _task(config, record, values, folder)
@@ -79,23 +79,21 @@ def load_predictor(
 
 
 def _finished(folder: Path) -> RunRecord:
-    """Return the record of a finished run whose answers do not depend on what else is labelled."""
+    """Return the record of a finished run."""
     if not (folder / "record.json").exists():
         raise ConfigError(f"{folder}: not the folder of a run, because it has no record.json; give results/TASK/NAME")
     record = read_record(folder / "record.json")
     if record.status != "ok":
         why = f"{record.status} ({record.error})"
         raise ConfigError(f"{folder}: the status of this run is {why}; start it again with its command")
-    if record.config.get("mixing", {}).get("layer_norm") == "paper" and record.encoder.get("fingerprint"):
-        raise ConfigError(
-            f"{folder}: with mixing.layer_norm=paper, an answer depends on the other texts of its batch, so new text "
-            "has no fixed answer; train with mixing.layer_norm=token or none"
-        )
     return record
 
 
-def _config_of(record: RunRecord, plugins: Sequence[str]) -> HarnessConfig:
+def _config_of(record: RunRecord, plugins: Sequence[str], folder: Path) -> HarnessConfig:
     """Return the configuration of a run, with the files of the harness where they are on this machine."""
+    for group in ("task", "encoder", "embedding", "mixing"):
+        if not isinstance(record.config.get(group), dict):
+            raise ConfigError(f"{folder}: record.json does not have the options of the {group}; {_AGAIN}")
     known = {one.name for one in fields(HarnessConfig) if not one.name.startswith("_")}
     values = {key: _here(value) for key, value in record.config.items() if key in known}
     return typed_as(HarnessConfig, {**values, "plugins": list(plugins)})
@@ -138,11 +136,13 @@ def _source(
     _check_same("encoder", encoder, record.encoder, folder)
     if encoder is None:
         return None
+    why = None
     if not encoder.cacheable:
-        raise ConfigError(
-            f"{folder}: with encoder.state={encoder.state}, an answer depends on the texts before it; train with "
-            "encoder.state=zeros or warm"
-        )
+        why = f"encoder.state={encoder.state}, the vectors of a text depend on the texts before it"
+    elif config.mixing.get("layer_norm") == "paper":
+        why = "mixing.layer_norm=paper, the vectors of a text depend on the rest of its batch"
+    if why is not None:
+        raise ConfigError(f"{folder}: with {why}, so its label is not fixed; train with another value of this option")
     return PortionOfLayers(encoder, dtype=config.cache_dtype)
 
 
