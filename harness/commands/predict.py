@@ -65,7 +65,9 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--format", choices=("jsonl", "conll"), default="jsonl", help="format of the output")
     parser.add_argument("--out", type=Path, metavar="FILE", help="write to a new file and not to standard output")
     parser.add_argument("--score", action="store_true", help="print the task's metrics for a labelled FILE")
-    parser.add_argument("--plugins", nargs="+", default=[], metavar="MODULE", help="your own modules that the run uses")
+    parser.add_argument(
+        "--plugins", action="append", default=[], metavar="MODULE", help="a module of your own that the run uses"
+    )
     overrides = [word for word in arguments if "=" in word and not word.startswith("-")]
     chosen = parser.parse_args([word for word in arguments if word not in overrides])
     if isinstance(sys.stdout, TextIOWrapper):
@@ -122,7 +124,7 @@ def _options(overrides: Sequence[str]) -> dict[str, Any]:
                 "all else is as in the run"
             )
     if threads is not None:
-        if not isinstance(threads, int) or threads < 1:
+        if type(threads) is not int or threads < 1:
             raise ConfigError(f"threads={threads}: expected a whole number of at least 1")
         torch.set_num_threads(threads)
     return options

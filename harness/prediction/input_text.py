@@ -53,7 +53,7 @@ def read_texts(
         DataFormatError: The file cannot be read, or a line is not in this format; the message names the line.
     """
     source = "standard input" if path is None else str(path)
-    lines = lines_of(sys.stdin.buffer, name=source) if path is None else numbered_lines(path)
+    lines = _standard_input(source) if path is None else numbered_lines(path)
     if form == "columns":
         for number, tokens in enumerate(_columns(lines), start=1):
             yield _example(str(number), {names[0]: TokenizedText.of_tokens(tokens)})
@@ -63,6 +63,12 @@ def read_texts(
             yield _example(str(number), {names[0]: TokenizedText.of(line, tokenize)})
         elif line.strip():
             yield _of_json(line, tokenize, names, where=f"{source}:{number}", number=number)
+
+
+def _standard_input(name: str) -> Iterator[tuple[int, str]]:
+    """Yield the lines of standard input, after its byte order mark."""
+    for number, line in lines_of(sys.stdin.buffer, name=name):
+        yield number, line.removeprefix("\ufeff") if number == 1 else line
 
 
 def _example(own_id: str, origin: dict[str, TokenizedText]) -> Example:
