@@ -2,7 +2,8 @@
 
 Encoders, mixes, tasks and trackers are named by ``_target_`` in a YAML file and built from it: by a class with these
 members, or by a function that is annotated to return one. A task builds its own heads. The protocols marked
-``runtime_checkable`` are optional: a plug-in that has their members gets what they describe.
+``runtime_checkable`` are optional: a plug-in that has their members gets what they describe. One more is next to the
+code that needs it: ``Restorable`` in ``harness/runs/model_file.py``, for tasks that can label new text.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -235,45 +236,6 @@ class Decomposable(Protocol):
 
         Returns:
             float64 (examples, 2): for the numerator and for the denominator. The score is 0 if the latter is 0.
-        """
-
-
-@runtime_checkable
-class Restorable(Protocol):
-    """A task whose trained heads can label new text: they are built again without the data that they learned from.
-
-    Attributes:
-        learned: The names of the ``cached_property``s of the task that its heads read from the training data, such as
-            ``labels``. Each is a tuple of strings. A run saves them, and ``predict`` puts them back in their places.
-            Nothing else of the data may be needed by ``collate``, ``build_head`` and ``answer``.
-        tokenizer: The tokeniser of the task's own raw text, for example ``english``; ``whitespace`` if its data are
-            tokens already. See ``harness.utils.tokenizers``.
-    """
-
-    learned: ClassVar[tuple[str, ...]]
-
-    @property
-    def tokenizer(self) -> str:
-        """See above."""
-
-    def read(self, path: Path, *, prefix: str, labelled: bool = True) -> Sequence[Example]:
-        """Return the examples of a file in the task's own format.
-
-        Args:
-            path: The file.
-            prefix: The start of the ids of examples without an id of their own.
-            labelled: Whether each example needs a target. If not, a file without targets may be accepted too.
-
-        Raises:
-            DataFormatError: The file is missing or not in this format; the message names the line.
-        """
-
-    def answer(self, example: Example, prediction: Prediction) -> Mapping[str, Any]:
-        """Return what is written for an example in addition to its id and texts, as JSON values by name.
-
-        Args:
-            example: The example. Its ``origin`` has a ``TokenizedText`` for each of its texts.
-            prediction: What the head predicts. ``value`` is None if a text has no tokens; heads never get such a text.
         """
 
 

@@ -18,7 +18,6 @@ from harness.errors import ConfigError, HarnessError
 from harness.prediction.input_text import TextFormat, read_texts
 from harness.prediction.predictor import Predictor
 from harness.prediction.trained_run import load_predictor
-from harness.protocols import Restorable
 from harness.types import Example, Prediction
 from harness.utils.console import CommandParser, configure_logging, exit_status_of
 from harness.utils.files import replacing
@@ -133,7 +132,6 @@ def _options(overrides: Sequence[str]) -> dict[str, Any]:
 def _examples(predictor: Predictor, path: Path | None, form: str, chosen: argparse.Namespace) -> Iterable[Example]:
     """Return the texts to label."""
     task = predictor.task
-    assert isinstance(task, Restorable)
     if form == "task":
         assert path is not None
         return task.read(path, prefix=path.name.partition(".")[0], labelled=chosen.score)

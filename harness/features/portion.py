@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from harness.config.schema import Precision
-from harness.features.store import FillPlan, rounded
+from harness.features.rounding import rounded
+from harness.features.store import FillPlan
 from harness.protocols import Encoder
 from harness.types import Sentence
 

@@ -2,7 +2,6 @@
 
 import hashlib
 import logging
-import math
 import shutil
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
@@ -19,6 +18,7 @@ from torch import Tensor
 from harness.config.schema import Precision
 from harness.errors import CacheError, ConfigError
 from harness.features.blob_file import RECORD_BYTES, BlobFile
+from harness.features.rounding import rounded
 from harness.protocols import Encoder, Rounding
 from harness.types import Sentence
 from harness.utils.console import human_bytes, progress
@@ -275,14 +275,6 @@ def precision_of(encoder: Encoder) -> dict[str, Any]:
     if not isinstance(encoder, Rounding):
         return {}
     return {"dtype": encoder.dtype, "rounding_error": encoder.rounding_error}
-
-
-def rounded(layers: Tensor, dtype: np.dtype) -> Tensor:
-    """Return layers in the precision in which they are kept."""
-    kept = layers.to(getattr(torch, dtype.name))  # torch rounds 30 times as fast as numpy
-    if kept.numel() and not all(map(math.isfinite, torch.stack(torch.aminmax(kept)).tolist())):
-        raise CacheError(f"a vector does not fit {dtype}, or is not finite; set cache_dtype=float32")
-    return kept
 
 
 def _sentence_key(sentence: Sentence) -> bytes:

@@ -7,7 +7,7 @@ from typing import Any
 from harness.config.schema import TrainerConfig
 from harness.errors import ConfigError
 from harness.prediction.input_text import tokenized
-from harness.protocols import Restorable, Task
+from harness.runs.model_file import Restorable
 from harness.training.evaluation import predict
 from harness.training.model import Model
 from harness.types import Example, Prediction
@@ -23,7 +23,7 @@ class Predictor:
     """A trained head that is called with texts, and returns its answers in the same order.
 
     Args:
-        task: The task, which has what it learned from the training data; it is ``Restorable``.
+        task: The task, which has what it learned from the training data.
         model: The trained model.
         texts: The names of the texts of an example.
         options: The trainer's options; ``eval_batch_size`` and ``max_batch_tokens`` are used.
@@ -31,7 +31,7 @@ class Predictor:
     """
 
     def __init__(
-        self, *, task: Task, model: Model, texts: Sequence[str], options: TrainerConfig, tokenizer: str
+        self, *, task: Restorable, model: Model, texts: Sequence[str], options: TrainerConfig, tokenizer: str
     ) -> None:
         self.task, self.texts, self.tokenize = task, tuple(texts), tokenizer_named(tokenizer)
         self._model, self._options = model, options
@@ -75,7 +75,6 @@ class Predictor:
             example: An example that ``predict`` has yielded.
             prediction: Its prediction.
         """
-        assert isinstance(self.task, Restorable)
         row: dict[str, Any] = {"id": example.id}
         if len(self.texts) == 1:
             text = example.origin[self.texts[0]]

@@ -17,8 +17,8 @@ from harness.errors import ConfigError
 from harness.features.portion import PortionOfLayers
 from harness.features.static_vectors import StaticVectors
 from harness.prediction.predictor import Predictor
-from harness.protocols import Encoder, Restorable, Task
-from harness.runs.model_file import MODEL, LearnedValues, read_model
+from harness.protocols import Encoder, Task
+from harness.runs.model_file import MODEL, LearnedValues, Restorable, read_model
 from harness.runs.record import RunRecord, read_record
 from harness.training.determinism import make_repeatable
 from harness.training.model import assembled
@@ -73,7 +73,6 @@ def load_predictor(
         raise ConfigError(
             f"{folder / MODEL}: not of the model that record.json describes ({error}); {_AGAIN}"
         ) from None
-    assert isinstance(task, Restorable)
     own = task.tokenizer if task.tokenizer != "whitespace" else "english"
     return Predictor(task=task, model=model, texts=values.texts, options=config.trainer, tokenizer=tokenizer or own)
 
@@ -110,11 +109,12 @@ def _here(value: Any) -> Any:
     return value
 
 
-def _task(config: HarnessConfig, record: RunRecord, values: LearnedValues, folder: Path) -> Task:
+def _task(config: HarnessConfig, record: RunRecord, values: LearnedValues, folder: Path) -> Restorable:
     """Return the task with what it had learned from the training data."""
     task: Task = build(config.task, kind=Task, where="task", plugins=config.plugins)
     if not isinstance(task, Restorable):
-        raise ConfigError(f"the task {task.name} cannot label new text: it lacks members of Restorable in protocols.py")
+        where = "harness/runs/model_file.py"
+        raise ConfigError(f"the task {task.name} cannot label new text: it lacks members of Restorable in {where}")
     if task.version != record.task_version:
         raise ConfigError(
             f"{folder}: trained with version {record.task_version} of the task, and this is {task.version}; {_AGAIN}"

@@ -4,19 +4,57 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from torch import Tensor
 
 from harness.config.instantiate import typed_as
 from harness.errors import DataFormatError
-from harness.protocols import Restorable, Task
+from harness.protocols import Task
 from harness.training.model import Model
+from harness.types import Example, Prediction
 from harness.utils.files import file_digest, write_tensors
 
 MODEL = "model.safetensors"
 OLD_MODEL = "head.safetensors"  # what older versions wrote: the weights alone
 _ENTRY = "model"  # of the file's metadata. One entry, because the order of several is not fixed, nor the digest then.
+
+
+@runtime_checkable
+class Restorable(Task, Protocol):
+    """A task whose trained heads can label new text: they are built again without the data that they learned from.
+
+    Attributes:
+        learned: The names of the ``cached_property``s of the task that its heads read from the training data, such as
+            ``labels``. Each is a tuple of strings. A run saves them, and ``predict`` puts them back in their places.
+            Nothing else of the data may be needed by ``collate``, ``build_head`` and ``answer``.
+    """
+
+    learned: ClassVar[tuple[str, ...]]
+
+    @property
+    def tokenizer(self) -> str:
+        """The tokeniser of its raw text (``harness.utils.tokenizers``); ``whitespace`` if its data are tokens."""
+
+    def read(self, path: Path, *, prefix: str, labelled: bool = True) -> Sequence[Example]:
+        """Return the examples of a file in the task's own format.
+
+        Args:
+            path: The file.
+            prefix: The start of the ids of examples without an id of their own.
+            labelled: Whether each example needs a target. If not, a file without targets may be accepted too.
+
+        Raises:
+            DataFormatError: The file is missing or not in this format; the message names the line.
+        """
+
+    def answer(self, example: Example, prediction: Prediction) -> Mapping[str, Any]:
+        """Return what is written for an example in addition to its id and texts, as JSON values by name.
+
+        Args:
+            example: The example. Its ``origin`` has a ``TokenizedText`` for each of its texts.
+            prediction: What the head predicts. ``value`` is None if a text has no tokens; heads never get such a text.
+        """
 
 
 @dataclass(frozen=True, kw_only=True)

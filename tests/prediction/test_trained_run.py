@@ -15,8 +15,8 @@ import harness
 from harness.config.compose import CONF
 from harness.config.instantiate import build
 from harness.errors import HarnessError
-from harness.protocols import Restorable, Task
-from harness.runs.model_file import MODEL, OLD_MODEL
+from harness.protocols import Task
+from harness.runs.model_file import MODEL, OLD_MODEL, Restorable
 from tasks.ner.task import NamedEntityRecognition
 from tests.support.runs import config_of
 from tests.support.trained import trained_run
