@@ -88,4 +88,7 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], *, about: dict[str,
     from safetensors.torch import save_file
 
     with replacing(path) as temporary:
+        temporary.touch()
+        mode = temporary.stat().st_mode
         save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, temporary, about)
+        temporary.chmod(mode)  # safetensors lets only the owner read its files

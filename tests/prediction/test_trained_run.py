@@ -139,6 +139,10 @@ def test_other_labels_than_strings_are_refused(
     assert message in refusal(copy)
 
 
+def test_whoever_may_read_the_record_may_read_the_model(trained: Path) -> None:
+    assert (trained / MODEL).stat().st_mode == (trained / "record.json").stat().st_mode
+
+
 def test_an_older_finished_run_is_recognised_and_repeated_on_demand(tmp_path: Path) -> None:
     folder = trained_run(tmp_path, *OVERRIDES)
     (folder / MODEL).rename(folder / OLD_MODEL)
