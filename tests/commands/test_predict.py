@@ -117,7 +117,7 @@ def test_scores_are_those_of_the_run(
     task: str, split: str, folder: Path, command: Callable, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     run, out = request.getfixturevalue(task), tmp_path / "rows.jsonl"
-    status, printed, err = command(run, sample_files(folder, task)[split], "--score", "--out", out)
+    status, printed, err = command(run, sample_files(tmp_path, f"task={task}")[split], "--score", "--out", out)
     assert status == 0, err
     scores = {name: float(value) for name, value in (line.split() for line in printed.splitlines())}
     assert scores == {

@@ -61,9 +61,9 @@ def outputs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, P
     """Train every case, and label the files of dev and test of all in one new process."""
     folder = tmp_path_factory.mktemp("runs")
     runs = {name: trained_run(folder, *overrides) for name, overrides in CASES.items()}
-    files = {task: sample_files(folder, task) for task in ("ner", "pos", "sst5", "snli", "squad")}
+    files = {name: sample_files(folder / name, *overrides) for name, overrides in CASES.items()}
     jobs = [
-        [str(run), str(files[name.partition("-")[0]][split]), "--input=task", f"--out={folder / name}-{split}"]
+        [str(run), str(files[name][split]), "--input=task", f"--out={folder / name}-{split}"]
         for name, run in runs.items()
         for split in ("dev", "test")
     ]

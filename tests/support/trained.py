@@ -26,10 +26,10 @@ def trained_run(folder: Path, *overrides: str) -> Path:
     return folder_of(run(config, stop=Stop()), config.results_dir)
 
 
-def sample_files(folder: Path, task: str) -> dict[str, Path]:
+def sample_files(folder: Path, *overrides: str) -> dict[str, Path]:
     """Write the sample data of a task; return the file of each split."""
-    writer = build(config_of(folder, f"task={task}").task, kind=SampleWriter, where="task")
-    return {path.name.partition(".")[0]: path for path in writer.write_sample(folder / f"sample_{task}")}
+    writer = build(config_of(folder, *TINY_ENCODER, *overrides).task, kind=SampleWriter, where="task")
+    return {path.name.partition(".")[0]: path for path in writer.write_sample(folder / "sample")}
 
 
 def recorded(run: Path, split: str) -> dict[str, Any]:
