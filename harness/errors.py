@@ -1,5 +1,6 @@
 """Errors by cause. Each message is one line: what is wrong, where, and the fix."""
 
+import errno
 from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import ClassVar
@@ -62,9 +63,20 @@ def _readable(message: str) -> str:
     return message
 
 
+_ELSEWHERE = "choose a folder in which you may write (results_dir=DIR, cache_dir=DIR, or out=DIR)"
+_SPACE = "free some space there, or choose another folder (results_dir=DIR, cache_dir=DIR, or out=DIR)"
+WRITE_FIXES = {  # what to do when the operating system refuses to write a file, by the number of its error
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), _SPACE),
+    **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), _ELSEWHERE),
+}
+
+
 def one_line(error: OSError) -> str:
-    """Return what the operating system refused, and for which file."""
-    return f"{error.filename}: {error.strerror}" if error.filename else " ".join(str(error).split())
+    """Return what the operating system refused, for which file, and what to do about it if that is known."""
+    if not error.filename:
+        return " ".join(str(error).split())
+    fix = WRITE_FIXES.get(error.errno or 0)
+    return f"{error.filename}: {error.strerror}{f'; {fix}' if fix else ''}"
 
 
 def nearest(name: str, choices: Iterable[str]) -> str:

@@ -1,17 +1,26 @@
 """The values that the parts of the harness exchange. All are frozen dataclasses."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
-from harness.errors import HarnessError
+from harness.errors import ConfigError, HarnessError
 
 Split = Literal["train", "dev", "test"]
 SPLITS: tuple[Split, ...] = ("train", "dev", "test")
 Sentence = tuple[str, ...]  # the tokens of one text, as the encoder receives them
+
+
+def check_sentences(sentences: Iterable[Sentence]) -> None:
+    """Raise a ``ConfigError`` if a sentence is a string, whose characters would be taken for words."""
+    for place, sentence in enumerate(sentences):
+        if isinstance(sentence, str):
+            raise ConfigError(
+                f"sentence {place} is the string {sentence[:80]!r}; an encoder takes words: split it into a tuple"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)

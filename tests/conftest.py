@@ -6,6 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# Examples of hypothesis are the same in every run, and none fails because the machine is slow.
+settings.register_profile("reproducible", derandomize=True, deadline=None)
+settings.load_profile("reproducible")
 
 # Several test processes share the cores: each of them, and each process that it starts, uses one thread.
 if "PYTEST_XDIST_WORKER" in os.environ:

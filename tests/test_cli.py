@@ -107,7 +107,7 @@ REQUESTS = [
     (["trainer.lr=fast"], "trainer.lr is 'fast'; expected float"),
     (["trainer.max_epochs=1.5"], "trainer.max_epochs is 1.5; expected a valid integer"),
     (["trainer.max_epochs=0"], "trainer.max_epochs is 0; expected a value greater than or equal to 1"),
-    (["trainer.optimizer=Adma"], "no such optimiser; did you mean"),
+    (["trainer.optimizer=Adma"], "no optimiser of torch.optim; did you mean"),
     (["data.fraction=2"], "data.fraction is 2; expected a value less than or equal to 1"),
     (["trainer.average=1"], "trainer.average is 1; expected a value less than 1"),
     (["trainer.optimizer_options.betas=[0,0]"], "add each with a plus: +trainer.optimizer_options.NAME=VALUE"),
@@ -144,7 +144,7 @@ REQUESTS = [
     (["trainer.weight_decay=-1"], "trainer.weight_decay is -1; expected a value greater than or equal to 0"),
     (["trainer.plateau_factor=2"], "trainer.plateau_factor is 2; expected a value less than 1"),
     (["task.bilstm_crf.hidden_dim=0"], "task.bilstm_crf.hidden_dim is 0; expected a value greater than or equal to 1"),
-    (["trainer.optimizer=LBFGS"], "no such optimiser"),
+    (["trainer.optimizer=LBFGS"], "is not supported"),
     (["encoder.max_tokens=0"], "encoder.max_tokens is 0"),
     (["encoder.weights_seed=-1"], "encoder.weights_seed is -1"),
     (["seed=["], "seed=[: the value has special characters; write it in quotes: 'seed=\"[\"'"),
@@ -260,7 +260,7 @@ def test_a_damaged_file_is_one_line_that_says_what_to_delete(tmp_path: Path, cap
         errors = capfd.readouterr().err
         assert "Traceback" not in errors
         (line,) = [line for line in errors.splitlines() if line.startswith("error: ")]
-        assert f"{name}: not a" in line
+        assert f"{name}: " in line
         assert "delete it" in line
         (folder / "record.json").unlink(missing_ok=True)
         (folder / "checkpoint.pt").unlink(missing_ok=True)

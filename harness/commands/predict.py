@@ -18,6 +18,7 @@ from harness.errors import ConfigError, HarnessError
 from harness.prediction.input_text import TextFormat, read_texts
 from harness.prediction.predictor import Predictor
 from harness.prediction.trained_run import load_predictor
+from harness.training.determinism import default_threads
 from harness.types import Example, Prediction
 from harness.utils.console import CommandParser, configure_logging, exit_status_of
 from harness.utils.files import replacing
@@ -122,10 +123,9 @@ def _options(overrides: Sequence[str]) -> dict[str, Any]:
                 f"{key}={value}: this command takes device, threads, encoder.KEY and embedding.KEY; "
                 "all else is as in the run"
             )
-    if threads is not None:
-        if type(threads) is not int or threads < 1:
-            raise ConfigError(f"threads={threads}: expected a whole number of at least 1")
-        torch.set_num_threads(threads)
+    if threads is not None and (type(threads) is not int or threads < 1):
+        raise ConfigError(f"threads={threads}: expected a whole number of at least 1")
+    torch.set_num_threads(threads or default_threads())
     return options
 
 

@@ -20,7 +20,7 @@ _DEVICES = {"gpu": "device=cuda", "cuda": "device=cuda", "cpu": "device=cpu"}
 # The options whose values are paths: these need no quotes, whatever characters they contain.
 PATHS = (
     *("data.train", "data.dev", "data.test", "data.cache_dir", "cache_dir", "results_dir", "out", "init"),
-    *("encoder.options", "encoder.weights", "encoder.model", "encoder.cache_dir"),
+    *("encoder.options", "encoder.weights", "encoder.path", "encoder.model", "encoder.cache_dir"),
     *("embedding.path", "embedding.cache_dir"),
 )
 

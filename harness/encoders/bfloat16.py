@@ -8,13 +8,17 @@ import torch
 from harness.encoders.bilm import BiLm
 from harness.encoders.burn_in import BURN_IN, read_words
 from harness.encoders.char_ids import BOS, EOS
+from harness.encoders.kernels.one_thread_each import one_thread
 
 Dtype = Literal["float32", "bfloat16"]
 _MATRICES = {"weight", "projection", "carry_weight", "transform_weight", "proj_weight"}
 
 
 def in_bfloat16(bilm: BiLm) -> BiLm:
-    """Return a copy with highways, projections and LSTM weights in bfloat16. States and gates stay float32."""
+    """Return a copy with highways, projections and LSTM weights in bfloat16. States and gates stay float32.
+
+    On a CPU, the bits of a sentence's vectors depend on the sentence alone, as with float32.
+    """
     rounded = copy.deepcopy(bilm)
     for name, parameter in rounded.named_parameters():
         if _MATRICES.intersection(name.split(".")):
@@ -22,6 +26,7 @@ def in_bfloat16(bilm: BiLm) -> BiLm:
     return rounded
 
 
+@one_thread()
 @torch.no_grad()
 def rounding_error(rounded: BiLm, exact: BiLm) -> float:
     """Return the relative error of the vectors of a fixed text.

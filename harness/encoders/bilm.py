@@ -14,7 +14,6 @@ from torch.nn import functional as F
 from harness.encoders.kernels.async_copy import device_copy
 from harness.encoders.kernels.lstm_steps import LstmState
 from harness.encoders.kernels.mixed_matmul import affine
-from harness.encoders.kernels.parallel_directions import run_both
 from harness.encoders.kernels.projected_lstm import ProjectedLstm
 from harness.encoders.options import NUM_CHARACTERS, BiLmOptions
 from harness.nn.packing import Packing
@@ -119,8 +118,7 @@ class BiLm(nn.Module):
                 states.append(last)
             return tuple(states)
 
-        parallel = layers.device.type == "cpu" and not torch.is_grad_enabled()
-        after = run_both(run) if parallel else (run(0), run(1))
+        after = run(0), run(1)
         return layers.flatten(2), after
 
     def _run(

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from harness.encoders.bilm import BiLm, BiLmState
 from harness.encoders.char_ids import BOS, EOS
+from harness.encoders.kernels.one_thread_each import one_thread
 from harness.encoders.word_vector_cache import word_vectors
 from harness.nn.packing import Packing
 
@@ -23,15 +24,17 @@ BURN_IN = (
 )
 
 
+@one_thread()
 @torch.no_grad()
 def burn_in_state(bilm: BiLm) -> BiLmState:
-    """Return the state of one row after the fixed text."""
+    """Return the state of one row after the fixed text; it does not depend on torch's number of threads."""
     state = bilm.zero_state(1)
     for sentence in BURN_IN:
         state = read_words(bilm, [BOS, *sentence.split(), EOS], state)[1]
     return state
 
 
+@one_thread()
 @torch.no_grad()
 def after_boundary(bilm: BiLm, state: BiLmState) -> BiLmState:
     """Return the state after each direction has read the boundary token that it meets first.

@@ -17,24 +17,29 @@ from harness.encoders.bilm import BiLmState, build_bilm, map_state
 from harness.encoders.burn_in import BURN_IN, after_boundary, burn_in_state
 from harness.encoders.char_ids import BOS, EOS
 from harness.encoders.kernels.async_copy import host_copy, one_ahead
+from harness.encoders.kernels.frozen_char_cnn import FrozenCharCnn
+from harness.encoders.kernels.streams import Streams
+from harness.encoders.model_archive import files_of_model
 from harness.encoders.options import BiLmOptions, read_options
 from harness.encoders.weights import read_weights
 from harness.encoders.word_vector_cache import WordVectorCache
+from harness.errors import ConfigError
 from harness.nn.packing import Packing
-from harness.types import Sentence
+from harness.types import Sentence, check_sentences
 from harness.utils.download import local_file
 from harness.utils.files import file_digest
 
 StatePolicy = Literal["zeros", "warm", "carry"]
 _MAX_TOKENS = {"cpu": 4096, "cuda": 16384}
-_VERSION = 1  # increased whenever the same weights would give other vectors
+_VERSION = 2  # increased whenever the same weights would give other vectors
 
 
 def load_elmo(
     *,
     name: str,
-    options: str,
-    weights: str,
+    options: str | None = None,
+    weights: str | None = None,
+    path: str | None = None,
     state: StatePolicy = "warm",
     cache_dir: str,
     dtype: Dtype = "float32",
@@ -48,19 +53,26 @@ def load_elmo(
         name: A short name for tables.
         options: Path or URL of the ``options.json``.
         weights: Path or URL of the ``.hdf5``.
+        path: Instead of these two: a folder with both, or the path or URL of a zip with both.
         state: The LSTM state from which sentences start: ``zeros``, ``warm`` or ``carry``; see ``ElmoEncoder``.
         cache_dir: The folder in which downloads are kept.
         dtype: Type of the matrix products, ``float32`` or ``bfloat16``.
-        max_tokens: Greatest number of tokens that are encoded together; None: 4,096, on a GPU 16,384.
+        max_tokens: See ``ElmoEncoder``.
         carry_rows: Number of rows of a batch under ``carry``.
         device: Torch device on which to compute.
 
     Raises:
+        ConfigError: Neither ``path`` nor ``options`` and ``weights`` are given, or all of them.
         WeightsError: A file is missing or damaged, or the files do not fit each other.
         DownloadError: A URL cannot be downloaded.
     """
     downloads = Path(cache_dir) / "encoders" / name
-    options_path, weights_path = local_file(options, folder=downloads), local_file(weights, folder=downloads)
+    if path is not None and options is None and weights is None:
+        options_path, weights_path = files_of_model(path, folder=downloads)
+    elif path is None and options is not None and weights is not None:
+        options_path, weights_path = local_file(options, folder=downloads), local_file(weights, folder=downloads)
+    else:
+        raise ConfigError("give either encoder.path=FOLDER_OR_ZIP, or encoder.options=... and encoder.weights=...")
     architecture = read_options(options_path)
     return ElmoEncoder(
         name=name,
@@ -80,8 +92,10 @@ class ElmoEncoder:
 
     The official code carries the LSTM state from one batch to the next, so the vectors of a sentence depend on what was
     encoded before it. ``zeros`` starts every sentence from the zero state, and ``warm`` from the state after one fixed
-    burn-in text; with both, the vectors of a sentence depend on nothing else. ``carry`` is the official behaviour:
-    sentences are taken in the given order, ``carry_rows`` at a time, and row i continues from the last state of row i.
+    burn-in text; with both, the vectors of a sentence depend on nothing else. On a CPU this holds for every bit: the
+    sentences that are encoded together, their order and the number of threads change nothing. ``carry`` is the official
+    behaviour: sentences are taken in the given order, ``carry_rows`` at a time, and row i continues from the last state
+    of row i.
 
     Args:
         name: A short name for tables.
@@ -91,8 +105,8 @@ class ElmoEncoder:
         state: The state policy, ``zeros``, ``warm`` or ``carry``.
         dtype: Type of the matrix products. ``bfloat16`` rounds them (``rounding_error`` says how much), and some
             processors compute it faster.
-        max_tokens: Greatest number of tokens that are encoded together, at least 1; a longer sentence is encoded alone.
-            None: 4,096, on a GPU 16,384.
+        max_tokens: About how many tokens are encoded together, at least 1: on a CPU for every two threads, on a GPU at
+            most, except in one longer sentence. It limits memory. None: 4,096, on a GPU 16,384.
         carry_rows: Number of rows of a batch under ``carry``, at least 1.
         device: Torch device on which to compute.
     """
@@ -120,7 +134,6 @@ class ElmoEncoder:
         self._device = torch.device(device)
         self._max_tokens = _MAX_TOKENS[self._device.type] if max_tokens is None else max_tokens
         self._carry_rows = carry_rows
-        self._words = WordVectorCache(self.bilm.char_cnn)
         self.fingerprint = self._fingerprint(weights_digest)
         if state == "carry":
             self._carried = map_state(self.bilm.zero_state(carry_rows), torch.clone)  # no two tensors share memory
@@ -155,8 +168,12 @@ class ElmoEncoder:
     def encode(self, sentences: Sequence[Sentence]) -> Iterator[tuple[int, Tensor]]:
         """Yield ``(index, float32 (layers, tokens, dim))`` for every sentence.
 
-        Long sentences come first, except under ``carry``, which keeps the given order.
+        They come in any order, except under ``carry``, which keeps the given one.
+
+        Raises:
+            ConfigError: A sentence is a string instead of a sequence of words.
         """
+        check_sentences(sentences)
         encoded = ((batch, self._encode_batch([sentences[i] for i in batch])) for batch in self._batches(sentences))
         for batch, fetch in one_ahead(encoded) if self._device.type == "cuda" else encoded:
             yield from zip(batch, fetch(), strict=True)
@@ -167,9 +184,14 @@ class ElmoEncoder:
         if self.state == "carry":
             yield from (indices[start : start + self._carry_rows] for start in indices[:: self._carry_rows])
             return
+        longest_first = sorted(indices, key=lambda i: -len(sentences[i]))
+        if self._streams:  # short sentences fill the steps that long ones leave, so every batch has all lengths
+            count = -(-sum(map(len, sentences)) // (self._max_tokens * max(1, torch.get_num_threads() // 2))) or 1
+            yield from filter(None, (longest_first[first::count] for first in range(count)))
+            return
         batch: list[int] = []
         tokens = 0
-        for i in sorted(indices, key=lambda i: -len(sentences[i])):
+        for i in longest_first:
             if batch and tokens + len(sentences[i]) > self._max_tokens:
                 yield batch
                 batch, tokens = [], 0
@@ -186,22 +208,36 @@ class ElmoEncoder:
         if not rows:
             return lambda: [torch.empty(self.num_layers, 0, self.dim)] * len(batch)
         words = [(BOS, *batch[row], EOS) if carries else batch[row] for row in rows]
-        packing = Packing.of([len(sentence) for sentence in words])
+        lengths = [len(sentence) for sentence in words]
         types, places = self._words.of([word for sentence in words for word in sentence])  # (types, dim), (positions,)
-        before = map_state(self._carried, lambda tensor: tensor[rows]) if carries else self._repeat(len(rows))
-        layers, after = self.bilm(types, places, packing, before)  # (layers, positions, dim)
-        if carries:
-            self._store(after, rows)
+        if self._streams:
+            layers = self._streams.run(types, places, lengths, self._start)  # (layers, positions, dim)
+        else:
+            before = map_state(self._carried, lambda tensor: tensor[rows]) if carries else self._repeat(len(rows))
+            layers, after = self.bilm(types, places, Packing.of(lengths), before)  # (layers, positions, dim)
+            if carries:
+                self._store(after, rows)
         copied, boundary = host_copy(layers), 1 if carries else 0
 
         def fetch() -> list[Tensor]:
             on_host = copied()  # (layers, positions, dim)
             vectors = [on_host[:, :0]] * len(batch)
-            for row, start in zip(rows, packing.starts, strict=True):
-                vectors[row] = on_host[:, start + boundary : start + boundary + len(batch[row])]
+            for row, one in zip(rows, on_host.split(lengths, dim=1), strict=True):
+                vectors[row] = one[:, boundary : boundary + len(batch[row])]
             return vectors
 
         return fetch
+
+    @cached_property
+    def _words(self) -> WordVectorCache:
+        """The vectors of words that have been encoded before."""
+        with torch.inference_mode(False):  # so that it can be used outside of it too
+            return WordVectorCache(FrozenCharCnn(self.bilm.char_cnn) if self._streams else self.bilm.char_cnn)
+
+    @cached_property
+    def _streams(self) -> Streams | None:
+        """The LSTMs on a CPU; None on a GPU, and if every row has a state of its own."""
+        return Streams(self.bilm) if self._device.type == "cpu" and self.state != "carry" else None
 
     @cached_property
     def _start(self) -> BiLmState:

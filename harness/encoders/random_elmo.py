@@ -48,7 +48,7 @@ def random_elmo(
         state: The LSTM state from which sentences start: ``zeros``, ``warm`` or ``carry``; see ``ElmoEncoder``.
         cache_dir: The folder in which downloads are kept.
         dtype: Type of the matrix products, ``float32`` or ``bfloat16``.
-        max_tokens: Greatest number of tokens that are encoded together; None: 4,096, on a GPU 16,384.
+        max_tokens: See ``ElmoEncoder``.
         carry_rows: Number of rows of a batch under ``carry``.
         device: Torch device on which to compute.
 

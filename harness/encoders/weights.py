@@ -78,7 +78,9 @@ def write_weights(path: Path, weights: Mapping[str, Tensor], *, precision: Preci
                     f"{path}: dataset '{name}' is not finite as {precision}; write float32, or train again"
                 )
             packed = {"compression": "gzip", "compression_opts": 9, "shuffle": True} if precision == "float16" else {}
-            file.create_dataset(name, data=values.numpy(), track_times=False, **packed)
+            dataset = file.create_dataset(name, data=values.numpy(), track_times=False, **packed)
+            dataset.flush()  # closing it would ignore that the disk is full
+        file.flush()
 
 
 def _read(file: h5py.File, name: str, shape: tuple[int, ...], path: Path) -> Tensor:

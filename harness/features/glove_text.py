@@ -16,13 +16,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-from filelock import FileLock
 from numpy.lib.format import write_array_header_1_0
 
 from harness.errors import CacheError, ConfigError, DataFormatError, nearest
 from harness.features.converted_vectors import ConvertedVectors, Floats, text_digest, write_meta
 from harness.utils.console import progress_of_bytes
 from harness.utils.download import sha256_of
+from harness.utils.locks import ProcessLock
 from harness.utils.text_files import GZIP, ZIP, OpenFile, bounded_lines, first_bytes, open_bytes, skip_mark
 
 log = logging.getLogger(__name__)
@@ -68,7 +68,7 @@ def _convert_once(source: Path, *, packed: bool, member: str | None, folder: Pat
     partial = folder.with_name(f"{folder.name}.partial")
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder.with_name(f"{folder.name}.lock")):
+        with ProcessLock(folder.with_name(f"{folder.name}.lock")).held():
             if folder.exists():
                 return
             partial.mkdir(exist_ok=True)  # a killed process may have left it; its files are overwritten

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from filelock import FileLock
 from torch import Tensor
 
 from harness.config.schema import Precision
@@ -20,9 +19,10 @@ from harness.errors import CacheError, ConfigError
 from harness.features.blob_file import RECORD_BYTES, BlobFile
 from harness.features.rounding import rounded
 from harness.protocols import Encoder, Rounding
-from harness.types import Sentence
+from harness.types import Sentence, check_sentences
 from harness.utils.console import human_bytes, progress
 from harness.utils.files import write_json
+from harness.utils.locks import ProcessLock
 
 Check = Callable[[], None]  # raises in order to stop
 
@@ -81,16 +81,16 @@ class FeatureStore:
         self._word_layers = 1 if encoder.word_layer else 0
         self._words = BlobFile(self.folder / f"words-{_FORMAT}")
         self._sentences = BlobFile(self.folder / f"sentences-{_FORMAT}")
-        self._lock = FileLock(self.folder / "lock")  # this object may acquire it again while holding it
+        self._lock = ProcessLock(self.folder / "lock")  # this object may acquire it again while holding it
 
     def plan(self, sentences: Iterable[Sentence]) -> FillPlan:
         """Return which sentences would be encoded and how many bytes would be written."""
         unique = list(dict.fromkeys(sentences))
+        check_sentences(unique)
         words = set().union(*unique) if self._word_layers else ()
         new_words = {word for word in words if _word_key(word) not in self._words}
         missing = tuple(s for s in unique if _sentence_key(s) not in self._sentences or not new_words.isdisjoint(s))
-        row = self.encoder.dim * self._dtype.itemsize
-        tokens = sum(map(len, missing))
+        row, tokens = self.encoder.dim * self._dtype.itemsize, sum(map(len, missing))
         size = tokens * (self.encoder.num_layers - self._word_layers) * row + len(missing) * RECORD_BYTES
         size += len(new_words) * (row + RECORD_BYTES)
         return FillPlan(len(unique), missing, size)
@@ -119,8 +119,8 @@ class FeatureStore:
             log.info("features: all %s sentences are in %s", f"{plan.sentences:,}", self.folder)
             return plan
         self._make_folder()
-        with self._lock if shards == 1 else nullcontext():
-            with self._lock:
+        with self._lock.held(check=check) if shards == 1 else nullcontext():
+            with self._lock.held(check=check):
                 for kept in (self._words, self._sentences):
                     kept.recover()  # another process may have written the missing sentences in the meantime
             plan = self.plan(own)
@@ -213,7 +213,7 @@ class FeatureStore:
 
     def _flush(self, words: dict[bytes, bytes], sentences: dict[bytes, bytes]) -> None:
         """Write what is still missing, and empty both dictionaries."""
-        with self._lock:
+        with self._lock.held():
             # Words first: a sentence can only be read together with its words.
             for kept, items in ((self._words, words), (self._sentences, sentences)):
                 kept.recover()  # another process may have written in the meantime, perhaps the same words
@@ -232,12 +232,12 @@ class Uncached:
     """
 
     def __init__(self, encoder: Encoder, *, dtype: Precision = "float16") -> None:
-        self.encoder, self.tokens_encoded = encoder, 0
-        self._dtype = np.dtype(dtype)
+        self.encoder, self.tokens_encoded, self._dtype = encoder, 0, np.dtype(dtype)
 
     def plan(self, sentences: Iterable[Sentence]) -> FillPlan:
         """Return that every sentence is encoded and nothing is written."""
         unique = tuple(dict.fromkeys(sentences))
+        check_sentences(unique)
         return FillPlan(len(unique), unique)
 
     def fill(self, sentences: Iterable[Sentence], *, check: Check = lambda: None) -> FillPlan:

@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from filelock import FileLock
 from numpy.typing import NDArray
 
 from harness.encoders.char_ids import BOS, EOS
@@ -29,6 +28,7 @@ from harness.pretrain.tokenized_text import sentences
 from harness.types import Sentence
 from harness.utils.console import progress
 from harness.utils.files import file_digest, write_json
+from harness.utils.locks import ProcessLock
 from harness.utils.text_files import read_json
 
 log = logging.getLogger(__name__)
@@ -148,7 +148,7 @@ def _write_once(path: Path, tokenize: bool, folder: Path) -> None:
     partial = folder.with_suffix(".partial")
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(f"{folder}.lock"):
+        with ProcessLock(folder.with_name(f"{folder.name}.lock")).held():
             if not folder.exists():
                 shutil.rmtree(partial, ignore_errors=True)  # left by a killed process
                 partial.mkdir()

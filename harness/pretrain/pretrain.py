@@ -17,6 +17,7 @@ from harness.pretrain.trainer import CARRIED, CHECKPOINT, HISTORY, BiLmTrainer
 from harness.protocols import Tracker
 from harness.runs.environment import environment
 from harness.runs.tracker import build_tracker
+from harness.training.determinism import default_threads
 from harness.utils.console import human_bytes
 from harness.utils.files import file_digest, write_json, write_tensors
 from harness.utils.signals import Interrupted, Stop
@@ -40,17 +41,15 @@ def pretrain(config: PretrainConfig, *, stop: Stop) -> dict[str, Any]:
         HarnessError: The request is wrong, or the training failed.
         Interrupted: A stop was requested, and the checkpoint is written.
     """
-    if config.threads:
-        torch.set_num_threads(config.threads)
+    torch.set_num_threads(config.threads or default_threads())
     prepared = prepare(config)
     folder = prepared.folder
     if config.overwrite and (folder / RECORD).exists():  # an unfinished training continues
         for name in (RECORD, CHECKPOINT):
             (folder / name).unlink(missing_ok=True)
-    for stale in folder.glob(f".{CHECKPOINT}.*.tmp"):  # left by a process that was killed while it wrote
-        stale.unlink()
     finished = _finished(prepared)
     if finished is not None:
+        (folder / CHECKPOINT).unlink(missing_ok=True)  # a process that was killed just before its end leaves it
         log.info("%s is finished (overwrite=true trains it again)", folder)
         return finished
     sizes = _parameters(prepared), len(prepared.vocabulary), prepared.train.num_tokens, prepared.total_steps

@@ -1,15 +1,17 @@
 """Estimate what runs would cost before they start: what they would encode and train, in bytes and seconds."""
 
 import time
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 from harness.config.schema import without_data
 from harness.protocols import Encoder
 from harness.runs.plan import Plan, build_model, layer_source, sentences
-from harness.runs.record import RunRecord, finished_record, readable_record
+from harness.runs.record import RunRecord, finished_record, identity_digest, readable_record
 from harness.types import Sentence
 from harness.utils.console import human_bytes, human_seconds
 
@@ -70,7 +72,9 @@ class CostEstimator:
 
     def __init__(self) -> None:
         self._pace: dict[str, float] = {}  # encoder fingerprint -> seconds per token
-        self._records: dict[Path, list[RunRecord]] = {}  # folder of a task -> its finished runs
+        # Folder of a task -> options and widths -> seconds per example and epoch of each finished run.
+        self._trained: dict[Path, defaultdict[str, list[float]]] = {}
+        self._sentences: dict[tuple[str, ...], int] = {}  # encoder, precision and data -> number of sentences
         self._counted: set[tuple[str, Sentence]] = set()  # (encoder fingerprint, sentence)
         self._built: set[str] = set()  # settings whose model can be built
 
@@ -88,9 +92,19 @@ class CostEstimator:
             build_model(plan, vocabulary=())  # the values of its weights do not matter
             self._built.add(plan.setting)
         cost = CostEstimate(max_epochs=plan.config.trainer.max_epochs, train_s=self._training_seconds(plan))
-        source = layer_source(plan)
-        if source is None:
+        if plan.encoder is None:
             return cost
+        texts = (plan.encoder.fingerprint, plan.config.cache, plan.config.cache_dtype, *plan.digests.values())
+        if texts not in self._sentences:
+            self._add_encoding(cost, plan)
+            self._sentences[texts] = cost.sentences
+        cost.sentences = self._sentences[texts]
+        return cost
+
+    def _add_encoding(self, cost: CostEstimate, plan: Plan) -> None:
+        """Add what the run would encode, of what no earlier run would encode."""
+        source = layer_source(plan)
+        assert source is not None
         fill, encoder = source.plan(sentences(plan.examples)), source.encoder
         new = [sentence for sentence in fill.missing if (encoder.fingerprint, sentence) not in self._counted]
         self._counted.update((encoder.fingerprint, sentence) for sentence in new)
@@ -99,23 +113,26 @@ class CostEstimator:
         cost.sentences, cost.missing, cost.tokens = fill.sentences, len(new), sum(map(len, new))
         cost.bytes = fill.bytes * cost.tokens / max(1, sum(map(len, fill.missing)))
         cost.encode_s = self._pace.get(encoder.fingerprint, 0.0) * cost.tokens
-        return cost
 
     def _training_seconds(self, plan: Plan) -> float | None:
         """Return the time of all epochs, from finished runs with the same task options and vector widths."""
         folder = plan.folder.parent
-        if folder not in self._records:
-            self._records[folder] = _finished_records(folder)
-        widths = (plan.encoder.dim if plan.encoder else 0, plan.static.dim if plan.static else 0)
-        seconds_per_example = [
-            record.timing["train_s"] / record.epochs / record.data["sizes"]["train"]
-            for record in self._records[folder]
-            if without_data(record.config["task"]) == without_data(plan.config.task)
-            and widths == (record.encoder["dim"], record.embedding["dim"])
-        ]
+        if folder not in self._trained:
+            self._trained[folder] = defaultdict(list)
+            for record in _finished_records(folder):
+                widths = record.encoder["dim"], record.embedding["dim"]
+                seconds = record.timing["train_s"] / record.epochs / record.data["sizes"]["train"]
+                self._trained[folder][_size_of(record.config["task"], widths)].append(seconds)
+        widths = plan.encoder.dim if plan.encoder else 0, plan.static.dim if plan.static else 0
+        seconds_per_example = self._trained[folder].get(_size_of(plan.config.task, widths))
         if not seconds_per_example:
             return None
         return median(seconds_per_example) * len(plan.examples["train"]) * plan.config.trainer.max_epochs
+
+
+def _size_of(task: Mapping[str, Any], widths: tuple[int, int]) -> str:
+    """Return a digest of what the time of training depends on: the options of a task, and the widths of its vectors."""
+    return identity_digest({"task": without_data(task), "widths": widths})
 
 
 def _seconds_per_token(encoder: Encoder, missing: Sequence[Sentence]) -> float:

@@ -53,6 +53,7 @@ def sweep_name() -> str | None:
     return Path(str(HydraConfig.get().sweep.dir)).name
 
 
+@cache
 def _version(package: str) -> str | None:
     """Return the version of an installed package, or None."""
     try:
@@ -78,6 +79,7 @@ def _revision(root: Path) -> dict[str, Any]:
     return {"revision": lines[0].split()[-1], "dirty": not all(line.startswith("#") for line in lines)}
 
 
+@cache
 def _processor() -> str:
     """Return the processor's name."""
     known = Path("/proc/cpuinfo")

@@ -2,8 +2,7 @@
 
 import logging
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -12,6 +11,7 @@ from harness.config.schema import typed
 from harness.errors import HarnessError, one_line
 from harness.runs.cost_estimate import CostEstimator
 from harness.runs.encode_shard import encode_shard
+from harness.runs.outcome import Outcome
 from harness.runs.plan import SharedObjects, prepare
 from harness.runs.record import folder_of, write_bad_request
 from harness.runs.run import run
@@ -22,23 +22,6 @@ from harness.utils.signals import Interrupted, Stop
 log = logging.getLogger(__name__)
 
 SHARED = SharedObjects()  # shared by the jobs that this process runs
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a job ended.
-
-    Attributes:
-        status: The result; ``running`` until the job has ended.
-        exit_status: The exit status of the command if this is its only job.
-        reason: Why the job did not succeed.
-        folder: The folder of the run's files if it succeeded.
-    """
-
-    status: Literal["ok", "failed", "interrupted", "running"]
-    exit_status: int = 0
-    reason: str = ""
-    folder: str = ""
 
 
 def run_job(config: DictConfig, *, stop: Stop, name: str, task: str | None = None) -> Outcome:
@@ -84,7 +67,7 @@ def run_job(config: DictConfig, *, stop: Stop, name: str, task: str | None = Non
         return Outcome("failed", 1, one_line(error))
     except Exception as error:  # the other jobs of a sweep must run, whatever went wrong in this one
         log.exception("%s", name)
-        return Outcome("failed", 1, f"{type(error).__name__}: {error}")
+        return Outcome("failed", 1, f"{type(error).__name__}: {' '.join(str(error).split())}")
 
 
 def _record_bad_request(config: DictConfig, *, task: str, error: str) -> None:

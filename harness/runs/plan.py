@@ -128,14 +128,18 @@ def prepare(config: HarnessConfig, shared: SharedObjects | None = None) -> Plan:
     mixing = mixing_of(config.mixing)
     task, examples, whole = shared.get("task", [config.task, config.plugins], lambda: _task_and_examples(config))
     examples = {**examples, "train": fraction_of(examples["train"], config.data.fraction, seed=config.seed)}
-    digests = whole if config.data.fraction == 1 else {**whole, "train": examples_digest(examples["train"])}
+    digests = whole
+    if config.data.fraction != 1:
+        drawn = partial(examples_digest, examples["train"])
+        kind = f"digest of {config.data.fraction} of the examples, seed {config.seed}"
+        digests = {**whole, "train": shared.get(kind, [config.task, config.plugins], drawn)}
     # Encoder and vectors come after the data, because they may be downloaded.
     encoder = _encoder(config, device, shared)
     static = _static(config, shared)
     coverage = None
     if static is not None:
         words = (word for sentence in sentences(examples) for word in sentence)
-        coverage = shared.get("coverage", [static.fingerprint, digests], lambda: static.coverage(Counter(words)))
+        coverage = shared.get(f"coverage of {digests}", static.fingerprint, lambda: static.coverage(Counter(words)))
     inputs = {f"data.sha256.{split}": digest for split, digest in whole.items()}
     inputs["encoder.fingerprint"] = encoder.fingerprint if encoder is not None else ""
     inputs["embedding.fingerprint"] = static.fingerprint if static is not None else ""

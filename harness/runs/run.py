@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from filelock import FileLock, Timeout
 
 from harness.config.schema import HarnessConfig, plain
 from harness.errors import HarnessError
@@ -34,6 +33,7 @@ from harness.training.model import Model
 from harness.training.trainer import Progress, Trainer
 from harness.types import SPLITS
 from harness.utils.files import file_digest, write_text
+from harness.utils.locks import ProcessLock
 from harness.utils.signals import Interrupted, Stop
 
 log = logging.getLogger(__name__)
@@ -73,6 +73,7 @@ def _finished(plan: Plan) -> RunRecord | None:
     """Return the record of a run that need not be repeated."""
     done = finished_record(plan.folder)
     if done is not None:
+        (plan.folder / CHECKPOINT).unlink(missing_ok=True)  # a process that was killed just before its end leaves it
         log.info("%s is finished (overwrite=true runs it again)", plan.folder)
         if (known := done.data["name"]) != plan.task.data_name:
             log.info("its data are called '%s', but are the same examples as those of '%s'", known, plan.task.data_name)
@@ -82,19 +83,11 @@ def _finished(plan: Plan) -> RunRecord | None:
 @contextmanager
 def _folder_locked(folder: Path, stop: Stop) -> Iterator[None]:
     """Hold the lock of a run's folder; wait if another process holds it."""
-    folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / LOCK)
-    while not lock.is_locked:
-        try:
-            lock.acquire(timeout=1)
-        except Timeout:
-            stop.check()
-    try:
+    lock = ProcessLock(folder / LOCK)
+    with lock.held(check=stop.check):
         yield
-    finally:
         if finished_record(folder) is not None:
-            (folder / LOCK).unlink(missing_ok=True)  # a process that is waiting now will find the record
-        lock.release()
+            lock.path.unlink(missing_ok=True)  # a process that is waiting now will find the record
 
 
 def _run_and_record(plan: Plan, model: Model, stop: Stop) -> RunRecord:

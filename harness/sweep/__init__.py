@@ -1,4 +1,4 @@
 """Sweeps: run every job of a command line, whatever happens to the others.
 
-A finished job is launched too, and ends at once, because ``harness.runs.run`` finds its record.
+A job whose run is finished is not launched: its outcome is known from the record.
 """

@@ -6,7 +6,7 @@ from harness.errors import HarnessError
 from harness.runs.cost_estimate import CostEstimate, CostEstimator
 from harness.runs.job import SHARED
 from harness.runs.plan import prepare
-from harness.sweep.expand import Job
+from harness.sweep.expand import Job, by_data
 from harness.utils.console import human_bytes, human_seconds, printable
 from harness.utils.download import NotDownloaded, no_downloads
 
@@ -15,7 +15,8 @@ def dry_run(jobs: Sequence[Job]) -> tuple[str, int]:
     """Return one line per job and a last line with the cost of all of them together, and how many would fail."""
     estimator = CostEstimator()
     with no_downloads():
-        found = [_estimate_or_error(job, estimator) for job in jobs]
+        costs = {job.overrides: _estimate_or_error(job, estimator) for job in by_data(jobs)}
+    found = [costs[job.overrides] for job in jobs]
     width = max(len(str(job)) for job in jobs)
     lines = []
     for job, one in zip(jobs, found, strict=True):
@@ -36,7 +37,7 @@ def _estimate_or_error(job: Job, estimator: CostEstimator) -> CostEstimate | str
     except HarnessError as error:
         return f"would fail: {printable(str(error))}"
     except Exception as error:  # the costs of the other jobs must be shown, whatever is wrong with this one
-        return f"would fail: {type(error).__name__}: {error}"
+        return f"would fail: {type(error).__name__}: {' '.join(str(error).split())}"
 
 
 def _total(jobs: int, estimates: Sequence[CostEstimate]) -> str:

@@ -1,14 +1,17 @@
 """Expand a command line into the jobs of a sweep: compose every combination of its lists, and keep each result once."""
 
+import copy
 import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from harness.config.schema import HarnessConfig, typed
@@ -19,7 +22,7 @@ from harness.runs.record import identity_digest
 _NOT_NAMING = ("dry_run", "overwrite", "threads", "tracking", "device", "cache_dir", "results_dir", "sweep")
 
 # Two combinations that agree in these, and in everything that determines a result, are one job.
-_ALSO_COMPARED = ("task", "encoder", "embedding", "device", "shard")
+_ALSO_COMPARED = ("task", "encoder", "embedding", "device", "shard", "results_dir")
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,7 @@ class Job:
         overrides: Every override that the job gets.
         own: The overrides that distinguish this job from others.
         config: The typed configuration; None if the request is wrong, which the job itself will report.
-        error: Why there is no configuration.
+        error: Why the request is wrong.
     """
 
     overrides: tuple[str, ...]
@@ -42,40 +45,82 @@ class Job:
         return " ".join(self.own or self.overrides) or "as configured"
 
 
-def expand_jobs(config: DictConfig, more: Sequence[str] = ()) -> list[Job]:
-    """Return the jobs of a sweep. A list on the command line replaces a preset's list of the same key.
+def expand_jobs(config: DictConfig) -> list[Job]:
+    """Return the jobs of a sweep, composed with the node ``hydra``.
 
-    Args:
-        config: The configuration of the sweep, with the node ``hydra``.
-        more: Overrides that every job gets in addition.
+    A list on the command line replaces a preset's list of the same key.
 
     Raises:
         HydraException: A combination cannot be composed.
     """
     loader = GlobalHydra.instance().config_loader()
     preset = [f"{key}={value}" for key, value in (config.hydra.sweeper.params or {}).items()]
-    given = [*preset, *config.hydra.overrides.task, *more]
+    given = [*preset, *config.hydra.overrides.task]
     overrides = OverridesParser.create(config_loader=loader).parse_overrides(given)
     (combinations,) = BasicSweeper.split_arguments(overrides, None)
-    jobs: dict[str, tuple[tuple[str, ...], HarnessConfig | None, str]] = {}
+    composer = _Composer(config)
+    jobs: dict[str, Job] = {}
+    common = set.intersection(*(set(combination) for combination in combinations))
     for combination in combinations:
-        composed = loader.load_sweep_config(config, combination)
-        settings, error = _typed(composed)
+        settings, error = _typed(composer.compose(combination))
         key = "\0".join(combination)
         if settings is not None:
             key = identity_digest(settings.determining() | {name: getattr(settings, name) for name in _ALSO_COMPARED})
-        jobs.setdefault(key, (tuple(combination), settings, error))
-    common = set.intersection(*(set(combination) for combination in combinations))
-    return [
-        Job(combination, tuple(override for override in combination if override not in common), settings, error)
-        for combination, settings, error in jobs.values()
-    ]
+        own = tuple(override for override in combination if override not in common)
+        jobs.setdefault(key, Job(tuple(combination), own, settings, error))
+    return list(jobs.values())
+
+
+def by_data(jobs: Sequence[Job]) -> list[Job]:
+    """Return the jobs in an order in which those with the same data, encoder and vectors follow each other."""
+
+    def parts(job: Job) -> str:
+        config = job.config
+        return identity_digest({"parts": [config.task, config.encoder, config.embedding]}) if config else ""
+
+    return sorted(jobs, key=parts)
+
+
+class _Composer:
+    """Composes the jobs of a sweep as Hydra does, but each combination of groups only once, because that is slow.
+
+    The choices of groups alone determine which files are read. Other overrides then set values in a copy.
+
+    Args:
+        config: The configuration of the sweep, with the node ``hydra``.
+    """
+
+    def __init__(self, config: DictConfig) -> None:
+        self._config, self._loader = config, GlobalHydra.instance().config_loader()
+        assert isinstance(self._loader, ConfigLoaderImpl)
+        _, self._files = self._loader._parse_overrides_and_create_caching_repo(
+            config.hydra.job.config_name, list(config.hydra.overrides.hydra)
+        )
+        self._parsed: dict[str, Override] = {}
+        self._composed: dict[tuple[str, ...], DictConfig] = {}
+
+    def compose(self, overrides: Sequence[str]) -> DictConfig:
+        """Return the configuration of one job, without the node ``hydra``."""
+        new = [override for override in overrides if override not in self._parsed]
+        self._parsed |= zip(new, OverridesParser.create().parse_overrides(new), strict=True)
+        groups = tuple(override for override in overrides if self._is_choice(self._parsed[override]))
+        if groups not in self._composed:
+            composed = self._loader.load_sweep_config(self._config, list(groups))
+            with read_write(composed), open_dict(composed):
+                del composed["hydra"]
+            self._composed[groups] = composed
+        job = copy.deepcopy(self._composed[groups])
+        values = [self._parsed[override] for override in overrides if override not in groups]
+        ConfigLoaderImpl._apply_overrides_to_config(values, job)
+        return job
+
+    def _is_choice(self, override: Override) -> bool:
+        """Return whether an override chooses from a group; Hydra reads a dictionary as a value."""
+        return self._files.group_exists(override.key_or_group) and not isinstance(override.value(), dict)
 
 
 def _typed(composed: DictConfig) -> tuple[HarnessConfig | None, str]:
-    """Return the typed configuration of one job, or None and why it is wrong."""
-    with read_write(composed), open_dict(composed):
-        del composed["hydra"]
+    """Return the typed configuration of one job; if it is wrong, None and why."""
     try:
         return typed(composed), ""
     except ConfigError as error:

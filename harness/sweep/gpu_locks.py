@@ -1,38 +1,39 @@
-"""Give each of the jobs that run at the same time a GPU of its own."""
+"""Give each of the jobs that run at the same time a GPU of its own, or share the GPUs equally if there are too few."""
 
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 
 import torch
-from filelock import FileLock, Timeout
 from omegaconf import DictConfig, OmegaConf
+
+from harness.config.compose import user_cache
+from harness.utils.locks import ProcessLock
 
 
 @contextmanager
 def reserve_gpu(config: DictConfig) -> Iterator[DictConfig]:
-    """Yield the configuration of a job with a GPU that no other job on this machine uses, reserved until the job ends.
+    """Yield the configuration of a job with a GPU that the fewest jobs of this user use, reserved until the job ends.
 
-    The configuration is unchanged unless ``device=auto`` and the machine has several GPUs. If all of them are
-    reserved, the job shares the first one.
+    The configuration is unchanged unless ``device=auto`` and the process sees several GPUs. A lock is named by the
+    GPU's UUID, because ``CUDA_VISIBLE_DEVICES`` may number the same GPUs differently in another process.
+
+    Raises:
+        OSError: The locks cannot be written.
     """
-    count = torch.cuda.device_count()
-    if count < 2 or OmegaConf.select(config, "device") != "auto":
+    gpus = torch.cuda.device_count()
+    if gpus < 2 or OmegaConf.select(config, "device") != "auto":
         yield config
         return
-    locks = [FileLock(Path(tempfile.gettempdir()) / f"elmo-harness-gpu-{number}.lock") for number in range(count)]
-    number = next((number for number, lock in enumerate(locks) if _acquired(lock)), 0)
+    folder = Path(user_cache()) / "gpus"
+    uuids = [torch.cuda.get_device_properties(gpu).uuid for gpu in range(gpus)]
+    # The first job on each GPU holds its lock 0, the second one its lock 1, and so on.
+    places = ((gpu, ProcessLock(folder / f"{uuids[gpu]}.{level}.lock")) for level in count() for gpu in range(gpus))
+    gpu, lock = next((gpu, lock) for gpu, lock in places if lock.take())
     config = config.copy()
-    config.device = f"cuda:{number}"
+    config.device = f"cuda:{gpu}"
     try:
         yield config
     finally:
-        locks[number].release()  # does nothing if the job shares the GPU
-
-
-def _acquired(lock: FileLock) -> bool:
-    """Acquire a lock unless somebody holds it; return whether it is held now."""
-    with suppress(Timeout):
-        lock.acquire(timeout=0)
-    return lock.is_locked
+        lock.release()

@@ -7,11 +7,13 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from harness.config.compose import register_resolvers
-from harness.runs.job import Outcome, run_job
+from harness.errors import one_line
+from harness.runs.job import run_job
+from harness.runs.outcome import Outcome
 from harness.sweep.gpu_locks import reserve_gpu
 from harness.sweep.state import SweepFolder
 from harness.utils.console import configure_logging
-from harness.utils.signals import listening
+from harness.utils.signals import Interrupted, Stop, listening
 
 log = logging.getLogger(__name__)
 
@@ -21,17 +23,37 @@ def run_sweep_job(config: DictConfig) -> None:
     configure_logging()
     register_resolvers()
     hydra = HydraConfig.get()
-    folder, overrides = SweepFolder(Path(hydra.sweep.dir)), tuple(hydra.overrides.task)
+    overrides = tuple(hydra.overrides.task)
+    try:
+        _run_and_write(config, SweepFolder(Path(hydra.sweep.dir)), overrides)
+    except OSError as error:  # for example of a full disk; the sweep will list the job
+        log.error("%s: %s", " ".join(overrides), one_line(error))
+
+
+def _run_and_write(config: DictConfig, folder: SweepFolder, overrides: tuple[str, ...]) -> None:
     if folder.stopped:
         folder.write_outcome(overrides, Outcome("interrupted", 1, "not begun: the sweep was stopped"))
         return
     folder.write_outcome(overrides, Outcome("running"))
     name = " ".join(overrides)
-    with listening() as stop, reserve_gpu(config) as config:
-        outcome = run_job(config, stop=stop, name=name, task=str(hydra.runtime.choices.get("task")))
-    if stop.requested:
-        folder.stop()
+    with listening() as stop:
+        outcome = _outcome(config, stop, name)
     if outcome.status != "ok":
         log.warning("%s: %s", name, outcome.reason)
+    if stop.requested:
+        folder.stop()
     folder.write_outcome(overrides, outcome)
     folder.write_table()
+
+
+def _outcome(config: DictConfig, stop: Stop, name: str) -> Outcome:
+    """Run one job, on a GPU of its own if there are several, and return how it ended."""
+    try:
+        with reserve_gpu(config) as config:
+            return run_job(config, stop=stop, name=name, task=str(HydraConfig.get().runtime.choices.get("task")))
+    except OSError as error:
+        return Outcome("failed", 1, one_line(error))
+    except SystemExit as error:  # it would end the sweep, or the pool of its launcher
+        return Outcome("failed", 1, f"its code has called sys.exit({error.code!r}); raise an error instead")
+    except Interrupted as reason:
+        return Outcome("interrupted", 1, str(reason))

@@ -3,7 +3,8 @@
 import logging
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from hydra._internal.callbacks import Callbacks
 from hydra.core.global_hydra import GlobalHydra
@@ -15,6 +16,7 @@ from omegaconf import DictConfig
 from harness.sweep.expand import Job
 from harness.sweep.job_entry import run_sweep_job
 from harness.sweep.state import SweepFolder
+from harness.utils.devices import usable_cores
 
 log = logging.getLogger(__name__)
 
@@ -31,9 +33,9 @@ def local_processes(config: DictConfig) -> int:
     kind = _kind(config)
     if kind == "JoblibLauncher":
         jobs = config.hydra.launcher.n_jobs or 1
-        return int(jobs) if jobs > 0 else max(1, _processors() + 1 + int(jobs))
+        return int(jobs) if jobs > 0 else max(1, usable_cores() + 1 + int(jobs))
     if kind == "LocalLauncher":
-        return config.hydra.sweeper.max_batch_size or _processors()
+        return config.hydra.sweeper.max_batch_size or usable_cores()
     return 1
 
 
@@ -48,10 +50,21 @@ def encoding_processes(config: DictConfig, jobs: int) -> int:
     return min(jobs, _REMOTE_PROCESSES) if is_remote else local_processes(config)
 
 
-def threads_override(config: DictConfig) -> list[str]:
-    """Return an override that divides the processors among parallel jobs, unless the sweep sets ``threads``."""
-    jobs = local_processes(config)
-    return [f"threads={max(1, _processors() // jobs)}"] if jobs > 1 and config.threads is None else []
+@contextmanager
+def _processors_divided(config: DictConfig) -> Iterator[None]:
+    """Divide the cores among parallel jobs: processes that start in this block use their part of the threads.
+
+    The number is left alone if the user has set it, by ``threads=N`` or OpenMP's own variable.
+    """
+    jobs, name = local_processes(config), "OMP_NUM_THREADS"
+    if jobs == 1 or name in os.environ:
+        yield
+        return
+    os.environ[name] = str(max(1, usable_cores() // jobs))
+    try:
+        yield
+    finally:
+        del os.environ[name]
 
 
 def _kind(config: DictConfig) -> str:
@@ -59,16 +72,12 @@ def _kind(config: DictConfig) -> str:
     return str(config.hydra.launcher._target_).rpartition(".")[2]
 
 
-def _processors() -> int:
-    """Return how many processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def launch_jobs(jobs: Sequence[Job], config: DictConfig, folder: SweepFolder) -> str:
     """Run jobs with the launcher that ``hydra/launcher`` names; each writes its outcome to the sweep's folder.
 
-    When one process of a pool dies, the whole pool ends. Each job that has not ended is then launched once more by
-    itself. Otherwise, a job that always dies would end the pool every time, and the other jobs would never finish.
+    When one process of a pool dies, the whole pool ends. The jobs that have not begun are then launched again, as long
+    as that starts at least one more of them. At the end, each job that was running when a pool ended is launched by
+    itself, so that a job that always dies takes no other one with it.
 
     Args:
         jobs: The jobs to run.
@@ -84,24 +93,28 @@ def launch_jobs(jobs: Sequence[Job], config: DictConfig, folder: SweepFolder) ->
     launcher = Plugins.instance().instantiate_launcher(
         hydra_context=context, task_function=run_sweep_job, config=config
     )
-    error = ""
-    for start in range(0, len(jobs), size):
-        error = _launch(launcher, jobs[start : start + size], start, folder) or error
-    for number, job in enumerate(jobs if processes > 1 else ()):
-        state = folder.read_state(job.overrides)
-        if not folder.stopped and (state is None or state.outcome.status == "running"):
-            log.warning("%s: launched again by itself, because its process died or the pool ended", job)
-            error = _launch(launcher, [job], number, folder) or error
+    error, waiting = "", list(jobs)
+    with _processors_divided(config):
+        while waiting:
+            for start in range(0, len(waiting), size):
+                error = _launch(launcher, waiting[start : start + size], folder) or error
+            left = [job for job in waiting if folder.read_state(job.overrides) is None]
+            waiting = left if processes > 1 and 0 < len(left) < len(waiting) and not folder.stopped else []
+        for job in jobs if processes > 1 else ():
+            state = folder.read_state(job.overrides)
+            if not folder.stopped and (state is None or state.outcome.status == "running"):
+                log.warning("%s: launched again by itself, because its process died or the pool ended", job)
+                error = _launch(launcher, [job], folder) or error
     return error
 
 
-def _launch(launcher: Launcher, jobs: Sequence[Job], first: int, folder: SweepFolder) -> str:
+def _launch(launcher: Launcher, jobs: Sequence[Job], folder: SweepFolder) -> str:
     """Let the launcher run some jobs unless the sweep was stopped; return why it ended early, if it did."""
     if folder.stopped:
         return ""
     error = ""
     try:
-        launcher.launch([job.overrides for job in jobs], initial_job_idx=first)
+        launcher.launch([job.overrides for job in jobs], initial_job_idx=0)
     except KeyboardInterrupt:
         error = "the sweep was stopped"
         folder.stop()

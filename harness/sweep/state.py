@@ -1,43 +1,19 @@
 """The folder of a sweep: its list of jobs, the state of each, and the table of those that succeeded."""
 
 import hashlib
-import os
-import socket
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
-
-from filelock import FileLock
 
 from harness.analysis.report.markdown import brief
 from harness.analysis.report.paper_numbers import published_numbers
 from harness.analysis.report.settings import Results, gathered, records_of_sweep
-from harness.runs.job import Outcome
+from harness.errors import ConfigError
+from harness.runs.outcome import JobState, Outcome, read_job_state, write_job_state
 from harness.utils.files import write_json, write_text
-from harness.utils.text_files import read_json
+from harness.utils.locks import ProcessLock
 
 Overrides = tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class JobState:
-    """How a job ended, or that it is running, and the machine and the id of the process that wrote this state."""
-
-    outcome: Outcome
-    host: str
-    pid: int
-
-    @property
-    def is_alive(self) -> bool:
-        """Whether another process of this machine is still running the job."""
-        if self.outcome.status != "running" or self.host != socket.gethostname() or self.pid == os.getpid():
-            return False
-        try:
-            os.kill(self.pid, 0)
-        except OSError:  # there is no such process, or it belongs to another user
-            return False
-        return True
 
 
 class SweepFolder:
@@ -50,16 +26,39 @@ class SweepFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def open(self, jobs: Sequence[Overrides]) -> None:
-        """Start a sweep. If its jobs are the same, keep the successful outcomes until the jobs report again."""
-        listed = [list(overrides) for overrides in jobs]
-        same = _read(self.path / "sweep.json") == {"jobs": listed}
+    @contextmanager
+    def claimed(self) -> Iterator[None]:
+        """Keep other sweeps of the same name out of the folder until the block ends.
+
+        Raises:
+            ConfigError: A sweep of this name is running.
+        """
+        lock = ProcessLock(self.path / ".running")
+        if not lock.take():
+            raise ConfigError(
+                f"{self.path}: {lock.holder()} is running a sweep of this name; "
+                "wait until it has ended, or choose another name with sweep=NAME"
+            )
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def open(self, jobs: Sequence[Overrides], finished: Mapping[Overrides, Outcome]) -> None:
+        """Start a sweep: forget the jobs of an earlier one of this name, and write the outcomes that are known.
+
+        Args:
+            jobs: The overrides of each job.
+            finished: The outcomes of the jobs that need not run.
+        """
+        known = {self._state_path(overrides): (overrides, outcome) for overrides, outcome in finished.items()}
         for path in (self.path / "jobs").glob("*.json"):
-            state = _read(path)  # None if another process has just deleted it
-            if not (same and isinstance(state, dict) and state.get("outcome", {}).get("status") == "ok"):
+            if path not in known:
                 path.unlink(missing_ok=True)
+        for path, (overrides, outcome) in known.items():
+            write_job_state(path, overrides, outcome)
         (self.path / "stopped").unlink(missing_ok=True)
-        write_json(self.path / "sweep.json", {"jobs": listed})
+        write_json(self.path / "sweep.json", {"jobs": [list(overrides) for overrides in jobs]})
 
     @property
     def stopped(self) -> bool:
@@ -77,13 +76,11 @@ class SweepFolder:
             overrides: The overrides of the job.
             outcome: How it ended.
         """
-        values = {"overrides": overrides, "outcome": asdict(outcome), "host": socket.gethostname(), "pid": os.getpid()}
-        write_json(self._state_path(overrides), values)
+        write_job_state(self._state_path(overrides), overrides, outcome)
 
     def read_state(self, overrides: Overrides) -> JobState | None:
         """Return the last known state of the job with these overrides; None if it has not begun."""
-        values: dict[str, Any] | None = _read(self._state_path(overrides))
-        return JobState(Outcome(**values["outcome"]), values["host"], values["pid"]) if values is not None else None
+        return read_job_state(self._state_path(overrides))
 
     def results(self) -> Results | None:
         """Return the results of all runs that have succeeded so far; None if there are none."""
@@ -92,7 +89,7 @@ class SweepFolder:
 
     def write_table(self) -> str:
         """Update ``table.md``, one process at a time; return its text, empty if no run has succeeded."""
-        with FileLock(self.path / ".lock"):
+        with ProcessLock(self.path / ".lock").held():
             results = self.results()
             if results is None:
                 return ""
@@ -103,8 +100,3 @@ class SweepFolder:
     def _state_path(self, overrides: Overrides) -> Path:
         digest = hashlib.sha256("\0".join(overrides).encode(errors="surrogatepass")).hexdigest()[:10]
         return self.path / "jobs" / f"{digest}.json"
-
-
-def _read(path: Path) -> Any:
-    """Return the value of a JSON file; None if the file does not exist."""
-    return read_json(path, fix="delete it") if path.exists() else None

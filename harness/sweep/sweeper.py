@@ -19,8 +19,8 @@ from harness.errors import HarnessError
 from harness.runs.tracker import build_tracker
 from harness.sweep.dry_run import dry_run
 from harness.sweep.expand import Job, expand_jobs, sweep_dir
-from harness.sweep.launcher import encoding_processes, launch_jobs, threads_override
-from harness.sweep.prefill import fill_features
+from harness.sweep.launcher import encoding_processes, launch_jobs
+from harness.sweep.prefill import fill_features, finished_jobs
 from harness.sweep.state import SweepFolder
 from harness.utils.console import bad_request, human_seconds, printable
 from harness.utils.signals import Interrupted, listening
@@ -44,6 +44,8 @@ class Sweep(Callback):
                 status = run_sweep(config)
         except HarnessError as error:
             bad_request(str(error), exit_status=error.exit_status)
+        except Interrupted as reason:
+            bad_request(str(reason), exit_status=1)
         except Exception:  # Hydra would print a warning and continue
             log.exception("the sweep failed")
             sys.exit(1)
@@ -58,16 +60,25 @@ def run_sweep(config: DictConfig) -> int:
     """
     folder = SweepFolder(sweep_dir(config))
     _set_hydra_dir(config, folder.path)
-    jobs = expand_jobs(config, threads_override(config))
+    jobs = expand_jobs(config)
     if config.dry_run:
         text, failing = dry_run(jobs)
         print(text)  # noqa: T201
         return 1 if failing else 0
-    folder.open([job.overrides for job in jobs])
+    with folder.claimed():
+        return _run(jobs, config, folder)
+
+
+def _run(jobs: Sequence[Job], config: DictConfig, folder: SweepFolder) -> int:
+    """Encode, run the jobs that are not finished, and report; return the exit status."""
     started = perf_counter()
-    _fill_features(jobs, config, folder)
+    with listening() as stop:
+        finished = finished_jobs(jobs, stop=stop)
+    folder.open([job.overrides for job in jobs], finished)
+    unfinished = [job for job in jobs if job.overrides not in finished]
+    _fill_features(unfinished, config, folder)
     filled = perf_counter()
-    error = launch_jobs(jobs, config, folder)
+    error = launch_jobs(unfinished, config, folder)
     total, features, runs = perf_counter() - started, filled - started, perf_counter() - filled
     share = f"features before the runs {human_seconds(features)} ({features / total:.0%})"
     log.info("the sweep took %s: %s, runs %s", human_seconds(total), share, human_seconds(runs))
@@ -130,8 +141,9 @@ def _failure(job: Job, folder: SweepFolder, launcher_error: str) -> str | None:
     """Return why a job did not succeed, even if it could not report that itself; None if it succeeded."""
     state = folder.read_state(job.overrides)
     if state is None:
-        return f"not begun: {launcher_error or 'the sweep was stopped'}"
+        reason = "the sweep was stopped" if folder.stopped else "it could not write its state; see its log"
+        return f"not begun: {launcher_error or reason}"
     if state.outcome.status == "running":
         elsewhere = "" if state.host == gethostname() else f", or it still runs on {state.host}"
-        return f"its process died (killed, or out of memory){elsewhere}"
-    return None if state.outcome.status == "ok" else state.outcome.reason
+        return f"its process died (killed, or out of memory), or could not write how it ended{elsewhere}"
+    return None if state.outcome.status == "ok" else " ".join(state.outcome.reason.split())

@@ -5,9 +5,9 @@ import os
 import torch
 
 from harness.config.schema import HarnessConfig
-from harness.utils.devices import device_of
+from harness.utils.devices import device_of, usable_cores
 
-_DEFAULT_THREADS = torch.get_num_threads()
+_TORCH_THREADS = torch.get_num_threads()  # torch's own choice, or that of OMP_NUM_THREADS
 
 
 def set_up_torch(config: HarnessConfig) -> None:
@@ -16,7 +16,7 @@ def set_up_torch(config: HarnessConfig) -> None:
     Raises:
         ConfigError: There is no such device.
     """
-    torch.set_num_threads(config.threads or _DEFAULT_THREADS)
+    torch.set_num_threads(config.threads or default_threads())
     make_repeatable(device_of(config.device))
 
 
@@ -32,4 +32,10 @@ def make_repeatable(device: str) -> None:
         torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
         # Torch would also fill new memory, in order to expose bugs; that writes all memory twice.
         torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
-    torch.use_deterministic_algorithms(on_gpu, warn_only=True)
+    if on_gpu != torch.are_deterministic_algorithms_enabled():  # the call below imports torch's compiler: 1 to 2 s
+        torch.use_deterministic_algorithms(on_gpu, warn_only=True)
+
+
+def default_threads() -> int:
+    """Return the number of threads for ``threads=null``: torch's choice, but not more than the cores it may use."""
+    return min(_TORCH_THREADS, usable_cores())

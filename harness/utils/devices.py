@@ -1,10 +1,15 @@
-"""Find the torch device that the option ``device`` names on this machine."""
+"""Find the torch device that the option ``device`` names, and the cores that this process may use."""
 
+import math
+import os
 import re
+from pathlib import Path
 
 import torch
 
 from harness.errors import ConfigError
+
+_CGROUPS, _OWN_CGROUP = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
 
 
 def device_of(wanted: str) -> str:
@@ -20,3 +25,36 @@ def device_of(wanted: str) -> str:
     if wanted != "cpu" and int(wanted.partition(":")[2] or 0) >= torch.cuda.device_count():
         raise ConfigError(f"device={wanted}: this machine has no such CUDA device; use device=cpu or device=auto")
     return wanted
+
+
+def usable_cores() -> int:
+    """Return how many cores this process may use: those of its affinity, or the quota of its control group if less."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, int(min(cores, _quota())))
+
+
+def _quota() -> float:
+    """Return the quota of this process's control groups (Linux) in cores; infinity without a quota.
+
+    Source: Linux, Documentation/admin-guide/cgroup-v2.rst (``cpu.max``); ``cpu.cfs_quota_us`` is its name in version 1.
+    A container often sees its own group as the root, so the root is looked at as well.
+    """
+    lines = _OWN_CGROUP.read_text().splitlines() if _OWN_CGROUP.exists() else []
+    paths = [Path(line.split(":", 2)[2].lstrip("/")) for line in lines]
+    folders = {Path(), *paths, *(parent for path in paths for parent in path.parents)}
+    quotas = [math.inf]
+    for folder in folders:
+        for name in ("cpu.max", "cpu/cpu.cfs_quota_us"):
+            kind, _, file = name.rpartition("/")
+            quotas.append(_quota_in(_CGROUPS / kind / folder / file))
+    return min(quotas)
+
+
+def _quota_in(path: Path) -> float:
+    """Return the quota in one file in cores; infinity if there is no such file, or no limit."""
+    try:
+        quota, *period = path.read_text().split()
+        period = period or [path.with_name("cpu.cfs_period_us").read_text()]
+    except (OSError, ValueError):
+        return math.inf
+    return math.inf if quota in ("max", "-1") else int(quota) / int(period[0])

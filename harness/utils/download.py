@@ -1,6 +1,7 @@
 """Download a public file once: resume an interrupted download, and check every later use against the first digest."""
 
 import logging
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
@@ -8,11 +9,11 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import requests
-from filelock import FileLock
 
 from harness.errors import ConfigError, DownloadError, HarnessError
 from harness.utils.console import progress_of_bytes
 from harness.utils.files import file_digest, write_json
+from harness.utils.locks import ProcessLock
 from harness.utils.text_files import read_json
 
 log = logging.getLogger(__name__)
@@ -79,7 +80,7 @@ def fetch(url: str, *, folder: Path, sha256: str | None = None) -> Path:
     try:
         if not target.exists():  # no lock for what is finished, so that the folder may be read only
             folder.mkdir(parents=True, exist_ok=True)
-            with FileLock(folder / f"{name}.lock"):
+            with ProcessLock(folder / f"{name}.lock").held():
                 if not target.exists():
                     log.info("downloading %s to %s", url, target)
                     record.unlink(missing_ok=True)  # it describes a deleted file, perhaps deleted because it was wrong
@@ -198,8 +199,8 @@ def _entry(path: Path, known: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _read_record(record: Path) -> dict[str, Any]:
-    """Return the content of a record; an empty dictionary if there is no record."""
-    if not record.exists():
+    """Return the content of a record; an empty dictionary if there is none that this user can read."""
+    if not os.access(record, os.R_OK):
         return {}
     known: Any = read_json(record, fix="delete it", error=DownloadError)
     if not (isinstance(known, dict) and isinstance(known.get("sha256"), str) and isinstance(known.get("url", ""), str)):

@@ -1,30 +1,81 @@
 """Write files safely: under a temporary name first, then renamed, so that nobody ever sees half a file."""
 
+import glob
 import hashlib
 import json
 import os
+import re
+import socket
+import stat
+import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
-from harness.errors import DataFormatError
+from harness.errors import WRITE_FIXES, DataFormatError
+from harness.utils.signals import is_alive
+
+_FOREIGN = 24 * 3600  # seconds after which the unfinished file of another machine is taken for a left-over
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yield a temporary path in the folder of ``path``; rename it to ``path`` if the block ends without an error."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    """Yield a temporary path in the folder of ``path``; rename it to ``path`` if the block ends without an error.
+
+    The file gets the mode that the umask gives, whatever mode the block creates it with. What killed processes have
+    left of the same file is removed.
+
+    Raises:
+        OSError: The file cannot be written; the error has the path, also if it comes from a library.
+    """
+    temporary = path.with_name(f".{path.name}.{socket.gethostname()}.{os.getpid()}.tmp")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _remove_left_over(path)
+        temporary.unlink(missing_ok=True)
+        temporary.touch(exist_ok=False)
+        mode = stat.S_IMODE(temporary.stat().st_mode)
         yield temporary
         with temporary.open("rb") as written:
             os.fsync(written.fileno())
+        if stat.S_IMODE(temporary.stat().st_mode) != mode:
+            temporary.chmod(mode)
         temporary.replace(path)
+    except Exception as error:
+        number = _errno(error)
+        if number not in WRITE_FIXES or getattr(error, "filename", None) not in (None, str(temporary)):
+            raise  # it is not about this file
+        raise OSError(number, os.strerror(number), str(path)) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # an error of the block must not be replaced by this one
+            temporary.unlink(missing_ok=True)
+
+
+def _remove_left_over(path: Path) -> None:
+    """Remove the temporary files of ``path`` whose processes were killed."""
+    name = re.compile(rf"\.{re.escape(path.name)}\.(?:(.+)\.)?(\d+)\.tmp")
+    for other in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
+        with suppress(OSError):  # another process removes it too, or it is another user's
+            if match := name.fullmatch(other.name):
+                own = match[1] in (None, socket.gethostname())
+                if (own and not is_alive(int(match[2]))) or time.time() - other.stat().st_mtime > _FOREIGN:
+                    other.unlink()
+
+
+def _errno(error: BaseException | None) -> int:
+    """Return the number of the system error behind an error; 0 if there is none.
+
+    ``safetensors`` and ``h5py`` write it into their own text; ``torch.save`` raises another error while it handles it.
+    """
+    while error is not None:
+        match = re.search(r"\b(?:os error|errno =) (\d+)", str(error))
+        if number := getattr(error, "errno", None) or (int(match[1]) if match else 0):
+            return int(number)
+        error = error.__context__
+    return 0
 
 
 def file_digest(path: Path) -> str:

@@ -1,6 +1,7 @@
 """Stop a run without losing work: the first SIGINT or SIGTERM asks it to stop, the second one kills it."""
 
 import logging
+import os
 import signal
 import threading
 from collections.abc import Iterator
@@ -26,6 +27,26 @@ class Stop:
             raise Interrupted("stopped by a signal; run the same command again to continue")
 
 
+_heard: list[Stop] = []  # those of the blocks that listen now
+
+
+def check_stop() -> None:
+    """Raise ``Interrupted`` if a signal has asked this process to stop; for places that are given no ``Stop``."""
+    for stop in _heard:
+        stop.check()
+
+
+def is_alive(pid: int) -> bool:
+    """Return whether this machine has a process with this id."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True  # it belongs to another user
+    return True
+
+
 @contextmanager
 def listening() -> Iterator[Stop]:
     """Yield a ``Stop`` that SIGINT and SIGTERM set; a second signal has its usual effect."""
@@ -42,8 +63,10 @@ def listening() -> Iterator[Stop]:
 
     for number in before:
         signal.signal(number, ask)
+    _heard.append(stop)
     try:
         yield stop
     finally:
+        _heard.remove(stop)
         for number, handler in before.items():
             signal.signal(number, handler)

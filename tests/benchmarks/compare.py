@@ -150,7 +150,7 @@ def timed_encoder(
 
 def _encode_uncached(encoder: ElmoEncoder, sentences: Sequence[Sentence]) -> Iterable[tuple[int, Tensor]]:
     """Encode with an empty cache of word vectors, because the round before has filled it."""
-    encoder._words = WordVectorCache(encoder.bilm.char_cnn)
+    encoder._words = WordVectorCache(encoder._words.char_cnn)
     return encoder.encode(sentences)
 
 

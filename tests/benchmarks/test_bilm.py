@@ -10,7 +10,6 @@ import torch
 
 from harness.config.instantiate import build
 from harness.encoders.elmo import ElmoEncoder
-from harness.nn.packing import Packing
 from tests.support.runs import config_of
 
 TOKENS = 20
@@ -22,11 +21,12 @@ def test_layers(benchmark, tmp_path: Path) -> None:
     torch.set_num_threads(1)
     torch.manual_seed(0)
     encoder: ElmoEncoder = build(config_of(tmp_path).encoder, kind=ElmoEncoder, where="encoder")
-    packing, words = Packing.of([TOKENS] * ROWS), 0.3 * torch.randn(TOKENS * ROWS, 128)
+    words = 0.3 * torch.randn(TOKENS * ROWS, 128)
     rows = torch.arange(TOKENS * ROWS)  # each word occurs once
-    state = encoder._repeat(ROWS)
+    streams = encoder._streams
+    assert streams is not None
     with torch.inference_mode():
-        benchmark(lambda: encoder.bilm(words, rows, packing, state))
+        benchmark(lambda: streams.run(words, rows, [TOKENS] * ROWS, encoder._start))
 
 
 @pytest.mark.benchmark(group="elmo_mini, one batch")

@@ -200,7 +200,10 @@ def test_float32_keeps_its_digits_on_3000_tokens():
         gradients[dtype] = [g.double() for g in torch.autograd.grad(likelihood[dtype].sum(), variables)]
         paths[dtype] = crf.viterbi(inputs, mask)
     torch.testing.assert_close(likelihood[torch.float32].double(), likelihood[torch.float64], rtol=1e-6, atol=0)
-    torch.testing.assert_close(gradients[torch.float32], gradients[torch.float64], rtol=1e-4, atol=1e-5)
+    for single, double in zip(gradients[torch.float32], gradients[torch.float64], strict=True):
+        # A gradient of a transition or an end is a sum over tokens, and so is its rounding error.
+        summed = 1 if single.shape == emissions.shape else tokens
+        torch.testing.assert_close(single, double, rtol=1e-4, atol=1e-5 + summed * 4 * torch.finfo(torch.float32).eps)
     assert paths[torch.float32] == paths[torch.float64]
 
 

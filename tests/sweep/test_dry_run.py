@@ -25,7 +25,7 @@ WRONG = [
     ("mixing.dropout=1.5", "mixing.dropout is 1.5; expected a value less than 1"),
     ("encoder=none", "nothing enters the head at its input"),
     ("mixing.placement=output", "nothing enters the head at its input"),
-    ("trainer.optimizer=Adma", "no such optimiser"),
+    ("trainer.optimizer=Adma", "no optimiser of torch.optim"),
     ("cache_dtype=int8", "cache_dtype is 'int8'"),
 ]
 

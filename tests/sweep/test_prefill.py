@@ -39,6 +39,24 @@ def test_processes_share_the_encoding_where_that_is_worth_it(tmp_path: Path, mon
     assert launched("c", 2) == []  # what the parts left undone was encoded
 
 
+def test_a_finished_job_is_neither_launched_nor_encoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert sweep(tmp_path, "seed=1") == 0
+    launched: list[str] = []
+
+    def launch(jobs: list[Job], *_: Any) -> str:
+        launched.extend(str(job) for job in jobs)
+        return "not launched"
+
+    monkeypatch.setattr(sweeper, "launch_jobs", launch)
+    assert sweep(tmp_path, "seed=1,2") == 1
+    assert launched == ["seed=2"]
+    assert sweep(tmp_path, "seed=1") == 0
+    assert sweep(tmp_path, "seed=1", "overwrite=true") == 1
+    assert len(launched) == 2  # it runs again
+    (tmp_path / "results" / "ner").rename(tmp_path / "away")
+    assert sweep(tmp_path, "seed=1") == 1  # what the sweep's folder says of an earlier time does not count
+
+
 def test_parts_are_jobs_of_a_sweep_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert sweep(tmp_path, "shard=1/2,2/2") == 0
     shown = capsys.readouterr().out

@@ -12,13 +12,10 @@ from typing import Any
 
 import pytest
 from hydra import compose, initialize_config_dir
-from omegaconf import OmegaConf
 
 from harness.commands.report import main as report
 from harness.config.compose import CONF, register_resolvers
-from harness.runs.job import Outcome
 from harness.sweep.expand import Job, expand_jobs, sweep_dir
-from harness.sweep.gpu_locks import reserve_gpu
 from harness.sweep.state import SweepFolder
 from harness.utils.signals import Stop
 from tests.support.runs import SMALL
@@ -138,33 +135,6 @@ def test_a_sweep_stopped_while_it_encodes_starts_no_job(
     assert records_in(tmp_path) == []
 
 
-def test_outcomes_of_another_list_of_jobs_are_deleted(tmp_path: Path) -> None:
-    folder = SweepFolder(tmp_path)
-    first, second = ("seed=1",), ("seed=2",)
-    folder.open([first, second])
-    folder.write_outcome(first, Outcome("ok", folder="somewhere"))
-    folder.write_outcome(second, Outcome("running"))
-    folder.stop()
-    folder.open([first, second])
-    assert not folder.stopped
-    assert folder.read_state(first) is not None
-    assert folder.read_state(second) is None
-    folder.open([first])
-    assert folder.read_state(first) is None
-
-
-def test_jobs_at_the_same_time_have_different_gpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    auto = OmegaConf.create({"device": "auto"})
-    with reserve_gpu(auto) as first, reserve_gpu(auto) as second, reserve_gpu(auto) as third:
-        assert [one.device for one in (first, second, third)] == ["cuda:0", "cuda:1", "cuda:0"]
-    with reserve_gpu(auto) as again:
-        assert again.device == "cuda:0"
-    with reserve_gpu(OmegaConf.create({"device": "cpu"})) as unchanged:
-        assert unchanged.device == "cpu"
-
-
 PRESETS = {  # the number of jobs for one seed, and the name of one of them
     "table1": (8, "task=squad vectors=both"),
     "table2": (4, "vectors=both mixing=lambda_1"),
@@ -228,7 +198,9 @@ class Failing(Plain):
     def build_head(self, *, input_dim, output_dim):
         time.sleep(self.pause)
         if self.failure == "raises":
-            raise RuntimeError("this head cannot be built")
+            raise RuntimeError("this head\\ncannot be built")
+        if self.failure == "exits":
+            raise SystemExit(5)
         if self.failure == "dies":
             os.kill(os.getpid(), signal.SIGKILL)
         return super().build_head(input_dim=input_dim, output_dim=output_dim)
@@ -272,14 +244,15 @@ def started(folder: Path, *arguments: str) -> "subprocess.Popen[str]":
 
 
 @pytest.mark.slow
-def test_one_job_raises_one_is_killed_one_has_no_data(two_processes: list[str], tmp_path: Path) -> None:
-    process = started(tmp_path, *two_processes, "task.failure=raises,never,dies,empty")
+def test_one_job_raises_one_is_killed_one_exits_one_has_no_data(two_processes: list[str], tmp_path: Path) -> None:
+    process = started(tmp_path, *two_processes, "task.failure=raises,never,dies,exits,empty")
     out, errors = process.communicate(timeout=300)
     assert process.returncode == 1, errors
-    assert "3 of 4 runs did not succeed:" in errors
+    assert "4 of 5 runs did not succeed:" in errors
     ended = errors.partition("did not succeed:")[2]
     assert "task.failure=raises: RuntimeError: this head cannot be built" in ended
     assert "task.failure=dies: its process died" in ended
+    assert "task.failure=exits: its code has called sys.exit(5)" in ended
     assert "task.failure=empty: train.txt: no such file" in ended
     (record,) = [record for record in records_in(tmp_path) if record.status == "ok"]
     assert record.environment["threads"] == max(1, PROCESSORS // 2)  # divided among the parallel jobs
@@ -288,6 +261,44 @@ def test_one_job_raises_one_is_killed_one_has_no_data(two_processes: list[str], 
     assert process.returncode == 0, errors
     (row,) = [line for line in out.splitlines() if line.startswith("| vowels |")]
     assert "| 2 |" in row  # including the run of the earlier sweep
+
+
+def test_a_job_that_exits_does_not_end_the_sweep(tmp_path: Path) -> None:
+    process = started(tmp_path, "task.failure=exits,raises,never", "trainer.max_epochs=1")
+    _, errors = process.communicate(timeout=300)
+    assert process.returncode == 1, errors
+    assert "task.failure=exits: its code has called sys.exit(5)" in errors
+    assert (
+        "task.failure=raises: RuntimeError: this head cannot be built\n" in errors.partition("2 of 3 runs did not")[2]
+    )
+
+
+def test_a_full_disk_is_one_line_with_the_remedy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(path: Path) -> None:
+        raise OSError(28, "No space left on device", str(path))
+
+    write = SweepFolder.write_outcome
+    for begun in (False, True):  # before the first job, and after it has begun
+        with monkeypatch.context() as patch:
+            if begun:
+                patch.setattr(
+                    SweepFolder,
+                    "write_outcome",
+                    lambda self, overrides, outcome: (
+                        write(self, overrides, outcome) if outcome.status == "running" else full(self.path)
+                    ),
+                )
+            else:
+                patch.setattr("harness.sweep.state.write_json", lambda path, _: full(path))
+            assert sweep(tmp_path, "sweep=mine", "seed=1") == (1 if begun else 2)
+            shown = capsys.readouterr().err
+            place = f"{tmp_path}/results/sweeps/mine"
+            assert f"{place}{'' if begun else '/sweep.json'}: No space left on device; free some space there" in shown
+            assert "Traceback" not in shown
+            assert ("or could not write how it ended" in shown) is begun
+    assert sweep(tmp_path, "sweep=mine", "seed=1") == 0
 
 
 @pytest.mark.slow

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import DataFormatError
+from harness.runs.outcome import read_job_state
 from harness.runs.record import RunRecord, flattened, readable_record
 from harness.types import SPLITS, Split
-from harness.utils.files import read_written_json
 
 log = logging.getLogger(__name__)
 
@@ -116,11 +116,8 @@ def records_of_sweep(folder: Path) -> list[Recorded]:
     """
     places = []
     for path in sorted((folder / "jobs").glob("*.json")):
-        try:
-            run = Path(read_written_json(path, fix="delete it")["outcome"]["folder"])
-        except (DataFormatError, LookupError, TypeError) as error:
-            log.warning("%s: not the state of a job, so it is left out (%s)", path, error)
-            continue
+        state = read_job_state(path)
+        run = Path(state.outcome.folder if state is not None else "")
         if run.parts:
             places.append(folder.parent.parent.joinpath(*run.parts[-2:]))
     return _readable(place for place in places if (place / "record.json").exists())

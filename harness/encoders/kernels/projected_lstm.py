@@ -94,7 +94,7 @@ class ProjectedLstm(nn.Module):
     def _input_gates(self, inputs: Tensor, rows: Tensor | None, blocks: Sequence[Sequence[int]]) -> Iterator[Tensor]:
         """Yield the part of the gates from the inputs, (block, 4 * dim), which is computed once per word type."""
         weight = self.weight[: self.options.projection_dim]  # (projection_dim, 4 * dim)
-        bias = self._run_time_bias()  # (4 * dim,)
+        bias = self.run_time_bias()  # (4 * dim,)
         repeated = rows is not None and len(inputs) < len(rows) and len(inputs) * len(bias) <= _TABLE
         table = affine(bias, inputs, weight) if repeated else None  # (types, 4 * dim)
         # New memory costs more than the arithmetic, so without a gradient each block overwrites the last one.
@@ -111,7 +111,7 @@ class ProjectedLstm(nn.Module):
                 yield torch.index_select(table, 0, rows[start:end], out=out)
             start = end
 
-    def _run_time_bias(self) -> Tensor:
+    def run_time_bias(self) -> Tensor:
         """Return the bias, (4 * dim,), with 1 added at the forget gate, which the official file does not contain."""
         dim = self.options.lstm_dim
         return self.bias + F.pad(self.bias.new_ones(dim), (2 * dim, dim))

@@ -37,6 +37,7 @@ def captures(monkeypatch: pytest.MonkeyPatch) -> list[torch.device]:
 
         return capture
 
+    monkeypatch.setattr(ElmoEncoder, "_streams", None)  # batches on a CPU as on a GPU
     monkeypatch.setattr(captured, "_DEVICE_TYPE", "cpu")
     monkeypatch.setattr(captured, "_cuda_graphs", repeating)
     return captured_on

@@ -6,6 +6,7 @@ import pytest
 
 from harness.config.instantiate import build
 from harness.errors import DataFormatError
+from harness.protocols import Task
 from tasks.common.tag_schemes import TagScheme
 from tasks.ner.reader import read_tagged
 from tests.support.runs import config_of
@@ -59,7 +60,7 @@ def test_data_columns_reaches_the_reader(tmp_path: Path) -> None:
     path = tmp_path / "germeval.tsv"
     path.write_text("# 2009\n1\tBonn\tB-LOC\tO\n2\tist\tO\tO\n")
     overrides = ["data=files", f"data.train={path}", f"data.dev={path}", f"data.test={path}", "data.columns=[2,3]"]
-    task = build(config_of(tmp_path, "task=ner", *overrides).task, where="task")
+    task = build(config_of(tmp_path, "task=ner", *overrides).task, kind=Task, where="task")
     (example,) = task.examples("train")
     assert example.texts["tokens"] == ("Bonn", "ist")
     assert example.target == ("B-LOC", "O")

@@ -1,4 +1,4 @@
-"""Two computations at the same time: their torch settings, and their errors."""
+"""Several computations at the same time: their torch settings, their order, and their errors."""
 
 from collections.abc import Iterator
 from threading import Barrier
@@ -6,7 +6,7 @@ from threading import Barrier
 import pytest
 import torch
 
-from harness.encoders.kernels.parallel_directions import run_both
+from harness.encoders.kernels.one_thread_each import one_thread_each
 
 
 @pytest.fixture(params=[1, 2, 3])
@@ -18,20 +18,18 @@ def threads(request: pytest.FixtureRequest) -> Iterator[int]:
 
 
 @pytest.mark.parametrize("inference", [False, True])
-def test_both_compute_without_gradient_on_half_of_the_threads(threads: int, inference: bool) -> None:
+def test_each_computes_without_gradient_on_one_thread(threads: int, inference: bool) -> None:
     weight = torch.ones(2, 2, requires_grad=True)
-
-    meeting = Barrier(2, timeout=10)
+    meeting = Barrier(threads, timeout=10)
 
     def work(number: int) -> tuple[int, bool, torch.Tensor]:
-        if threads > 1:
-            meeting.wait()  # fails if only one thread runs
+        meeting.wait()  # fails if fewer threads run
         return torch.get_num_threads(), torch.is_inference_mode_enabled(), weight * number
 
-    with torch.inference_mode(inference), torch.no_grad():
-        done = run_both(work)
+    with torch.inference_mode(inference):
+        done = one_thread_each(work, 2 * threads)
     for number, (used, mode, product) in enumerate(done):
-        assert used == max(1, threads // 2)
+        assert used == 1
         assert mode == inference
         assert not product.requires_grad
         assert torch.equal(product, torch.full((2, 2), float(number)))
@@ -44,5 +42,5 @@ def test_an_error_in_either_is_raised(failing: int, threads: int) -> None:
         return 1 // (number - failing)
 
     with pytest.raises(ZeroDivisionError):
-        run_both(work)
+        one_thread_each(work, 2)
     assert torch.get_num_threads() == threads

@@ -1,0 +1,135 @@
+"""Small commands to attack, the files that they start from, and what must be equal in the end."""
+
+import json
+import random
+from collections.abc import Sequence
+from pathlib import Path
+from shutil import copytree, rmtree
+from typing import Any
+
+from harness.features.blob_file import BlobFile
+from tests.support.forked_commands import Command, Ended, ForkedCommands
+
+_RUN = (
+    "tracking=none",
+    "threads=1",
+    "results_dir=results",
+    "cache_dir=cache",
+    "cache_dtype=float32",  # so that the last bit counts
+    "data=files",
+    *(f"data.{split}={split}.conll" for split in ("train", "dev", "test")),
+    "encoder=random",
+    "encoder.options.char_cnn.filters=[[1,8],[2,8]]",
+    "encoder.options.lstm.dim=16",
+    "encoder.options.lstm.projection_dim=8",
+    "embedding=file",
+    "embedding.path=vectors.txt",
+    "task.bilstm_crf.hidden_dim=8",
+    "task.bilstm_crf.num_layers=1",
+    "task.bilstm_crf.char_filters=4",
+    "trainer.max_epochs=2",
+    "trainer.batch_size=8",
+)
+_PRETRAINING = (
+    "tracking=none",
+    "threads=1",
+    "cache_dir=cache",
+    "out=out",
+    "data.train=[text.txt]",
+    "data.dev=[text.txt]",
+    "model.vocabulary=20",
+    "model.options.char_cnn.filters=[[1,8],[2,8]]",
+    "model.options.lstm.dim=16",
+    "model.options.lstm.projection_dim=8",
+    "trainer.streams=4",
+    "trainer.window=5",
+    "trainer.negatives=8",
+    "trainer.max_steps=6",
+    "log_every=2",
+    "dev_every=3",
+    "checkpoint_every=2",
+)
+COMMANDS = {
+    "encode": ("encode", *_RUN),
+    "train": _RUN,
+    "sweep": ("-m", *_RUN, "seed=1,2"),
+    "pretrain": ("pretrain", *_PRETRAINING),
+}
+
+
+def write_inputs(folder: Path) -> None:
+    """Write the data, vectors and text that all commands read."""
+    draw = random.Random(0)
+    tags = {"Ann": "B-PER", "Bob": "B-PER", "Rome": "B-LOC", "Paris": "B-LOC"}
+    words = [*tags, *(f"w{number}" for number in range(20))]
+    for split, count in (("train", 24), ("dev", 8), ("test", 8)):
+        sentences = [[draw.choice(words) for _ in range(draw.randint(1, 9))] for _ in range(count)]
+        lines = ("".join(f"{word} {tags.get(word, 'O')}\n" for word in sentence) for sentence in sentences)
+        (folder / f"{split}.conll").write_text("\n".join(lines))
+    (folder / "vectors.txt").write_text("".join(f"{word} {draw.random():.4f} {draw.random():.4f}\n" for word in words))
+    (folder / "text.txt").write_text("".join(" ".join(draw.choices(words, k=8)) + "\n" for _ in range(40)))
+
+
+class Workplace:
+    """A folder in which commands are attacked. Its path never changes, because records and digests contain paths.
+
+    Args:
+        folder: The folder; it is emptied and filled with the inputs.
+        inputs: The folder of the files that all commands read.
+        forked: Runs the commands.
+    """
+
+    def __init__(self, *, folder: Path, inputs: Path, forked: ForkedCommands) -> None:
+        self.folder, self._inputs, self._forked = folder, inputs, forked
+        self.start_again()
+
+    def start_again(self) -> None:
+        """Delete everything except the inputs."""
+        rmtree(self.folder, ignore_errors=True)
+        copytree(self._inputs, self.folder)
+
+    def run(self, name: str, **options: Any) -> Ended:
+        """Run one of ``COMMANDS``; the options are those of ``Command``."""
+        return self.run_together([COMMANDS[name]], **options)[0]
+
+    def run_together(self, commands: Sequence[Sequence[str]], **options: Any) -> list[Ended]:
+        """Run commands, given as their arguments, at the same time."""
+        return self._forked.run(
+            *(Command(arguments=arguments, folder=str(self.folder), **options) for arguments in commands)
+        )
+
+    def unbroken(self, name: str) -> tuple[dict[str, Any], int]:
+        """Run one of ``COMMANDS`` without an attack; return its results and the number of its steps on disk."""
+        self.start_again()
+        ended = self.run(name)
+        assert ended.status == 0, ended.text
+        return self.results(), ended.steps
+
+    def differences(self, expected: dict[str, Any]) -> list[str]:
+        """Return the names of files that are not as expected, missing or new."""
+        found = self.results()
+        return sorted(name for name in found | expected if found.get(name) != expected.get(name))
+
+    def results(self) -> dict[str, Any]:
+        """Return the contents of all files, without times, processes, locks and what is only temporary."""
+        found: dict[str, Any] = {}
+        for path in sorted(path for path in self.folder.rglob("*") if path.is_file()):
+            name = path.relative_to(self.folder).as_posix()
+            if path.suffix == ".idx":
+                found[name] = _features(path)
+            elif path.suffix == ".json":
+                found[name] = _lasting(json.loads(path.read_text()))
+            elif path.suffix not in (".bin", ".tmp") and not path.name.endswith("lock"):
+                found[name] = path.read_bytes()
+        return found
+
+
+def _features(path: Path) -> dict[bytes, bytes]:
+    """Return the bytes of each sentence or word of a feature store."""
+    kept = BlobFile(path.with_suffix(""))
+    return {key: bytes(kept.read(key)) for key in kept._rows}
+
+
+def _lasting(values: dict[str, Any]) -> dict[str, Any]:
+    """Return what another run of the same command writes too."""
+    return {name: value for name, value in values.items() if name not in ("timing", "pid")}

@@ -1,0 +1,92 @@
+"""The cores that a process may use, and how OpenMP's threads wait."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from harness.training import determinism
+from harness.utils import devices
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def shown(code: str, **environment: str) -> str:
+    """Return what a new process prints, without OpenMP's settings of this one."""
+    inherited = {key: value for key, value in os.environ.items() if not key.startswith("OMP_")}
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env=inherited | environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    return done.stdout.strip()
+
+
+@pytest.mark.parametrize("module", ["harness", "harness.cli", "harness.commands.pretrain", "harness.sweep.job_entry"])
+def test_threads_wait_without_spinning_from_before_torch_is_imported(module: str) -> None:
+    code = f"""
+import os, sys
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        if name == "torch":
+            print(os.environ.get("OMP_WAIT_POLICY"))
+sys.meta_path.insert(0, Finder())
+import {module}, torch
+"""
+    assert shown(code) == "PASSIVE"
+    assert shown(code, OMP_WAIT_POLICY="ACTIVE") == "ACTIVE"  # the user's own setting
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system has no affinity")
+def test_the_default_number_of_threads_is_that_of_the_affinity() -> None:
+    code = """
+import os, torch
+torch.set_num_threads(2)  # a machine with two cores
+from harness.training.determinism import default_threads
+print(default_threads())
+os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])
+print(default_threads())
+"""
+    assert shown(code).split()[-1] == "1"
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        ({}, 8),
+        ({"a/cpu.max": "max 100000\n"}, 8),
+        ({"a/b/cpu.max": "max 100000\n", "a/cpu.max": "250000 100000\n"}, 2),  # the quota of a parent holds as well
+        ({"cpu.max": "50000 100000\n"}, 1),  # less than one core is one thread
+        ({"cpu/a/b/cpu.cfs_quota_us": "-1\n", "cpu/a/b/cpu.cfs_period_us": "100000\n"}, 8),
+        ({"cpu/a/b/cpu.cfs_quota_us": "300000\n", "cpu/a/b/cpu.cfs_period_us": "100000\n"}, 3),
+    ],
+)
+def test_usable_cores_respect_the_quota(
+    files: dict[str, str], expected: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    (tmp_path / "self").write_text("3:cpu,cpuacct:/a/b\n0::/a/b\n")
+    monkeypatch.setattr(devices, "_CGROUPS", tmp_path)
+    monkeypatch.setattr(devices, "_OWN_CGROUP", tmp_path / "self")
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
+    assert devices.usable_cores() == expected
+    monkeypatch.setattr(determinism, "_TORCH_THREADS", 4)
+    assert determinism.default_threads() == min(4, expected)
+
+
+def test_a_run_on_the_cpu_does_not_import_the_compiler_of_torch() -> None:
+    code = """
+import sys
+from harness.training.determinism import set_up_torch
+set_up_torch(type("config", (), {"threads": 1, "device": "cpu"}))
+print("torch._inductor.config" in sys.modules)
+"""
+    assert shown(code) == "False"
