@@ -6,6 +6,8 @@ For Python programs::
 
     encoder = harness.load_encoder("elmo_mini")
     layers = encoder(["The cat sat .".split()])  # a list of float32 tensors (layers, tokens, dim)
+    tag = harness.load_predictor("results/ner/NAME")  # the folder of a finished run
+    tags = tag(["Jordan lives in Paris."])  # a list of answers
 
 The engine knows no task by name. A task is the class that ``_target_`` names in its YAML file under ``conf/task``.
 """
@@ -15,7 +17,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from harness.prediction.predictor import Predictor
     from harness.prediction.text_encoder import TextEncoder, load_encoder
+    from harness.prediction.trained_run import load_predictor
 
 # OpenMP reads this once, when torch is imported, which every module of this package does after this line. Its threads
 # otherwise spin while they wait for each other; if another process uses one of the cores, two threads then need about
@@ -23,9 +27,14 @@ if TYPE_CHECKING:
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 __version__ = "0.1.0"
-__all__ = ["TextEncoder", "__version__", "load_encoder"]
+__all__ = ["Predictor", "TextEncoder", "__version__", "load_encoder", "load_predictor"]
 
-_LAZY = {"load_encoder": "harness.prediction.text_encoder", "TextEncoder": "harness.prediction.text_encoder"}
+_LAZY = {
+    "load_encoder": "harness.prediction.text_encoder",
+    "TextEncoder": "harness.prediction.text_encoder",
+    "load_predictor": "harness.prediction.trained_run",
+    "Predictor": "harness.prediction.predictor",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -31,8 +31,8 @@ class Example:
         id: Unique within its split; it names the example in ``predictions.jsonl``.
         texts: Field name -> tokens, such as ``{"tokens": ...}`` or ``{"premise": ..., "hypothesis": ...}``.
         target: The gold answer in the task's own form, JSON-serialisable; None for unlabelled text.
-        origin: What the tokens were made from, if an answer must refer to it (a passage and its tokens' character
-            offsets). Its type belongs to the task; nothing is learned from it.
+        origin: Field name -> the ``TokenizedText`` that the tokens are from, if an answer refers to its characters;
+            nothing is learned from it.
     """
 
     id: str
@@ -97,10 +97,18 @@ class TokenVectors:
 
 @dataclass(frozen=True, kw_only=True)
 class Prediction:
-    """The answer of a head for one example, in the task's own form, JSON-serialisable."""
+    """The answer of a head for one example.
+
+    Attributes:
+        id: The id of the example.
+        value: The answer in the task's own form, JSON-serialisable.
+        scores: How probable the answer is, if the head knows: a number or a tensor on the CPU. ``Task.answer`` says
+            what it means. It is not recorded.
+    """
 
     id: str
     value: Any
+    scores: Any = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)

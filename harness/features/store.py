@@ -2,7 +2,6 @@
 
 import hashlib
 import logging
-import math
 import shutil
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
@@ -18,6 +17,7 @@ from torch import Tensor
 from harness.config.schema import Precision
 from harness.errors import CacheError, ConfigError
 from harness.features.blob_file import RECORD_BYTES, BlobFile
+from harness.features.rounding import rounded
 from harness.protocols import Encoder, Rounding
 from harness.types import Sentence, check_sentences
 from harness.utils.console import human_bytes, progress
@@ -197,7 +197,7 @@ class FeatureStore:
         for index, layers in progress(self.encoder.encode(missing), "encoding", total=len(missing)):
             sentence = missing[index]
             self.tokens_encoded += len(sentence)
-            kept = _rounded(layers, self._dtype).numpy()  # (layers, tokens, dim)
+            kept = rounded(layers, self._dtype).numpy()  # (layers, tokens, dim)
             if (key := _sentence_key(sentence)) not in self._sentences:
                 sentences[key] = kept[self._word_layers :].tobytes()
             waiting += kept.nbytes
@@ -263,7 +263,7 @@ class Uncached:
         read = torch.zeros(len(sentences), len(wanted), longest, self.encoder.dim)
         for row, encoded in self.encoder.encode(sentences):  # (layers, tokens, dim)
             self.tokens_encoded += encoded.shape[1]
-            read[row, :, : encoded.shape[1]] = _rounded(encoded[wanted], self._dtype)
+            read[row, :, : encoded.shape[1]] = rounded(encoded[wanted], self._dtype)
         return read  # (batch, layers, tokens, dim)
 
 
@@ -275,14 +275,6 @@ def precision_of(encoder: Encoder) -> dict[str, Any]:
     if not isinstance(encoder, Rounding):
         return {}
     return {"dtype": encoder.dtype, "rounding_error": encoder.rounding_error}
-
-
-def _rounded(layers: Tensor, dtype: np.dtype) -> Tensor:
-    """Return layers in the precision in which they are kept."""
-    kept = layers.to(getattr(torch, dtype.name))  # torch rounds 30 times as fast as numpy
-    if kept.numel() and not all(map(math.isfinite, torch.stack(torch.aminmax(kept)).tolist())):
-        raise CacheError(f"a vector does not fit {dtype}, or is not finite; set cache_dtype=float32")
-    return kept
 
 
 def _sentence_key(sentence: Sentence) -> bytes:

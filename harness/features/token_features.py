@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from harness.config.schema import Placement
 from harness.errors import ConfigError, HarnessError
+from harness.features.portion import PortionOfLayers
 from harness.features.static_vectors import StaticVectors
 from harness.features.store import FillPlan, LayerSource
 from harness.protocols import Inspectable, LayerMix, Penalised, Selective
@@ -35,7 +36,7 @@ class TokenFeatures(nn.Module):
     def __init__(
         self,
         *,
-        source: LayerSource | None,
+        source: LayerSource | PortionOfLayers | None,
         make_mix: Callable[[], LayerMix] | None,
         placement: Placement = "input",
         mix_dropout: float = 0.0,
@@ -73,6 +74,12 @@ class TokenFeatures(nn.Module):
             check: Called from time to time; it may raise in order to stop.
         """
         return self.source.fill(sentences, check=check) if self.source is not None else FillPlan()
+
+    def fill_portion(self, sentences: Sequence[Sentence]) -> None:
+        """Get ready to read these sentences only: encode them, and look up their words. Trained vectors stay."""
+        self.fill(sentences, check=lambda: None)
+        if self.static is not None:
+            self.static.look_up(set().union(*sentences))
 
     @property
     def tokens_encoded(self) -> int:
@@ -141,12 +148,21 @@ class _StaticEmbedding(nn.Module):
 
     def __init__(self, static: StaticVectors, vocabulary: Iterable[str]) -> None:
         super().__init__()
-        self.dim = static.dim
+        self.dim, self._static = static.dim, static
         words = sorted(set(vocabulary))
         self._rows = {word: row for row, word in enumerate(words, start=2)}  # 0: padding, 1: unknown
         vectors, _ = static.lookup(["", *words])  # (words + 1, dim)
         table = torch.cat([torch.zeros(1, static.dim), vectors])  # (words + 2, dim)
         self.embedding = nn.Embedding.from_pretrained(table, freeze=not static.trainable, padding_idx=0)
+        self.trained_words = words if static.trainable else []
+
+    def look_up(self, words: Iterable[str]) -> None:
+        """Replace the words that are not trained by others, so that the table does not grow with a text."""
+        new = sorted(set(words).difference(self.trained_words))
+        kept = self.embedding.weight.detach()[: 2 + len(self.trained_words)]  # (2 + trained words, dim)
+        vectors, _ = self._static.lookup(new)  # (new words, dim)
+        self._rows = {word: row for row, word in enumerate([*self.trained_words, *new], start=2)}
+        self.embedding = nn.Embedding.from_pretrained(torch.cat([kept, vectors.to(kept.device)]), padding_idx=0)
 
     def forward(self, sentences: list[Sentence], mask: Tensor) -> Tensor:
         """Return the vector of each token: (batch, tokens, dim), zero at padded positions."""

@@ -1,14 +1,16 @@
-"""Sentences of a file that is to be encoded or labelled: plain text, JSON lines, or columns."""
+"""Texts of a file that is to be encoded or labelled: plain text, JSON lines, or columns."""
 
 import json
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from harness.errors import DataFormatError
-from harness.types import Sentence
-from harness.utils.text_files import numbered_lines
-from harness.utils.tokenizers import Tokenizer
+from harness.types import Example, Sentence
+from harness.utils.text_files import json_value, lines_of, numbered_lines
+from harness.utils.tokenized_text import TokenizedText
+from harness.utils.tokenizers import Tokenizer, tokenizer_named
 
 TextFormat = Literal["text", "jsonl", "columns"]
 _BY_SUFFIX: dict[str, TextFormat] = {".jsonl": "jsonl", ".conll": "columns", ".tsv": "columns", ".bio": "columns"}
@@ -31,41 +33,94 @@ def read_sentences(path: Path, *, form: TextFormat, tokenize: Tokenizer | None) 
     Raises:
         DataFormatError: The file cannot be read, or a line is not in this format; the message names the line.
     """
+    for example in read_texts(path, form=form, tokenize=tokenize or tokenizer_named("whitespace")):
+        yield example.texts["tokens"]
+
+
+def read_texts(
+    path: Path | None, *, form: TextFormat, tokenize: Tokenizer, names: Sequence[str] = ("tokens",)
+) -> Iterator[Example]:
+    """Yield unlabelled examples one by one; their origin has a ``TokenizedText`` for each of their texts.
+
+    Args:
+        path: A UTF-8 file, plain or ``.gz``; None for standard input.
+        form: As for ``read_sentences``; if an example has several texts, the format is ``jsonl``, and an object has a
+            string or a list of tokens under the name of each text.
+        tokenize: Splits raw text.
+        names: The names of the texts of an example.
+
+    Raises:
+        DataFormatError: The file cannot be read, or a line is not in this format; the message names the line.
+    """
+    source = "standard input" if path is None else str(path)
+    lines = _standard_input(source) if path is None else numbered_lines(path)
     if form == "columns":
-        yield from _columns(path)
+        for number, tokens in enumerate(_columns(lines), start=1):
+            yield _example(str(number), {names[0]: TokenizedText.of_tokens(tokens)})
         return
-    for number, line in numbered_lines(path):
+    for number, line in lines:
         if form == "text":
-            yield _split(line, tokenize)
+            yield _example(str(number), {names[0]: TokenizedText.of(line, tokenize)})
         elif line.strip():
-            yield _of_json(line, tokenize, where=f"{path}:{number}")
+            yield _of_json(line, tokenize, names, where=f"{source}:{number}", number=number)
 
 
-def _split(text: str, tokenize: Tokenizer | None) -> Sentence:
-    """Return the tokens of a raw or tokenised text."""
-    return tuple(text.split()) if tokenize is None else tuple(text[start:end] for start, end in tokenize(text))
+def _standard_input(name: str) -> Iterator[tuple[int, str]]:
+    """Yield the lines of standard input, after its byte order mark."""
+    for number, line in lines_of(sys.stdin.buffer, name=name):
+        yield number, line.removeprefix("\ufeff") if number == 1 else line
 
 
-def _of_json(line: str, tokenize: Tokenizer | None, *, where: str) -> Sentence:
-    """Return the sentence of one JSON object."""
+def _example(own_id: str, origin: dict[str, TokenizedText]) -> Example:
+    return Example(id=own_id, texts={name: text.tokens for name, text in origin.items()}, origin=origin)
+
+
+def _of_json(line: str, tokenize: Tokenizer, names: Sequence[str], *, where: str, number: int) -> Example:
+    """Return the example of one JSON object; without an id of its own, it has the number of its line."""
     fix = 'write {"tokens": ["A", "list", "."]} or {"text": "A text."} on each line'
+    if len(names) > 1:
+        fix = f"write {json.dumps(dict.fromkeys(names, 'A text.'))} on each line"
     try:
-        row = json.loads(line)
-    except (ValueError, RecursionError) as error:
+        row = json_value(line)
+    except json.JSONDecodeError as error:
         raise DataFormatError(f"{where}: not JSON ({error}); {fix}") from None
-    if isinstance(row, dict) and isinstance(row.get("tokens"), list):
-        if not all(isinstance(token, str) for token in row["tokens"]):
-            raise DataFormatError(f"{where}: a token is not a string; {fix}")
-        return tuple(row["tokens"])
-    if isinstance(row, dict) and isinstance(row.get("text"), str):
-        return _split(row["text"], tokenize)
-    raise DataFormatError(f"{where}: no tokens and no text; {fix}")
+    if not isinstance(row, dict):
+        raise DataFormatError(f"{where}: not a JSON object; {fix}")
+    if len(names) > 1:
+        given = {name: (row.get(name), None) for name in names}
+    else:
+        given = {names[0]: (row["tokens"], row.get("text")) if "tokens" in row else (row.get("text"), None)}
+    try:
+        origin = {name: tokenized(value, tokenize, within) for name, (value, within) in given.items()}
+    except ValueError as error:
+        raise DataFormatError(f"{where}: {error}; {fix}") from None
+    return _example(str(row.get("id", number)), origin)
 
 
-def _columns(path: Path) -> Iterator[Sentence]:
+def tokenized(value: Any, tokenize: Tokenizer, within: Any = None) -> TokenizedText:
+    """Return a raw text or a list of tokens with the positions of the tokens.
+
+    Args:
+        value: A string, or a sequence of tokens.
+        tokenize: Splits a string.
+        within: The raw text in which the tokens occur; without it, they are joined by spaces.
+
+    Raises:
+        ValueError: It is neither, or a token is not in the text.
+    """
+    if isinstance(value, str):
+        return TokenizedText.of(value, tokenize)
+    if not isinstance(value, list | tuple):
+        raise ValueError("no tokens and no text")
+    if not all(isinstance(token, str) for token in value):
+        raise ValueError("a token is not a string")
+    return TokenizedText.of_tokens(value, within if isinstance(within, str) else None)
+
+
+def _columns(lines: Iterator[tuple[int, str]]) -> Iterator[Sentence]:
     """Yield the first column of each sentence."""
     tokens: list[str] = []
-    for _, line in numbered_lines(path):
+    for _, line in lines:
         columns = line.split("\t") if "\t" in line else line.split()
         if columns and columns[0].strip() and columns[0] != "-DOCSTART-":
             tokens.append(columns[0].strip())

@@ -18,13 +18,12 @@ from harness.encoders.plugin_encoder import checked_encoder
 from harness.errors import ConfigError
 from harness.features.static_vectors import Coverage, StaticVectors
 from harness.features.store import FeatureStore, LayerSource, Uncached
-from harness.features.token_features import TokenFeatures
 from harness.protocols import Encoder, Task
 from harness.runs.environment import environment
 from harness.runs.identity import Target, determining
 from harness.runs.record import examples_digest, identity_digest
 from harness.training.determinism import set_up_torch
-from harness.training.model import Model
+from harness.training.model import Model, assembled
 from harness.training.optimizer import make_optimizer
 from harness.types import SPLITS, Example, Sentence, Split
 from harness.utils.devices import device_of
@@ -232,27 +231,14 @@ def build_model(plan: Plan, *, vocabulary: Collection[str] | None = None) -> Mod
     Raises:
         HarnessError: Encoder, mix, static vectors and head do not fit together.
     """
-    encoder, mixing = plan.encoder, plan.mixing
-    make_mix = None
-    if encoder is not None:
-        make_mix = partial(
-            build,
-            mixing.mix,
-            kind=torch.nn.Module,
-            where="mixing",
-            plugins=plan.config.plugins,
-            supplied={"num_layers": encoder.num_layers, "dim": encoder.dim},
-        )
-    features = TokenFeatures(
+    return assembled(
+        task=plan.task,
         source=layer_source(plan),
-        make_mix=make_mix,
-        placement=mixing.placement,
-        mix_dropout=mixing.dropout,
         static=plan.static,
+        mixing=plan.mixing,
         vocabulary=vocabulary if vocabulary is not None else set(chain.from_iterable(sentences(plan.examples))),
-    )
-    head = plan.task.build_head(input_dim=features.input_dim, output_dim=features.output_dim)
-    return Model(features=features, head=head).to(plan.device)
+        plugins=plan.config.plugins,
+    ).to(plan.device)
 
 
 def sentences(examples: Mapping[Split, Sequence[Example]]) -> Iterator[Sentence]:

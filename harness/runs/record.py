@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 # share an identity. Records of version 1 have no ``determining``, and identities of another kind.
 SCHEMA_VERSION = 2
 COUNTS = "counts.json"  # only of a task that is Decomposable
-RUN_FILES = ("record.json", "config.yaml", "predictions.jsonl", COUNTS, "history.jsonl", "head.safetensors")
+RUN_FILES = ("record.json", "config.yaml", "predictions.jsonl", COUNTS, "history.jsonl", "model.safetensors")
 CHECKPOINT = "checkpoint.pt"  # this file and the next exist only until the run is finished
 LOCK = ".lock"
 _FIX = "delete it and run again"
@@ -49,7 +49,7 @@ class RunRecord:
         metrics: Per split, the value of each metric, a fraction in [0, 1].
         best_epoch, epochs: The epoch with the best dev score, from 1 (0: none), and the number of finished epochs.
         parameters: How many numbers were trained.
-        weights_sha256: The SHA-256 of ``head.safetensors``, which holds them.
+        weights_sha256: The SHA-256 of ``model.safetensors``, which holds them.
         timing: Seconds per part of the run. ``train_s`` covers all sessions of a resumed run, the others the last one.
         environment: The code revision, package versions, hardware and command line.
         config: The resolved configuration; a value from the environment has its text, ``${oc.env:NAME}``.

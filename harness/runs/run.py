@@ -15,6 +15,7 @@ from harness.config.schema import HarnessConfig, plain
 from harness.errors import HarnessError
 from harness.features.store import precision_of
 from harness.protocols import Decomposable, Tracker
+from harness.runs.model_file import MODEL, OLD_MODEL, write_model
 from harness.runs.plan import Plan, SharedObjects, build_model, prepare, sentences
 from harness.runs.record import (
     CHECKPOINT,
@@ -31,7 +32,7 @@ from harness.training.evaluation import evaluate
 from harness.training.model import Model
 from harness.training.trainer import Progress, Trainer
 from harness.types import SPLITS
-from harness.utils.files import file_digest, write_tensors, write_text
+from harness.utils.files import file_digest, write_text
 from harness.utils.locks import ProcessLock
 from harness.utils.signals import Interrupted, Stop
 
@@ -63,7 +64,7 @@ def run(config: HarnessConfig, *, stop: Stop, shared: SharedObjects | None = Non
     model = build_model(plan)
     with _folder_locked(plan.folder, stop):
         if config.overwrite:
-            for name in ("record.json", CHECKPOINT):
+            for name in ("record.json", CHECKPOINT, OLD_MODEL):
                 (plan.folder / name).unlink(missing_ok=True)
         return _finished(plan) or _run_and_record(plan, model, stop)
 
@@ -153,8 +154,8 @@ def _execute(plan: Plan, model: Model, tracker: Tracker, stop: Stop, progress: P
     if isinstance(plan.task, Decomposable):
         counts = {split: plan.task.counts(plan.examples[split], given).tolist() for split, (_, given) in scored.items()}
         write_text(plan.folder / COUNTS, json.dumps(counts) + "\n")
-    weights = plan.folder / "head.safetensors"
-    write_tensors(weights, model.trained())
+    weights = plan.folder / MODEL
+    write_model(weights, task=plan.task, model=model, texts=list(plan.examples["train"][0].texts))
     timing = {
         "encode_s": encode_s,
         "train_s": progress.seconds,

@@ -11,16 +11,22 @@ _TORCH_THREADS = torch.get_num_threads()  # torch's own choice, or that of OMP_N
 
 
 def set_up_torch(config: HarnessConfig) -> None:
-    """Set torch's threads and, on a GPU, make it multiply in full float32 and sum in the same order every time.
-
-    By default, cuDNN rounds the factors of a product to TF32 (10 bits), and some sums on a GPU depend on which block
-    finishes first. Torch warns once about each operator that has no deterministic version.
+    """Set torch's threads, and make it compute exactly and repeatably.
 
     Raises:
         ConfigError: There is no such device.
     """
     torch.set_num_threads(config.threads or default_threads())
-    on_gpu = device_of(config.device) != "cpu"
+    make_repeatable(device_of(config.device))
+
+
+def make_repeatable(device: str) -> None:
+    """On a GPU, make torch multiply in full float32 and sum in the same order every time.
+
+    By default, cuDNN rounds the factors of a product to TF32 (10 bits), and some sums on a GPU depend on which block
+    finishes first. Torch warns once about each operator that has no deterministic version.
+    """
+    on_gpu = device != "cpu"
     if on_gpu:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS is only deterministic with this
         torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False

@@ -27,7 +27,7 @@ def evaluate(
     Returns:
         The metrics, and one prediction per example in the order of ``examples``.
     """
-    predictions = _predict(task, model, examples, options)
+    predictions = predict(task, model, examples, options)
     metrics = task.score(examples, predictions)
     if task.primary_metric not in metrics.values:
         found = ", ".join(metrics.values) or "nothing"
@@ -36,8 +36,15 @@ def evaluate(
 
 
 @torch.inference_mode()
-def _predict(task: Task, model: Model, examples: Sequence[Example], options: TrainerConfig) -> list[Prediction]:
-    """Return one prediction per example, in the order of ``examples``."""
+def predict(task: Task, model: Model, examples: Sequence[Example], options: TrainerConfig) -> list[Prediction]:
+    """Return one prediction per example, in the order of ``examples``.
+
+    Args:
+        task: The task, which collates the examples.
+        model: The trained model.
+        examples: The examples, with or without gold targets.
+        options: The trainer's options; ``eval_batch_size`` and ``max_batch_tokens`` are used.
+    """
     model.eval()
     lengths = [example_lengths(example) for example in examples]
     batches = by_length(lengths, batch_size=options.eval_batch_size, max_tokens=options.max_batch_tokens)

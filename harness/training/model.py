@@ -1,11 +1,17 @@
 """Token features and a task head as one trainable module."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
+from functools import partial
 
 from torch import Tensor, nn
 
+from harness.config.instantiate import build
+from harness.config.schema import MixingConfig
+from harness.features.portion import PortionOfLayers
+from harness.features.static_vectors import StaticVectors
+from harness.features.store import LayerSource
 from harness.features.token_features import TokenFeatures
-from harness.protocols import Head
+from harness.protocols import Head, Task
 from harness.types import Batch, Prediction, TokenVectors
 
 
@@ -58,6 +64,44 @@ class Model(nn.Module):
         """
         check_layout(self.trained(), tensors)
         self.load_state_dict(tensors, strict=False)
+
+
+def assembled(
+    *,
+    task: Task,
+    source: LayerSource | PortionOfLayers | None,
+    static: StaticVectors | None,
+    mixing: MixingConfig,
+    vocabulary: Collection[str],
+    plugins: Sequence[str],
+) -> Model:
+    """Return an untrained model; torch's seed determines its initial values.
+
+    Args:
+        task: The task, which builds the head.
+        source: Where layers are read; None without an encoder.
+        static: The static vectors, or None.
+        mixing: How the encoder's layers become one vector per token.
+        vocabulary: The words whose static vectors are needed.
+        plugins: Modules that the mix may come from.
+
+    Raises:
+        HarnessError: Encoder, mix, static vectors and head do not fit together.
+    """
+    make_mix = None
+    if source is not None:
+        dims = {"num_layers": source.encoder.num_layers, "dim": source.encoder.dim}
+        make_mix = partial(build, mixing.mix, kind=nn.Module, where="mixing", plugins=plugins, supplied=dims)
+    features = TokenFeatures(
+        source=source,
+        make_mix=make_mix,
+        placement=mixing.placement,
+        mix_dropout=mixing.dropout,
+        static=static,
+        vocabulary=vocabulary,
+    )
+    head = task.build_head(input_dim=features.input_dim, output_dim=features.output_dim)
+    return Model(features=features, head=head)
 
 
 def check_layout(expected: Mapping[str, Tensor], tensors: Mapping[str, Tensor]) -> None:

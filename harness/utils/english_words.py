@@ -5,7 +5,7 @@ marks are tokens, hyphens separate words, a contraction is a token (``is n't``),
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import lru_cache
 from sys import intern
 from unicodedata import category
@@ -79,18 +79,8 @@ def tokenize(text: str) -> list[tuple[int, int]]:
 
 
 def words(text: str) -> tuple[str, ...]:
-    """Return the tokens of a text."""
-    return tokens_at(text, tokenize(text))
-
-
-def tokens_at(text: str, offsets: Iterable[tuple[int, int]]) -> tuple[str, ...]:
-    """Return the tokens at these offsets; equal tokens of all texts are one object, which saves memory.
-
-    Args:
-        text: The text that was tokenised.
-        offsets: The offsets ``(start, end)`` of each token in characters.
-    """
-    return tuple(intern(text[start:end]) for start, end in offsets)
+    """Return the tokens of a text; equal tokens of all texts are one object, which saves memory."""
+    return tuple(intern(text[start:end]) for start, end in tokenize(text))
 
 
 @lru_cache(maxsize=1 << 16)

@@ -128,14 +128,18 @@ def read_written_json(path: Path, *, fix: str) -> Any:
         raise DataFormatError(f"{path}: not JSON ({error}); {fix}") from None
 
 
-def write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
+def write_tensors(path: Path, tensors: Mapping[str, Tensor], *, about: dict[str, str] | None = None) -> None:
     """Write a safetensors file, either completely or not at all.
 
     Args:
         path: The file to write or replace; missing folders are created.
         tensors: The tensors by name, on any device.
+        about: The metadata of the file.
     """
     from safetensors.torch import save_file
 
     with replacing(path) as temporary:
-        save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, temporary)
+        temporary.touch()
+        mode = temporary.stat().st_mode
+        save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, temporary, about)
+        temporary.chmod(mode)  # safetensors lets only the owner read its files

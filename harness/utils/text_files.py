@@ -61,21 +61,9 @@ def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
     Raises:
         DataFormatError: The file is missing, not a regular file, damaged, not UTF-8, or has a line of over 128 MiB.
     """
-    number = 0
     try:
         with open_bytes(path) as file:
-            for number, raw in bounded_lines(file, longest=LONGEST, name=str(path)):
-                if b"\0" in raw:
-                    raise NotTextError(
-                        f"{path}:{number}: holds a zero byte, as no text does",
-                        "give a text file, or convert UTF-16, for example with iconv -f utf-16le -t utf-8",
-                    )
-                yield number, raw.decode("utf-8").removesuffix("\n").removesuffix("\r")
-    except UnicodeDecodeError as error:
-        raise NotTextError(
-            f"{path}:{number}: not UTF-8 at byte {error.start + 1} of the line",
-            "convert the file, for example with iconv -f latin1 -t utf-8",
-        ) from error
+            yield from lines_of(file, name=str(path))
     except FileNotFoundError as error:
         raise NotTextError(f"{path}: no such file{_hint(path)}", "data=sample needs no file") from error
     except PermissionError as error:
@@ -83,6 +71,32 @@ def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
     except (OSError, EOFError, zlib.error) as error:
         reason = getattr(error, "strerror", None) or error
         raise NotTextError(f"{path}: cannot be read ({reason})", "download it again") from error
+
+
+def lines_of(file: OpenFile, *, name: str) -> Iterator[tuple[int, str]]:
+    """Yield what ``numbered_lines`` yields, from an open file.
+
+    Args:
+        file: The file, for example standard input.
+        name: The name of the file, which errors name.
+
+    Raises:
+        DataFormatError: A line is not UTF-8, or has over 128 MiB.
+    """
+    number = 0
+    try:
+        for number, raw in bounded_lines(file, longest=LONGEST, name=name):
+            if b"\0" in raw:
+                raise NotTextError(
+                    f"{name}:{number}: holds a zero byte, as no text does",
+                    "give a text file, or convert UTF-16, for example with iconv -f utf-16le -t utf-8",
+                )
+            yield number, raw.decode("utf-8").removesuffix("\n").removesuffix("\r")
+    except UnicodeDecodeError as error:
+        raise NotTextError(
+            f"{name}:{number}: not UTF-8 at byte {error.start + 1} of the line",
+            "convert the file, for example with iconv -f latin1 -t utf-8",
+        ) from error
 
 
 @contextmanager

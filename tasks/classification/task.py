@@ -17,6 +17,7 @@ from harness.types import Batch, Example, Metrics, Prediction, Split
 from harness.utils.tokenizers import tokenizer_named
 from tasks.classification import sample
 from tasks.classification.reader import TextColumns, read_examples
+from tasks.common.answers import label_answer
 from tasks.common.heads.bcn import BcnOptions, BiattentiveClassifier
 from tasks.common.heads.bilstm_classifier import BiLstmClassifier
 from tasks.common.heads.bilstm_options import BiLstmOptions
@@ -58,6 +59,8 @@ class TextClassification:
     name: ClassVar[str] = "classification"
     version: ClassVar[int] = 1
     primary_metric: ClassVar[str] = "accuracy"
+    learned: ClassVar[tuple[str, ...]] = ("labels",)
+    answer = label_answer
     counts = staticmethod(label_counts)
 
     data: DataConfig
@@ -106,6 +109,11 @@ class TextClassification:
         columns = TextColumns(text=self.text, pair=self.pair, label=self.label)
         tokenize = tokenizer_named(self.data.tokenizer)
         return read_examples(path, columns, tokenize=tokenize, prefix=prefix, labelled=labelled)
+
+    @property
+    def tokenizer(self) -> str:
+        """How raw text is split into tokens."""
+        return self.data.tokenizer
 
     @property
     def _texts(self) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 import logging
 import random
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import wraps
 from pathlib import Path
 from typing import TypeVar
@@ -108,6 +108,18 @@ def check_options(data: DataConfig, taken: Collection[str] = ()) -> None:
         if value is not None and option not in taken:
             shown = list(value) if isinstance(value, tuple) else value
             raise ConfigError(f"data.{option}={shown}: {reason}; leave it out")
+
+
+def tagged_examples(tagged: Iterable[tuple[Sentence, tuple[str, ...]]], prefix: str) -> list[Example]:
+    """Return one example per sentence; its target is the labels of its tokens.
+
+    Args:
+        tagged: The tokens and the labels of each sentence.
+        prefix: The start of the ids.
+    """
+    return [
+        Example(id=f"{prefix}-{i}", texts={"tokens": words}, target=labels) for i, (words, labels) in enumerate(tagged)
+    ]
 
 
 def split_file(data: DataConfig, split: Split, *, official: str, taken: Collection[str] = ()) -> Path:

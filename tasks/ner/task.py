@@ -16,11 +16,12 @@ from harness.config.schema import DataConfig
 from harness.nn.char_cnn import char_ids
 from harness.nn.masking import mask_of_sentences
 from harness.types import Batch, Example, Metrics, Prediction, Split
+from tasks.common.answers import entities_answer
 from tasks.common.entity_scores import entity_counts, score_tags
 from tasks.common.heads.bilstm_crf import BiLstmCrf, BiLstmCrfOptions
 from tasks.common.official import data_name, official_rows
 from tasks.common.sample_data import write_sample_files
-from tasks.common.splits import CUTS, check_options, read_once
+from tasks.common.splits import CUTS, check_options, read_once, tagged_examples
 from tasks.common.tag_schemes import TagScheme, all_tags, convert
 from tasks.ner import sample
 from tasks.ner.reader import read_tagged
@@ -42,6 +43,9 @@ class NamedEntityRecognition:
     version: ClassVar[int] = 1
     primary_metric: ClassVar[str] = "f1"
     counts = staticmethod(entity_counts)
+    learned: ClassVar[tuple[str, ...]] = ("labels",)
+    tokenizer: ClassVar[str] = "whitespace"
+    answer = staticmethod(entities_answer)
 
     data: DataConfig
     head: Literal["bilstm_crf"] = "bilstm_crf"
@@ -58,16 +62,22 @@ class NamedEntityRecognition:
     def examples(self, split: Split) -> Sequence[Example]:
         """Return the examples of a split; the target of an example is its tags, in BIO."""
         if self.data.source == "sample":
-            tagged = sample.sentences(split)
-        elif self.data.source == "official":
+            return tagged_examples(sample.sentences(split), split)
+        if self.data.source == "official":
             rows = official_rows("conll2003", split, cache_dir=self.data.cache_dir)
-            tagged = [(tuple(row["tokens"]), tuple(row["tags"])) for row in rows]
-        else:
-            check_options(self.data, ("columns", *CUTS))
-            tagged = read_tagged(self.data.path(split), self.scheme, self.data.columns)
-        return [
-            Example(id=f"{split}-{i}", texts={"tokens": words}, target=tags) for i, (words, tags) in enumerate(tagged)
-        ]
+            return tagged_examples([(tuple(row["tokens"]), tuple(row["tags"])) for row in rows], split)
+        check_options(self.data, ("columns", *CUTS))
+        return self.read(self.data.path(split), prefix=split)
+
+    def read(self, path: Path, *, prefix: str, labelled: bool = True) -> list[Example]:  # noqa: ARG002
+        """Return the examples of a file; every example needs its tags.
+
+        Args:
+            path: The file.
+            prefix: The start of the ids of the examples.
+            labelled: Not used.
+        """
+        return tagged_examples(read_tagged(path, self.scheme, self.data.columns), prefix)
 
     def write_sample(self, folder: Path) -> list[Path]:
         """Write the sample data as CoNLL column files; return their paths."""

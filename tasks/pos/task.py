@@ -17,6 +17,7 @@ from torch.nn.utils.rnn import pad_sequence
 from harness.config.schema import DataConfig
 from harness.nn.masking import mask_of_sentences
 from harness.types import Batch, Example, Metrics, Prediction, Split
+from tasks.common.answers import token_labels_answer
 from tasks.common.heads.bilstm_options import BiLstmOptions
 from tasks.common.heads.bilstm_tagger import BiLstmTagger
 from tasks.common.heads.linear_tagger import LinearTagger
@@ -24,7 +25,7 @@ from tasks.common.heads.token_classifier import TokenClassifier
 from tasks.common.label_scores import IGNORED, labels_in_train, score_labels, token_label_counts
 from tasks.common.official import data_name
 from tasks.common.sample_data import write_sample_files
-from tasks.common.splits import CUTS, read_once, split_file
+from tasks.common.splits import CUTS, read_once, split_file, tagged_examples
 from tasks.pos import sample
 from tasks.pos.reader import Tagset, read_conllu
 
@@ -44,6 +45,9 @@ class PosTagging:
     version: ClassVar[int] = 1
     primary_metric: ClassVar[str] = "accuracy"
     counts = staticmethod(token_label_counts)
+    learned: ClassVar[tuple[str, ...]] = ("labels",)
+    tokenizer: ClassVar[str] = "whitespace"
+    answer = staticmethod(token_labels_answer)
 
     data: DataConfig
     tagset: Tagset = "upos"
@@ -59,12 +63,18 @@ class PosTagging:
     def examples(self, split: Split) -> Sequence[Example]:
         """Return the examples of a split; the target of an example is one tag per token."""
         if self.data.source == "sample":
-            tagged = sample.tagged(split, self.tagset)
-        else:
-            tagged = read_conllu(split_file(self.data, split, official="ewt", taken=CUTS), self.tagset)
-        return [
-            Example(id=f"{split}-{i}", texts={"tokens": words}, target=tags) for i, (words, tags) in enumerate(tagged)
-        ]
+            return tagged_examples(sample.tagged(split, self.tagset), split)
+        return self.read(split_file(self.data, split, official="ewt", taken=CUTS), prefix=split)
+
+    def read(self, path: Path, *, prefix: str, labelled: bool = True) -> list[Example]:  # noqa: ARG002
+        """Return the examples of a file; every example needs its tags.
+
+        Args:
+            path: The file.
+            prefix: The start of the ids of the examples.
+            labelled: Not used.
+        """
+        return tagged_examples(read_conllu(path, self.tagset), prefix)
 
     def write_sample(self, folder: Path) -> list[Path]:
         """Write the sample data as CoNLL-U files; return their paths."""

@@ -14,6 +14,7 @@ from harness.config.schema import DataConfig
 from harness.nn.masking import mask_of_sentences
 from harness.types import Batch, Example, Metrics, Prediction, Split
 from harness.utils.english_words import words
+from tasks.common.answers import label_answer
 from tasks.common.heads.esim import Esim, EsimOptions
 from tasks.common.heads.text_classifier import PAIR, TextClassifier
 from tasks.common.label_scores import label_counts, score_labels
@@ -38,6 +39,10 @@ class NaturalLanguageInference:
     version: ClassVar[int] = 1
     primary_metric: ClassVar[str] = "accuracy"
     counts = staticmethod(label_counts)
+    learned: ClassVar[tuple[str, ...]] = ()
+    labels: ClassVar[tuple[str, ...]] = LABELS
+    tokenizer: ClassVar[str] = "english"
+    answer = label_answer
 
     data: DataConfig
     head: Literal["esim"] = "esim"
@@ -52,13 +57,21 @@ class NaturalLanguageInference:
     def examples(self, split: Split) -> Sequence[Example]:
         """Return the examples of a split; the target of an example is its label."""
         if self.data.source == "sample":
-            pairs = sample.pairs(split)
-        elif self.data.source == "official":
+            return to_examples(sample.pairs(split), split)
+        if self.data.source == "official":
             rows = official_rows("snli", split, cache_dir=self.data.cache_dir)
-            pairs = pairs_of_rows(rows, f"{self.data_name}, {split}")
-        else:
-            pairs = read_pairs(split_file(self.data, split, official="snli"))
-        return to_examples(pairs, split)
+            return to_examples(pairs_of_rows(rows, f"{self.data_name}, {split}"), split)
+        return self.read(split_file(self.data, split, official="snli"), prefix=split)
+
+    def read(self, path: Path, *, prefix: str, labelled: bool = True) -> tuple[Example, ...]:  # noqa: ARG002
+        """Return the examples of a file; every example needs its label.
+
+        Args:
+            path: The file.
+            prefix: The start of the ids of the examples.
+            labelled: Not used.
+        """
+        return to_examples(read_pairs(path), prefix)
 
     def write_sample(self, folder: Path) -> list[Path]:
         """Write the sample data as jsonl files; return their paths."""
@@ -92,19 +105,19 @@ class NaturalLanguageInference:
         return Metrics(score_labels([e.target for e in gold], [p.value for p in predictions], LABELS))
 
 
-def to_examples(pairs: Sequence[SentencePair], split: Split) -> tuple[Example, ...]:
+def to_examples(pairs: Sequence[SentencePair], prefix: str) -> tuple[Example, ...]:
     """Return one example per pair, with both sentences split into words.
 
     An example has the id of the data set if every pair has one and no two are equal, otherwise its position as id.
 
     Args:
         pairs: The labelled pairs.
-        split: The name of the split, with which an id from the position begins.
+        prefix: The start of an id from the position.
     """
     own_ids = len({pair.id for pair in pairs if pair.id}) == len(pairs)
     return tuple(
         Example(
-            id=pair.id if own_ids else f"{split}-{i}",
+            id=pair.id if own_ids else f"{prefix}-{i}",
             texts={"premise": words(pair.premise), "hypothesis": words(pair.hypothesis)},
             target=pair.label,
         )

@@ -2,7 +2,7 @@
 
 The target of an example is a dictionary: ``answers``, the texts of the gold answers, and ``spans``, which holds for
 each answer the first and the last token of the passage that contain a part of it. The origin of an example is its
-``TokenizedPassage``. All questions about one passage share the same passage object.
+passage as a ``TokenizedText``. All questions about one passage share the same origin.
 
 Source: Rajpurkar et al. 2016 (arXiv 1606.05250).
 """
@@ -14,11 +14,13 @@ from typing import Any
 
 from harness.errors import DataFormatError
 from harness.types import Example
-from harness.utils.english_words import words
+from harness.utils.english_words import tokenize, words
 from harness.utils.text_files import read_json
-from tasks.squad.tokenized_passage import TokenizedPassage
+from harness.utils.tokenized_text import TokenizedText
 
 log = logging.getLogger(__name__)
+
+Origin = Mapping[str, TokenizedText]  # the passage, under this name
 
 _LAYOUT = "give a file in the layout of SQuAD v1.1"
 
@@ -61,11 +63,11 @@ def examples_of_rows(rows: Iterable[Mapping[str, Any]], source: str) -> list[Exa
 
 def _of_rows(rows: Iterable[Mapping[str, Any]], source: str) -> Iterator[Example]:
     """Yield the examples of a table."""
-    passages: dict[str, TokenizedPassage] = {}
+    passages: dict[str, Origin] = {}
     for number, row in enumerate(rows, start=1):
         context = row["context"]
         if context not in passages:
-            passages[context] = TokenizedPassage.of(context)
+            passages[context] = _origin(context)
         yield _example(row, passages[context], f"{source}, row {number}")
 
 
@@ -77,18 +79,24 @@ def _of_articles(data: Any, source: str) -> Iterator[Example]:
             where += f" ({article['title']!r})"
         for p, paragraph in enumerate(_field(article, "paragraphs", list, where), start=1):
             place = f"{where}, paragraph {p}"
-            passage = TokenizedPassage.of(_field(paragraph, "context", str, place))
+            origin = _origin(_field(paragraph, "context", str, place))
             for question in _field(paragraph, "qas", list, place):
-                yield _example(question, passage, place)
+                yield _example(question, origin, place)
 
 
-def _example(node: Any, passage: TokenizedPassage, where: str) -> Example:
+def _origin(passage: str) -> Origin:
+    """Return a passage, split into tokens."""
+    return {"passage": TokenizedText.of(passage, tokenize)}
+
+
+def _example(node: Any, origin: Origin, where: str) -> Example:
     """Return a question with its answers as an example."""
     own_id = _field(node, "id", str, where)
     where = f"{where}, question {own_id!r}"
     question = words(_field(node, "question", str, where))
     if not question:
         raise DataFormatError(f"{where}: the question is empty; fill it in, or remove it")
+    passage = origin["passage"]
     answers = [_answer(answer, passage, where) for answer in _field(node, "answers", list, where)]
     if not answers:
         raise DataFormatError(
@@ -99,11 +107,11 @@ def _example(node: Any, passage: TokenizedPassage, where: str) -> Example:
         id=own_id,
         texts={"passage": passage.tokens, "question": question},
         target={"answers": texts, "spans": spans},
-        origin=passage,
+        origin=origin,
     )
 
 
-def _answer(node: Any, passage: TokenizedPassage, where: str) -> tuple[str, tuple[int, int]]:
+def _answer(node: Any, passage: TokenizedText, where: str) -> tuple[str, tuple[int, int]]:
     """Return the text of an answer, and the first and the last token that contain a part of it."""
     text, start = _field(node, "text", str, where), _field(node, "answer_start", int, where)
     end = start + len(text)
@@ -139,7 +147,7 @@ def _checked(examples: Iterable[Example], source: str) -> list[Example]:
         found[example.id] = example
         for text, span in zip(example.target["answers"], example.target["spans"], strict=True):
             answers += 1
-            inexact += example.origin.text_of(*span) != text
+            inexact += example.origin["passage"].text_of(*span) != text
     if not found:
         raise DataFormatError(f"{source}: no questions in it; {_LAYOUT}")
     log.info(

@@ -30,13 +30,12 @@ class SpanHead(nn.Module):
             batch: The questions with gold ``span``, int64 (batch, 2): the first and the last token of the answer.
         """
         starts, ends = self.network(vectors, batch)  # (batch, tokens) each
-        mask, span = batch.masks["passage"], batch.gold["span"]
-        first = _log_softmax(starts, mask).gather(1, span[:, :1])  # (batch, 1)
-        last = _log_softmax(ends, mask).gather(1, span[:, 1:])  # (batch, 1)
-        return -(first + last).mean()
+        return -_log_likelihood(starts, ends, batch.masks["passage"], batch.gold["span"]).mean()
 
     def predict(self, vectors: Mapping[str, TokenVectors], batch: Batch) -> list[Prediction]:
         """Return the best span of each row: its text in the passage, its first and its last token.
+
+        The score of a prediction is the probability of the span.
 
         Args:
             vectors: The token vectors of the texts ``passage`` and ``question``.
@@ -44,11 +43,24 @@ class SpanHead(nn.Module):
         """
         starts, ends = self.network(vectors, batch)  # (batch, tokens) each
         # Scores give the same spans as log-probabilities, which differ from them by one constant per row.
-        spans = best_spans(starts, ends, batch.masks["passage"], max_tokens=self.max_answer_tokens)  # (batch, 2)
-        return [
-            Prediction(id=example.id, value={"text": example.origin.text_of(first, last), "start": first, "end": last})
+        mask = batch.masks["passage"]
+        spans = best_spans(starts, ends, mask, max_tokens=self.max_answer_tokens)  # (batch, 2)
+        scores = _log_likelihood(starts, ends, mask, spans).exp().tolist()  # (batch,)
+        answers = [
+            {"text": example.origin["passage"].text_of(first, last), "start": first, "end": last}
             for example, (first, last) in zip(batch.examples, spans.tolist(), strict=True)
         ]
+        return [
+            Prediction(id=example.id, value=answer, scores=score)
+            for example, answer, score in zip(batch.examples, answers, scores, strict=True)
+        ]
+
+
+def _log_likelihood(starts: Tensor, ends: Tensor, mask: Tensor, span: Tensor) -> Tensor:
+    """Return the log-probability of the span of each row, (batch,)."""
+    first = _log_softmax(starts, mask).gather(1, span[:, :1])  # (batch, 1)
+    last = _log_softmax(ends, mask).gather(1, span[:, 1:])  # (batch, 1)
+    return (first + last).squeeze(1)
 
 
 def _log_softmax(scores: Tensor, mask: Tensor) -> Tensor:

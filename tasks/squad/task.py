@@ -4,10 +4,10 @@ Source: Rajpurkar et al. 2016 (the data); Peters et al. 2018, section 4 and supp
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +18,7 @@ from harness.errors import ConfigError
 from harness.nn.char_cnn import CharCnnWords, char_ids
 from harness.nn.masking import mask_of_sentences
 from harness.types import Batch, Example, Metrics, Prediction, Split
+from tasks.common.answers import span_of
 from tasks.common.official import data_name, official_rows
 from tasks.common.sample_data import write_sample_files
 from tasks.common.splits import read_once, split_file
@@ -25,10 +26,9 @@ from tasks.squad import sample
 from tasks.squad.bidaf import Bidaf, BidafOptions
 from tasks.squad.bidaf_self_attention import BidafSelfAttention, SelfAttentionOptions
 from tasks.squad.metric import best_scores, score_answers
-from tasks.squad.reader import examples_of_articles, examples_of_rows, read_squad
+from tasks.squad.reader import Origin, examples_of_articles, examples_of_rows, read_squad
 from tasks.squad.span_head import SpanHead
 from tasks.squad.token_embedding import TokenEmbedding
-from tasks.squad.tokenized_passage import TokenizedPassage
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +53,8 @@ class ReadingComprehension:
     name: ClassVar[str] = "squad"
     version: ClassVar[int] = 2
     primary_metric: ClassVar[str] = "f1"
+    learned: ClassVar[tuple[str, ...]] = ()
+    tokenizer: ClassVar[str] = "english"
 
     data: DataConfig
     head: Literal["bidaf", "bidaf_self_attention"] = "bidaf"
@@ -77,10 +79,20 @@ class ReadingComprehension:
             rows = official_rows("squad", split, cache_dir=self.data.cache_dir)
             examples = examples_of_rows(rows, f"squad {split}")
         else:
-            examples = read_squad(split_file(self.data, split, official="squad"))
+            examples = self.read(split_file(self.data, split, official="squad"), prefix=split)
         if split == "train" and self.max_passage_tokens is not None:
             return _with_short_passages(examples, self.max_passage_tokens)
         return examples
+
+    def read(self, path: Path, *, prefix: str, labelled: bool = True) -> list[Example]:  # noqa: ARG002
+        """Return the examples of a file with their whole passages; every question needs an answer.
+
+        Args:
+            path: The file.
+            prefix: Not used, because every question has its own id.
+            labelled: Not used.
+        """
+        return read_squad(path)
 
     @property
     def _test_is_dev(self) -> bool:
@@ -137,6 +149,19 @@ class ReadingComprehension:
             )
         return SpanHead(network=network, max_answer_tokens=sizes.max_answer_tokens)
 
+    def answer(self, example: Example, prediction: Prediction) -> Mapping[str, Any]:
+        """Return the answer to a question: its tokens, its characters and its text in the passage.
+
+        Args:
+            example: The question and its passage.
+            prediction: The best span of the passage.
+        """
+        best = prediction.value
+        if best is None:
+            return {"answer": None}
+        span = span_of(example.origin["passage"], best["start"], best["end"] + 1)
+        return {"answer": span, "probability": prediction.scores}
+
     def score(self, gold: Sequence[Example], predictions: Sequence[Prediction]) -> Metrics:
         """Score the answers by the official rules; see ``score_answers``.
 
@@ -161,14 +186,15 @@ class ReadingComprehension:
 
 def _with_short_passages(examples: Sequence[Example], max_tokens: int) -> list[Example]:
     """Cut long passages, and leave out the examples whose first answer is no longer in the passage."""
-    short: dict[int, TokenizedPassage] = {}
+    short: dict[int, Origin] = {}
     kept = []
     for example in examples:
-        passage = example.origin
-        if len(passage.tokens) > max_tokens:
-            passage = short.setdefault(id(passage), passage.truncated(max_tokens))
+        origin: Origin = example.origin
+        if len(origin["passage"].tokens) > max_tokens:
+            origin = short.setdefault(id(origin), {"passage": origin["passage"].truncated(max_tokens)})
         if example.target["spans"][0][1] < max_tokens:
-            kept.append(replace(example, texts={**example.texts, "passage": passage.tokens}, origin=passage))
+            texts = {**example.texts, "passage": origin["passage"].tokens}
+            kept.append(replace(example, texts=texts, origin=origin))
     if short:
         log.info(
             "train: cut %s passages after %d tokens (task.max_passage_tokens); left out %s of %s questions",

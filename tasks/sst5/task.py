@@ -16,6 +16,7 @@ from torch import nn
 from harness.config.schema import DataConfig
 from harness.nn.masking import mask_of_sentences
 from harness.types import Batch, Example, Metrics, Prediction, Sentence, Split
+from tasks.common.answers import label_answer
 from tasks.common.heads.bcn import BcnOptions, BiattentiveClassifier
 from tasks.common.heads.bilstm_classifier import BiLstmClassifier
 from tasks.common.heads.bilstm_options import BiLstmOptions
@@ -59,6 +60,10 @@ class SentimentTreebank:
     version: ClassVar[int] = 1
     primary_metric: ClassVar[str] = "accuracy"
     counts = staticmethod(label_counts)
+    learned: ClassVar[tuple[str, ...]] = ()
+    labels: ClassVar[tuple[str, ...]] = LABELS
+    tokenizer: ClassVar[str] = "whitespace"
+    answer = label_answer
 
     data: DataConfig
     granularity: Granularity = "phrases_min4"
@@ -82,6 +87,16 @@ class SentimentTreebank:
         else:
             trees = read_trees(split_file(self.data, split, official="sst5_trees"), unescape=self.unescape)
         return self._train(trees) if split == "train" else examples_of(trees, "root", prefix=split)
+
+    def read(self, path: Path, *, prefix: str, labelled: bool = True) -> list[Example]:  # noqa: ARG002
+        """Return the examples of a file; every example needs a whole tree.
+
+        Args:
+            path: The file.
+            prefix: The start of the ids of the examples.
+            labelled: Not used.
+        """
+        return examples_of(read_trees(path, unescape=self.unescape), "root", prefix=prefix)
 
     def _train(self, trees: Sequence[Tree]) -> list[Example]:
         """Return the training examples of trees."""

@@ -1,7 +1,7 @@
 """Tagging of your own data: give each token one of the labels in the file."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from itertools import chain
@@ -17,6 +17,7 @@ from harness.errors import DataFormatError
 from harness.nn.char_cnn import char_ids
 from harness.nn.masking import mask_of_sentences
 from harness.types import Batch, Example, Metrics, Prediction, Sentence, Split
+from tasks.common.answers import entities_answer, token_labels_answer
 from tasks.common.column_files import read_columns
 from tasks.common.entity_scores import entity_counts, score_tags
 from tasks.common.heads.bilstm_crf import BiLstmCrf, BiLstmCrfOptions
@@ -57,6 +58,8 @@ class Tagging:
 
     name: ClassVar[str] = "tagging"
     version: ClassVar[int] = 1
+    learned: ClassVar[tuple[str, ...]] = ("labels",)
+    tokenizer: ClassVar[str] = "whitespace"
 
     data: DataConfig
     metric: Literal["accuracy", "span_f1"] = "accuracy"
@@ -209,6 +212,15 @@ class Tagging:
             predictions: The prediction for each example, in the same order.
         """
         return (entity_counts if self._spans else token_label_counts)(gold, predictions)
+
+    def answer(self, example: Example, prediction: Prediction) -> Mapping[str, Any]:
+        """Return what ``predict`` writes for a sentence: the label of each token, and the spans if there are any.
+
+        Args:
+            example: The sentence.
+            prediction: Its labels.
+        """
+        return (entities_answer if self._spans else token_labels_answer)(example, prediction)
 
 
 def _examples(tagged: Tagged, prefix: str) -> list[Example]:

@@ -45,9 +45,9 @@ def test_a_run_writes_its_record_and_files(tmp_path: Path) -> None:
     predictions = [json.loads(line) for line in (folder / "predictions.jsonl").read_text().splitlines()]
     assert len(predictions) == 600
     assert all(len(row["gold"]) == len(row["prediction"]) for row in predictions)
-    head = load_file(folder / "head.safetensors")
+    head = load_file(folder / "model.safetensors")
     assert sum(tensor.numel() for tensor in head.values()) == record.parameters
-    assert record.weights_sha256 == sha256((folder / "head.safetensors").read_bytes()).hexdigest()
+    assert record.weights_sha256 == sha256((folder / "model.safetensors").read_bytes()).hexdigest()
 
 
 def test_the_same_config_gives_the_same_record(tmp_path: Path) -> None:
@@ -59,7 +59,7 @@ def test_the_same_config_gives_the_same_record(tmp_path: Path) -> None:
             record.config[key] = None  # type: ignore[index]
     assert without_times(first) == without_times(second)
     a, b = (
-        load_file(folder_in(tmp_path / x, record) / "head.safetensors") for x, record in (("a", first), ("b", second))
+        load_file(folder_in(tmp_path / x, record) / "model.safetensors") for x, record in (("a", first), ("b", second))
     )
     assert all(torch.equal(a[name], b[name]) for name in a)
 

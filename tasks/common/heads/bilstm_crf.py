@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.rnn import pad_sequence
 
 from harness.config.bounds import Count, Dropout, Positive
 from harness.nn.char_cnn import CharCnnWords
@@ -109,13 +110,19 @@ class BiLstmCrf(nn.Module):
         return -self.crf.log_likelihood(emissions, batch.gold["labels"], batch.masks["tokens"]).sum()
 
     def predict(self, vectors: Mapping[str, TokenVectors], batch: Batch) -> list[Prediction]:
-        """Return the best legal tag sequence of each row, in BIO if the tags have a scheme.
+        """Return the best legal tag sequence of each row, in BIO if the tags have a scheme, with its probability.
 
         Args:
             vectors: As in ``emissions``.
             batch: As in ``emissions``.
         """
-        paths = self.crf.viterbi(self.emissions(vectors, batch), batch.masks["tokens"])
+        emissions, mask = self.emissions(vectors, batch), batch.masks["tokens"]  # (batch, tokens, tags), _
+        paths = self.crf.viterbi(emissions, mask)
+        tags = pad_sequence([torch.tensor(path, dtype=torch.int64) for path in paths], batch_first=True)
+        scores = self.crf.log_likelihood(emissions, tags.to(mask.device), mask).exp().tolist()  # (batch,)
         rows = [tuple(self.labels[tag] for tag in path) for path in paths]
         values = rows if self.scheme is None else [convert(row, self.scheme, "bio") for row in rows]
-        return [Prediction(id=example.id, value=value) for example, value in zip(batch.examples, values, strict=True)]
+        return [
+            Prediction(id=example.id, value=value, scores=score)
+            for example, value, score in zip(batch.examples, values, scores, strict=True)
+        ]

@@ -33,14 +33,15 @@ class TextClassifier(nn.Module):
         return F.cross_entropy(self.network(vectors, batch), batch.gold["labels"])
 
     def predict(self, vectors: Mapping[str, TokenVectors], batch: Batch) -> list[Prediction]:
-        """Return one label for each row.
+        """Return one label for each row; the scores are the probabilities of all labels, (labels,).
 
         Args:
             vectors: The token vectors of each text field.
             batch: The examples.
         """
-        best = self.network(vectors, batch).argmax(dim=1).tolist()  # (batch,)
-        return [Prediction(id=e.id, value=self.labels[i]) for e, i in zip(batch.examples, best, strict=True)]
+        scores = self.network(vectors, batch)  # (batch, labels)
+        rows = zip(batch.examples, scores.argmax(dim=1).tolist(), scores.softmax(dim=1).cpu(), strict=True)
+        return [Prediction(id=example.id, value=self.labels[best], scores=row) for example, best, row in rows]
 
 
 def joined(texts: Sequence[Tensor]) -> Tensor:

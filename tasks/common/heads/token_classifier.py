@@ -44,15 +44,18 @@ class TokenClassifier(nn.Module):
         return F.cross_entropy(scores.flatten(0, 1), batch.gold["labels"].flatten(), ignore_index=IGNORED)
 
     def predict(self, vectors: Mapping[str, TokenVectors], batch: Batch) -> list[Prediction]:
-        """Return one label per token for each row.
+        """Return one label per token for each row; the scores are the probabilities of these labels, (tokens,).
 
         Args:
             vectors: The token vectors of the text ``tokens``.
             batch: The sentences.
         """
-        best = self.scores(vectors, batch).argmax(dim=2).tolist()  # (batch, tokens)
+        scores = self.scores(vectors, batch)  # (batch, tokens, labels)
         lengths = lengths_of_mask(batch.masks["tokens"]).tolist()  # (batch,)
+        rows = zip(
+            batch.examples, scores.argmax(dim=2).tolist(), scores.softmax(dim=2).amax(dim=2).cpu(), lengths, strict=True
+        )
         return [
-            Prediction(id=example.id, value=tuple(self.labels[i] for i in row[:length]))
-            for example, row, length in zip(batch.examples, best, lengths, strict=True)
+            Prediction(id=example.id, value=tuple(self.labels[i] for i in best[:length]), scores=row[:length])
+            for example, best, row, length in rows
         ]

@@ -38,9 +38,12 @@ def test_answers_become_spans_of_tokens(tmp_path: Path, caplog: pytest.LogCaptur
     first, second = read_squad(written(tmp_path, dataset(question(), question("q2", answers=inside))))
     assert first.texts["question"] == ("Where", "did", "they", "come", "from", "?")
     assert first.target == {"answers": ("Normandy", "a region in France"), "spans": ((4, 4), (6, 9))}
-    assert [first.origin.text_of(*span) for span in first.target["spans"]] == ["Normandy", "a region in France"]
+    assert [first.origin["passage"].text_of(*span) for span in first.target["spans"]] == [
+        "Normandy",
+        "a region in France",
+    ]
     assert second.origin is first.origin
-    assert second.origin.text_of(*second.target["spans"][0]) == "US$100"
+    assert second.origin["passage"].text_of(*second.target["spans"][0]) == "US$100"
     assert "2 questions about 1 passages; 1 of 3 answers begin or end inside a word" in caplog.text
 
 
@@ -136,8 +139,8 @@ def test_published_answers_map_to_words_and_back(name: str, answers: int, expect
     found: Counter[str] = Counter()
     for one in examples:
         for text, span, start in zip(one.target["answers"], one.target["spans"], starts[one.id], strict=True):
-            covered = one.origin.text_of(*span)
+            covered = one.origin["passage"].text_of(*span)
             assert text in covered
-            found["exact" if covered == text else border(one.origin.text, start, start + len(text))] += 1
+            found["exact" if covered == text else border(one.origin["passage"].text, start, start + len(text))] += 1
     assert found.total() == answers
     assert found == expected

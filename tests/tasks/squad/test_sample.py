@@ -89,7 +89,9 @@ def test_every_answer_is_at_its_position() -> None:
 
 def test_answers_are_whole_words_of_passages_of_moderate_length() -> None:
     read = examples_of_articles(DATA["train"], "sample")
-    assert all(e.origin.text_of(*span) == text for e in read for text, span in zip(*e.target.values(), strict=True))
+    assert all(
+        e.origin["passage"].text_of(*span) == text for e in read for text, span in zip(*e.target.values(), strict=True)
+    )
     lengths = [len(example.texts["passage"]) for example in read]
     assert min(lengths) >= 30
     assert max(lengths) <= 60

@@ -16,13 +16,13 @@ from harness.errors import ConfigError
 from harness.protocols import Task
 from harness.runs.run import run
 from harness.types import Batch, Example, Prediction, TokenVectors
-from harness.utils.english_words import words
+from harness.utils.english_words import tokenize, words
 from harness.utils.signals import Stop
+from harness.utils.tokenized_text import TokenizedText
 from tasks.squad.bidaf import BidafOptions
 from tasks.squad.bidaf_self_attention import SelfAttentionOptions
 from tasks.squad.task import ReadingComprehension, sample
 from tasks.squad.token_embedding import CharCnnOptions
-from tasks.squad.tokenized_passage import TokenizedPassage
 from tests.support.memorise import memorised
 from tests.support.runs import SMALL, config_of
 
@@ -60,10 +60,13 @@ def vectors(batch: Batch, *, output_dim: int = 0) -> dict[str, TokenVectors]:
 
 
 def example(passage: str, question: str = "Who came first?", span: tuple[int, int] = (0, 0)) -> Example:
-    origin = TokenizedPassage.of(passage)
-    target = {"answers": (origin.text_of(*span),), "spans": (span,)}
+    text = TokenizedText.of(passage, tokenize)
+    target = {"answers": (text.text_of(*span),), "spans": (span,)}
     return Example(
-        id=passage[:20], texts={"passage": origin.tokens, "question": words(question)}, target=target, origin=origin
+        id=passage[:20],
+        texts={"passage": text.tokens, "question": words(question)},
+        target=target,
+        origin={"passage": text},
     )
 
 
@@ -78,7 +81,7 @@ def test_gold_predictions_score_one(task: ReadingComprehension) -> None:
     dev = task.examples("dev")
     first = [Prediction(id=e.id, value={"text": e.target["answers"][0], "start": 0, "end": 0}) for e in dev]
     assert task.score(dev, first).values == {"f1": 1.0, "em": 1.0}
-    spans = [Prediction(id=e.id, value={"text": e.origin.text_of(*e.target["spans"][0])}) for e in dev]
+    spans = [Prediction(id=e.id, value={"text": e.origin["passage"].text_of(*e.target["spans"][0])}) for e in dev]
     assert task.score(dev, spans)["f1"] == 1.0
 
 
@@ -124,7 +127,7 @@ def test_ten_questions_are_memorised(head: str) -> None:
     assert task.score(examples, predictions).values == {"f1": 1.0, "em": 1.0}
     assert json.loads(json.dumps(predictions[0].value)) == predictions[0].value
     first, last = predictions[0].value["start"], predictions[0].value["end"]
-    assert predictions[0].value["text"] == examples[0].origin.text_of(first, last)
+    assert predictions[0].value["text"] == examples[0].origin["passage"].text_of(first, last)
 
 
 def test_the_loss_is_the_negative_log_likelihood_of_both_ends(task: ReadingComprehension) -> None:
@@ -172,9 +175,9 @@ def test_one_word_is_read(task: ReadingComprehension) -> None:
 
 
 def test_unlabelled_text_can_be_answered(task: ReadingComprehension) -> None:
-    passage = TokenizedPassage.of("Ann came first.")
+    passage = TokenizedText.of("Ann came first.", tokenize)
     texts = {"passage": passage.tokens, "question": ("Who", "?")}
-    batch = task.collate([Example(id="x", texts=texts, origin=passage)])
+    batch = task.collate([Example(id="x", texts=texts, origin={"passage": passage})])
     assert not batch.gold
     assert head_of(task).eval().predict(vectors(batch), batch)[0].value["text"] in passage.text
 
