@@ -8,6 +8,7 @@ import io
 import json
 import zipfile
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 from random import Random
 from typing import Any
 
@@ -149,7 +150,7 @@ def grow(data: bytes, random: Random) -> bytes:
     """Repeat a part of the file many times."""
     start = random.randint(0, len(data))
     part = data[start : start + random.choice((1, 20, 200))]
-    return data[:start] + part * (100_000 // max(1, len(part))) + data[start:]
+    return data[:start] + part * (50_000 // max(1, len(part))) + data[start:]
 
 
 CHANGES: dict[str, Change] = {
@@ -178,10 +179,10 @@ def changed_value(value: Any, random: Random) -> Any:
     parents: list[Any] = [[value]]
     for node in parents:  # grows while it is read
         parents += [n for n in (node.values() if isinstance(node, dict) else node) if isinstance(n, dict | list) and n]
-    parent = random.choice(parents[1:])
+    parent = random.choice(parents[1:] or [{"value": value}])
     key = random.choice(list(parent) if isinstance(parent, dict) else range(len(parent)))
     if random.random() < 0.2:
         del parent[key]
     else:
-        parent[key] = random.choice(ODD_VALUES)
+        parent[key] = deepcopy(random.choice(ODD_VALUES))
     return value

@@ -295,14 +295,18 @@ def continue_pretraining(folder: Path) -> None:
 
 
 def with_odd_values(content: bytes, damage: Damage) -> bytes:
-    """Change values of a checkpoint, and give it the right digest: somebody else made it."""
+    """Change values of a checkpoint, and give it the right digest: somebody else made it.
+
+    What torch keeps of its optimisers is left as it is: only torch knows what is right there.
+    """
     with TemporaryDirectory() as folder:
         path = Path(folder) / "checkpoint"
         path.write_bytes(content)
         with reading_checkpoint(path, device="cpu") as state:
+            torch_own = {key: state.pop(key) for key in ("optimizer", "optimizers", "schedule") if key in state}
             for _, seed in damage:
                 state = changed_value(state, Random(seed))
-        write_checkpoint(path, state)
+        write_checkpoint(path, state | torch_own)
         return path.read_bytes()
 
 

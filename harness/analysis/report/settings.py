@@ -120,7 +120,15 @@ def records_of_sweep(folder: Path) -> list[Recorded]:
         run = Path(state.outcome.folder if state is not None else "")
         if run.parts:
             places.append(folder.parent.parent.joinpath(*run.parts[-2:]))
-    return _readable(place for place in places if (place / "record.json").exists())
+    return _readable(place for place in places if _has_record(place))
+
+
+def _has_record(folder: Path) -> bool:
+    """Return whether a run's folder has a record; a folder from a damaged file may have a name that no file can have."""
+    try:
+        return (folder / "record.json").exists()
+    except OSError:
+        return False
 
 
 def _readable(folders: Iterable[Path]) -> list[Recorded]:
