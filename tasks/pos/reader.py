@@ -28,8 +28,8 @@ _EMPTY_NODE = re.compile(r"(\d+)\.[1-9]\d*")
 def read_conllu(path: Path, tagset: Tagset = "upos") -> list[TaggedSentence]:
     """Read the words of a CoNLL-U file and their tags.
 
-    Multiword tokens (``3-4 don't``) and empty nodes (``5.1``) are not words. They are left out, and their number is
-    logged. Each word of a multiword token has its own line.
+    Multiword tokens (``3-4 don't``), empty nodes (``5.1``) and comments are not words. They are left out, and their
+    number is logged. Each word of a multiword token has its own line.
 
     Args:
         path: A UTF-8 file, plain or ``.gz``.
@@ -51,6 +51,12 @@ def read_conllu(path: Path, tagset: Tagset = "upos") -> list[TaggedSentence]:
     counts: Counter[str] = Counter()
     for number, text in numbered_lines(path):
         if text.startswith("#"):
+            if words:
+                raise DataFormatError(
+                    f"{path}:{number}: a comment inside of a sentence; comments come before the first word, and a "
+                    "blank line ends a sentence"
+                )
+            counts["comment"] += 1
             continue
         if not text.strip():
             if words:
@@ -77,12 +83,13 @@ def read_conllu(path: Path, tagset: Tagset = "upos") -> list[TaggedSentence]:
         (words for words, _ in sentences), where=str(path), fix="give a treebank whose second column is its text"
     )
     log.info(
-        "%s: %s sentences, %s words; left out %s multiword tokens and %s empty nodes",
+        "%s: %s sentences, %s words; left out %s multiword tokens, %s empty nodes and %s comments",
         path.name,
         f"{len(sentences):,}",
         f"{counts['word']:,}",
         f"{counts['range']:,}",
         f"{counts['empty']:,}",
+        f"{counts['comment']:,}",
     )
     return sentences
 

@@ -84,18 +84,18 @@ def attack_files(kind: Kind, folder: Path, *, per_file: int) -> None:
     write_fresh(folder, files)
     intact = kind.read(folder)
     assert targets
+
+    def damage_one(target: Path, damage: Damage) -> None:
+        write_fresh(folder, files | {target: kind.damage(files[target], damage)})
+        try:
+            found = kind.read(folder)
+        except HarnessError as error:
+            assert one_line(error)
+        else:
+            assert not kind.same or found == intact
+
     for target in targets:
-
-        def damage_one(damage: Damage, target: Path = target) -> None:
-            write_fresh(folder, files | {target: kind.damage(files[target], damage)})
-            try:
-                found = kind.read(folder)
-            except HarnessError as error:
-                assert one_line(error)
-            else:
-                assert not kind.same or found == intact
-
-        attack(damage_one, per_file, damage=damages())
+        attack(damage_one, per_file, target=st.just(target), damage=damages())
 
 
 @pytest.fixture
