@@ -195,8 +195,8 @@ class BiLmTrainer:
             self.progress = checked(Progress, state["progress"])
             if not all(0 < row["step"] <= self.progress.step for row in self.progress.history):
                 raise ValueError("its history has other steps")
-            if len(self.progress.losses) != 3 or self.progress.seconds < 0:
-                raise ValueError("its sums of losses are others")
+            if len(self.progress.losses) != 3 or not math.isfinite(sum(self.progress.losses) + self.progress.seconds):
+                raise ValueError("its sums of losses or its time are out of range")
             self._network.load_state_dict(state["network"])
             self._optimizers.restore(state["optimizers"])
             self._windows.restore(state["windows"])

@@ -194,8 +194,10 @@ class Trainer:
                 raise ValueError(f"it has {len(now.history)} epochs of history, and says that {now.epoch} are finished")
             if [row["epoch"] for row in now.history] != list(range(1, now.epoch + 1)):
                 raise ValueError("its history has other epochs")
-            if bool(self.best) != (now.best_epoch > 0) or now.step < 0:
-                raise ValueError("it has no weights of its best epoch, or a negative step")
+            if bool(self.best) != (now.best_epoch > 0):
+                raise ValueError("it lacks the weights of its best epoch, or has some without such an epoch")
+            if not (0 <= now.step <= len(self.train) and math.isfinite(now.loss_sum + now.seconds)):
+                raise ValueError("its step, loss or time is out of range")
             vars(self.progress).update(vars(now))
             self.model.load_trained(self.best or state["model"])  # only to check its names and shapes
             self.model.load_trained(state["model"])

@@ -16,6 +16,7 @@ from harness.utils.files import replacing
 T = TypeVar("T")
 
 _DIGEST_SIZE = hashlib.sha256().digest_size
+_WRONG = (ArithmeticError, AttributeError, EOFError, LookupError, RuntimeError, TypeError, UnpicklingError, ValueError)
 _PIECE = 1 << 20  # bytes that are read at a time
 
 
@@ -51,7 +52,7 @@ def reading_checkpoint(path: Path, *, device: str) -> Iterator[dict[str, Any]]:
         yield torch.load(path, weights_only=True, map_location=device)
     except torch.OutOfMemoryError:
         raise  # the checkpoint is not to blame
-    except (AttributeError, EOFError, LookupError, RuntimeError, TypeError, UnpicklingError, ValueError) as error:
+    except _WRONG as error:
         kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
         reason = " ".join(str(error).split())[:200]
         raise HarnessError(f"{path}: this checkpoint cannot be used ({kind}{reason}); delete it to restart") from None

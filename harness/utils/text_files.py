@@ -125,6 +125,14 @@ def first_bytes(path: Path) -> bytes:
         return file.read(8)
 
 
+def exists(path: Path) -> bool:
+    """Return whether there is a file or a folder; for a path that was given, and may be longer than any name can be."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
+
+
 def bounded_lines(file: OpenFile, *, longest: int, name: str) -> Iterator[tuple[int, bytes]]:
     r"""Yield the number of each line, counted from 1, and its bytes with the line end.
 

@@ -77,6 +77,7 @@ class Kind:
         attacked: The names of the files that are damaged, one at a time.
         same: Whether what is read is always what was written, because the files have digests.
         damage: Applies a damage to the content of a file.
+        cost: How many inputs of most other kinds take as long as one of this kind.
     """
 
     make: Callable[[Path], object]
@@ -84,6 +85,7 @@ class Kind:
     attacked: tuple[str, ...]
     same: bool = False
     damage: Callable[[bytes, Damage], bytes] = damaged
+    cost: int = 1
 
 
 # Texts that are given to the harness.
@@ -362,3 +364,5 @@ KINDS |= {
     f"{name} with odd values": replace(KINDS[name], damage=with_odd_values)
     for name in ("checkpoint", "pre-training checkpoint")
 }
+_COSTS = {"results": 12, "published": 6, "pre-training": 6}
+KINDS = {name: replace(kind, cost=_COSTS.get(name.split()[0], 1)) for name, kind in KINDS.items()}

@@ -5,6 +5,7 @@ same inputs.
 """
 
 import logging
+import math
 import resource
 import shutil
 from collections.abc import Callable, Iterator
@@ -26,7 +27,7 @@ from tests.attacks.fuzz_files import KINDS, TEXTS, Kind, read_vectors
 
 SHORT, LONG = 3, 10_000  # inputs per file, and in total
 TIME, MEMORY = timedelta(seconds=5), 2**30  # of one input
-COMMANDS = 2  # the tests of the command line at the end of this file
+COMPOSING = 8  # the cost of composing a command line, as ``Kind.cost``
 
 
 @contextmanager
@@ -53,6 +54,12 @@ def attack(test: Callable[..., None], inputs: int, **strategies: st.SearchStrate
     )
     with little_memory():
         chosen(given(**strategies)(test))()
+
+
+def share(cost: int = 1) -> int:
+    """Return how many of the inputs of the long form a test gets: fewer if each of them takes longer."""
+    shares = sum(1 / kind.cost for kind in KINDS.values()) + len(COUNTED) + 1 + 1 / COMPOSING
+    return math.ceil(LONG / shares / cost)
 
 
 def one_line(error: HarnessError) -> bool:
@@ -115,9 +122,8 @@ def test_a_damaged_file_is_read_or_refused_in_one_line(name: str, folder: Path) 
 @pytest.mark.parametrize("name", KINDS)
 def test_of_ten_thousand_damaged_files_each_is_read_or_refused(name: str, folder: Path, tmp_path: Path) -> None:
     (tmp_path / "count").mkdir()
-    parts = len(KINDS) + len(COUNTED) + COMMANDS
-    in_each = len(attacked(KINDS[name], tmp_path / "count")[1])
-    attack_files(KINDS[name], folder, per_file=-(-LONG // parts // in_each))
+    files = len(attacked(KINDS[name], tmp_path / "count")[1])
+    attack_files(KINDS[name], folder, per_file=share(KINDS[name].cost * files))
 
 
 # Examples: what a reader returns and what it logs as left out are together what the file holds.
@@ -189,7 +195,7 @@ def test_no_example_is_lost_in_silence(name: str, folder: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", COUNTED)
 def test_no_example_of_many_damaged_files_is_lost_in_silence(name: str, folder: Path) -> None:
-    attack_lines(name, folder / "file", -(-LONG // (len(KINDS) + len(COUNTED) + COMMANDS)))
+    attack_lines(name, folder / "file", share())
 
 
 # The command line.
@@ -236,6 +242,6 @@ def test_a_wrong_command_line_is_one_line(test: Callable[[list[str]], None], inp
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("test", [read_words, compose_words])
-def test_many_wrong_command_lines_are_one_line(test: Callable[[list[str]], None]) -> None:
-    attack(test, -(-LONG // (len(KINDS) + len(COUNTED) + COMMANDS)), words=words())
+@pytest.mark.parametrize(("test", "cost"), [(read_words, 1), (compose_words, COMPOSING)])
+def test_many_wrong_command_lines_are_one_line(test: Callable[[list[str]], None], cost: int) -> None:
+    attack(test, share(cost), words=words())

@@ -11,6 +11,7 @@ from harness.errors import DataFormatError
 from harness.runs.outcome import read_job_state
 from harness.runs.record import RunRecord, flattened, readable_record
 from harness.types import SPLITS, Split
+from harness.utils.text_files import exists
 
 log = logging.getLogger(__name__)
 
@@ -120,15 +121,7 @@ def records_of_sweep(folder: Path) -> list[Recorded]:
         run = Path(state.outcome.folder if state is not None else "")
         if run.parts:
             places.append(folder.parent.parent.joinpath(*run.parts[-2:]))
-    return _readable(place for place in places if _has_record(place))
-
-
-def _has_record(folder: Path) -> bool:
-    """Return whether a run's folder has a record; a folder from a damaged file may have a name that no file can have."""
-    try:
-        return (folder / "record.json").exists()
-    except OSError:
-        return False
+    return _readable(place for place in places if exists(place / "record.json"))
 
 
 def _readable(folders: Iterable[Path]) -> list[Recorded]:
