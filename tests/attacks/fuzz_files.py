@@ -45,7 +45,8 @@ from harness.pretrain.plain_text import write_plain_text
 from harness.pretrain.pretrain import pretrain
 from harness.pretrain.vocabulary import Vocabulary
 from harness.runs.outcome import Outcome
-from harness.runs.record import COUNTS
+from harness.runs.record import COUNTS, read_record
+from harness.runs.summary import print_summary
 from harness.sweep.state import SweepFolder
 from harness.utils.checkpoint import reading_checkpoint, write_checkpoint
 from harness.utils.download import _version_of, fetch, sha256_of
@@ -240,7 +241,9 @@ def read_results(folder: Path) -> None:
     for made in (page(report, title="t"), as_markdown(report), as_latex(report), *figure_files(report).values()):
         made.encode()
     scores_csv(analyses, numbers), comparisons_csv(analyses)
-    rerun_command(folder / "labels/elmo-1.0-s1")
+    run = folder / "labels/elmo-1.0-s1"
+    print_summary(read_record(run / "record.json"), folder=run)  # as for a run that is finished already
+    rerun_command(run)
 
 
 def read_sweep(folder: Path) -> None:
