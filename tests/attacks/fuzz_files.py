@@ -99,9 +99,7 @@ PAIRS = [
     ("contradiction", "It rains.", "It is dry.", "d"),
 ]
 QUESTION = {"question": "Who eats?", "answers": [{"text": "Zoë", "answer_start": 0}]}
-PARAGRAPHS = [
-    {"context": "Zoë eats cake.", "qas": [{"id": f"{p}{q}", **QUESTION} for q in range(2)]} for p in range(2)
-]
+PARAGRAPHS = [{"context": "Zoë eats cake.", "qas": [{"id": f"{p}{q}", **QUESTION} for q in range(2)]} for p in range(2)]
 VECTORS = "the 1 2 3\nbank .5 -1e-3 0\nof the 1 1 1\nZoë 0.25 2 3\n, 1 2 3\n"
 TEXTS: dict[str, tuple[Callable[[Path], Any], str]] = {
     "columns": (read_tagged, "Zoë\tB-PER\neats\tO\n\nIn\tO\nNew\tB-LOC\nYork\tI-LOC\n\nShe\tO\n.\tO\n"),
@@ -148,7 +146,9 @@ PLAIN = {
 
 def of_text(read: Callable[[Path], Any], content: str) -> Kind:
     """Return the kind of a single text file."""
-    return Kind(make=lambda folder: (folder / "file").write_text(content), read=lambda f: read(f / "file"), attacked=("file",))
+    return Kind(
+        make=lambda folder: (folder / "file").write_text(content), read=lambda f: read(f / "file"), attacked=("file",)
+    )
 
 
 def as_plain_text(form: str, path: Path) -> int:
@@ -354,9 +354,7 @@ KINDS: dict[str, Kind] = {
         attacked=tuple(f"labels/elmo-1.0-s1/{name}" for name in ("record.json", COUNTS, "history.jsonl")),
     ),
     "sweep": Kind(make=make_results, read=read_sweep, attacked=("sweeps/s/jobs/*",)),
-    "checkpoint": Kind(
-        make=make_run_checkpoint, read=lambda folder: run_of(folder).fit(), attacked=("checkpoint.pt",)
-    ),
+    "checkpoint": Kind(make=make_run_checkpoint, read=lambda folder: run_of(folder).fit(), attacked=("checkpoint.pt",)),
     "pre-training checkpoint": Kind(
         make=make_pretrain_checkpoint, read=continue_pretraining, attacked=("out/checkpoint.pt",)
     ),

@@ -86,7 +86,7 @@ def test_a_folder_that_does_not_exist_yet_needs_no_quotes(name: str) -> None:
 
 
 def test_a_value_that_is_too_long_for_a_name_is_no_file() -> None:
-    with pytest.raises(ConfigError, match="encoder.options="):
+    with pytest.raises(ConfigError, match=r"encoder\.options="):
         compose_values("config", ["encoder.options=" + "[" * 3000])
 
 

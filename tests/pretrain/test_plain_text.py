@@ -136,7 +136,7 @@ def test_a_text_can_be_cut_after_a_number_of_words(tmp_path: Path) -> None:
 
 def test_a_sentence_without_its_text_is_refused(tmp_path: Path) -> None:
     (tmp_path / "text").write_text("# newdoc\n\n# text = One.\n1\tOne\n\n# texx = Two.\n1\tTwo\n")
-    with pytest.raises(DataFormatError, match="text:7: not readable as 'conllu' .*a sentence has no line '# text = '"):
+    with pytest.raises(DataFormatError, match=r"text:7: not readable as 'conllu' .*a sentence has no line '# text = '"):
         write_plain_text(tmp_path / "text", tmp_path / "out", form="conllu")
 
 

@@ -217,13 +217,9 @@ def without(*keys: str) -> Callable[[dict], None]:
         without("windows", "taken"),
         without("network", "softmax.bias"),
         lambda state: state["progress"].update(steps=1),
-        lambda state: state["progress"].update(step=[]),
-        lambda state: state["progress"].update(losses=[0.0]),
         lambda state: state["progress"].update(seconds=10**400),
         lambda state: state["progress"].update(history=[{"step": 99.0}]),
-        lambda state: state["windows"].update(taken=-1),
         lambda state: state["windows"].update(current=[10**6] * 8),
-        lambda state: state["windows"].update(offset=["0"] * 8),
         lambda state: state["windows"].update(offset=[99] * 8),
         lambda state: state.update(lstm=[(one, two[:, :, :1]) for one, two in state["lstm"]]),
         lambda state: state["network"].update({"softmax.bias": torch.zeros(3)}),
@@ -274,16 +270,14 @@ def test_a_damaged_record_is_one_line_with_the_fix(text: Path, content: str) -> 
     "change",
     [
         lambda record: record.update(parameters="1"),
-        lambda record: record.pop("tokens_seen"),
         lambda record: record["perplexity"].pop("before"),
-        lambda record: record["perplexity"]["after"].update(forward=None),
     ],
 )
 def test_a_record_without_what_is_shown_is_one_line(text: Path, change: Callable[[dict], None]) -> None:
     record = train(text)
     change(record)
     (text / "out" / RECORD).write_text(json.dumps(record))
-    with pytest.raises(HarnessError, match="not the record of a training .*; delete it to train again$"):
+    with pytest.raises(HarnessError, match=r"not the record of a training .*; delete it to train again$"):
         train(text)
 
 

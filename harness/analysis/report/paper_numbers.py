@@ -121,9 +121,7 @@ def published_numbers(path: Path = DEFAULT) -> PublishedNumbers:
     import yaml
 
     if not path.exists():
-        raise DataFormatError(
-            f"{path}: no such file; use --published none to compare with no published numbers"
-        )
+        raise DataFormatError(f"{path}: no such file; use --published none to compare with no published numbers")
     try:
         raw = yaml.safe_load("\n".join(line for _, line in numbered_lines(path)))
         sets = {name: typed_as(DataSet, values) for name, values in raw["data"].items()}
