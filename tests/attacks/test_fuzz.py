@@ -208,7 +208,8 @@ WORDS = (
     *("encoder=elmo_mini", "encoder.options=x", "mixing=scalar_mix", "mixing.dropout=0.5", "trainer.lr=1e-3"),
     *("trainer.max_epochs=3", "+trainer.optimizer_options.betas=[0.9,0.99]", "embedding=none", "results_dir=a/b", "-m"),
     *("experiment=figure1", "task.bilstm_crf.hidden_dim=5", "plugins=[os]", "~embedding", "--config-dir", "threads=1"),
-    *("shard=1/2", "cache_dir=${results_dir}", "device=cpu", "overwrite=true", "setup=sample", "vectors=static", "sweep=x"),
+    *("shard=1/2", "cache_dir=${results_dir}", "device=cpu", "overwrite=true", "setup=sample", "vectors=static"),
+    "sweep=x",
 )  # fmt: skip
 _PIECES = (*ODD_TEXT, *"=,:'}@&", "${", "${oc.env:X}", "???", "!!python/object:os", "~/x", "1e400")
 
