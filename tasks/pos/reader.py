@@ -52,10 +52,7 @@ def read_conllu(path: Path, tagset: Tagset = "upos") -> list[TaggedSentence]:
     for number, text in numbered_lines(path):
         if text.startswith("#"):
             if words:
-                raise DataFormatError(
-                    f"{path}:{number}: a comment inside of a sentence; comments come before the first word, and a "
-                    "blank line ends a sentence"
-                )
+                raise DataFormatError(f"{path}:{number}: a comment inside of a sentence; end it with a blank line")
             counts["comment"] += 1
             continue
         if not text.strip():
@@ -82,14 +79,11 @@ def read_conllu(path: Path, tagset: Tagset = "upos") -> list[TaggedSentence]:
     check_words(
         (words for words, _ in sentences), where=str(path), fix="give a treebank whose second column is its text"
     )
+    numbers = [
+        f"{number:,}" for number in (len(sentences), *(counts[k] for k in ("word", "range", "empty", "comment")))
+    ]
     log.info(
-        "%s: %s sentences, %s words; left out %s multiword tokens, %s empty nodes and %s comments",
-        path.name,
-        f"{len(sentences):,}",
-        f"{counts['word']:,}",
-        f"{counts['range']:,}",
-        f"{counts['empty']:,}",
-        f"{counts['comment']:,}",
+        "%s: %s sentences, %s words; left out %s multiword tokens, %s empty nodes and %s comments", path.name, *numbers
     )
     return sentences
 
