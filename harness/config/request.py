@@ -7,6 +7,7 @@ from typing import Any
 
 from harness.config.options import CONF, groups_of, known_keys, option_meant
 from harness.errors import ConfigError
+from harness.utils.text_files import exists
 
 _SWITCHES = ("-m", "--multirun", "-r", "--run", "--resolve", "--hydra-help", "-sc", "--shell-completion")
 _WITH_VALUE = (
@@ -166,12 +167,12 @@ def _with_path_quoted(override: str, *, multirun: bool) -> str:
     key, has_value, value = override.partition("=")
     if not has_value or key.lstrip("+") not in PATHS:
         return override
-    parsed, exists = _parsed(override), Path(value).expanduser().exists()
-    if isinstance(parsed, str) or (parsed is _UNREADABLE and value.startswith(("[", "{", "'", '"')) and not exists):
+    parsed, is_file = _parsed(override), exists(Path(value).expanduser())
+    if isinstance(parsed, str) or (parsed is _UNREADABLE and value.startswith(("[", "{", "'", '"')) and not is_file):
         return override
-    if parsed is _UNREADABLE and multirun and not exists:
+    if parsed is _UNREADABLE and multirun and not is_file:
         return f"{key}={','.join(map(quoted, value.split(',')))}"
-    return f"{key}={quoted(value)}" if exists or parsed is _UNREADABLE or isinstance(parsed, int | float) else override
+    return f"{key}={quoted(value)}" if is_file or parsed is _UNREADABLE or isinstance(parsed, int | float) else override
 
 
 def _parsed(override: str) -> Any:

@@ -163,6 +163,7 @@ def _blocks(file: OpenFile, name: str) -> Iterator[tuple[list[str], Floats]]:
     """
     seen: set[str] = set()
     words: list[str] = []
+    repeated = 0
     rows = np.empty((_BLOCK, 0), dtype=np.float32)  # (block, dim)
     for number, line in _lines(file, name):
         where = f"{name}, line {number}"
@@ -170,6 +171,7 @@ def _blocks(file: OpenFile, name: str) -> Iterator[tuple[list[str], Floats]]:
             rows = np.empty((_BLOCK, _dim(line, where)), dtype=np.float32)
         word = _parse(line, row=rows[len(words)], where=where)
         if word in seen:
+            repeated += 1
             continue
         seen.add(word)
         words.append(word)
@@ -178,6 +180,8 @@ def _blocks(file: OpenFile, name: str) -> Iterator[tuple[list[str], Floats]]:
             words = []
     if words:
         yield words, rows[: len(words)]
+    if repeated:
+        log.info("%s: left out %d lines, whose words occur before", name, repeated)
     if not seen:
         raise DataFormatError(f"{name} holds no vectors; expected lines of a word and its numbers")
 

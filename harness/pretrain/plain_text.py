@@ -30,9 +30,14 @@ def snli(lines: Iterable[str]) -> Iterator[str]:
 
 
 def conllu(lines: Iterable[str]) -> Iterator[str]:
-    """Yield the raw sentences of a CoNLL-U file."""
+    """Yield the raw sentences of a CoNLL-U file. Each must have its text, because it would be lost without a word."""
     start = "# text = "
-    return (line[len(start) :] for line in lines if line.startswith(start))
+    for blank, group in groupby(lines, key=lambda line: not line.strip()):
+        rows = [] if blank else list(group)
+        texts = [row[len(start) :] for row in rows if row.startswith(start)]
+        if not texts and not all(row.startswith("#") for row in rows):
+            raise ValueError(f"a sentence has no line '{start}'")
+        yield from texts
 
 
 def books(lines: Iterable[str]) -> Iterator[str]:
@@ -54,11 +59,10 @@ def wikitext(lines: Iterable[str]) -> Iterator[str]:
 
 
 def columns(lines: Iterable[str]) -> Iterator[str]:
-    """Yield the sentences of a column file: the first column of its lines, up to the next blank line."""
-    for blank, group in groupby(lines, key=lambda line: not line.strip()):
-        words = [] if blank else [line.split()[0] for line in group]
-        if words and words[0] != "-DOCSTART-":
-            yield " ".join(words)
+    """Yield the sentences of a column file: the first column of its lines, up to a blank line or another document."""
+    for between, group in groupby(lines, key=lambda line: line.split()[:1] in ([], ["-DOCSTART-"])):
+        if not between:
+            yield " ".join(line.split()[0] for line in group)
 
 
 def semcor(lines: Iterable[str]) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """One whole pre-training: from its configuration to an encoder in the official layout."""
 
-import json
 import logging
+import operator
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from harness.runs.environment import environment
 from harness.runs.tracker import build_tracker
 from harness.training.determinism import default_threads
 from harness.utils.console import human_bytes
-from harness.utils.files import file_digest, write_json, write_tensors
+from harness.utils.files import file_digest, read_written_json, write_json, write_tensors
 from harness.utils.signals import Interrupted, Stop
 
 log = logging.getLogger(__name__)
@@ -113,9 +113,10 @@ def _finished(prepared: Preparation) -> dict[str, Any] | None:
     if not path.exists():
         return None
     try:
-        record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        record: dict[str, Any] = read_written_json(path, fix="delete it to train again")
         same = (record["identity"], record["steps"]) == (prepared.identity, prepared.total_steps)
-    except (ValueError, TypeError, LookupError, RecursionError) as error:
+        _check_shown(record)
+    except (TypeError, LookupError) as error:
         reason = f"{type(error).__name__}: {str(error)[:200]}"
         raise HarnessError(f"{path}: not the record of a training ({reason}); delete it to train again") from None
     if not same:
@@ -124,6 +125,21 @@ def _finished(prepared: Preparation) -> dict[str, Any] | None:
             "choose another folder, or add overwrite=true"
         )
     return record
+
+
+def _check_shown(record: dict[str, Any]) -> None:
+    """Check the types of what the command shows of a record.
+
+    Raises:
+        TypeError: A value is of another type.
+        LookupError: A value is missing.
+    """
+    for name in ("parameters", "tokens_seen", "steps"):
+        operator.index(record[name])
+    for moment in ("before", "after"):
+        values = record["perplexity"][moment] or {"forward": 0.0, "backward": 0.0}
+        if not all(isinstance(values[direction], float) for direction in ("forward", "backward")):
+            raise TypeError(f"the perplexity {moment} is no number")
 
 
 def _parameters(prepared: Preparation) -> int:

@@ -21,7 +21,7 @@ from harness.pretrain.preparation import Preparation
 from harness.pretrain.softmax import log_uniform
 from harness.pretrain.windows import Windows
 from harness.protocols import Tracker
-from harness.utils.checkpoint import reading_checkpoint, write_checkpoint
+from harness.utils.checkpoint import checked, reading_checkpoint, write_checkpoint
 from harness.utils.files import write_text
 from harness.utils.signals import Stop
 
@@ -192,12 +192,18 @@ class BiLmTrainer:
         path, device = self._checkpoint, self._prepared.device
         with reading_checkpoint(path, device=device) as state:
             self._check(state)
-            self.progress = Progress(**state["progress"])
+            self.progress = checked(Progress, state["progress"])
+            if not all(0 < row["step"] <= self.progress.step for row in self.progress.history):
+                raise ValueError("its history has other steps")
+            if len(self.progress.losses) != 3 or not math.isfinite(sum(self.progress.losses) + self.progress.seconds):
+                raise ValueError("its sums of losses or its time are out of range")
             self._network.load_state_dict(state["network"])
             self._optimizers.restore(state["optimizers"])
             self._windows.restore(state["windows"])
             lstm = tuple(LstmState(*tensors) for tensors in state["lstm"])
-            if [one.hidden.shape for one in lstm] != [one.hidden.shape for one in self._state]:
+            if [(one.hidden.shape, one.cell.shape) for one in lstm] != [
+                (one.hidden.shape, one.cell.shape) for one in self._state
+            ]:
                 raise ValueError("its LSTM states are of another shape")
             self._state = lstm
             torch.set_rng_state(state["rng"].cpu())

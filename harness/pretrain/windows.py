@@ -5,6 +5,7 @@ takes the next one. The LSTM state is carried from window to window. The forward
 predicts ``w1 .. wn </S>``; the backward LM reads ``</S> wn .. w1`` and predicts ``wn .. w1 <S>``.
 """
 
+import operator
 from typing import Any
 
 import numpy as np
@@ -60,9 +61,19 @@ class Windows:
         return {"epoch": self._epoch, "taken": self._taken, **streams}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Continue from the position that ``state`` returned."""
-        self._epoch, self._taken = state["epoch"], state["taken"]
-        self._current, self._offset = list(state["current"]), list(state["offset"])
+        """Continue from the position that ``state`` returned.
+
+        Raises:
+            ValueError: There is no such position in this text.
+        """
+        self._epoch, self._taken = map(operator.index, (state["epoch"], state["taken"]))
+        self._current, self._offset = ([operator.index(n) for n in state[key]] for key in ("current", "offset"))
+        known = range(len(self._corpus))
+        if len(self._current) != self._streams or self._taken not in range(len(known) + 1) or self._epoch < 0:
+            raise ValueError("it is at another place than this text has")
+        for sentence, offset in zip(self._current, self._offset, strict=True):
+            if sentence not in known or offset not in range(len(self._corpus.sentence(sentence)) + 2):
+                raise ValueError("it is at another place than this text has")
         self._order = self._shuffled()
 
     def _shuffled(self) -> Ids:

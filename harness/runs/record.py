@@ -3,7 +3,6 @@
 import hashlib
 import json
 import logging
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cache
@@ -208,10 +207,15 @@ def _check_scores(record: RunRecord, path: Path) -> None:
     """Check that a finished run has the scores that tables, figures and tests are made of."""
     for split in SPLITS[1:]:
         scores = record.metrics.get(split, {})
-        wrong = [n for n, score in scores.items() if not (isinstance(score, int | float) and math.isfinite(score))]
+        wrong = [name for name, score in scores.items() if not _is_score(score)]
         if wrong or record.primary_metric not in scores:
             what = f"metrics.{split}.{(wrong or [record.primary_metric])[0]} is no number"
             raise DataFormatError(f"{path}: not a complete record ({what}); delete it and run again")
+
+
+def _is_score(value: float) -> bool:
+    """Return whether a value is finite, and small enough for sums of squares; most tasks have scores from 0 to 1."""
+    return abs(value) <= 1e9
 
 
 def read_history(folder: Path, name: str) -> list[float]:
@@ -227,8 +231,8 @@ def read_history(folder: Path, name: str) -> list[float]:
     path = folder / "history.jsonl"
     try:
         values = [float(json.loads(line)[name]) for line in path.read_text(encoding="utf-8").splitlines()]
-        if not all(map(math.isfinite, values)):
-            raise ValueError(f"{name} is not finite")
+        if not all(map(_is_score, values)):
+            raise ValueError(f"{name} is no score")
     except FileNotFoundError:
         return []
     except (ValueError, LookupError, TypeError, OverflowError, RecursionError) as error:

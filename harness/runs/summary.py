@@ -1,5 +1,7 @@
 """Print the end of a run: scores, the dev score of each epoch, and what the mix has learned."""
 
+from collections import defaultdict
+from math import nan
 from pathlib import Path
 
 from rich.console import Console
@@ -36,10 +38,10 @@ def print_summary(record: RunRecord, *, folder: Path) -> None:
             soft_wrap=True,
         )
     for place, weights in record.mixing["weights"].items():
-        console.print(f"mix at the {place}, gamma {record.mixing['gamma'][place]:.3f}")
+        console.print(f"mix at the {place}, gamma {record.mixing['gamma'].get(place, nan):.3f}")
         for layer, weight in enumerate(weights):
             console.print(f"  layer {layer}  {'█' * round(_WIDTH * weight):<{_WIDTH}} {weight:.3f}")
-    timing = record.timing
+    timing = defaultdict(lambda: nan, record.timing)  # somebody else's record may lack some
     if record.encoder["name"] != "none":
         console.print(
             f"encoded {timing['tokens_encoded']:,.0f} tokens in {timing['encode_s']:.1f} s "

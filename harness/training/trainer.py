@@ -21,7 +21,7 @@ from harness.training.model import Model
 from harness.training.optimizer import make_optimizer, make_schedule
 from harness.training.weight_average import WeightAverage
 from harness.types import Example
-from harness.utils.checkpoint import reading_checkpoint, write_checkpoint
+from harness.utils.checkpoint import checked, reading_checkpoint, write_checkpoint
 from harness.utils.console import progress
 from harness.utils.signals import Stop
 
@@ -189,11 +189,16 @@ class Trainer:
     def _load(self) -> None:
         """Continue from the checkpoint, and log the finished epochs to the tracker again."""
         with reading_checkpoint(self.checkpoint, device=self.device) as state:
-            now = Progress(**state["progress"])
-            if not now.best_epoch <= now.epoch == len(now.history):
+            now, self.best = checked(Progress, state["progress"]), state["best"] or {}
+            if not 0 <= now.best_epoch <= now.epoch == len(now.history):
                 raise ValueError(f"it has {len(now.history)} epochs of history, and says that {now.epoch} are finished")
+            if [row["epoch"] for row in now.history] != list(range(1, now.epoch + 1)):
+                raise ValueError("its history has other epochs")
+            if bool(self.best) != (now.best_epoch > 0):
+                raise ValueError("it lacks the weights of its best epoch, or has some without such an epoch")
+            if not (0 <= now.step <= len(self.train) and math.isfinite(now.loss_sum + now.seconds)):
+                raise ValueError("its step, loss or time is out of range")
             vars(self.progress).update(vars(now))
-            self.best = state["best"]
             self.model.load_trained(self.best or state["model"])  # only to check its names and shapes
             self.model.load_trained(state["model"])
             for name, part in self._parts.items():

@@ -1,5 +1,6 @@
 """A moving average of the weights in training, which is smoother than the weights of any single step."""
 
+import operator
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -64,6 +65,6 @@ class WeightAverage:
             ValueError: The average is of another model.
         """
         check_layout(self._average, state["average"])
-        self._steps = state["steps"]
+        self._steps = operator.index(state["steps"])
         for name, average in self._average.items():
             average.copy_(state["average"][name])

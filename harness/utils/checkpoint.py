@@ -1,18 +1,22 @@
 """Write and read checkpoints: files of ``torch.save`` that end with the SHA-256 of what comes before."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import Any
+from typing import Any, TypeVar, get_type_hints
 
 import torch
+from pydantic import TypeAdapter
 
 from harness.errors import HarnessError
 from harness.utils.files import replacing
 
+T = TypeVar("T")
+
 _DIGEST_SIZE = hashlib.sha256().digest_size
+_WRONG = (ArithmeticError, AttributeError, EOFError, LookupError, RuntimeError, TypeError, UnpicklingError, ValueError)
 _PIECE = 1 << 20  # bytes that are read at a time
 
 
@@ -48,10 +52,27 @@ def reading_checkpoint(path: Path, *, device: str) -> Iterator[dict[str, Any]]:
         yield torch.load(path, weights_only=True, map_location=device)
     except torch.OutOfMemoryError:
         raise  # the checkpoint is not to blame
-    except (AttributeError, EOFError, LookupError, RuntimeError, TypeError, UnpicklingError, ValueError) as error:
+    except _WRONG as error:
         kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
         reason = " ".join(str(error).split())[:200]
         raise HarnessError(f"{path}: this checkpoint cannot be used ({kind}{reason}); delete it to restart") from None
+
+
+def checked(kind: type[T], values: Mapping[str, Any]) -> T:
+    """Return a dataclass of values from a checkpoint, whose types are checked.
+
+    Args:
+        kind: The dataclass.
+        values: The value of each field.
+
+    Raises:
+        ValueError: A value is of another type.
+        TypeError: The fields are others.
+    """
+    made = kind(**values)
+    for name, hint in get_type_hints(kind).items():
+        TypeAdapter(hint).validate_python(getattr(made, name), strict=True)  # raises a ValueError
+    return made
 
 
 def _is_whole(path: Path) -> bool:

@@ -38,6 +38,8 @@ def check_stop() -> None:
 
 def is_alive(pid: int) -> bool:
     """Return whether this machine has a process with this id."""
+    if not 0 < pid < 2**31:  # no process has such an id: it is from a damaged file
+        return False
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

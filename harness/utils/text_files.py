@@ -23,6 +23,7 @@ OpenFile = IO[bytes] | gzip.GzipFile
 # Bytes of a line, and of a whole JSON file. The longest published one (SQuAD) has 30 MB, but a small compressed file
 # can hold a line that fills the memory.
 LONGEST = 2**27
+_DIGITS = 300  # of a whole number in JSON
 GZIP, ZIP = b"\x1f\x8b", b"PK\x03\x04"  # the first bytes of these formats
 
 _NOT_TEXT = {  # first bytes: what the file is, and what to do
@@ -138,6 +139,14 @@ def first_bytes(path: Path) -> bytes:
         return file.read(8)
 
 
+def exists(path: Path) -> bool:
+    """Return whether there is a file or a folder; for a path that was given, and may be longer than any name can be."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
+
+
 def bounded_lines(file: OpenFile, *, longest: int, name: str) -> Iterator[tuple[int, bytes]]:
     r"""Yield the number of each line, counted from 1, and its bytes with the line end.
 
@@ -204,22 +213,42 @@ def json_value(text: str) -> Any:
     r"""Return the value that JSON text holds.
 
     Raises:
-        json.JSONDecodeError: The text is not JSON, is nested too deeply, has a number of thousands of digits, or has
-            half of a character that needs two escapes (``\ud83d``), which could be read but never be written again.
+        json.JSONDecodeError: The text is not JSON, is nested too deeply, has a number of hundreds of digits, has two
+            values for one key, of which one would be lost, or has half of a character that needs two escapes
+            (``\ud83d``), which could be read but never be written again.
     """
     try:
-        value = json.loads(text)
+        value = _DECODER.decode(text)
     except json.JSONDecodeError:
         raise
     except RecursionError:
         raise json.JSONDecodeError("nested too deeply", text, 0) from None
-    except ValueError:  # Python's bound on the digits of a number
-        raise json.JSONDecodeError("a number has thousands of digits", text, 0) from None
+    except ValueError as error:
+        raise json.JSONDecodeError(str(error), text, 0) from None
     if "\\ud" in text or "\\uD" in text:
         for escape in _ESCAPE.finditer(text):
             if escape["lone"]:
                 raise json.JSONDecodeError(f"half a character, {escape[0]}", text, escape.start())
     return value
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return a JSON object, whose keys must be different."""
+    value = dict(pairs)
+    if len(value) < len(pairs):
+        twice = next(key for i, (key, _) in enumerate(pairs) if key in dict(pairs[:i]))
+        raise ValueError(f"an object has two values for {twice!r:.100}")
+    return value
+
+
+def _integer(digits: str) -> int:
+    """Return a whole number, which must be one that a float can hold, too."""
+    if len(digits) > _DIGITS:
+        raise ValueError("a number has hundreds of digits")
+    return int(digits)
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_int=_integer)
 
 
 def _hint(path: Path) -> str:

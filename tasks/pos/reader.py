@@ -28,8 +28,8 @@ _EMPTY_NODE = re.compile(r"(\d+)\.[1-9]\d*")
 def read_conllu(path: Path, tagset: Tagset = "upos") -> list[TaggedSentence]:
     """Read the words of a CoNLL-U file and their tags.
 
-    Multiword tokens (``3-4 don't``) and empty nodes (``5.1``) are not words. They are left out, and their number is
-    logged. Each word of a multiword token has its own line.
+    Multiword tokens (``3-4 don't``), empty nodes (``5.1``) and comments are not words. They are left out, and their
+    number is logged. Each word of a multiword token has its own line.
 
     Args:
         path: A UTF-8 file, plain or ``.gz``.
@@ -51,6 +51,9 @@ def read_conllu(path: Path, tagset: Tagset = "upos") -> list[TaggedSentence]:
     counts: Counter[str] = Counter()
     for number, text in numbered_lines(path):
         if text.startswith("#"):
+            if words:
+                raise DataFormatError(f"{path}:{number}: a comment inside of a sentence; end it with a blank line")
+            counts["comment"] += 1
             continue
         if not text.strip():
             if words:
@@ -76,13 +79,11 @@ def read_conllu(path: Path, tagset: Tagset = "upos") -> list[TaggedSentence]:
     check_words(
         (words for words, _ in sentences), where=str(path), fix="give a treebank whose second column is its text"
     )
+    numbers = [
+        f"{number:,}" for number in (len(sentences), *(counts[k] for k in ("word", "range", "empty", "comment")))
+    ]
     log.info(
-        "%s: %s sentences, %s words; left out %s multiword tokens and %s empty nodes",
-        path.name,
-        f"{len(sentences):,}",
-        f"{counts['word']:,}",
-        f"{counts['range']:,}",
-        f"{counts['empty']:,}",
+        "%s: %s sentences, %s words; left out %s multiword tokens, %s empty nodes and %s comments", path.name, *numbers
     )
     return sentences
 

@@ -253,7 +253,7 @@ def test_an_option_of_one_side_is_no_condition_for_the_other(
         ('{"test": [[1, 1]]}', "not two numbers for each example"),
         ('{"test": [[1, 1], [1]]}', "not two numbers for each example"),
         ('{"test": [{"a": 1}]}', "not two numbers for each example"),
-        (f'{{"test": [[1{"0" * 400}, 1]]}}', "not two numbers for each example"),
+        (f'{{"test": [[1{"0" * 400}, 1]]}}', "a number has hundreds of digits"),
         (json.dumps({"test": [[1, 1]] * 200}), "the counts give accuracy = 1.000000 on test"),
         (json.dumps({"test": [[float("nan"), 1]] * 200}), "the counts give accuracy = nan on test"),
         ("\u00ff", "not JSON"),

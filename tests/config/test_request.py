@@ -85,6 +85,11 @@ def test_a_folder_that_does_not_exist_yet_needs_no_quotes(name: str) -> None:
     assert typed(compose_values("config", [f"results_dir={name}"])).results_dir == expected
 
 
+def test_a_value_that_is_too_long_for_a_name_is_no_file() -> None:
+    with pytest.raises(ConfigError, match=r"encoder\.options="):
+        compose_values("config", ["encoder.options=" + "[" * 3000])
+
+
 def test_quotes_null_interpolations_and_choices_keep_their_meaning(tmp_path: Path) -> None:
     words = ["results_dir='a=b'", "embedding.path=null", "cache_dir=${results_dir}/x", "encoder.options={a:1}"]
     assert read_request(words).overrides == words

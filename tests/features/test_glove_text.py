@@ -105,3 +105,11 @@ def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(DataFormatError, match="pipe: not a regular file"):
         StaticVectors(name="test", path=tmp_path / "pipe", cache_dir=tmp_path / "cache")
+
+
+def test_lines_of_repeated_words_are_counted_in_the_log(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    (tmp_path / "vectors.txt").write_text("the 1 2\nbank 3 4\nthe 5 6\n")
+    vectors = StaticVectors(name="test", path=tmp_path / "vectors.txt", cache_dir=tmp_path)
+    assert vectors.lookup(["the"])[0].tolist() == [[1.0, 2.0]]
+    assert "left out 1 lines, whose words occur before" in caplog.text

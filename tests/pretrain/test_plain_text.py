@@ -132,3 +132,15 @@ def test_the_last_hundredth_can_be_held_out(tmp_path: Path) -> None:
 def test_a_text_can_be_cut_after_a_number_of_words(tmp_path: Path) -> None:
     (tmp_path / "text").write_text("One two .\n" * 5)
     assert write_plain_text(tmp_path / "text", tmp_path / "out", form="plain", max_words=7) == 3
+
+
+def test_a_sentence_without_its_text_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "text").write_text("# newdoc\n\n# text = One.\n1\tOne\n\n# texx = Two.\n1\tTwo\n")
+    with pytest.raises(DataFormatError, match=r"text:7: not readable as 'conllu' .*a sentence has no line '# text = '"):
+        write_plain_text(tmp_path / "text", tmp_path / "out", form="conllu")
+
+
+def test_a_sentence_may_follow_the_start_of_a_document(tmp_path: Path) -> None:
+    (tmp_path / "text").write_text("It\tO\n-DOCSTART-\tO\nThe\tO\nbank\tO\n")
+    assert write_plain_text(tmp_path / "text", tmp_path / "out", form="columns") == 2
+    assert (tmp_path / "out").read_text() == "It\nThe bank\n"

@@ -217,6 +217,11 @@ def without(*keys: str) -> Callable[[dict], None]:
         without("windows", "taken"),
         without("network", "softmax.bias"),
         lambda state: state["progress"].update(steps=1),
+        lambda state: state["progress"].update(seconds=10**400),
+        lambda state: state["progress"].update(history=[{"step": 99.0}]),
+        lambda state: state["windows"].update(current=[10**6] * 8),
+        lambda state: state["windows"].update(offset=[99] * 8),
+        lambda state: state.update(lstm=[(one, two[:, :, :1]) for one, two in state["lstm"]]),
         lambda state: state["network"].update({"softmax.bias": torch.zeros(3)}),
         lambda state: state["optimizers"].pop(),
         lambda state: state["optimizers"][1]["param_groups"][0]["params"].pop(),
@@ -256,9 +261,24 @@ def test_a_damaged_record_is_one_line_with_the_fix(text: Path, content: str) -> 
     train(text)
     path = text / "out" / RECORD
     path.write_text(content)
-    with pytest.raises(HarnessError, match=r"not the record of a training .*; delete it to train") as caught:
+    with pytest.raises(HarnessError, match=r"not (the record of a training|JSON) .*; delete it to train") as caught:
         train(text)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda record: record.update(parameters="1"),
+        lambda record: record["perplexity"].pop("before"),
+    ],
+)
+def test_a_record_without_what_is_shown_is_one_line(text: Path, change: Callable[[dict], None]) -> None:
+    record = train(text)
+    change(record)
+    (text / "out" / RECORD).write_text(json.dumps(record))
+    with pytest.raises(HarnessError, match=r"not the record of a training .*; delete it to train again$"):
+        train(text)
 
 
 def test_a_stopped_training_with_a_constant_rate_can_be_made_longer(text: Path) -> None:

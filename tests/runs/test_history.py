@@ -31,6 +31,7 @@ def test_a_value_of_each_epoch_is_read(tmp_path: Path) -> None:
         '{"dev/f1": "x"}',
         '{"dev/f1": NaN}',
         '{"dev/f1": 1e999}',
+        '{"dev/f1": 1e308}',
         '{"dev/f1": ' + "9" * 5000 + "}",
         '{"dev/f1": ' + "9" * 400 + "}",
         "[" * 100_000,

@@ -77,3 +77,9 @@ def test_a_second_sweep_of_one_name_is_refused_while_the_first_runs(
         assert sweep(tmp_path, "sweep=mine", "seed=1", "dry_run=true") == 0  # it writes nothing
     assert sweep(tmp_path, "sweep=mine", "seed=1") == 0
     assert json.loads((folder.path / "sweep.json").read_text())["jobs"]
+
+
+def test_a_folder_whose_name_no_file_can_have_is_skipped(tmp_path: Path) -> None:
+    folder = SweepFolder(tmp_path / "sweeps" / "s")
+    folder.write_outcome(("seed=1",), Outcome("ok", 0, "", "a/" + "b" * 5000))
+    assert folder.write_table() == ""

@@ -18,7 +18,7 @@ OPTIONS: State = {"average": 0.9, "optimizer": "Adam", "plateau_patience": 1}
 SCORES = (0.1, 0.2, 0.3)
 
 
-def replaced(*keys: str, value: Any) -> Callable[[State], None]:
+def replaced(*keys: str | int, value: Any) -> Callable[[State], None]:
     """Return a change of one value of a checkpoint."""
 
     def change(state: State) -> None:
@@ -29,7 +29,7 @@ def replaced(*keys: str, value: Any) -> Callable[[State], None]:
     return change
 
 
-def removed(*keys: str) -> Callable[[State], None]:
+def removed(*keys: str | int) -> Callable[[State], None]:
     """Return a change that removes one value of a checkpoint."""
 
     def change(state: State) -> None:
@@ -46,6 +46,14 @@ CHANGES = {
     "best epoch": replaced("progress", "best_epoch", value=2),
     "history": replaced("progress", "history", value=[]),
     "unknown progress": replaced("progress", "steps", value=1),
+    "progress of another type": replaced("progress", "epoch", value=[]),
+    "history of other epochs": replaced("progress", "history", 0, "epoch", value=2),
+    "history without epochs": removed("progress", "history", 0, "epoch"),
+    "negative step": replaced("progress", "step", value=-1),
+    "step after the end": replaced("progress", "step", value=10**400),
+    "loss that no float holds": replaced("progress", "loss_sum", value=10**400),
+    "best that is nothing": replaced("best", value=None),
+    "average after no number of steps": replaced("average", "steps", value={}),
     "no progress": removed("progress"),
     "no model": removed("model"),
     "other shape": replaced("model", WEIGHT, value=torch.zeros(1, 4)),

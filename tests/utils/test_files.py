@@ -110,3 +110,10 @@ with replacing(Path(sys.argv[1])) as temporary:
     assert left.read_text() == "half"
     write_json(tmp_path / "[a].json", 1)
     assert [path.name for path in tmp_path.iterdir()] == ["[a].json"]
+
+
+def test_a_left_over_of_a_process_that_no_machine_has_is_removed(tmp_path: Path) -> None:
+    left = tmp_path / f".file.{'9' * 30}.tmp"
+    left.touch()
+    write_text(tmp_path / "file", "text")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]

@@ -128,7 +128,8 @@ def test_json_with_whole_characters_is_read(text: str) -> None:
         ('\n\n"\\\\\\ud83d"', r"half a character, \ud83d", 3),
         ('{"\\ud83d": 1}', r"half a character, \ud83d", 1),
         ("[" * 100_000, "nested too deeply", 1),
-        ("1" * 5000, "a number has thousands of digits", 1),
+        ("1" * 301, "a number has hundreds of digits", 1),
+        ('{"a": 1,\n"b": 2, "a": 3}', "an object has two values for 'a'", 1),
         ("{\n}}", "Extra data", 2),
     ],
 )

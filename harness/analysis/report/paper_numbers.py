@@ -12,6 +12,7 @@ from typing import Any
 from harness.config.instantiate import typed_as
 from harness.errors import ConfigError, DataFormatError
 from harness.runs.record import RunRecord, flattened
+from harness.utils.text_files import numbered_lines
 
 DEFAULT = Path(__file__).with_name("paper_numbers.yaml")
 
@@ -119,15 +120,13 @@ def published_numbers(path: Path = DEFAULT) -> PublishedNumbers:
     """
     import yaml
 
+    if not path.exists():
+        raise DataFormatError(f"{path}: no such file; use --published none to compare with no published numbers")
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        raw = yaml.safe_load("\n".join(line for _, line in numbered_lines(path)))
         sets = {name: typed_as(DataSet, values) for name, values in raw["data"].items()}
         numbers = [typed_as(Published, values) for values in raw["numbers"]]
-    except OSError:
-        raise DataFormatError(
-            f"{path}: no such file; use --published none to compare with no published numbers"
-        ) from None
-    except (yaml.YAMLError, KeyError, TypeError, AttributeError, ConfigError) as error:
+    except (yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError, RecursionError, ConfigError) as error:
         reason = " ".join(str(error).split())
         raise DataFormatError(f"{path}: not a file of published numbers ({reason}); see {DEFAULT}") from None
     for number in numbers:

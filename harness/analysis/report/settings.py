@@ -11,6 +11,7 @@ from harness.errors import DataFormatError
 from harness.runs.outcome import read_job_state
 from harness.runs.record import RunRecord, flattened, readable_record
 from harness.types import SPLITS, Split
+from harness.utils.text_files import exists
 
 log = logging.getLogger(__name__)
 
@@ -120,7 +121,7 @@ def records_of_sweep(folder: Path) -> list[Recorded]:
         run = Path(state.outcome.folder if state is not None else "")
         if run.parts:
             places.append(folder.parent.parent.joinpath(*run.parts[-2:]))
-    return _readable(place for place in places if (place / "record.json").exists())
+    return _readable(place for place in places if exists(place / "record.json"))
 
 
 def _readable(folders: Iterable[Path]) -> list[Recorded]:

@@ -128,6 +128,9 @@ def test_every_number_has_a_source_and_no_cell_occurs_twice() -> None:
     ("text", "reason"),
     [
         ("data: {", "not a file of published numbers"),
+        ("[" * 5000, "not a file of published numbers"),
+        ("data: 2020-99-99", "not a file of published numbers"),
+        ("\0", "holds a zero byte"),
         ("data: {}", "'numbers'"),
         ("data: {x: {tsk: ner}}\nnumbers: []", "tsk: there is no such option; did you mean 'task'?"),
         (

@@ -53,7 +53,7 @@ def test_the_number_of_tokens_that_are_left_out_is_logged(tmp_path: Path, caplog
     caplog.set_level(logging.INFO)
     read_conllu(written(tmp_path, FEW.encode()))
     (record,) = caplog.records
-    expected = "data.conllu: 2 sentences, 6 words; left out 1 multiword tokens and 2 empty nodes"
+    expected = "data.conllu: 2 sentences, 6 words; left out 1 multiword tokens, 2 empty nodes and 3 comments"
     assert record.getMessage() == expected
 
 
@@ -78,6 +78,7 @@ LINE = "1\tAnn\tAnn\tPROPN\tNNP\t_\t0\troot\t_\t_\n"
         (LINE.replace("Ann", "", 1), r"bad\.conllu:1: the word \(column 2\) is empty"),
         ("1\t_\t_\tX\tX\t_\t0\troot\t_\t_\n", r"bad\.conllu: none of its words has a letter .*its text$"),
         ("", r"bad\.conllu: no sentences"),
+        (LINE + "# c\n", r"bad\.conllu:2: a comment inside of a sentence"),
         ("# only a comment\n\n", r"bad\.conllu: no sentences"),
         ("1\tZo\xeb\t", r"bad\.conllu:1: not UTF-8"),
     ],
@@ -123,4 +124,4 @@ def test_ewt_has_its_published_counts(split: str, shared: Path, caplog: pytest.L
     assert [tokens for tokens, _ in upos] == [tokens for tokens, _ in xpos]
     assert len({tag for _, tags in upos for tag in tags}) == universal
     assert len({tag for _, tags in xpos for tag in tags}) == english
-    assert f"left out {ranges:,} multiword tokens and {empty} empty nodes" in caplog.text
+    assert f"left out {ranges:,} multiword tokens, {empty} empty nodes" in caplog.text
