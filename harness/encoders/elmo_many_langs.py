@@ -6,6 +6,7 @@ Source: Che et al. 2018 (arXiv 1807.03121); exact operations as in the reference
 import hashlib
 import logging
 import pickle
+import struct
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
@@ -38,7 +39,7 @@ _PUBLISHED: dict[str, Any] = {
 }
 _DAMAGED = (  # how torch.load reports it
     *(pickle.UnpicklingError, EOFError, OSError, RuntimeError, ValueError, TypeError, LookupError, AttributeError),
-    *(ArithmeticError, AssertionError, MemoryError),
+    *(ArithmeticError, AssertionError, MemoryError, struct.error, zipfile.BadZipFile),
 )
 
 log = logging.getLogger(__name__)
