@@ -36,14 +36,12 @@ class Lexicon(nn.Module):
         max_chars: Number of slots of a word, including its begin and end marks; at least 3.
     """
 
-    word_table: Tensor
-
     def __init__(
         self, *, chars: Mapping[str, int], words: Mapping[str, int], word_table: Tensor, max_chars: int
     ) -> None:
         super().__init__()
         self._chars, self._words, self._max_chars, self.n_chars = chars, words, max_chars, len(chars)
-        self.register_buffer("word_table", word_table, persistent=False)
+        self.word_table = nn.Buffer(word_table, persistent=False)
 
     def char_ids(self, words: Sequence[str], *, widest: int) -> Tensor:
         """Return the ids of characters, int64 (words, chars), each plus one, because 0 stands for a masked token.

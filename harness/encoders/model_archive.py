@@ -26,9 +26,8 @@ def files_of_model(path: str, *, folder: Path) -> tuple[Path, Path]:
         WeightsError: There is no such file, or it holds no model.
         DownloadError: A URL cannot be downloaded.
     """
-    files = unpacked(path, folder=folder, choose=_options_and_weights)
-    weights = next(name for name in files if name != _OPTIONS)
-    return files[_OPTIONS], files[weights]
+    options, weights = unpacked(path, folder=folder, choose=_options_and_weights).values()
+    return options, weights
 
 
 def unpacked(path: str, *, folder: Path, choose: Callable[[Sequence[str], Path], Sequence[str]]) -> dict[str, Path]:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+import harness
 from harness.encoders.burn_in import read_words
 from harness.encoders.char_ids import BOS, EOS
 from harness.encoders.elmo import ElmoEncoder
@@ -45,6 +46,12 @@ def test_all_layers_equal_those_of_the_reference_code(form: str, tmp_path: Path)
     folder = write_model(tmp_path / "model", form)
     check(load(folder), STORED[form][:1])
     check(load(folder, state="carry"), STORED[form])
+
+
+def test_it_is_an_encoder_of_the_command_line(model: Path) -> None:
+    encoder = harness.load_encoder("elmo_many_langs", path=str(model), device="cpu")
+    for vectors, expected in zip(encoder(BATCH), STORED["clipped"][0], strict=True):
+        np.testing.assert_allclose(vectors.numpy(), np.array(expected), rtol=0, atol=1e-6)
 
 
 @pytest.mark.slow
@@ -123,6 +130,10 @@ def test_a_zip_and_the_old_format_of_torch_give_the_same_vectors(model: Path, tm
     for name in ("encoder.pkl", "token_embedder.pkl"):
         old = torch.load(model / name, weights_only=True)
         torch.save(old, model / name, _use_new_zipfile_serialization=False)
+        on_gpu = (model / name).read_bytes().replace(b"ctorch\nFloatStorage", b"ctorch.cuda\nFloatStorage")
+        on_gpu = on_gpu.replace(b"X\x03\x00\x00\x00cpu", b"X\x06\x00\x00\x00cuda:0")
+        assert on_gpu.count(b"cuda") == 2  # the pickle refers back to both names
+        (model / name).write_bytes(on_gpu)  # as a model that was trained on a GPU is written
     (_, from_old), *_ = load(model).encode(BATCH[:1])
     assert torch.equal(vectors, from_old)
     assert load(model, state="warm").fingerprint != load(model).fingerprint
