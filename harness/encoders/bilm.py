@@ -15,6 +15,7 @@ from harness.encoders.kernels.async_copy import device_copy
 from harness.encoders.kernels.lstm_steps import LstmState
 from harness.encoders.kernels.mixed_matmul import affine
 from harness.encoders.kernels.projected_lstm import ProjectedLstm
+from harness.encoders.lexicon import Lexicon
 from harness.encoders.options import NUM_CHARACTERS, BiLmOptions
 from harness.nn.packing import Packing
 
@@ -30,13 +31,14 @@ class CharCnn(nn.Module):
 
     Args:
         options: The architecture.
+        lexicon: The characters and words of the model; None: the bytes of the official model, and no words.
     """
 
-    def __init__(self, options: BiLmOptions) -> None:
+    def __init__(self, options: BiLmOptions, lexicon: Lexicon | None = None) -> None:
         super().__init__()
-        self.options = options
-        n_filters = options.n_filters
-        self.char_embed = nn.Parameter(torch.empty(NUM_CHARACTERS, options.char_dim))
+        self.options, self.lexicon = options, lexicon
+        n_filters, n_chars = options.n_filters, NUM_CHARACTERS if lexicon is None else lexicon.n_chars
+        self.char_embed = nn.Parameter(torch.empty(n_chars, options.char_dim))
         self.conv_weight = nn.ParameterList(torch.empty(1, w, options.char_dim, n) for w, n in options.filters)
         self.conv_bias = nn.ParameterList(torch.empty(n) for _, n in options.filters)
         highways = range(options.n_highway)
@@ -78,12 +80,13 @@ class BiLm(nn.Module):
 
     Args:
         options: The architecture.
+        lexicon: See ``CharCnn``.
     """
 
-    def __init__(self, options: BiLmOptions) -> None:
+    def __init__(self, options: BiLmOptions, lexicon: Lexicon | None = None) -> None:
         super().__init__()
         self.options = options
-        self.char_cnn = CharCnn(options)
+        self.char_cnn = CharCnn(options, lexicon)
         self.directions = nn.ModuleList(
             nn.ModuleList(ProjectedLstm(options) for _ in range(options.n_layers)) for _ in range(2)
         )
@@ -177,15 +180,16 @@ def dataset_shapes(options: BiLmOptions) -> dict[str, tuple[int, ...]]:
     return {dataset: tuple(parameters[name].shape) for name, dataset in official_names(options).items()}
 
 
-def build_bilm(options: BiLmOptions, weights: Mapping[str, Tensor]) -> BiLm:
+def build_bilm(options: BiLmOptions, weights: Mapping[str, Tensor], lexicon: Lexicon | None = None) -> BiLm:
     """Return a frozen biLM.
 
     Args:
         options: The architecture.
         weights: A tensor for each name in the official file, in the layout of the file.
+        lexicon: See ``CharCnn``.
     """
     with torch.device("meta"):
-        bilm = BiLm(options)
+        bilm = BiLm(options, lexicon)
     parameters = {name: weights[dataset] for name, dataset in official_names(options).items()}
     bilm.load_state_dict(parameters, assign=True)
     return bilm.eval().requires_grad_(False)

@@ -19,6 +19,7 @@ from harness.encoders.char_ids import BOS, EOS
 from harness.encoders.kernels.async_copy import host_copy, one_ahead
 from harness.encoders.kernels.frozen_char_cnn import FrozenCharCnn
 from harness.encoders.kernels.streams import Streams
+from harness.encoders.lexicon import Lexicon
 from harness.encoders.model_archive import files_of_model
 from harness.encoders.options import BiLmOptions, read_options
 from harness.encoders.weights import read_weights
@@ -101,7 +102,8 @@ class ElmoEncoder:
         name: A short name for tables.
         options: The architecture.
         weights: A tensor for each name in the official file.
-        weights_digest: A digest that identifies the weights.
+        weights_digest: A digest that identifies the weights, and the lexicon if there is one.
+        lexicon: The characters and words of the model; None: the bytes of the official model, and no words.
         state: The state policy, ``zeros``, ``warm`` or ``carry``.
         dtype: Type of the matrix products. ``bfloat16`` rounds them (``rounding_error`` says how much), and some
             processors compute it faster.
@@ -120,6 +122,7 @@ class ElmoEncoder:
         options: BiLmOptions,
         weights: Mapping[str, Tensor],
         weights_digest: str,
+        lexicon: Lexicon | None = None,
         state: StatePolicy = "warm",
         dtype: Dtype = "float32",
         max_tokens: int | None = None,
@@ -127,7 +130,7 @@ class ElmoEncoder:
         device: str = "cpu",
     ) -> None:
         self.name, self.options, self.state, self.dtype = name, options, state, dtype
-        self.bilm, self.rounding_error = build_bilm(options, weights).to(device), 0.0
+        self.bilm, self.rounding_error = build_bilm(options, weights, lexicon).to(device), 0.0
         if dtype == "bfloat16":
             exact, self.bilm = self.bilm, in_bfloat16(self.bilm)
             self.rounding_error = rounding_error(self.bilm, exact)

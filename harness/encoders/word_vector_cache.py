@@ -71,12 +71,17 @@ def _vectors(char_cnn: CharCnn | FrozenCharCnn, types: Sequence[str]) -> Tensor:
     """Return float (types, projection_dim); words of similar length are convolved together, to save padding."""
     device = char_cnn.char_embed.device
     order = sorted(range(len(types)), key=lambda i: len(types[i].encode("utf-8", "ignore")))
-    widest = max(width for width, _ in char_cnn.options.filters)
+    widest, lexicon = max(width for width, _ in char_cnn.options.filters), char_cnn.lexicon
     together = [order[start : start + _WORDS_AT_ONCE] for start in range(0, len(order), _WORDS_AT_ONCE)]
 
     def part(number: int) -> Tensor:
         words = [types[i] for i in together[number]]
-        ids = without_padding(char_ids(words, max_chars=char_cnn.options.max_chars), widest=widest)  # (words, chars)
+        if lexicon is None:
+            ids = without_padding(
+                char_ids(words, max_chars=char_cnn.options.max_chars), widest=widest
+            )  # (words, chars)
+        else:
+            ids = lexicon.char_ids(words, widest=widest)  # (words, chars)
         return char_cnn(device_copy(ids, device))  # (words, projection_dim)
 
     # By default a GPU rounds convolutions to TF32, but not matrix products.
@@ -84,4 +89,5 @@ def _vectors(char_cnn: CharCnn | FrozenCharCnn, types: Sequence[str]) -> Tensor:
         on_cpu = device.type == "cpu"
         parts = one_thread_each(part, len(together)) if on_cpu else list(map(part, range(len(together))))
     vectors = torch.cat(parts)  # (types, projection_dim), in the order of their lengths
-    return torch.empty_like(vectors).index_copy_(0, device_copy(torch.tensor(order), device), vectors)
+    vectors = torch.empty_like(vectors).index_copy_(0, device_copy(torch.tensor(order), device), vectors)
+    return vectors if lexicon is None else vectors + lexicon.word_vectors(types)

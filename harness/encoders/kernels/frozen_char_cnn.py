@@ -13,14 +13,15 @@ class FrozenCharCnn:
     """A ``CharCnn`` for inference on a CPU. It has a copy of the weights.
 
     A convolution over characters is a sum of vectors: each character adds one, which depends on its place in the
-    window. There are only 262 characters, so the products of all of them with the filters are computed once.
+    window. There are few characters (262 in the official model), so the products of all of them with the filters are
+    computed once.
 
     Args:
         char_cnn: The character CNN.
     """
 
     def __init__(self, char_cnn: CharCnn) -> None:
-        self.options, self.char_embed = char_cnn.options, char_cnn.char_embed
+        self.options, self.lexicon, self.char_embed = char_cnn.options, char_cnn.lexicon, char_cnn.char_embed
         chars = F.pad(char_cnn.char_embed, (0, 0, 1, 0))  # (262, char_dim): row 0, the mask id, is zero
         with torch.inference_mode(), one_thread():
             self._tables = [(chars @ weight[0]).flatten(0, 1) for weight in char_cnn.conv_weight]  # (width * 262, n)
