@@ -7,6 +7,7 @@ from typing import Any
 
 from harness.config.options import CONF, groups_of, known_keys, option_meant
 from harness.errors import ConfigError
+from harness.utils.files import with_home
 
 _SWITCHES = ("-m", "--multirun", "-r", "--run", "--resolve", "--hydra-help", "-sc", "--shell-completion")
 _WITH_VALUE = (
@@ -107,7 +108,7 @@ def quoted(value: str, *, double: bool = False) -> str:
 
 
 def _folder(value: str, flag: str) -> Path:
-    path = Path(value).expanduser().resolve()
+    path = with_home(value).resolve()
     if not path.is_dir():
         raise ConfigError(f"{flag} {value}: there is no such folder")
     return path
@@ -166,7 +167,7 @@ def _with_path_quoted(override: str, *, multirun: bool) -> str:
     key, has_value, value = override.partition("=")
     if not has_value or key.lstrip("+") not in PATHS:
         return override
-    parsed, exists = _parsed(override), Path(value).expanduser().exists()
+    parsed, exists = _parsed(override), with_home(value).exists()
     if isinstance(parsed, str) or (parsed is _UNREADABLE and value.startswith(("[", "{", "'", '"')) and not exists):
         return override
     if parsed is _UNREADABLE and multirun and not exists:

@@ -14,6 +14,18 @@ from omegaconf.resolvers import oc
 Texts = dict[tuple[str, ...], Any]  # the place of each value from the environment, and its text
 
 
+def overrides_of(hydra: Any) -> tuple[str, ...]:
+    """Return the overrides of a run or a sweep as they were written.
+
+    They are nodes of a config, so reading them one by one would resolve what they take from the environment.
+
+    Args:
+        hydra: The node ``hydra`` of a composed config.
+    """
+    words: Any = OmegaConf.to_container(hydra.overrides.task, resolve=False)
+    return tuple(map(str, words))
+
+
 def values_and_texts(resolve: Callable[[], dict[str, Any]]) -> tuple[dict[str, Any], Texts]:
     """Return the resolved values of a config, and the text of each that comes from the environment.
 
