@@ -77,6 +77,7 @@ def _run_job(config: Any) -> int:
     from hydra.core.hydra_config import HydraConfig
 
     from harness.config.schema import typed
+    from harness.config.secrets import overrides_of
 
     try:
         typed(config)  # report a wrong value before torch is imported, which takes seconds
@@ -87,7 +88,7 @@ def _run_job(config: Any) -> int:
     from harness.utils.signals import listening
 
     with listening() as stop:
-        outcome = run_job(config, stop=stop, name=" ".join(HydraConfig.get().overrides.task))
+        outcome = run_job(config, stop=stop, name=" ".join(overrides_of(HydraConfig.get())))
     if outcome.status != "ok":
         print_error(outcome.reason)
     return outcome.exit_status

@@ -15,12 +15,10 @@ Sentence = tuple[str, ...]  # the tokens of one text, as the encoder receives th
 
 
 def check_sentences(sentences: Iterable[Sentence]) -> None:
-    """Raise a ``ConfigError`` if a sentence is a string, whose characters would be taken for words."""
+    """Raise a ``ConfigError`` if a sentence is no sequence of words, such as a string, which is one of characters."""
     for place, sentence in enumerate(sentences):
-        if isinstance(sentence, str):
-            raise ConfigError(
-                f"sentence {place} is the string {sentence[:80]!r}; an encoder takes words: split it into a tuple"
-            )
+        if isinstance(sentence, str | bytes) or (sentence and not isinstance(sentence[0], str)):
+            raise ConfigError(f"sentence {place} is {str(sentence)[:80]!r}; give its words, as a tuple of strings")
 
 
 @dataclass(frozen=True, kw_only=True)

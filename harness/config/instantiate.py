@@ -78,7 +78,8 @@ def build(
             raise ConfigError(f"{where}.{key}: {node[_TARGET]} has no such option{nearest(str(key), known)}")
         arguments[key] = _checked(value, hints.get(key, Any), f"{where}.{key}")
     for key, parameter in parameters.items():
-        if parameter.default is inspect.Parameter.empty and key not in arguments:
+        named = parameter.kind not in (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+        if named and parameter.default is inspect.Parameter.empty and key not in arguments:
             raise ConfigError(f"{where}.{key}: {node[_TARGET]} needs a value; add +{where}.{key}=...")
     built = target(**arguments)
     _check_kind(built, kind, what)
@@ -230,7 +231,8 @@ def instance_of(schema: Any, values: Any, where: str) -> Any:
     known = {one.name for one in fields(schema)}
     for key in values:
         if key not in known:
-            raise ConfigError(f"{where}{key}: there is no such option{nearest(str(key), known)}")
+            offered = [name for name in known if not name.startswith("_")]
+            raise ConfigError(f"{where}{key}: there is no such option{nearest(str(key), offered)}")
     required = {one.name for one in fields(schema) if one.default is MISSING and one.default_factory is MISSING}
     for key in sorted(required - set(values)):
         raise ConfigError(f"{where}{key} is missing; add {where}{key}=...")

@@ -7,6 +7,7 @@ from typing import Any
 
 from harness.config.options import CONF, groups_of, known_keys, option_meant
 from harness.errors import ConfigError
+from harness.utils.files import with_home
 from harness.utils.text_files import exists
 
 _SWITCHES = ("-m", "--multirun", "-r", "--run", "--resolve", "--hydra-help", "-sc", "--shell-completion")
@@ -108,7 +109,7 @@ def quoted(value: str, *, double: bool = False) -> str:
 
 
 def _folder(value: str, flag: str) -> Path:
-    path = Path(value).expanduser().resolve()
+    path = with_home(value).resolve()
     if not path.is_dir():
         raise ConfigError(f"{flag} {value}: there is no such folder")
     return path
@@ -167,7 +168,7 @@ def _with_path_quoted(override: str, *, multirun: bool) -> str:
     key, has_value, value = override.partition("=")
     if not has_value or key.lstrip("+") not in PATHS:
         return override
-    parsed, is_file = _parsed(override), exists(Path(value).expanduser())
+    parsed, is_file = _parsed(override), exists(with_home(value))
     if isinstance(parsed, str) or (parsed is _UNREADABLE and value.startswith(("[", "{", "'", '"')) and not is_file):
         return override
     if parsed is _UNREADABLE and multirun and not is_file:

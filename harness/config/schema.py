@@ -23,6 +23,7 @@ from harness.config.bounds import (
 from harness.config.instantiate import instance_of, names_nothing, typed_as
 from harness.config.secrets import Texts, values_and_texts, with_texts
 from harness.errors import ConfigError
+from harness.utils.files import with_home
 
 # The options that determine a run's result, in addition to the data. The encoder, the static vectors and the device do
 # too, but by their fingerprints and kind; every other option is a path, a matter of logging, or a one-off flag.
@@ -256,7 +257,7 @@ def _with_home(value: Any) -> Any:
         return {key: _with_home(inner) for key, inner in value.items()}
     if isinstance(value, list):
         return [_with_home(inner) for inner in value]
-    return str(Path(value).expanduser()) if isinstance(value, str) and re.match(r"~(/|$)", value) else value
+    return str(with_home(value)) if isinstance(value, str) and value.startswith("~") else value
 
 
 def _check_combinations(config: HarnessConfig) -> None:

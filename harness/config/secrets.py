@@ -4,6 +4,8 @@ Such a value can be a password. A record of a run, a wandb config and the files 
 them may hold it.
 """
 
+import os
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -11,7 +13,21 @@ from typing import Any
 from omegaconf import OmegaConf
 from omegaconf.resolvers import oc
 
+_NAMES = re.compile(r"\$\{oc\.env:\s*(\w+)")
+
 Texts = dict[tuple[str, ...], Any]  # the place of each value from the environment, and its text
+
+
+def overrides_of(hydra: Any) -> tuple[str, ...]:
+    """Return the overrides of a run or a sweep as they were written.
+
+    They are nodes of a config, so reading them one by one would resolve what they take from the environment.
+
+    Args:
+        hydra: The node ``hydra`` of a composed config.
+    """
+    words: Any = OmegaConf.to_container(hydra.overrides.task, resolve=False)
+    return tuple(map(str, words))
 
 
 def values_and_texts(resolve: Callable[[], dict[str, Any]]) -> tuple[dict[str, Any], Texts]:
@@ -48,6 +64,19 @@ def with_texts(values: dict[str, Any], texts: Texts) -> dict[str, Any]:
         if path[-1] in node:
             node[path[-1]] = text
     return values
+
+
+def without_values(message: str, written: Any) -> str:
+    """Return a message in which the values from the environment are replaced by their texts.
+
+    Args:
+        message: For example an error that quotes a value.
+        written: The config as it is written, with ``${oc.env:NAME}`` for each of these values.
+    """
+    for name in set(_NAMES.findall(str(written))):
+        if value := os.environ.get(name):
+            message = message.replace(value, f"${{oc.env:{name}}}")
+    return message
 
 
 @contextmanager

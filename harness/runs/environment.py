@@ -14,6 +14,8 @@ import torch
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 
+from harness.config.secrets import overrides_of
+
 _CODE = ("harness", "tasks", "conf", "pyproject.toml")  # below the root of the repository
 _PACKAGES = ("torch", "numpy", "hydra-core", "seqeval", "scikit-learn", "datasets", "wandb")
 
@@ -27,7 +29,7 @@ def environment(device: str) -> dict[str, Any]:
         "gpu": torch.cuda.get_device_name() if device.startswith("cuda") else None,
         "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
         # Of the command line, or of one job of a sweep.
-        "overrides": list(HydraConfig.get().overrides.task) if HydraConfig.initialized() else None,
+        "overrides": list(overrides_of(HydraConfig.get())) if HydraConfig.initialized() else None,
     }
 
 

@@ -8,6 +8,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from harness.config.schema import typed
+from harness.config.secrets import without_values
 from harness.errors import HarnessError, one_line
 from harness.runs.cost_estimate import CostEstimator
 from harness.runs.encode_shard import encode_shard
@@ -58,9 +59,10 @@ def run_job(config: DictConfig, *, stop: Stop, name: str, task: str | None = Non
         print(reason)  # noqa: T201
         return Outcome("ok")
     except HarnessError as error:
+        written = OmegaConf.to_container(config)
         if task is not None and not error.recorded and OmegaConf.select(config, "shard") is None:
-            _record_bad_request(config, task=task, error=f"{type(error).__name__}: {error}")
-        return Outcome("failed", error.exit_status, str(error))
+            _record_bad_request(config, task=task, error=without_values(f"{type(error).__name__}: {error}", written))
+        return Outcome("failed", error.exit_status, without_values(str(error), written))
     except Interrupted as reason:
         return Outcome("interrupted", 1, str(reason))
     except OSError as error:

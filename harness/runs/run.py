@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from harness.config.schema import HarnessConfig, plain
+from harness.config.secrets import without_values
 from harness.errors import HarnessError
 from harness.features.store import precision_of
 from harness.protocols import Decomposable, Tracker
@@ -99,13 +100,18 @@ def _run_and_record(plan: Plan, model: Model, stop: Stop) -> RunRecord:
     except Interrupted as reason:
         record = _record_of(plan, model, progress, status="interrupted", error=str(reason))
     except Exception as error:
-        record = _record_of(plan, model, progress, status="failed", error=f"{type(error).__name__}: {error}")
+        record = _record_of(plan, model, progress, status="failed", error=_described(error, plan))
         _save(plan, record, progress, tracker)
         if isinstance(error, HarnessError):
             error.recorded = True
         raise
     _save(plan, record, progress, tracker)
     return record
+
+
+def _described(error: Exception, plan: Plan) -> str:
+    """Return an error for the record, which holds no value from the environment."""
+    return without_values(f"{type(error).__name__}: {error}", plain(plan.config))
 
 
 def _save(plan: Plan, record: RunRecord, progress: Progress, tracker: Tracker) -> None:

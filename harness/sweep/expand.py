@@ -15,8 +15,10 @@ from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from harness.config.schema import HarnessConfig, typed
+from harness.config.secrets import overrides_of, without_values
 from harness.errors import ConfigError
 from harness.runs.record import identity_digest
+from harness.utils.files import with_home
 
 # Overrides that do not change what a sweep is; its default name does not depend on them.
 _NOT_NAMING = ("dry_run", "overwrite", "threads", "tracking", "device", "cache_dir", "results_dir", "sweep")
@@ -55,7 +57,7 @@ def expand_jobs(config: DictConfig) -> list[Job]:
     """
     loader = GlobalHydra.instance().config_loader()
     preset = [f"{key}={value}" for key, value in (config.hydra.sweeper.params or {}).items()]
-    given = [*preset, *config.hydra.overrides.task]
+    given = [*preset, *overrides_of(config.hydra)]
     overrides = OverridesParser.create(config_loader=loader).parse_overrides(given)
     (combinations,) = BasicSweeper.split_arguments(overrides, None)
     composer = _Composer(config)
@@ -124,7 +126,7 @@ def _typed(composed: DictConfig) -> tuple[HarnessConfig | None, str]:
     try:
         return typed(composed), ""
     except ConfigError as error:
-        return None, str(error)
+        return None, without_values(str(error), OmegaConf.to_container(composed))
 
 
 def sweep_dir(config: DictConfig) -> Path:
@@ -137,7 +139,7 @@ def sweep_dir(config: DictConfig) -> Path:
     """
     name = OmegaConf.select(config, "sweep")
     if name is None:
-        overrides: Sequence[str] = list(config.hydra.overrides.task)
+        overrides = overrides_of(config.hydra)
         naming = sorted(word for word in overrides if word.lstrip("+~").partition("=")[0] not in _NOT_NAMING)
         digest = hashlib.sha256("\0".join(naming).encode(errors="surrogatepass")).hexdigest()[:6]
         # Hydra does not report the choice of a group if several were chosen.
@@ -146,4 +148,4 @@ def sweep_dir(config: DictConfig) -> Path:
         name = f"{re.sub(r'[^a-zA-Z0-9_.+]+', '-', chosen).strip('-')}-{digest}"
     elif not name or "/" in str(name) or str(name).startswith("."):
         raise ConfigError(f"sweep is {name!r}; expected the name of a folder")
-    return Path(str(config.results_dir)).expanduser() / "sweeps" / str(name)
+    return with_home(str(config.results_dir)) / "sweeps" / str(name)

@@ -7,6 +7,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from harness.config.compose import register_resolvers
+from harness.config.secrets import overrides_of
 from harness.errors import one_line
 from harness.runs.job import run_job
 from harness.runs.outcome import Outcome
@@ -23,7 +24,7 @@ def run_sweep_job(config: DictConfig) -> None:
     configure_logging()
     register_resolvers()
     hydra = HydraConfig.get()
-    overrides = tuple(hydra.overrides.task)
+    overrides = overrides_of(hydra)
     try:
         _run_and_write(config, SweepFolder(Path(hydra.sweep.dir)), overrides)
     except OSError as error:  # for example of a full disk; the sweep will list the job

@@ -134,3 +134,10 @@ def test_the_option_of_the_same_section_comes_first() -> None:
     assert option_meant("trainer.lrr", first, second) == "trainer.lr"
     assert option_meant("nothing.like.it", first, second) == ""
     assert CONF.name == "conf"
+
+
+def test_a_tilde_that_is_not_the_home_folder_is_a_letter_like_any_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/me")
+    expected = {"~/a": "/home/me/a", "~": "/home/me", "~no_such_user/a": "~no_such_user/a", "a~": "a~"}
+    for given, meant in expected.items():
+        assert typed(compose_values("config", [f"results_dir={given}"])).results_dir == meant

@@ -1,14 +1,17 @@
 """Values from the environment are used, but never written; the tests of runs look at the files themselves."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from omegaconf import OmegaConf
 
+from harness import cli
 from harness.commands.pretrain import _typed
 from harness.config.compose import compose_values
 from harness.config.schema import plain
 from harness.config.secrets import values_and_texts, with_texts
+from tests.support.sweeps import QUICK, records_in, sweep
 
 
 def resolve(values: dict[str, Any]) -> dict[str, Any]:
@@ -38,3 +41,24 @@ def test_a_training_of_an_encoder_writes_no_secret(monkeypatch: pytest.MonkeyPat
     assert config.tracking["entity"] == "s3cret"
     assert plain(config)["tracking"]["entity"] == "${oc.env:TOKEN}"
     assert "s3cret" not in str(plain(config))
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_no_file_of_a_run_or_a_sweep_holds_a_secret_of_its_command_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, jobs: int
+) -> None:
+    monkeypatch.setenv("TOKEN", "RMSprop")
+    given = "trainer.optimizer=${oc.env:TOKEN}"
+    paths = [f"results_dir={tmp_path}/results", f"cache_dir={tmp_path}/cache"]
+    if jobs == 1:
+        with pytest.raises(SystemExit) as exit_:
+            cli.main([*QUICK, *paths, given])
+        assert not exit_.value.code
+    else:
+        assert sweep(tmp_path, "seed=1,2", given) == 0
+    records = records_in(tmp_path)
+    assert len(records) == jobs
+    assert all("TOKEN" in " ".join(record.environment["overrides"]) for record in records)
+    assert all(record.config["trainer"]["optimizer"] == "${oc.env:TOKEN}" for record in records)
+    files = [path for path in (tmp_path / "results").rglob("*") if path.is_file()]
+    assert [path for path in files if b"RMSprop" in path.read_bytes()] == []

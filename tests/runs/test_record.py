@@ -14,6 +14,7 @@ from omegaconf import OmegaConf
 
 from harness import cli
 from harness.analysis.report.settings import read_records
+from harness.config.compose import compose_values
 from harness.errors import DataFormatError
 from harness.runs.cost_estimate import _finished_records
 from harness.runs.environment import _revision
@@ -176,6 +177,15 @@ def test_a_request_that_cannot_start_is_recorded_without_its_secrets(
     wrong["results_dir"] = str(tmp_path / "file")
     assert run_job(OmegaConf.create(wrong), stop=Stop(), name="x", task="ner").status == "failed"
     assert sum("not recorded" in one.getMessage() for one in caplog.records) == 2
+
+
+def test_the_reason_of_a_failure_quotes_no_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOKEN", "s3cret")
+    config = compose_values("config", [f"results_dir={tmp_path}/r", "trainer.lr=${oc.env:TOKEN}"])
+    outcome = run_job(config, stop=Stop(), name="x", task="ner")
+    assert "trainer.lr is '${oc.env:TOKEN}'; expected float" in outcome.reason
+    (path,) = tmp_path.glob("r/ner/bad-request-*/record.json")
+    assert "s3cret" not in path.read_text()
 
 
 def test_a_secret_is_in_no_file_of_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -56,10 +56,8 @@ except OSError as error:
     path = tmp_path / "file"
     path.write_text("before")
     done = subprocess.run([sys.executable, "-c", code, writer, str(path)], capture_output=True, text=True, timeout=120)
-    assert done.stdout == (
-        f"{path}: File too large; free some space there, "
-        "or choose another folder (results_dir=DIR, cache_dir=DIR, or out=DIR)\n"
-    ), done.stderr
+    fix = "free some space there, or choose another folder (results_dir=DIR, cache_dir=DIR, or out=DIR)"
+    assert done.stdout == f"{path}: File too large; {fix}\n", done.stderr
     assert path.read_text() == "before"
     assert [one.name for one in tmp_path.iterdir()] == ["file"]
 

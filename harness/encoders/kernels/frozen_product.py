@@ -30,7 +30,7 @@ class FrozenProduct:
         self._weight = weight if self._packed is None else weight.new_empty(0)
         trial = torch.randn(BLOCK, len(weight), generator=torch.Generator().manual_seed(0))  # (rows, width)
         whole = self._multiply(trial)  # (rows, dim)
-        parts = ((count, self._multiply(trial[:count])) for count in (GRAIN, 5 * GRAIN))
+        parts = ((count, self._multiply(trial[:count])) for count in range(GRAIN, BLOCK, GRAIN))
         self._grain = GRAIN if all(torch.equal(part, whole[:count]) for count, part in parts) else BLOCK
 
     def __call__(self, rows: Tensor) -> Tensor:

@@ -188,5 +188,5 @@ def test_a_string_is_not_a_sentence(tmp_path: Path) -> None:
         lambda: FeatureStore(tmp_path, encoder).fill(["The bank"]),  # type: ignore[list-item]
         lambda: Uncached(encoder).read(["The bank"]),  # type: ignore[list-item]
     ):
-        with pytest.raises(ConfigError, match=r"sentence 0 is the string 'The bank'; an encoder takes words"):
+        with pytest.raises(ConfigError, match="sentence 0 is 'The bank'; give its words"):
             use()
