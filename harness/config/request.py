@@ -7,8 +7,7 @@ from typing import Any
 
 from harness.config.options import CONF, groups_of, known_keys, option_meant
 from harness.errors import ConfigError
-from harness.utils.files import with_home
-from harness.utils.text_files import exists
+from harness.utils.text_files import exists, with_home
 
 _SWITCHES = ("-m", "--multirun", "-r", "--run", "--resolve", "--hydra-help", "-sc", "--shell-completion")
 _WITH_VALUE = (

@@ -23,7 +23,7 @@ from harness.config.bounds import (
 from harness.config.instantiate import instance_of, names_nothing, typed_as
 from harness.config.secrets import Texts, values_and_texts, with_texts
 from harness.errors import ConfigError
-from harness.utils.files import with_home
+from harness.utils.text_files import with_home
 
 # The options that determine a run's result, in addition to the data. The encoder, the static vectors and the device do
 # too, but by their fingerprints and kind; every other option is a path, a matter of logging, or a one-off flag.

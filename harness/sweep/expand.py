@@ -18,7 +18,7 @@ from harness.config.schema import HarnessConfig, typed
 from harness.config.secrets import overrides_of, without_values
 from harness.errors import ConfigError
 from harness.runs.record import identity_digest
-from harness.utils.files import with_home
+from harness.utils.text_files import with_home
 
 # Overrides that do not change what a sweep is; its default name does not depend on them.
 _NOT_NAMING = ("dry_run", "overwrite", "threads", "tracking", "device", "cache_dir", "results_dir", "sweep")

@@ -78,11 +78,6 @@ def _errno(error: BaseException | None) -> int:
     return 0
 
 
-def with_home(value: str) -> Path:
-    """Return a path with the user's home folder in place of ``~``, which is a letter like any other elsewhere."""
-    return Path(value).expanduser() if value == "~" or value.startswith("~/") else Path(value)
-
-
 def file_digest(path: Path) -> str:
     """Return the SHA-256 of a file, in hex."""
     with path.open("rb") as file:

@@ -139,6 +139,11 @@ def first_bytes(path: Path) -> bytes:
         return file.read(8)
 
 
+def with_home(value: str) -> Path:
+    """Return a path with the user's home folder in place of ``~``, which is a letter like any other elsewhere."""
+    return Path(value).expanduser() if value == "~" or value.startswith("~/") else Path(value)
+
+
 def exists(path: Path) -> bool:
     """Return whether there is a file or a folder; for a path that was given, and may be longer than any name can be."""
     try:

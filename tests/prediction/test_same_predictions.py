@@ -76,6 +76,7 @@ def outputs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, P
     return folder, runs
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("split", ["dev", "test"])
 @pytest.mark.parametrize("name", CASES)
 def test_a_new_process_repeats_the_predictions_of_the_run(

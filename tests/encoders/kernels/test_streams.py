@@ -98,6 +98,7 @@ def test_bfloat16_keeps_the_bits_too(tmp_path: Path) -> None:
     check_bits(lambda **options: encoder_of("elmo_mini", tmp_path, dtype="bfloat16", **options))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "variables", ["ATEN_CPU_CAPABILITY=default", "ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=avx2"]
 )
