@@ -94,7 +94,7 @@ def _export(chosen: argparse.Namespace, overrides: Sequence[str]) -> None:
     resumed = f" ({done.resumed:,} of them were encoded before)" if done.resumed else ""
     print(f"{out}: {done.sentences:,} sentences, {done.tokens:,} tokens{resumed}")  # noqa: T201
     if done.empty:
-        print(f"warning: {done.empty:,} sentences have no tokens; their entries are empty")  # noqa: T201
+        print(f"warning: empty entries, because a line has no tokens: {done.empty:,}")  # noqa: T201
 
 
 def _sentences(chosen: argparse.Namespace, paths: Sequence[str], config: HarnessConfig) -> Iterator[Sentence]:

@@ -49,7 +49,7 @@ def test_hdf5_has_the_layout_of_allennlp(text, tmp_path, command, expected):
     status, out, _ = command(str(text), str(tmp_path / "v.hdf5"))
     assert status == 0
     assert "5 sentences, 12 tokens" in out
-    assert "1 sentences have no tokens" in out
+    assert "empty entries, because a line has no tokens: 1" in out
     with h5py.File(tmp_path / "v.hdf5") as file:
         index = json.loads(file["sentence_to_index"][0])
         assert sorted(file) == ["0", "1", "2", "3", "4", "sentence_to_index"]
