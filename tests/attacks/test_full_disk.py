@@ -39,7 +39,7 @@ def _complaints(text: str, *, sweep: bool) -> list[str]:
     return [line for line in errors if not explained.search(line)] if len(errors) == 1 else [text]
 
 
-@pytest.mark.parametrize("name", ["train", "pretrain"])
+@pytest.mark.parametrize("name", ["pretrain"])
 def test_a_full_disk_is_explained(name: str, work: Workplace) -> None:
     steps = work.run(name, fault="full").steps
     assert_a_full_disk_is_explained(name, random.Random(2).sample(range(1, steps + 1), _QUICK[name]), work)

@@ -8,6 +8,7 @@ from tests.attacks.commands import Workplace
 from tests.support.disk_faults import KILLED
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["train", "pretrain"])
 def test_the_next_run_deletes_what_a_killed_one_left(name: str, work: Workplace) -> None:
     _, steps = work.unbroken(name)

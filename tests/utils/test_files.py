@@ -51,7 +51,7 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (2000, resource.RLIM_INFINITY))
 try:
     WRITERS[sys.argv[1]](Path(sys.argv[2]))
 except OSError as error:
-    print(one_line(error))
+    print(one_line(error), flush=True)  # HDF5 may crash when the process ends
 """
     path = tmp_path / "file"
     path.write_text("before")

@@ -83,7 +83,7 @@ def test_a_sentence_has_the_same_bits_in_any_company(form: str, state: str, tmp_
     check_bits(lambda **options: encoder_of(form, tmp_path, state=state, **options))
 
 
-@pytest.mark.parametrize("form", ["odd", "elmo_mini"])
+@pytest.mark.parametrize("form", ["odd", pytest.param("elmo_mini", marks=pytest.mark.slow)])
 def test_the_public_product_keeps_the_bits_too(form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with_packed = encoded(encoder_of(form, tmp_path), SENTENCES)
     monkeypatch.setattr(frozen_product, "packed", lambda _: None)
@@ -94,6 +94,7 @@ def test_the_public_product_keeps_the_bits_too(form: str, tmp_path: Path, monkey
         torch.testing.assert_close(one, other, atol=2e-5, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_bfloat16_keeps_the_bits_too(tmp_path: Path) -> None:
     check_bits(lambda **options: encoder_of("elmo_mini", tmp_path, dtype="bfloat16", **options))
 
@@ -145,6 +146,7 @@ def test_the_frozen_character_cnn_computes_the_same(form: str, tmp_path: Path) -
     assert torch.equal(ours[1], theirs[1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("without_onednn", [False, True])
 @pytest.mark.parametrize("shape", [(1024, 16384), (4096, 512), (2048, 4096), (256, 2048), (512, 128), (7, 32)])
 def test_a_row_of_a_product_depends_on_itself_alone(
