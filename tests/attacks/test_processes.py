@@ -7,12 +7,23 @@ from tests.attacks.commands import COMMANDS, Workplace
 _PROCESSES = 6
 
 
-@pytest.mark.parametrize("name", ["encode", "train", pytest.param("sweep", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("name", ["encode", "train"])
 def test_the_same_command_in_six_processes(name: str, work: Workplace) -> None:
     expected, _ = work.unbroken(name)
     work.start_again()
     ended = work.run_together([COMMANDS[name]] * _PROCESSES)
     assert [one.status for one in ended] == [0] * _PROCESSES, [one.text for one in ended if one.status]
+    assert work.differences(expected) == []
+
+
+@pytest.mark.slow
+def test_one_of_six_equal_sweeps_runs_and_the_others_are_refused(work: Workplace) -> None:
+    expected, _ = work.unbroken("sweep")
+    work.start_again()
+    ended = work.run_together([COMMANDS["sweep"]] * _PROCESSES)
+    assert 0 in [one.status for one in ended]
+    for one in ended:
+        assert one.status == 0 or "is running a sweep of this name" in one.text
     assert work.differences(expected) == []
 
 
