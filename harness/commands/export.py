@@ -7,12 +7,12 @@ from pathlib import Path
 from harness.config.compose import compose_values
 from harness.config.instantiate import build
 from harness.config.schema import HarnessConfig, typed
-from harness.encoders.plugin_encoder import checked_encoder
+from harness.encoders.plugin_encoder import build_encoder
 from harness.errors import ConfigError, HarnessError
 from harness.prediction.export import export_vectors
 from harness.prediction.input_text import format_of, read_sentences
 from harness.prediction.reductions import reduction_named
-from harness.protocols import Encoder, Task
+from harness.protocols import Task
 from harness.types import SPLITS, Sentence
 from harness.utils.console import CommandParser, configure_logging, exit_status_of
 from harness.utils.devices import device_of
@@ -69,11 +69,7 @@ def _export(chosen: argparse.Namespace, overrides: Sequence[str]) -> None:
         wanted = "OUT with --split" if chosen.split else "IN and OUT"
         raise ConfigError(f"expected {wanted}, but got {len(paths)} path(s); see python -m harness export --help")
     config = typed(compose_values("config", overrides))
-    supplied = {"device": device_of(config.device)}
-    encoder: Encoder | None = build(
-        config.encoder, kind=Encoder, where="encoder", plugins=config.plugins, supplied=supplied
-    )
-    encoder = checked_encoder(encoder)
+    encoder = build_encoder(config.encoder, device=device_of(config.device), plugins=config.plugins)
     if encoder is None:
         raise ConfigError("encoder is none: there are no vectors to export; choose one with encoder=NAME")
     reduction = reduction_named(chosen.layers, encoder)

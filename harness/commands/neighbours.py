@@ -2,17 +2,15 @@
 
 import argparse
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 
 from harness.analysis.neighbours import nearest_sentences, read_occurrences, vectors_of
 from harness.config.compose import compose_values
 from harness.config.instantiate import build
 from harness.config.schema import typed
-from harness.encoders.plugin_encoder import checked_encoder
+from harness.encoders.plugin_encoder import build_encoder
 from harness.errors import ConfigError
 from harness.features.static_vectors import StaticVectors
-from harness.protocols import Encoder
 from harness.types import Sentence
 from harness.utils.console import CommandParser, exit_status_of
 from harness.utils.devices import device_of
@@ -45,17 +43,15 @@ def _show(chosen: argparse.Namespace, overrides: Sequence[str]) -> None:
         if chosen.word not in context:
             raise ConfigError(f"--context '{' '.join(context)}' does not contain '{chosen.word}' as a separate token")
     config = typed(compose_values("config", overrides))
-    make = partial(build, plugins=config.plugins)
-    encoder: Encoder | None = make(
-        config.encoder, kind=Encoder, where="encoder", supplied={"device": device_of(config.device)}
-    )
-    encoder = checked_encoder(encoder)
+    encoder = build_encoder(config.encoder, device=device_of(config.device), plugins=config.plugins)
     if encoder is None:
         raise ConfigError("encoder is none: there are no contextual vectors; choose one with encoder=NAME")
     if not -encoder.num_layers <= chosen.layer < encoder.num_layers:
         raise ConfigError(f"--layer is {chosen.layer}; {encoder.name} has layers 0 to {encoder.num_layers - 1}")
     sentences = read_occurrences(chosen.text, chosen.word)
-    static: StaticVectors | None = make(config.embedding, kind=StaticVectors, where="embedding")
+    static: StaticVectors | None = build(
+        config.embedding, kind=StaticVectors, where="embedding", plugins=config.plugins
+    )
     if static is not None:
         near = ", ".join(other for other, _ in static.neighbours(chosen.word, chosen.count))
         print(f"{static.name}: {chosen.word}\n  {near or '(it has no vector)'}")  # noqa: T201

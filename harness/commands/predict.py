@@ -71,7 +71,7 @@ def main(arguments: Sequence[str]) -> int:
     overrides = [word for word in arguments if "=" in word and not word.startswith("-")]
     chosen = parser.parse_args([word for word in arguments if word not in overrides])
     if isinstance(sys.stdout, TextIOWrapper):
-        sys.stdout.reconfigure(encoding="utf-8")  # as JSON is, whatever the terminal's language
+        sys.stdout.reconfigure(encoding="utf-8")  # JSON is UTF-8 in every language of the terminal
     configure_logging()
     return exit_status_of(lambda: _predict(chosen, overrides))
 

@@ -58,7 +58,7 @@ def build(
         ConfigError: The target is not allowed, does not exist or makes an object of another kind, or a key is unknown,
             missing, of the wrong type or out of range.
     """
-    target = _target_of(node, where, plugins)
+    target = target_of(node, where=where, plugins=plugins)
     if target is None:
         return None
     what = f"{where}: {node[_TARGET]}"
@@ -115,8 +115,17 @@ def _check_kind(made: Any, kind: type, what: str) -> None:
         )
 
 
-def _target_of(node: Any, where: str, plugins: Sequence[str]) -> Callable[..., Any] | None:
-    """Return the class or function that ``_target_`` names; None for ``{name: none}``."""
+def target_of(node: Any, *, where: str, plugins: Sequence[str] = ()) -> Callable[..., Any] | None:
+    """Return the class or function that a node names, without building it; None for ``{name: none}``.
+
+    Args:
+        node: A mapping with ``_target_``.
+        where: The key of the node, which error messages name.
+        plugins: Modules that ``_target_`` may name in addition to the harness's own and torch's.
+
+    Raises:
+        ConfigError: The target is not allowed or does not exist.
+    """
     if not isinstance(node, Mapping):
         raise ConfigError(f"{where} is {node!r}; expected a group choice such as {where}=NAME")
     for name in plugins:
@@ -237,17 +246,3 @@ def instance_of(schema: Any, values: Any, where: str) -> Any:
     for key in sorted(required - set(values)):
         raise ConfigError(f"{where}{key} is missing; add {where}{key}=...")
     return schema(**{key: _checked(value, hints[key], f"{where}{key}") for key, value in values.items()})
-
-
-def target_of(node: Any, *, where: str, plugins: Sequence[str] = ()) -> Callable[..., Any] | None:
-    """Return the class or function that a node names, without building it; None for ``{name: none}``.
-
-    Args:
-        node: A mapping with ``_target_``.
-        where: The key of the node, which error messages name.
-        plugins: Modules that ``_target_`` may name in addition to the harness's own and torch's.
-
-    Raises:
-        ConfigError: The target is not allowed or does not exist.
-    """
-    return _target_of(node, where, plugins)

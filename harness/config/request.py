@@ -18,7 +18,7 @@ _CONFIG_DIR = ("-cd", "--config-dir")
 _UNREADABLE = object()  # a value that Hydra's grammar does not accept
 _DEVICES = {"gpu": "device=cuda", "cuda": "device=cuda", "cpu": "device=cpu"}
 
-# The options whose values are paths: these need no quotes, whatever characters they contain.
+# The options whose values are paths: these may contain any character without quotes.
 PATHS = (
     *("data.train", "data.dev", "data.test", "data.cache_dir", "cache_dir", "results_dir", "out", "init"),
     *("encoder.options", "encoder.weights", "encoder.path", "encoder.model", "encoder.cache_dir"),

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from harness.config.instantiate import build
 from harness.errors import ConfigError, HarnessError
 from harness.protocols import Encoder, Rounding
 from harness.types import Sentence
@@ -18,6 +19,24 @@ _TYPES: dict[str, type] = {
     **{"word_layer": bool, "cacheable": bool},
 }
 _NOT_OF_PLUGIN = ("builtins", "torch", "harness", "abc", "typing")  # code that has a version of its own
+
+
+def build_encoder(node: Any, *, device: str, plugins: Sequence[str] = ()) -> Encoder | None:
+    """Build the encoder that a config names; one from outside the harness is checked.
+
+    Args:
+        node: The group ``encoder`` of a config.
+        device: The torch device on which to compute.
+        plugins: Modules of the user that ``_target_`` may name.
+
+    Returns:
+        The encoder; None for ``{name: none}``.
+
+    Raises:
+        HarnessError: The request is wrong, or the files of the encoder are missing or damaged.
+    """
+    encoder: Encoder | None = build(node, kind=Encoder, where="encoder", plugins=plugins, supplied={"device": device})
+    return checked_encoder(encoder)
 
 
 def checked_encoder(encoder: Encoder | None) -> Encoder | None:

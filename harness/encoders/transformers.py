@@ -89,8 +89,8 @@ class TransformerEncoder:
     out. A sentence that is longer than the model's window is read in windows that overlap by half.
 
     Windows of about the same length form a batch. The shape of the batch depends only on that length, and missing
-    rows are filled up, because the last bits of a matrix product depend on its shape: a sentence then has the same
-    vectors, whatever is encoded with it.
+    rows are filled up, because the last bits of a matrix product depend on its shape: the vectors of a
+    sentence then do not depend on the other sentences.
 
     Args:
         name: A short name for tables.

@@ -168,7 +168,7 @@ class FeatureStore:
         """Create the folder, and describe the encoder in ``meta.json`` for people; no code reads it."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            (self.folder / "lock").open("ab").close()  # whoever cannot write it cannot add sentences
+            (self.folder / "lock").open("ab").close()  # a user who cannot write it cannot add sentences
         except OSError as error:
             reason = f"{error.filename} cannot be written ({error.strerror})"
             raise CacheError(f"{reason}; set cache_dir=DIR, or cache=none") from None

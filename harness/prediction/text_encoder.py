@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import Tensor
 
-from harness.encoders.plugin_encoder import checked_encoder
+from harness.encoders.plugin_encoder import build_encoder
 from harness.errors import ConfigError
 from harness.protocols import Encoder
 from harness.types import Sentence
@@ -31,16 +31,13 @@ def load_encoder(
     from omegaconf import OmegaConf
 
     from harness.config.compose import compose_values
-    from harness.config.instantiate import build
     from harness.config.schema import resolved
     from harness.utils.devices import device_of
 
     config = compose_values("config", [f"encoder={name}"])
     for key, value in options.items():
         OmegaConf.update(config, f"encoder.{key}", value, force_add=True)
-    node, supplied = resolved(config)["encoder"], {"device": device_of(device)}
-    encoder: Encoder | None = build(node, kind=Encoder, where="encoder", plugins=[], supplied=supplied)
-    encoder = checked_encoder(encoder)
+    encoder = build_encoder(resolved(config)["encoder"], device=device_of(device))
     if encoder is None:
         raise ConfigError("load_encoder('none'): there is nothing to load; name an encoder such as 'elmo_mini'")
     return TextEncoder(encoder, tokenizer=tokenizer)

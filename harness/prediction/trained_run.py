@@ -12,7 +12,7 @@ from typing import Any
 from harness.config.compose import ASSETS, user_cache
 from harness.config.instantiate import build, typed_as
 from harness.config.schema import HarnessConfig, MixingConfig, mixing_of
-from harness.encoders.plugin_encoder import checked_encoder
+from harness.encoders.plugin_encoder import build_encoder
 from harness.errors import ConfigError
 from harness.features.portion import PortionOfLayers
 from harness.features.static_vectors import StaticVectors
@@ -129,10 +129,7 @@ def _source(
     node: Mapping[str, Any], config: HarnessConfig, record: RunRecord, device: str, folder: Path
 ) -> PortionOfLayers | None:
     """Return where layers are read; they are rounded as in the run."""
-    made: Encoder | None = build(
-        node, kind=Encoder, where="encoder", plugins=config.plugins, supplied={"device": device}
-    )
-    encoder = checked_encoder(made)
+    encoder = build_encoder(node, device=device, plugins=config.plugins)
     _check_same("encoder", encoder, record.encoder, folder)
     if encoder is None:
         return None

@@ -14,7 +14,7 @@ import torch
 
 from harness.config.instantiate import build, names_nothing, target_of
 from harness.config.schema import HarnessConfig, MixingConfig, determining_options, mixing_of, plain
-from harness.encoders.plugin_encoder import checked_encoder
+from harness.encoders.plugin_encoder import build_encoder
 from harness.errors import ConfigError
 from harness.features.static_vectors import Coverage, StaticVectors
 from harness.features.store import FeatureStore, LayerSource, Uncached
@@ -184,10 +184,8 @@ def _targets(config: HarnessConfig) -> dict[str, Target]:
 
 def _encoder(config: HarnessConfig, device: str, shared: SharedObjects) -> Encoder | None:
     """Return the encoder; runs share it unless its vectors depend on what it encoded before."""
-    supplied = {"device": device}
-    make = partial(build, config.encoder, kind=Encoder, where="encoder", plugins=config.plugins, supplied=supplied)
-    key = [config.encoder, config.plugins, device]
-    encoder: Encoder | None = shared.get("encoder", key, lambda: checked_encoder(make()))
+    make = partial(build_encoder, config.encoder, device=device, plugins=config.plugins)
+    encoder: Encoder | None = shared.get("encoder", [config.encoder, config.plugins, device], make)
     if encoder is not None and not encoder.cacheable:
         shared.forget("encoder")
     return encoder

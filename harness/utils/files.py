@@ -25,8 +25,8 @@ _FOREIGN = 24 * 3600  # seconds after which the unfinished file of another machi
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary path in the folder of ``path``; rename it to ``path`` if the block ends without an error.
 
-    The file gets the mode that the umask gives, whatever mode the block creates it with. What killed processes have
-    left of the same file is removed.
+    The file gets the mode that the umask gives, even if the block creates it with another one. What killed
+    processes have left of the same file is removed.
 
     Raises:
         OSError: The file cannot be written; the error has the path, also if it comes from a library.

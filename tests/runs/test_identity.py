@@ -153,7 +153,7 @@ def test_a_class_of_the_harness_may_move_and_foreign_code_is_known_by_its_text(
 
 
 def known_classes() -> dict[str, Any]:
-    """Return whatever has options that an identity covers: the engine's configs, and all tasks and mixes."""
+    """Return the classes whose options an identity covers: the engine's configs, and all tasks and mixes."""
     found: dict[str, Any] = {c.__name__: c for c in (HarnessConfig, DataConfig, TrainerConfig, MixingConfig)}
     for path in sorted(CONF.glob("task/*.yaml")):
         target = target_of(yaml.safe_load(path.read_text())["task"], where="task")
