@@ -203,6 +203,18 @@ def finished_record(folder: Path) -> RunRecord | None:
     return record if record is not None and record.status == "ok" else None
 
 
+def finished_run(folder: Path) -> RunRecord | None:
+    """Return ``finished_record``, and remove the checkpoint that a kill just before the end of the run has left.
+
+    Raises:
+        DataFormatError: The record cannot be read.
+    """
+    record = finished_record(folder)
+    if record is not None:
+        (folder / CHECKPOINT).unlink(missing_ok=True)
+    return record
+
+
 def _check_scores(record: RunRecord, path: Path) -> None:
     """Check that a finished run has the scores that tables, figures and tests are made of."""
     for split in SPLITS[1:]:

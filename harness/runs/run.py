@@ -25,6 +25,7 @@ from harness.runs.record import (
     RUN_FILES,
     RunRecord,
     finished_record,
+    finished_run,
     write_predictions,
     write_record,
 )
@@ -72,9 +73,8 @@ def run(config: HarnessConfig, *, stop: Stop, shared: SharedObjects | None = Non
 
 def _finished(plan: Plan) -> RunRecord | None:
     """Return the record of a run that need not be repeated."""
-    done = finished_record(plan.folder)
+    done = finished_run(plan.folder)
     if done is not None:
-        (plan.folder / CHECKPOINT).unlink(missing_ok=True)  # a process that was killed just before its end leaves it
         log.info("%s is finished (overwrite=true runs it again)", plan.folder)
         if (known := done.data["name"]) != plan.task.data_name:
             log.info("its data are called '%s', but are the same examples as those of '%s'", known, plan.task.data_name)

@@ -10,7 +10,7 @@ from harness.features.store import FeatureStore
 from harness.runs.job import SHARED
 from harness.runs.outcome import Outcome
 from harness.runs.plan import Plan, layer_source, prepare, sentences
-from harness.runs.record import CHECKPOINT, finished_record
+from harness.runs.record import finished_run
 from harness.sweep.expand import Job, by_data
 from harness.utils.signals import Interrupted, Stop
 
@@ -32,8 +32,7 @@ def finished_jobs(jobs: Sequence[Job], *, stop: Stop) -> dict[tuple[str, ...], O
     found = {}
     for job, plan in _planned([job for job in jobs if job.config and not job.config.overwrite], stop):
         with suppress(DataFormatError):  # of a damaged record, which the job will report
-            if finished_record(plan.folder) is not None:
-                (plan.folder / CHECKPOINT).unlink(missing_ok=True)  # left by a kill between the record and the end
+            if finished_run(plan.folder) is not None:
                 log.info("%s is finished (overwrite=true runs it again)", plan.folder)
                 found[job.overrides] = Outcome("ok", folder=str(plan.folder))
     return found
