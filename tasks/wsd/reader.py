@@ -130,11 +130,18 @@ def _token(token: Any, where: str) -> tuple[str, tuple[str, ...]]:
     """Return the text and the sense keys of a token of a JSON line."""
     if not (isinstance(token, list) and 3 <= len(token) <= 4 and isinstance(token[0], str) and token[0].strip()):
         raise DataFormatError(f"{where} is {str(token)[:80]}; {_TOKEN}")
-    keys = token[3] if len(token) == 4 else []
-    lemmas = {lemma_of(key) if isinstance(key, str) else None for key in keys} if isinstance(keys, list) else {None}
-    if None in lemmas or len(lemmas) > 1:
-        raise DataFormatError(f"{where}: {str(keys)[:80]} is no list of sense keys of one lemma; {_TOKEN}")
+    given = token[3] if len(token) == 4 else []
+    keys = _divided(given) if isinstance(given, list) else []
+    lemmas = {lemma_of(key) for key in keys}
+    if not isinstance(given, list) or None in lemmas or len(lemmas) > 1:
+        raise DataFormatError(f"{where}: {str(given)[:80]} is no list of sense keys of one lemma; {_TOKEN}")
     return token[0], tuple(keys)
+
+
+def _divided(keys: list[Any]) -> list[str]:
+    """Return the keys of a token; SemCor writes several senses as one key, ``year%1:28:02::;1:28:01::``."""
+    parts = ((lemma, senses) for lemma, _, senses in (str(key).partition("%") for key in keys))
+    return [f"{lemma}%{sense}" for lemma, senses in parts for sense in senses.split(";")]
 
 
 def _of_xml(path: Path, index: SenseIndex | None) -> list[Example]:
