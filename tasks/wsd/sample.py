@@ -20,7 +20,7 @@ from tasks.common.sample_data import check_split, choose, deck, write_sample_fil
 from tasks.wsd.reader import SentenceReader
 from tasks.wsd.senses import Lemma, SenseIndex, lemma_of
 
-SIZES = {"train": 600, "dev": 200, "test": 200}
+SIZES = {"train": 400, "dev": 200, "test": 200}
 SEEDS = {"train": 21, "dev": 22, "test": 23}
 UNSEEN = ("seal NOUN", "crane NOUN")  # lemmas of dev and test only
 JOINTS = ("and", "but")
