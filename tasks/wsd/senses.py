@@ -3,10 +3,11 @@
 Source: WordNet's manual, senseidx(5WN). The senses of a lemma are ordered by how often they occur in tagged text.
 """
 
+import hashlib
 import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 from harness.errors import DataFormatError
@@ -39,6 +40,12 @@ class SenseIndex:
 
     def __contains__(self, key: str) -> bool:
         return key in self._known
+
+    @cached_property
+    def digest(self) -> str:
+        """The SHA-256 of the senses in their order."""
+        lines = sorted(" ".join(keys) for keys in self.senses.values())
+        return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
     @property
     def first_senses(self) -> tuple[str, ...]:

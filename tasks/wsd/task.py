@@ -61,6 +61,11 @@ class WordSenses:
             raise ConfigError("task.sense_index is not given; add task.sense_index=FILE, WordNet's index.sense")
         return read_sense_index(Path(self.sense_index))
 
+    @property
+    def file_digests(self) -> Mapping[str, str]:
+        """The digest of the sense index, which stands for its path in the identity of a run."""
+        return {} if self.data.source == "sample" else {"sense_index": self.index.digest}
+
     @read_once
     def examples(self, split: Split) -> Sequence[Example]:
         """Return the sentences of a split that have tagged words; see ``Instance`` for their targets."""

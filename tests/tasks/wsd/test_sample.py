@@ -72,8 +72,9 @@ def test_some_lemmas_and_frames_are_new() -> None:
 def test_the_written_files_are_the_sample(tmp_path: Path) -> None:
     task = WordSenses(data=DataConfig())
     written = {path.name: str(path) for path in task.write_sample(tmp_path / "sample")}
-    files = {split: written[f"{split}.data.xml"] for split in SPLITS}
-    read = WordSenses(data=DataConfig(source="files", **files), sense_index=written["index.sense"])
+    train, dev, test = (written[f"{split}.data.xml"] for split in SPLITS)
+    data = DataConfig(source="files", train=train, dev=dev, test=test)
+    read = WordSenses(data=data, sense_index=written["index.sense"])
     for split in SPLITS:
         assert list(read.examples(split)) == list(task.examples(split))
     assert (read.senses, set(read.first_senses)) == (task.senses, set(task.first_senses))

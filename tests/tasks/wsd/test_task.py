@@ -16,6 +16,7 @@ from harness.errors import ConfigError
 from harness.prediction.trained_run import load_predictor
 from harness.protocols import Decomposable, Fitted
 from harness.runs.model_file import Restorable
+from harness.runs.plan import prepare
 from harness.runs.record import folder_of
 from harness.runs.run import run
 from harness.types import Batch, Example, Prediction, TokenVectors
@@ -150,7 +151,7 @@ def test_without_context_a_form_has_always_the_same_answer() -> None:
     head = fitted(list(task().examples("train")), 50, context=False)
     found: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
     for split in ("dev", "test"):
-        batch = task().collate(list(task().examples(split)))  # type: ignore[arg-type]
+        batch = task().collate(list(task().examples(split)))
         for example, prediction in zip(batch.examples, head.predict(vectors(batch, context=False), batch), strict=True):
             for word in example.target:
                 form = " ".join(example.texts["tokens"][word.start : word.end])
@@ -264,10 +265,25 @@ def test_cut_splits_keep_whole_sentences(tmp_path: Path) -> None:
     files = sample_files(tmp_path, "task=wsd")
     data = DataConfig(source="files", train=str(files["train"]), dev_fraction=0.1, test_fraction=0.2)
     cut = WordSenses(data=data, sense_index=str(files["index"]))
-    sizes = [len(cut.examples(split)) for split in ("train", "dev", "test")]  # type: ignore[arg-type]
+    sizes = [len(cut.examples(split)) for split in ("train", "dev", "test")]
     assert sum(sizes) == 400
     assert sizes[0] > sizes[2] > sizes[1] > 0
     assert set(replace(cut, data=DataConfig()).senses) == set(task().senses)
+
+
+def test_the_sense_index_is_in_the_identity_and_its_path_is_not(tmp_path: Path) -> None:
+    files = sample_files(tmp_path, "task=wsd")
+    data = [f"data.{split}={files[split]}" for split in ("train", "dev", "test")]
+
+    def identity(index: Path) -> str:
+        options = ["task=wsd", "vectors=static", "tracking=none", "data=files", f"task.sense_index={index}", *data]
+        return prepare(config_of(tmp_path, *options)).identity
+
+    lines = files["index"].read_text()
+    (tmp_path / "moved").write_text("\n".join(sorted(lines.splitlines(), reverse=True)))
+    (tmp_path / "other").write_text(lines.replace("bank%1:01:00:: 00000000 1 0", "bank%1:01:00:: 00000000 9 0"))
+    assert identity(files["index"]) == identity(tmp_path / "moved")
+    assert identity(files["index"]) != identity(tmp_path / "other")
 
 
 @pytest.mark.realdata
