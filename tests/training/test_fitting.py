@@ -32,6 +32,7 @@ class Seen(nn.Module):
         super().__init__()
         self.ids: list[str] = []
         self.modes: set[tuple[bool, bool]] = set()
+        self.number: Tensor
         self.register_buffer("number", torch.zeros((), dtype=torch.int64))
 
     def observe(self, _: Mapping[str, TokenVectors], batch: Batch) -> None:
@@ -90,8 +91,7 @@ def test_a_stop_ends_the_pass() -> None:
 def test_a_stopped_run_starts_again_and_gives_the_same(tmp_path: Path) -> None:
     options = (*TINY_ENCODER, "task=wsd", "tracking=none", "threads=1", "trainer.eval_batch_size=20")
     stopped = config_of(tmp_path / "stopped", *options)
-    looks = 3  # one after encoding, and one after each of two batches
-    assert run(stopped, stop=StopAfter(looks)).status == "interrupted"
+    assert run(stopped, stop=StopAfter(3)).status == "interrupted"
     again, whole = run(stopped, stop=Stop()), run(config_of(tmp_path / "whole", *options), stop=Stop())
     same = ("identity", "metrics", "weights_sha256", "epochs", "best_epoch", "parameters")
     assert {name: getattr(again, name) for name in same} == {name: getattr(whole, name) for name in same}
