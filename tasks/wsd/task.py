@@ -177,21 +177,19 @@ class WordSenses:
         return torch.tensor(rows, dtype=torch.float64)
 
     def answer(self, example: Example, prediction: Prediction) -> Mapping[str, Any]:
-        """Return what ``predict`` writes for a sentence: the place, the lemma and the sense of each tagged token.
+        """Return what ``predict`` writes for a sentence: for each tagged token its place, lemma, sense and cosine.
 
         Args:
             example: The sentence.
             prediction: The senses of its tagged tokens.
         """
         words: Sequence[Instance] = example.target or ()
-        found = prediction.value or {}
-        places = [span_of(example.origin["tokens"], word.start, word.end) for word in words]
-        return {
-            "senses": [
-                {"id": word.id, "lemma": word.lemma, "pos": word.pos, **place, **found[word.id]}
-                for word, place in zip(words, places, strict=True)
-            ]
-        }
+        rows = []
+        for word in words:
+            place = span_of(example.origin["tokens"], word.start, word.end)
+            found = {**prediction.value[word.id], "cosine": prediction.scores[word.id]}
+            rows.append({"id": word.id, "lemma": word.lemma, "pos": word.pos, **place, **found})
+        return {"senses": rows}
 
 
 def _as_list(sense: str | None) -> list[str]:

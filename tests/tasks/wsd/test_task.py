@@ -15,6 +15,7 @@ from harness.config.schema import DataConfig
 from harness.errors import ConfigError
 from harness.prediction.trained_run import load_predictor
 from harness.protocols import Decomposable, Fitted
+from harness.runs.cost_estimate import CostEstimator
 from harness.runs.model_file import Restorable
 from harness.runs.plan import prepare
 from harness.runs.record import folder_of
@@ -98,12 +99,12 @@ def test_a_sense_that_was_not_observed_is_no_candidate() -> None:
 
 
 def test_of_equal_senses_the_first_wins() -> None:
-    head = small_head()
-    rows = [[0.1, 0.7]] * 7  # sums of this vector have the same direction, but for rounding
-    given = [*[("bank", SENSES[0])] * 3, ("bank", SENSES[1]), *[("bank", SENSES[2])] * 3]
-    head.observe(point(*rows), task().collate([example_of(*given)]))
-    assert answers(head, example_of(("bank", "")), [0.1, 0.7]) == [(SENSES[0], True)]
-    assert answers(head, example_of(("bank", "")), [0.0, 0.0]) == [(SENSES[0], True)]  # a word without a vector
+    given = [*[("bank", SENSES[0])] * 3, ("bank", SENSES[1]), *[("bank", SENSES[2])] * 5]
+    for row in torch.randn(30, 2, generator=torch.Generator().manual_seed(1)).tolist():
+        head = small_head()
+        head.observe(point(*[row] * 9), task().collate([example_of(*given)]))  # one direction, but for rounding
+        assert answers(head, example_of(("bank", "")), row) == [(SENSES[0], True)]
+        assert answers(head, example_of(("bank", "")), [0.0, 0.0]) == [(SENSES[0], True)]  # a word without a vector
 
 
 @pytest.mark.parametrize("output_dim", [0, 3])
@@ -201,7 +202,9 @@ def test_gold_predictions_score_one() -> None:
     assert metrics["first_sense_f1"] < 0.5
 
 
-@pytest.mark.parametrize("placement", ["input", "output", "both"])
+@pytest.mark.parametrize(
+    "placement", ["input", pytest.param("output", marks=pytest.mark.slow), pytest.param("both", marks=pytest.mark.slow)]
+)
 def test_a_run_and_its_model_on_new_text(placement: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = trained_run(tmp_path, "task=wsd", f"mixing.placement={placement}", "vectors=both")
     record = json.loads((folder / "record.json").read_text())
@@ -215,6 +218,7 @@ def test_a_run_and_its_model_on_new_text(placement: str, tmp_path: Path, capsys:
     found = {row["id"]: {w["id"]: {"sense": w["sense"], "seen": w["seen"]} for w in row["senses"]} for row in rows}
     assert found == recorded(folder, "test")
     word = rows[0]["senses"][0]
+    assert -1 <= word["cosine"] <= 1
     assert rows[0]["text"][word["start_char"] : word["end_char"]] == word["text"]
     with pytest.raises(ConfigError, match="word senses need the lemma and the pos of each word; give XML"):
         load_predictor(folder)("The bank of the river.")
@@ -259,6 +263,11 @@ def test_static_vectors_alone(tmp_path: Path) -> None:
 def test_a_wrong_request_is_one_line(overrides: list[str], problem: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=problem):
         run(config_of(tmp_path, "task=wsd", "tracking=none", *overrides), stop=Stop())
+
+
+def test_a_dry_run_knows_that_there_is_one_pass(tmp_path: Path) -> None:
+    plan = prepare(config_of(tmp_path, *TINY_ENCODER, "task=wsd", "tracking=none"))
+    assert "would train at most 1 epochs" in str(CostEstimator().estimate(plan))
 
 
 def test_cut_splits_keep_whole_sentences(tmp_path: Path) -> None:
