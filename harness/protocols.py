@@ -169,6 +169,23 @@ class Head(Protocol):
         """
 
 
+@runtime_checkable
+class Fitted(Protocol):
+    """A head without a ``loss``, which learns without gradients, by one pass over the training data.
+
+    It has ``predict`` as other heads, and no trained parameters. What it learns is in buffers whose sizes are known
+    when it is built, so that they are saved and loaded as weights are. The mix must have nothing to learn either.
+    """
+
+    def observe(self, vectors: Mapping[str, TokenVectors], batch: Batch) -> None:
+        """Learn from a batch; each example is observed once, always in the same order.
+
+        Args:
+            vectors: As for ``Head.predict``.
+            batch: As for ``Head.predict``, with gold tensors.
+        """
+
+
 class Task(Protocol):
     """A labelled data set, the heads that can be trained on it, and its official metric.
 
@@ -201,7 +218,7 @@ class Task(Protocol):
         ``Batch.gold`` stays empty if an example has no target, so that a trained head can label new text.
         """
 
-    def build_head(self, *, input_dim: int, output_dim: int) -> Head:
+    def build_head(self, *, input_dim: int, output_dim: int) -> Head | Fitted:
         """Return an untrained head; the initial values of its parameters come from torch's default generator.
 
         Args:

@@ -265,6 +265,8 @@ def _check_combinations(config: HarnessConfig) -> None:
     data = config.data
     if config.shard is not None and config.dry_run:
         raise ConfigError(f"shard={config.shard} with dry_run=true: a dry run covers the whole run; leave shard out")
+    if config.vectors == "contextual" and names_nothing(config.encoder):
+        raise ConfigError("encoder=none with vectors=contextual leaves no vectors; choose vectors=static")
     given = [name for name in OF_FILES if getattr(data, name) is not None]
     for key in config.trainer.optimizer_options:
         if str(key).startswith("_"):

@@ -9,7 +9,7 @@ from statistics import median
 from typing import Any
 
 from harness.config.schema import without_data
-from harness.protocols import Encoder
+from harness.protocols import Encoder, Fitted
 from harness.runs.plan import Plan, build_model, layer_source, sentences
 from harness.runs.record import RunRecord, finished_record, identity_digest, readable_record
 from harness.types import Sentence
@@ -76,7 +76,7 @@ class CostEstimator:
         self._trained: dict[Path, defaultdict[str, list[float]]] = {}
         self._sentences: dict[tuple[str, ...], int] = {}  # encoder, precision and data -> number of sentences
         self._counted: set[tuple[str, Sentence]] = set()  # (encoder fingerprint, sentence)
-        self._built: set[str] = set()  # settings whose model can be built
+        self._epochs: dict[str, int] = {}  # setting whose model can be built -> the largest number of epochs
 
     def estimate(self, plan: Plan) -> CostEstimate:
         """Return what a run would cost; nothing is written, and only a few sentences are encoded as a trial.
@@ -88,10 +88,11 @@ class CostEstimator:
         """
         if finished_record(plan.folder) is not None and not plan.config.overwrite:
             return CostEstimate(finished=True)
-        if plan.setting not in self._built:
-            build_model(plan, vocabulary=())  # the values of its weights do not matter
-            self._built.add(plan.setting)
-        cost = CostEstimate(max_epochs=plan.config.trainer.max_epochs, train_s=self._training_seconds(plan))
+        if plan.setting not in self._epochs:
+            model = build_model(plan, vocabulary=())  # the values of its weights do not matter
+            self._epochs[plan.setting] = 1 if isinstance(model.head, Fitted) else plan.config.trainer.max_epochs
+        epochs = self._epochs[plan.setting]
+        cost = CostEstimate(max_epochs=epochs, train_s=self._training_seconds(plan, epochs))
         if plan.encoder is None:
             return cost
         texts = (plan.encoder.fingerprint, plan.config.cache, plan.config.cache_dtype, *plan.digests.values())
@@ -114,8 +115,8 @@ class CostEstimator:
         cost.bytes = fill.bytes * cost.tokens / max(1, sum(map(len, fill.missing)))
         cost.encode_s = self._pace.get(encoder.fingerprint, 0.0) * cost.tokens
 
-    def _training_seconds(self, plan: Plan) -> float | None:
-        """Return the time of all epochs, from finished runs with the same task options and vector widths."""
+    def _training_seconds(self, plan: Plan, epochs: int) -> float | None:
+        """Return the time of some epochs, from finished runs with the same task options and vector widths."""
         folder = plan.folder.parent
         if folder not in self._trained:
             self._trained[folder] = defaultdict(list)
@@ -127,7 +128,7 @@ class CostEstimator:
         seconds_per_example = self._trained[folder].get(_size_of(plan.config.task, widths))
         if not seconds_per_example:
             return None
-        return median(seconds_per_example) * len(plan.examples["train"]) * plan.config.trainer.max_epochs
+        return median(seconds_per_example) * len(plan.examples["train"]) * epochs
 
 
 def _size_of(task: Mapping[str, Any], widths: tuple[int, int]) -> str:

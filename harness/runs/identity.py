@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import MISSING, asdict, fields, is_dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from harness.config.schema import DataConfig, HarnessConfig, MixingConfig, TrainerConfig
 from harness.protocols import Task
@@ -19,6 +19,17 @@ from harness.runs.record import SCHEMA_VERSION
 
 Target = Callable[..., Any]
 _OWN_CODE = ("harness", "tasks", "torch")
+
+
+@runtime_checkable
+class ReadsFiles(Protocol):
+    """A task with an option that is the path of a file. The content of the file determines the result, not its path.
+
+    Attributes:
+        file_digests: For each such option, a digest of what the file holds.
+    """
+
+    file_digests: Mapping[str, str]
 
 
 def determining(
@@ -32,6 +43,8 @@ def determining(
         targets: The class or function that builds the task, and the one that builds the mix if there is an encoder.
         inputs: What else determines the result: the digests of the data, the fingerprints, and the kind of device.
     """
+    if isinstance(task, ReadsFiles):
+        options = {**options, "task": {**options["task"], **task.file_digests}}
     found = {"schema": SCHEMA_VERSION, "task.name": task.name, "task.version": task.version, **inputs}
     defaults_of_group: dict[str, Mapping[str, Any]] = {
         "trainer": defaults(TrainerConfig),

@@ -15,7 +15,7 @@ from harness.config.schema import HarnessConfig, plain
 from harness.config.secrets import without_values
 from harness.errors import HarnessError
 from harness.features.store import precision_of
-from harness.protocols import Decomposable, Tracker
+from harness.protocols import Decomposable, Fitted, Tracker
 from harness.runs.model_file import MODEL, OLD_MODEL, write_model
 from harness.runs.plan import Plan, SharedObjects, build_model, prepare, sentences
 from harness.runs.record import (
@@ -31,6 +31,7 @@ from harness.runs.record import (
 )
 from harness.runs.tracker import start_tracker
 from harness.training.evaluation import evaluate
+from harness.training.fitting import fit_in_one_pass
 from harness.training.model import Model
 from harness.training.trainer import Progress, Trainer
 from harness.types import SPLITS
@@ -138,19 +139,14 @@ def _execute(plan: Plan, model: Model, tracker: Tracker, stop: Stop, progress: P
     if plan.encoder is not None and not plan.encoder.cacheable:
         (plan.folder / CHECKPOINT).unlink(missing_ok=True)  # it lacks the encoder's state, so restart the run
     torch.manual_seed(plan.config.seed)  # for dropout; nothing else draws from torch's global generator
-    Trainer(
-        task=plan.task,
-        model=model,
-        train=plan.examples["train"],
-        dev=plan.examples["dev"],
-        options=plan.config.trainer,
-        seed=plan.config.seed,
-        device=plan.device,
-        checkpoint=plan.folder / CHECKPOINT,
-        track=tracker,
-        stop=stop,
-        progress=progress,
-    ).fit()
+    parts = {"task": plan.task, "model": model, "train": plan.examples["train"], "dev": plan.examples["dev"]}
+    shared: dict[str, Any] = {**parts, "options": plan.config.trainer, "track": tracker, "stop": stop}
+    if isinstance(model.head, Fitted):
+        fit_in_one_pass(**shared, state=progress)
+    else:
+        checkpoint = plan.folder / CHECKPOINT
+        seed, device = plan.config.seed, plan.device
+        Trainer(**shared, seed=seed, device=device, checkpoint=checkpoint, progress=progress).fit()
     score_start = time.perf_counter()
     scored = {split: evaluate(plan.task, model, plan.examples[split], plan.config.trainer) for split in SPLITS[1:]}
     write_predictions(

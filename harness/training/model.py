@@ -2,16 +2,19 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from functools import partial
+from itertools import chain
+from typing import Any
 
 from torch import Tensor, nn
 
 from harness.config.instantiate import build
 from harness.config.schema import MixingConfig
+from harness.errors import ConfigError
 from harness.features.portion import PortionOfLayers
 from harness.features.static_vectors import StaticVectors
 from harness.features.store import LayerSource
 from harness.features.token_features import TokenFeatures
-from harness.protocols import Head, Task
+from harness.protocols import Fitted, Head, Task
 from harness.types import Batch, Prediction, TokenVectors
 
 
@@ -23,16 +26,21 @@ class Model(nn.Module):
         head: The head, built by the task.
     """
 
-    def __init__(self, *, features: TokenFeatures, head: Head) -> None:
+    def __init__(self, *, features: TokenFeatures, head: Head | Fitted) -> None:
         super().__init__()
         assert isinstance(head, nn.Module)
-        self.features, self.head = features, head
+        self.features = features
+        self.head: Any = head  # of the two protocols, it may have only one
 
     def loss(self, batch: Batch) -> Tensor:
         """Return the training loss of a batch, a scalar: the loss of the head plus the penalty of the mixes."""
         vectors, batch = self._vectors(batch)
         loss: Tensor = self.head.loss(vectors, batch) + self.features.penalty()
         return loss
+
+    def observe(self, batch: Batch) -> None:
+        """Let a ``Fitted`` head learn from a batch."""
+        self.head.observe(*self._vectors(batch))
 
     def predict(self, batch: Batch) -> list[Prediction]:
         """Return one prediction per row of a batch."""
@@ -42,7 +50,7 @@ class Model(nn.Module):
 
     def _vectors(self, batch: Batch) -> tuple[Mapping[str, TokenVectors], Batch]:
         """Return the token vectors of a batch, and the batch itself, both on the device of this model."""
-        device = str(next(self.parameters()).device)
+        device = str(next(chain(self.parameters(), self.buffers())).device)
         layers = {text: read.to(device, non_blocking=True) for text, read in self.features.read(batch).items()}
         batch = batch.to(device)
         return self.features(layers, batch), batch
@@ -101,7 +109,20 @@ def assembled(
         vocabulary=vocabulary,
     )
     head = task.build_head(input_dim=features.input_dim, output_dim=features.output_dim)
+    if isinstance(head, Fitted):
+        _fix(features, task.name)
     return Model(features=features, head=head)
+
+
+def _fix(features: TokenFeatures, task: str) -> None:
+    """Refuse features that have something to learn, because a ``Fitted`` head trains nothing; gamma alone stays 1."""
+    for name, parameter in features.named_parameters():
+        if parameter.requires_grad and name.rpartition(".")[2] != "gamma":
+            raise ConfigError(
+                f"task={task} learns without gradients, so {name} would not be trained; choose mixing=top, mean, "
+                "layer_0, layer_1 or concat, and static vectors with trainable=false"
+            )
+        parameter.requires_grad_(False)
 
 
 def check_layout(expected: Mapping[str, Tensor], tensors: Mapping[str, Tensor]) -> None:

@@ -6,10 +6,10 @@ All random choices use ``random.Random.random()``, the only method that gives th
 import random
 from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from harness.errors import ConfigError, nearest, one_line
-from harness.types import SPLITS, Split
+from harness.types import SPLITS
 
 T = TypeVar("T")
 
@@ -60,25 +60,28 @@ def deck(items: Sequence[T], rng: random.Random) -> Iterator[T]:
         yield from some(items, len(items), rng)
 
 
-def write_sample_files(folder: Path, *, suffix: str, text: Callable[[Split], str]) -> list[Path]:
+def write_sample_files(
+    folder: Path, *, suffix: str, text: Callable[[Any], str], names: Sequence[str] = SPLITS
+) -> list[Path]:
     """Write each split of the sample data as a file; serves as the body of ``Task.write_sample``.
 
     Args:
         folder: The folder to write to; it is created if it does not exist.
         suffix: The suffix of the file names, such as ``.conll``.
         text: Return the content of the file of a split, in the published format of the data set.
+        names: The names of the files without their suffix, for which ``text`` is called: the splits, or others.
 
     Returns:
-        The paths of the written files, such as ``train.conll``, in the order of the splits.
+        The paths of the written files, such as ``train.conll``, in the order of their names.
 
     Raises:
         ConfigError: The folder cannot be written to.
     """
-    paths = [folder / f"{split}{suffix}" for split in SPLITS]
+    paths = [folder / f"{name}{suffix}" for name in names]
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for split, path in zip(SPLITS, paths, strict=True):
-            path.write_text(text(split), encoding="utf-8", newline="\n")
+        for name, path in zip(names, paths, strict=True):
+            path.write_text(text(name), encoding="utf-8", newline="\n")
     except OSError as error:
         raise ConfigError(
             f"cannot write to {folder} ({one_line(error)}); name a folder that you may write to"

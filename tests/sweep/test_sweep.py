@@ -139,6 +139,8 @@ PRESETS = {  # the number of jobs for one seed, and the name of one of them
     "table1": (8, "task=squad vectors=both"),
     "table2": (4, "vectors=both mixing=lambda_1"),
     "table3": (3, "mixing.placement=both"),
+    "table5": (4, "mixing=layer_2"),
+    "table6": (3, "mixing=layer_1"),
     "layers": (4, "mixing=concat"),
     "figure1": (14, "data.fraction=0.001 vectors=static"),
     "figure2": (5, "task=pos"),

@@ -19,6 +19,8 @@ from tasks.pos.reader import read_conllu
 from tasks.snli.reader import read_pairs
 from tasks.squad.reader import read_squad
 from tasks.sst5.reader import read_trees
+from tasks.wsd.reader import read_senses
+from tasks.wsd.senses import read_sense_index
 
 PAIR = {"gold_label": "neutral", "sentence1": "Zoë eats.", "sentence2": "She is tall."}
 QUESTION = {"id": "q", "question": "Who?", "answers": [{"text": "Zoë", "answer_start": 0}]}
@@ -51,6 +53,11 @@ READERS: dict[str, tuple[Callable[[Path], Any], str]] = {
     "json lines": (
         lambda path: read_json_sentences(path, tokens="tokens", tags="tags"),
         '{"tokens": ["Zoë"], "tags": ["B-PER"]}\n',
+    ),
+    "sense index": (lambda path: read_sense_index(path).senses, "zoë%1:00:00:: 0 1 0\neat%2:00:00:: 0 1 0\n"),
+    "senses": (
+        lambda path: read_senses(path, None, prefix="x"),
+        '<text><sentence id="s">\n<instance id="t" lemma="zoë" pos="NOUN">Zoë</instance>\n</sentence></text>\n',
     ),
     "trees": (read_trees, "(3 (2 Zoë) (4 eats))\n"),
     "vectors": (vectors, "Zoë 1 2\neats 3 4\n"),

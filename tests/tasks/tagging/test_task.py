@@ -18,6 +18,7 @@ from harness.utils.signals import Stop
 from tasks.common.heads.bilstm_crf import BiLstmCrfOptions
 from tasks.common.heads.bilstm_options import BiLstmOptions
 from tasks.common.label_scores import IGNORED
+from tasks.ner import sample as entities
 from tasks.ner.task import NamedEntityRecognition
 from tasks.pos.task import PosTagging
 from tasks.tagging.task import Tagging
@@ -247,3 +248,19 @@ def test_the_written_sample_reads_back(metric: Any, tmp_path: Path) -> None:
     for split in SPLITS:
         read = Tagging(data=data, metric=metric).examples(split)
         assert list(read) == list(Tagging(data=DataConfig(), metric=metric).examples(split))
+
+
+def test_chunks_of_a_column_file_are_probed(tmp_path: Path) -> None:
+    """As in CoNLL-2000: the word, its part of speech and the tag of its chunk, separated by spaces."""
+    for split in ("train", "test"):
+        blocks = [zip(*sentence, strict=True) for sentence in entities.sentences(split)[:60]]
+        text = "\n".join("".join(f"{word} X {tag}\n" for word, tag in block) for block in blocks)
+        (tmp_path / f"{split}.txt").write_text(text)
+    files = [f"data.{split}={tmp_path}/{split}.txt" for split in ("train", "test")]
+    options = ["data=files", *files, "data.dev_fraction=0.1", "data.columns=[1,3]", "task.metric=span_f1"]
+    small = [option for option in SMALL_RUN if not option.startswith(("task.", "data."))]
+    chosen = ["task=tagging", "task.head=linear", "vectors=contextual", "mixing=layer_1"]  # those of experiment=table6
+    record = run(config_of(tmp_path, *small, *chosen, *options), stop=Stop())
+    assert record.primary_metric == "f1"
+    assert record.data["sizes"] == {"train": 54, "dev": 6, "test": 60}
+    assert [name for name in record.metrics["test"] if name.endswith("/f1")]
