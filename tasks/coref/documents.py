@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import DataFormatError
-from harness.types import Document, Example
+from harness.types import Document, Example, Sentence, sentences_of
 from harness.utils.text_files import lines_of, numbered_lines
 
 log = logging.getLogger(__name__)
@@ -151,7 +151,9 @@ class _Part:
         if labelled and columns[-1].strip() not in _NONE:
             marks = columns[-1].strip()
             if not _MARKS.fullmatch(marks):
-                raise DataFormatError(f"{where}: '{marks}' marks no mention; write (3, 3) or (3), with | between several")
+                raise DataFormatError(
+                    f"{where}: '{marks}' marks no mention; write (3, 3) or (3), with | between several"
+                )
             for begins, entity, ends in _MARK.findall(marks):
                 self._add_mark(entity, begins=bool(begins), ends=bool(ends), where=where)
 
@@ -166,7 +168,9 @@ class _Part:
             mention = self.open[entity].pop()[0], last
             if (other := self.entity_of.setdefault(mention, entity)) != entity:
                 words = " ".join(self.words[mention[0] :])[:80]
-                raise DataFormatError(f"{where}: '{words}' is in entity {other} and in entity {entity}; remove one of them")
+                raise DataFormatError(
+                    f"{where}: '{words}' is in entity {other} and in entity {entity}; remove one of them"
+                )
 
     def end_sentence(self) -> None:
         """Complete the sentence, if it has words."""
@@ -190,7 +194,8 @@ class _Part:
         """The number of mentions that begin in another one and end after it."""
         mentions = sorted(self.entity_of)
         return sum(
-            any(a < start <= b < end for a, b in mentions[max(0, i - 200) : i]) for i, (start, end) in enumerate(mentions)
+            any(a < start <= b < end for a, b in mentions[max(0, i - 200) : i])
+            for i, (start, end) in enumerate(mentions)
         )
 
     @property
@@ -223,7 +228,9 @@ def _parts(name: str, lines: Iterable[tuple[int, str]], *, labelled: bool) -> It
             found = _BEGIN.match(line)
             if part is not None or found is None:
                 what = "a document begins in another one" if part else "a document without an id"
-                raise DataFormatError(f"{where}: {what}; write '#end document' after each, '#begin document (ID)' before")
+                raise DataFormatError(
+                    f"{where}: {what}; write '#end document' after each, '#begin document (ID)' before"
+                )
             part = _Part(found[1].strip(), found[2] or "", name, number)
         elif line.startswith("#end document"):
             if part is None:
@@ -244,6 +251,7 @@ def _parts(name: str, lines: Iterable[tuple[int, str]], *, labelled: bool) -> It
         raise DataFormatError(f"{part.where}: this document has no '#end document'; the file is cut, or add the line")
 
 
-def sentence_numbers(text: Document) -> list[int]:
-    """Return the number of the sentence of each token."""
-    return [number for number, sentence in enumerate(text.sentences) for _ in sentence]
+def sentence_numbers(text: Sentence) -> list[int]:
+    """Return the number of the sentence of each token, without counting sentences that have none."""
+    sentences = filter(None, sentences_of(text))
+    return [number for number, sentence in enumerate(sentences) for _ in sentence]

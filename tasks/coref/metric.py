@@ -175,9 +175,7 @@ def score_of(counts: Counts) -> Score:
     return recall, precision, 2 * recall * precision / (recall + precision) if recall + precision else 0.0
 
 
-def family_scores(
-    pairs: Sequence[Alignment], metrics: Mapping[str, Callable[[Alignment], Counts]]
-) -> dict[str, Score]:
+def family_scores(pairs: Sequence[Alignment], metrics: Mapping[str, Callable[[Alignment], Counts]]) -> dict[str, Score]:
     """Return the scores of each metric of a family over all documents.
 
     Args:

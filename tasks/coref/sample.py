@@ -1,0 +1,9 @@
+"""Sample."""
+
+
+def documents(split):
+    raise NotImplementedError
+
+
+def conll(split):
+    raise NotImplementedError
