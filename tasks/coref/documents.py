@@ -192,11 +192,15 @@ class _Part:
     @property
     def crossing(self) -> int:
         """The number of mentions that begin in another one and end after it."""
-        mentions = sorted(self.entity_of)
-        return sum(
-            any(a < start <= b < end for a, b in mentions[max(0, i - 200) : i])
-            for i, (start, end) in enumerate(mentions)
-        )
+        crossing, around = (
+            0,
+            list[int](),
+        )  # the last tokens of the mentions that the next one begins in, outermost first
+        for start, end in sorted(self.entity_of, key=lambda mention: (mention[0], -mention[1])):
+            around = [last for last in around if last >= start]
+            crossing += any(last < end for last in around)
+            around.append(end)
+        return crossing
 
     @property
     def longer(self) -> int:
@@ -224,31 +228,31 @@ def _parts(name: str, lines: Iterable[tuple[int, str]], *, labelled: bool) -> It
     part: _Part | None = None
     for number, line in lines:
         where = f"{name}:{number}"
-        if line.startswith("#begin document"):
-            found = _BEGIN.match(line)
-            if part is not None or found is None:
-                what = "a document begins in another one" if part else "a document without an id"
-                raise DataFormatError(
-                    f"{where}: {what}; write '#end document' after each, '#begin document (ID)' before"
-                )
-            part = _Part(found[1].strip(), found[2] or "", name, number)
-        elif line.startswith("#end document"):
-            if part is None:
-                raise DataFormatError(f"{where}: no document has begun; remove the line, or add '#begin document (ID)'")
+        begin = line.startswith("#begin document")
+        if begin and part is None:
+            part = _begun(line, name, number)
+        elif begin or (part is None and line.strip() and not line.startswith("#")):
+            what = "a document begins inside another one" if begin else "a word outside of a document"
+            fix = "write '#begin document (ID)' before each document and '#end document' after it"
+            raise DataFormatError(f"{where}: {what}; {fix}")
+        elif part is not None and line.startswith("#end document"):
             part.end(where=where)
             yield part
             part = None
-        elif not line.strip():
-            if part is not None:
-                part.end_sentence()
-        elif part is None:
-            if not line.startswith("#"):
-                raise DataFormatError(f"{where}: a word outside of a document; add '#begin document (ID)' before it")
-        else:
-            columns = line.split("\t") if "\t" in line else line.split()
-            part.add_word(columns, labelled=labelled, where=where)
+        elif part is not None and line.strip():
+            part.add_word(line.split("\t") if "\t" in line else line.split(), labelled=labelled, where=where)
+        elif part is not None:
+            part.end_sentence()
     if part is not None:
         raise DataFormatError(f"{part.where}: this document has no '#end document'; the file is cut, or add the line")
+
+
+def _begun(line: str, file: str, number: int) -> _Part:
+    """Return the part that a line begins."""
+    found = _BEGIN.match(line)
+    if found is None or not found[1].strip():
+        raise DataFormatError(f"{file}:{number}: this document has no id; write '#begin document (ID); part 000'")
+    return _Part(found[1].strip(), found[2] or "", file, number)
 
 
 def sentence_numbers(text: Sentence) -> list[int]:

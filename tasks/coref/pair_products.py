@@ -12,8 +12,8 @@ _BLOCK = 2**20  # numbers in the largest intermediate result; they stay in the c
 def pair_products(vectors: Tensor, weight: Tensor, first: Tensor, second: Tensor) -> Tensor:
     """Return a linear map of the elementwise product of two vectors, for each pair.
 
-    It equals ``linear(vectors[first] * vectors[second], weight)``, but neither the vectors nor the products of all pairs
-    are ever in memory: they take ``pairs * dim`` numbers, 8 GB for a document of 10,000 words. The backward pass
+    It equals ``linear(vectors[first] * vectors[second], weight)``, but the vectors and products of all pairs are never
+    in memory at once: they take ``pairs * dim`` numbers, 8 GB for a document of 10,000 words. The backward pass
     computes them again, which takes no matrix product.
 
     Args:
