@@ -278,8 +278,9 @@ def test_every_placement_runs_and_is_recorded(placement: str, tmp_path: Path) ->
 
 
 def test_the_preset_of_the_paper_composes(tmp_path: Path) -> None:
-    files = ["data.train=a", "data.dev=b", "data.test=c"]
-    config = config_of(tmp_path, "experiment=paper/coref", *files)
+    config = config_of(tmp_path, "experiment=paper/coref")
+    with pytest.raises(ConfigError, match="data=official: there is nothing to download; add data=files data.train="):
+        Coreference(data=config.data).examples("train")
     sizes = config.task["span_ranker"]
     assert (sizes["hidden_dim"], sizes["ffnn_dim"], sizes["max_antecedents"], sizes["max_width"]) == (200, 150, 250, 10)
     assert (sizes["chars"]["filters"], config.trainer.batch_size, config.mixing["placement"]) == (50, 1, "input")
