@@ -27,6 +27,7 @@ from tasks.common.sample_data import some, write_sample_files
 from tasks.common.splits import CUTS, check_options, read_once
 from tasks.coref import sample
 from tasks.coref.documents import TEXT, read_documents, sentence_numbers
+from tasks.coref.gap import is_gap, read_gap, score_gap
 from tasks.coref.metric import score_documents, without_singletons
 from tasks.coref.span_ranker import GENRES, Singletons, SpanRanker, SpanRankerOptions
 
@@ -102,12 +103,14 @@ class Coreference:
     def read(self, path: Path, *, prefix: str, labelled: bool = True) -> list[Example]:  # noqa: ARG002
         """Return the documents of a file, a folder or an archive; see ``read_documents``.
 
+        A file of GAP is read too, to score a trained head: ``python -m harness predict RUN gap-test.tsv --score``.
+
         Args:
             path: The file.
             prefix: Not used, because every document has its own id.
             labelled: Whether to read the mentions.
         """
-        return read_documents(path, labelled=labelled)
+        return read_gap(path) if is_gap(path) else read_documents(path, labelled=labelled)
 
     def write_sample(self, folder: Path) -> list[Path]:
         """Write the sample data in the columns of CoNLL-2012; return the paths of the files."""
@@ -168,7 +171,7 @@ class Coreference:
         return {"clusters": [[span_of(text, a, b + 1) for a, b in entity] for entity in prediction.value or ()]}
 
     def score(self, gold: Sequence[Example], predictions: Sequence[Prediction]) -> Metrics:
-        """Score entities by both families of scorers; see ``score_documents``.
+        """Score entities by both families of scorers; see ``score_documents``. Texts of GAP have scores of their own.
 
         ``mention_ceiling`` is the part of the gold mentions that are in one sentence and not wider than the head reads.
 
@@ -176,6 +179,8 @@ class Coreference:
             gold: The documents with their entities.
             predictions: The prediction for each document, in the same order.
         """
+        if gold and "gap" in gold[0].target:
+            return Metrics(score_gap(gold, predictions))
         keys = [example.target["clusters"] for example in gold]
         if self.singletons == "drop":
             keys = [without_singletons(key) for key in keys]
