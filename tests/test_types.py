@@ -8,7 +8,7 @@ import pytest
 
 from harness.errors import HarnessError
 from harness.runs.record import examples_digest
-from harness.types import Document, Example, places_of, sentences_of
+from harness.types import Document, Example, Sentence, places_of, sentences_of
 
 
 @pytest.mark.parametrize(
@@ -27,7 +27,7 @@ def test_a_document_is_its_tokens_and_knows_its_sentences() -> None:
     assert sentences_of(document) == (("The", "bank"), (), ("It", "closed", "."))
     assert sentences_of(("The", "bank")) == (("The", "bank"),)
     for again in (pickle.loads(pickle.dumps(document)), copy.deepcopy(document)):
-        assert (again, again.sentences) == (document, document.sentences)
+        assert (again, sentences_of(again)) == (document, sentences_of(document))
 
 
 def test_the_place_of_a_sentence_is_its_row_and_its_tokens() -> None:
@@ -38,6 +38,6 @@ def test_the_place_of_a_sentence_is_its_row_and_its_tokens() -> None:
 
 
 def test_the_digest_of_a_document_covers_where_its_sentences_end() -> None:
-    splits = [[("a", "b"), ("c",)], [("a",), ("b", "c")], [("a", "b", "c")]]
+    splits: list[list[Sentence]] = [[("a", "b"), ("c",)], [("a",), ("b", "c")], [("a", "b", "c")]]
     digests = {examples_digest([Example(id="1", texts={"tokens": Document(one)})]) for one in splits}
     assert len(digests) == 3

@@ -81,6 +81,7 @@ class AntecedentScorer(nn.Module):
     def _pair_scores(self, vectors: Tensor, mention: Tensor, back: Tensor, speakers: Tensor, genre: Tensor) -> Tensor:
         """Return the score of each pair without those of its mentions, (pairs,)."""
         first = self.network.layers[0]
+        assert isinstance(first, nn.Linear)
         of_mention, of_antecedent, of_product, of_features = first.weight.split(self.parts, dim=1)  # (ffnn_dim, part)
         products = pair_products(vectors, of_product, mention, mention - back)  # (pairs, ffnn_dim)
         own = F.linear(vectors, of_mention, first.bias)  # (mentions, ffnn_dim)

@@ -91,10 +91,10 @@ def _files(path: Path) -> Iterator[tuple[str, Iterable[tuple[int, str]]]]:
             with tarfile.open(path) as archive:
                 members = [one for one in archive.getmembers() if one.isfile() and one.name.endswith(_SUFFIXES)]
                 for member in sorted(members, key=lambda one: one.name):
-                    file = archive.extractfile(member)
-                    assert file is not None
+                    content = archive.extractfile(member)
+                    assert content is not None
                     name = f"{path}/{member.name}"
-                    yield name, lines_of(file, name=name)
+                    yield name, lines_of(content, name=name)
         except (tarfile.TarError, OSError, EOFError) as error:
             raise DataFormatError(f"{path}: cannot be unpacked ({error}); download it again") from None
     else:

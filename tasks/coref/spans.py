@@ -105,6 +105,7 @@ class SpanScorer(nn.Module):
             and the features of its width (spans, feature_dim).
         """
         first = self.network.layers[0]
+        assert isinstance(first, nn.Linear)
         of_start, of_end, of_head, of_width = first.weight.split(self.parts, dim=1)  # (ffnn_dim, part) each
         attention = self._attention(context)  # (tokens, max_width, max_width)
         # The weighted mean of a product is the product of the weighted mean.

@@ -52,8 +52,9 @@ def read(folder: Path, content: str, **options: Any) -> list[Example]:
 def test_words_mentions_speakers_genre_and_parts_are_read(tmp_path: Path) -> None:
     first, second = read(tmp_path, ONTONOTES)
     assert first.texts[TEXT] == ("Ann", "waved", ".", "The", "nurse", "'s", "dog")
-    assert isinstance(first.texts[TEXT], Document)
-    assert first.texts[TEXT].sentences == (("Ann", "waved", "."), ("The", "nurse", "'s", "dog"))
+    document = first.texts[TEXT]
+    assert isinstance(document, Document)
+    assert document.sentences == (("Ann", "waved", "."), ("The", "nurse", "'s", "dog"))
     assert first.target["clusters"] == [((0, 0), (3, 4)), ((3, 6),)]
     assert first.target["speakers"] == ("Speaker#1",) * 3 + ("Speaker#2",) * 4
     assert (first.target["genre"], first.id, second.id) == (

@@ -217,7 +217,7 @@ def test_folds_divide_the_documents(tmp_path: Path) -> None:
     tests: list[str] = []
     for fold in range(3):
         task = with_folds(path, fold=fold, folds=3)
-        ids = {split: [e.id for e in task.examples(split)] for split in ("train", "dev", "test")}  # type: ignore[arg-type]
+        ids = {split: [e.id for e in task.examples(split)] for split in ("train", "dev", "test")}
         assert {name: len(one) for name, one in ids.items()} == {"train": 20, "dev": 20, "test": 20}
         assert {*ids["train"], *ids["dev"], *ids["test"]} == everything
         following = with_folds(path, fold=(fold + 1) % 3, folds=3)
@@ -249,7 +249,7 @@ def test_the_sample_data_are_the_same_everywhere() -> None:
 def test_in_the_sample_equal_words_are_often_different_entities() -> None:
     pairs = []
     for story in sample.documents("test"):
-        text, by_words = story.texts[TEXT], {}
+        text, by_words = story.texts[TEXT], dict[str, list[tuple[int, int]]]()
         gold = without_singletons(story.target["clusters"])
         for start, end in sorted(mention for entity in gold for mention in entity):
             by_words.setdefault(" ".join(text[start : end + 1]).lower(), []).append((start, end))
