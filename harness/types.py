@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any, Literal
 
 import torch
@@ -12,6 +13,41 @@ from harness.errors import ConfigError, HarnessError
 Split = Literal["train", "dev", "test"]
 SPLITS: tuple[Split, ...] = ("train", "dev", "test")
 Sentence = tuple[str, ...]  # the tokens of one text, as the encoder receives them
+
+
+class Document(Sentence):
+    """All tokens of several sentences. Each sentence is encoded by itself; a head reads the document as one text.
+
+    Args:
+        sentences: The tokens of each sentence.
+    """
+
+    sentences: tuple[Sentence, ...]
+
+    def __new__(cls, sentences: Iterable[Sentence]) -> "Document":
+        """Join the sentences, and keep them."""
+        kept = tuple(sentences)
+        document = super().__new__(cls, chain.from_iterable(kept))
+        document.sentences = kept
+        return document
+
+    def __getnewargs__(self) -> tuple[tuple[Sentence, ...]]:
+        """Return what a copy is made from."""
+        return (self.sentences,)
+
+
+def sentences_of(text: Sentence) -> tuple[Sentence, ...]:
+    """Return the sentences of a document; of any other text, the text itself as the only one."""
+    return text.sentences if isinstance(text, Document) else (text,)
+
+
+def places_of(texts: Iterable[Sentence]) -> Iterator[tuple[int, slice, Sentence]]:
+    """Yield each sentence with its place in a batch: the row of its text, and its tokens in this row."""
+    for row, text in enumerate(texts):
+        start = 0
+        for sentence in sentences_of(text):
+            yield row, slice(start, start + len(sentence)), sentence
+            start += len(sentence)
 
 
 def check_sentences(sentences: Iterable[Sentence]) -> None:
@@ -27,7 +63,8 @@ class Example:
 
     Attributes:
         id: Unique within its split; it names the example in ``predictions.jsonl``.
-        texts: Field name -> tokens, such as ``{"tokens": ...}`` or ``{"premise": ..., "hypothesis": ...}``.
+        texts: Field name -> tokens, such as ``{"tokens": ...}`` or ``{"premise": ..., "hypothesis": ...}``. Several
+            sentences that belong together are a ``Document``.
         target: The gold answer in the task's own form, JSON-serialisable; None for unlabelled text.
         origin: Field name -> the ``TokenizedText`` that the tokens are from, if an answer refers to its characters;
             nothing is learned from it.

@@ -13,7 +13,7 @@ from harness.prediction.export import export_vectors
 from harness.prediction.input_text import format_of, read_sentences
 from harness.prediction.reductions import reduction_named
 from harness.protocols import Task
-from harness.types import SPLITS, Sentence
+from harness.types import SPLITS, Sentence, sentences_of
 from harness.utils.console import CommandParser, configure_logging, exit_status_of
 from harness.utils.devices import device_of
 from harness.utils.signals import Interrupted, listening
@@ -98,7 +98,8 @@ def _sentences(chosen: argparse.Namespace, paths: Sequence[str], config: Harness
     if chosen.split:
         task: Task = build(config.task, kind=Task, where="task", plugins=config.plugins)
         for example in task.examples(chosen.split):
-            yield from example.texts.values()
+            for text in example.texts.values():
+                yield from sentences_of(text)
         return
     path = Path(paths[0]).expanduser()
     tokenize = tokenizer_named(chosen.tokenize) if chosen.tokenize else None

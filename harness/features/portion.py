@@ -10,7 +10,7 @@ from harness.config.schema import Precision
 from harness.features.rounding import rounded
 from harness.features.store import FillPlan
 from harness.protocols import Encoder
-from harness.types import Sentence
+from harness.types import Sentence, places_of
 
 
 class PortionOfLayers:
@@ -39,16 +39,17 @@ class PortionOfLayers:
         self.tokens_encoded += sum(map(len, unique))
         return FillPlan(len(unique), unique)
 
-    def read(self, sentences: Sequence[Sentence], layers: Sequence[int] | None = None) -> Tensor:
+    def read(self, texts: Sequence[Sentence], layers: Sequence[int] | None = None) -> Tensor:
         """Return the layers of a batch: float32 (batch, layers, tokens, dim), zero at padded positions.
 
         Args:
-            sentences: The sentences of the batch, which were filled.
+            texts: The sentences or documents of the batch; their sentences were filled.
             layers: Which of the encoder's layers to return, counted from 0, in increasing order; None for all.
         """
-        longest = max(map(len, sentences), default=0)
+        places = list(places_of(texts))
+        longest = max((place.stop for _, place, _ in places), default=0)
         wanted = list(range(self.encoder.num_layers) if layers is None else layers)
-        read = torch.zeros(len(sentences), len(wanted), longest, self.encoder.dim)
-        for row, sentence in zip(read, sentences, strict=True):
-            row[:, : len(sentence)] = self._layers[sentence][wanted]
+        read = torch.zeros(len(texts), len(wanted), longest, self.encoder.dim)
+        for row, place, sentence in places:
+            read[row, :, place] = self._layers[sentence][wanted]
         return read  # (batch, layers, tokens, dim)

@@ -19,7 +19,7 @@ from harness.errors import CacheError, ConfigError
 from harness.features.blob_file import RECORD_BYTES, BlobFile
 from harness.features.rounding import rounded
 from harness.protocols import Encoder, Rounding
-from harness.types import Sentence, check_sentences
+from harness.types import Sentence, check_sentences, places_of
 from harness.utils.console import human_bytes, progress
 from harness.utils.files import write_json
 from harness.utils.locks import ProcessLock
@@ -129,39 +129,40 @@ class FeatureStore:
                 self._encode(plan.missing, check)
         return plan
 
-    def read(self, sentences: Sequence[Sentence], layers: Sequence[int] | None = None) -> Tensor:
+    def read(self, texts: Sequence[Sentence], layers: Sequence[int] | None = None) -> Tensor:
         """Return the layers of a batch: float32 (batch, layers, tokens, dim), zero at padded positions.
 
         Args:
-            sentences: The sentences of the batch; ``fill`` has added them.
+            texts: The sentences or documents of the batch; ``fill`` has added their sentences.
             layers: Which of the encoder's layers to read, counted from 0, in increasing order; None for all.
 
         Raises:
             KeyError: A sentence is not in the store.
             CacheError: Kept data is damaged.
         """
-        longest = max(map(len, sentences), default=0)
+        places = list(places_of(texts))
+        longest = max((place.stop for _, place, _ in places), default=0)
         dim, wanted = self.encoder.dim, range(self.encoder.num_layers) if layers is None else layers
-        kept = np.zeros((len(sentences), len(wanted), longest, dim), self._dtype)
+        kept = np.zeros((len(texts), len(wanted), longest, dim), self._dtype)
         if above := [layer - self._word_layers for layer in wanted if layer >= self._word_layers]:
-            for row, sentence in zip(kept, sentences, strict=True):
+            for row, place, sentence in places:
                 if sentence:
                     blob = np.frombuffer(self._sentences.read(_sentence_key(sentence)), self._dtype)
                     stored = blob.reshape(-1, len(sentence), dim)  # (layers above the words, tokens, dim)
-                    for place, layer in zip(row[-len(above) :], above, strict=True):
-                        place[: len(sentence)] = stored[layer]
+                    for target, layer in zip(kept[row, -len(above) :], above, strict=True):
+                        target[place] = stored[layer]
             self._sentences.release()
         if len(above) < len(wanted):
-            self._read_words(sentences, kept[:, 0])
+            self._read_words(texts, kept[:, 0])
         return torch.from_numpy(kept).float()  # (batch, layers, tokens, dim)
 
-    def _read_words(self, sentences: Sequence[Sentence], layer: np.ndarray) -> None:
+    def _read_words(self, texts: Sequence[Sentence], layer: np.ndarray) -> None:
         """Write the vector of each word into ``layer``, (batch, tokens, dim); read each word type once."""
         rows: dict[str, int] = {}  # the row of each word type in the table
-        ids = [rows.setdefault(word, len(rows)) for sentence in sentences for word in sentence]
+        ids = [rows.setdefault(word, len(rows)) for text in texts for word in text]
         blobs = [self._words.read(_word_key(word)) for word in rows]
         table = np.frombuffer(b"".join(blobs), self._dtype).reshape(-1, layer.shape[2])  # (words, dim)
-        inside = np.arange(layer.shape[1]) < np.array([len(sentence) for sentence in sentences])[:, None]
+        inside = np.arange(layer.shape[1]) < np.array([len(text) for text in texts])[:, None]
         layer[inside] = table[ids]
 
     def _make_folder(self) -> None:
@@ -251,19 +252,21 @@ class Uncached:
         log.info("features: cache=none, so all sentences are encoded again in every epoch")
         return self.plan(sentences)
 
-    def read(self, sentences: Sequence[Sentence], layers: Sequence[int] | None = None) -> Tensor:
+    def read(self, texts: Sequence[Sentence], layers: Sequence[int] | None = None) -> Tensor:
         """Return the layers of a batch: float32 (batch, layers, tokens, dim), zero at padded positions.
 
         Args:
-            sentences: The sentences of the batch, which are encoded now.
+            texts: The sentences or documents of the batch, which are encoded now.
             layers: Which of the encoder's layers to return, counted from 0, in increasing order; None for all.
         """
-        longest = max(map(len, sentences), default=0)
+        places = list(places_of(texts))
+        longest = max((place.stop for _, place, _ in places), default=0)
         wanted = list(range(self.encoder.num_layers) if layers is None else layers)
-        read = torch.zeros(len(sentences), len(wanted), longest, self.encoder.dim)
-        for row, encoded in self.encoder.encode(sentences):  # (layers, tokens, dim)
+        read = torch.zeros(len(texts), len(wanted), longest, self.encoder.dim)
+        for index, encoded in self.encoder.encode([sentence for *_, sentence in places]):  # (layers, tokens, dim)
+            row, place, _ = places[index]
             self.tokens_encoded += encoded.shape[1]
-            read[row, :, : encoded.shape[1]] = rounded(encoded[wanted], self._dtype)
+            read[row, :, place] = rounded(encoded[wanted], self._dtype)
         return read  # (batch, layers, tokens, dim)
 
 

@@ -10,7 +10,7 @@ from harness.prediction.input_text import tokenized
 from harness.runs.model_file import Restorable
 from harness.training.evaluation import predict
 from harness.training.model import Model
-from harness.types import Example, Prediction
+from harness.types import Example, Prediction, sentences_of
 from harness.utils.tokenized_text import TokenizedText
 from harness.utils.tokenizers import tokenizer_named
 
@@ -89,7 +89,8 @@ class Predictor:
         whole = [example for example in portion if all(example.texts.values())]
         predictions: Iterator[Prediction] = iter(())
         if whole:
-            self._model.features.fill_portion([text for example in whole for text in example.texts.values()])
+            texts = [text for example in whole for text in example.texts.values()]
+            self._model.features.fill_portion([sentence for text in texts for sentence in sentences_of(text)])
             predictions = iter(predict(self.task, self._model, whole, self._options))
         for example in portion:
             empty = not all(example.texts.values())

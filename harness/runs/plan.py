@@ -25,7 +25,7 @@ from harness.runs.record import examples_digest, identity_digest
 from harness.training.determinism import set_up_torch
 from harness.training.model import Model, assembled
 from harness.training.optimizer import make_optimizer
-from harness.types import SPLITS, Example, Sentence, Split
+from harness.types import SPLITS, Example, Sentence, Split, sentences_of
 from harness.utils.devices import device_of
 
 T = TypeVar("T")
@@ -240,10 +240,11 @@ def build_model(plan: Plan, *, vocabulary: Collection[str] | None = None) -> Mod
 
 
 def sentences(examples: Mapping[Split, Sequence[Example]]) -> Iterator[Sentence]:
-    """Yield every text of every example of every split, repeated ones included."""
+    """Yield every sentence of every text of every example of every split, repeated ones included."""
     for split in examples.values():
         for example in split:
-            yield from example.texts.values()
+            for text in example.texts.values():
+                yield from sentences_of(text)
 
 
 def fraction_of(examples: Sequence[Example], fraction: float, *, seed: int) -> Sequence[Example]:

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import yaml
 
 from harness.errors import DataFormatError
-from harness.types import SPLITS, Example, Prediction
+from harness.types import SPLITS, Document, Example, Prediction, Sentence
 from harness.utils.files import read_written_json, write_json, write_text
 
 log = logging.getLogger(__name__)
@@ -263,7 +263,7 @@ def write_predictions(path: Path, splits: Mapping[str, tuple[Sequence[Example], 
     lines = []
     for split, (examples, predictions) in splits.items():
         for example, prediction in zip(examples, predictions, strict=True):
-            row = {"split": split, "id": example.id, "texts": dict(example.texts)}
+            row = {"split": split, "id": example.id, "texts": _plain_texts(example)}
             row |= {"gold": example.target, "prediction": prediction.value}
             lines.append(json.dumps(row, ensure_ascii=False) + "\n")
     write_text(path, "".join(lines))
@@ -273,9 +273,14 @@ def examples_digest(examples: Sequence[Example]) -> str:
     """Return a SHA-256 over ids, texts and targets: the content of the data, whatever file it came from."""
     digest = hashlib.sha256()
     for example in examples:
-        content = [example.id, {name: list(text) for name, text in example.texts.items()}, example.target]
+        content = [example.id, _plain_texts(example), example.target]
         digest.update(json.dumps(content, sort_keys=True).encode() + b"\n")
     return digest.hexdigest()
+
+
+def _plain_texts(example: Example) -> dict[str, Sequence[str] | Sequence[Sentence]]:
+    """Return the tokens of each text of an example; those of a document by sentence."""
+    return {name: text.sentences if isinstance(text, Document) else text for name, text in example.texts.items()}
 
 
 def identity_digest(values: Mapping[str, Any]) -> str:

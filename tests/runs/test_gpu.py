@@ -19,6 +19,7 @@ TASKS = {
     "sst5": [],
     "snli": [],
     "squad": [],
+    "coref": [],
 }
 
 
