@@ -1,0 +1,114 @@
+"""A head that labels the tokens of a sentence with their roles for one predicate.
+
+Source: He et al. 2017, "Deep Semantic Role Labeling: What Works and What's Next"; Peters et al. 2018, section 4.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Protocol, cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from harness.nn.crf import viterbi
+from harness.types import Batch, Prediction, TokenVectors
+from tasks.common.label_scores import IGNORED
+from tasks.common.tag_schemes import legal_transitions
+
+
+class Encoder(Protocol):
+    """A recurrent network: it is an ``nn.Module`` that maps vectors and a mask to vectors of width ``output_dim``."""
+
+    @property
+    def output_dim(self) -> int:
+        """The width of its output."""
+
+    def __call__(self, vectors: Tensor, mask: Tensor) -> Tensor:
+        """Return float (batch, tokens, output_dim).
+
+        Args:
+            vectors: Float (batch, tokens, dim).
+            mask: Bool (batch, tokens).
+        """
+
+
+class RoleLabeller(nn.Module):
+    """Token vectors and predicate indicator -> recurrent network -> linear -> softmax for each token.
+
+    The indicator is a vector that says whether a token is the predicate. The tags are learned independently of each
+    other; a prediction is the most probable sequence that BIO allows. A sentence without a predicate has no roles.
+
+    Args:
+        encoder: The recurrent network. Its input has the width of the token vectors plus ``predicate_dim``.
+        labels: The BIO tags, in the order of the scores.
+        predicate_dim: The width of the indicator.
+        output_dim: The width of the vectors that are joined to the output of the network; 0 for none.
+        dropout: The dropout on the input and on the output of the network, in [0, 1).
+    """
+
+    transitions: Tensor
+    start: Tensor
+    end: Tensor
+
+    def __init__(
+        self, *, encoder: Encoder, labels: Sequence[str], predicate_dim: int, output_dim: int, dropout: float = 0.0
+    ) -> None:
+        super().__init__()
+        self.labels, self.encoder, self.dropout = tuple(labels), encoder, nn.Dropout(dropout)
+        self.indicator = nn.Embedding(2, predicate_dim)  # 0: another token, 1: the predicate
+        nn.init.xavier_uniform_(self.indicator.weight)
+        self.to_tags = nn.Linear(encoder.output_dim + output_dim, len(labels))
+        nn.init.orthogonal_(self.to_tags.weight)
+        nn.init.zeros_(self.to_tags.bias)
+        for name, allowed in zip(("transitions", "start", "end"), legal_transitions(labels, "bio"), strict=True):
+            scores = torch.zeros(allowed.shape).masked_fill(~allowed, -math.inf)  # as allowed
+            self.register_buffer(name, scores, persistent=False)
+
+    def scores(self, vectors: Mapping[str, TokenVectors], batch: Batch) -> Tensor:
+        """Return the log-probability of each tag at each token, float (batch, tokens, tags).
+
+        Args:
+            vectors: The token vectors of the text ``tokens``.
+            batch: The sentences, with the input ``predicates``, int64 (batch, tokens), 1 at the predicate.
+        """
+        tokens, mask = vectors["tokens"], batch.masks["tokens"]
+        indicator = self.indicator(batch.inputs["predicates"])  # (batch, tokens, predicate_dim)
+        entered = torch.cat(
+            [self.dropout(tokens.input), indicator], dim=2
+        )  # (batch, tokens, input_dim + predicate_dim)
+        encoded = tokens.join_output(self.encoder(entered, mask))  # (batch, tokens, encoder.output_dim + output_dim)
+        return cast(Tensor, self.to_tags(self.dropout(encoded))).log_softmax(dim=2)  # (batch, tokens, tags)
+
+    def loss(self, vectors: Mapping[str, TokenVectors], batch: Batch) -> Tensor:
+        """Return the cross-entropy, averaged over the tokens of each sentence and then over the sentences.
+
+        Args:
+            vectors: As in ``scores``.
+            batch: As in ``scores``, with gold ``labels``, int64 (batch, tokens), ``IGNORED`` at padding.
+
+        Source: AllenNLP's ``sequence_cross_entropy_with_logits``.
+        """
+        gold, scores = batch.gold["labels"], self.scores(vectors, batch)  # (batch, tokens), (batch, tokens, tags)
+        losses = F.nll_loss(scores.transpose(1, 2), gold, ignore_index=IGNORED, reduction="none")  # (batch, tokens)
+        lengths = (gold != IGNORED).sum(dim=1)  # (batch,)
+        return (losses.sum(dim=1) / lengths.clamp(min=1)).sum() / (lengths > 0).sum().clamp(min=1)
+
+    def predict(self, vectors: Mapping[str, TokenVectors], batch: Batch) -> list[Prediction]:
+        """Return the BIO tags of each row; the scores are the probabilities of these tags, (tokens,).
+
+        Args:
+            vectors: As in ``scores``.
+            batch: As in ``scores``.
+        """
+        scores = self.scores(vectors, batch)  # (batch, tokens, tags)
+        paths = viterbi(scores, batch.masks["tokens"], transitions=self.transitions, start=self.start, end=self.end)
+        outside = self.labels.index("O")
+        given = batch.inputs["predicates"].any(dim=1).tolist()  # (batch,)
+        predictions = []
+        for example, row, path, has_predicate in zip(batch.examples, scores.cpu(), paths, given, strict=True):
+            tags = torch.tensor(path if has_predicate else [outside] * len(path), dtype=torch.int64)  # (tokens,)
+            probabilities = row[: len(tags)].gather(1, tags.unsqueeze(1)).squeeze(1).exp()  # (tokens,)
+            value = tuple(self.labels[tag] for tag in tags.tolist())
+            predictions.append(Prediction(id=example.id, value=value, scores=probabilities))
+        return predictions
