@@ -37,7 +37,7 @@ class RoleLabeller(nn.Module):
     """Token vectors and predicate indicator -> recurrent network -> linear -> softmax for each token.
 
     The indicator is a vector that says whether a token is the predicate. The tags are learned independently of each
-    other; a prediction is the most probable sequence that BIO allows. A sentence without a predicate has no roles.
+    other; a prediction is the most probable sequence that BIO allows.
 
     Args:
         encoder: The recurrent network. Its input has the width of the token vectors plus ``predicate_dim``.
@@ -103,12 +103,10 @@ class RoleLabeller(nn.Module):
         """
         scores = self.scores(vectors, batch)  # (batch, tokens, tags)
         paths = viterbi(scores, batch.masks["tokens"], transitions=self.transitions, start=self.start, end=self.end)
-        outside = self.labels.index("O")
-        given = batch.inputs["predicates"].any(dim=1).tolist()  # (batch,)
         predictions = []
-        for example, row, path, has_predicate in zip(batch.examples, scores.cpu(), paths, given, strict=True):
-            tags = torch.tensor(path if has_predicate else [outside] * len(path), dtype=torch.int64)  # (tokens,)
-            probabilities = row[: len(tags)].gather(1, tags.unsqueeze(1)).squeeze(1).exp()  # (tokens,)
-            value = tuple(self.labels[tag] for tag in tags.tolist())
+        for example, row, path in zip(batch.examples, scores.cpu(), paths, strict=True):
+            tags = torch.tensor(path, dtype=torch.int64).unsqueeze(1)  # (tokens, 1)
+            probabilities = row[: len(path)].gather(1, tags).squeeze(1).exp()  # (tokens,)
+            value = tuple(self.labels[tag] for tag in path)
             predictions.append(Prediction(id=example.id, value=value, scores=probabilities))
         return predictions

@@ -4,8 +4,8 @@ An argument is correct if its role and all its pieces are those of a gold argume
 ``X`` before it; without one, it is an ``X`` itself. ``R-X`` is a role of its own. The predicate (``V``, also in several
 pieces) is given, so it does not count.
 
-The script has two more rules: if a predicted proposition is missing, or its predicate is another word, all its arguments
-are missed. They cannot apply here, because every predicate is given.
+The script has two more rules: if a predicted proposition is missing, or its predicate is another word, all its
+arguments are missed. They cannot apply here, because every predicate is given.
 
 Source: Carreras and Màrquez 2005, and the script, whose counts for random pairs are in tests/fixtures/srl_eval.json.
 """

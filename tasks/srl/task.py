@@ -3,7 +3,8 @@
 Source: Peters et al. 2018, section 4 and supplement A.5; He et al. 2017.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -24,12 +25,14 @@ from tasks.common.answers import span_of, token_labels_answer
 from tasks.common.heads.bilstm_options import BiLstmOptions
 from tasks.common.label_scores import IGNORED, labels_in_train
 from tasks.common.sample_data import write_sample_files
-from tasks.common.splits import check_options, read_once
+from tasks.common.splits import CUTS, check_options, read_once
 from tasks.common.tag_schemes import all_tags
 from tasks.srl import sample
 from tasks.srl.head import RoleLabeller
 from tasks.srl.metric import PREDICATE, arguments_of, compare_arguments, score_roles
 from tasks.srl.reader import WithFrames, read_frames
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,8 +59,8 @@ class SemanticRoleLabelling:
 
     Args:
         data: The data: columns of CoNLL-2005 or CoNLL-2012, JSON lines, or the sample data.
-        predicateless: Whether sentences without a predicate are examples without roles, or are left out. The score does
-            not depend on those of dev and test.
+        predicateless: Whether training sentences without a predicate are examples without roles, or are left out. Those
+            of dev and test are always left out, because the score does not depend on them.
         predicate_dim: The width of the vector that marks the predicate.
         head: The name of the head: the network of the paper, or a plain BiLSTM.
         deep_bilstm: The sizes of the head ``deep_bilstm``.
@@ -86,32 +89,21 @@ class SemanticRoleLabelling:
     def examples(self, split: Split) -> Sequence[Example]:
         """Return the examples of a split, one for each predicate."""
         if self.data.source == "sample":
-            return self._examples(sample.sentences(split), split)
-        check_options(self.data, ("columns", "dev_fraction", "test_fraction"))
-        return self.read(self.data.path(split), prefix=split)
+            sentences = sample.sentences(split)
+        else:
+            check_options(self.data, ("columns", *CUTS))
+            sentences = read_frames(self.data.path(split), self.data.columns)
+        return _examples(sentences, split, keep=split == "train" and self.predicateless == "keep")
 
     def read(self, path: Path, *, prefix: str, labelled: bool = True) -> list[Example]:
-        """Return the examples of a file.
+        """Return the examples of a file, one for each predicate.
 
         Args:
             path: The file.
             prefix: The start of the ids of the examples.
             labelled: Whether each predicate needs the tags of its arguments.
         """
-        return self._examples(read_frames(path, self.data.columns, labelled=labelled), prefix)
-
-    def _examples(self, sentences: Iterable[WithFrames], prefix: str) -> list[Example]:
-        """Return one example per predicate, and, if they are kept, one per sentence without a predicate."""
-        examples = []
-        for i, (words, frames) in enumerate(sentences):
-            texts = {"tokens": words}  # one object for all predicates of a sentence
-            for k, frame in enumerate(frames):
-                target = {"predicate": frame.predicate, "tags": frame.tags}
-                examples.append(Example(id=f"{prefix}-{i}-{k}", texts=texts, target=target))
-            if not frames and self.predicateless == "keep":
-                target = {"predicate": None, "tags": ("O",) * len(words)}
-                examples.append(Example(id=f"{prefix}-{i}", texts=texts, target=target))
-        return examples
+        return _examples(read_frames(path, self.data.columns, labelled=labelled), prefix, keep=False)
 
     def write_sample(self, folder: Path) -> list[Path]:
         """Write the sample data as columns in the format of CoNLL-2005; return their paths."""
@@ -220,7 +212,8 @@ class SemanticRoleLabelling:
             predictions: The prediction for each example, in the same order.
 
         Returns:
-            float64 (examples, 2). F1 is the ratio of the sums; a sentence without a predicate adds nothing.
+            float64 (examples, 2). F1 is the ratio of the sums. A sentence without a predicate, which may be in a part
+            of the training file, adds nothing.
         """
         rows = []
         for example, prediction in zip(gold, predictions, strict=True):
@@ -232,3 +225,20 @@ class SemanticRoleLabelling:
             )
             rows.append((2 * correct, 2 * correct + excess + missed))
         return torch.tensor(rows, dtype=torch.float64)
+
+
+def _examples(sentences: Sequence[WithFrames], prefix: str, *, keep: bool) -> list[Example]:
+    """Return one example per predicate, and, if they are kept, one per sentence without a predicate."""
+    examples = []
+    for i, (words, frames) in enumerate(sentences):
+        texts = {"tokens": words}  # one object for all predicates of a sentence
+        for k, frame in enumerate(frames):
+            target = {"predicate": frame.predicate, "tags": frame.tags}
+            examples.append(Example(id=f"{prefix}-{i}-{k}", texts=texts, target=target))
+        if not frames and keep:
+            target = {"predicate": None, "tags": ("O",) * len(words)}
+            examples.append(Example(id=f"{prefix}-{i}", texts=texts, target=target))
+    without = sum(not frames for _, frames in sentences)
+    if without and not keep:
+        log.info("%s: left out %s sentences without a predicate", prefix, f"{without:,}")
+    return examples

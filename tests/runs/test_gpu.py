@@ -19,6 +19,7 @@ TASKS = {
     "sst5": [],
     "snli": [],
     "squad": [],
+    "srl": ["task.deep_bilstm.hidden_dim=16"],
 }
 
 

@@ -136,12 +136,12 @@ def test_a_sweep_stopped_while_it_encodes_starts_no_job(
 
 
 PRESETS = {  # the number of jobs for one seed, and the name of one of them
-    "table1": (8, "task=squad vectors=both"),
+    "table1": (10, "task=squad vectors=both"),
     "table2": (4, "vectors=both mixing=lambda_1"),
     "table3": (3, "mixing.placement=both"),
     "layers": (4, "mixing=concat"),
     "figure1": (14, "data.fraction=0.001 vectors=static"),
-    "figure2": (5, "task=pos"),
+    "figure2": (6, "task=pos"),
     "glove_or_elmo": (3, "vectors=contextual"),
     "encoders": (2, "encoder=random"),
     "layer_mixing": (36, "mixing=mean mixing.layer_norm=token mixing.placement=output"),
@@ -169,7 +169,7 @@ def test_the_command_line_replaces_an_axis_of_a_preset() -> None:
     assert [job.config.seed for job in jobs if job.config is not None] == [7, 7, 7]
 
 
-@pytest.mark.parametrize("paper", ["ner", "sst5", "snli", "squad"])
+@pytest.mark.parametrize("paper", ["ner", "sst5", "snli", "squad", "srl"])
 def test_a_preset_of_the_paper_and_a_table_can_be_combined(paper: str) -> None:
     """The mixes of the table must not be replaced by the mix of the paper's preset."""
     jobs = jobs_of(f"experiment=[paper/{paper},table2]", "seed=1")
