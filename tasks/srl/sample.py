@@ -68,10 +68,10 @@ def _parsed(text: str) -> WithFrames:
             words.append(part)
     words[0] = words[0][0].upper() + words[0][1:]
     frames = []
-    for number in sorted({one[0] for one in marked}):
+    for predicate in sorted({own for own, *_ in marked}):
         tags = ["O"] * len(words)
         for own, start, end, role in marked:
-            if own == number:
+            if own == predicate:
                 tags[start:end] = [f"B-{role}", *[f"I-{role}"] * (end - start - 1)]
         frames.append(Frame(tags.index("B-V"), tuple(tags)))
     return WithFrames(tuple(words), tuple(sorted(frames, key=lambda frame: frame.predicate)))

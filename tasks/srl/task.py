@@ -28,7 +28,7 @@ from tasks.common.sample_data import write_sample_files
 from tasks.common.splits import CUTS, check_options, read_once
 from tasks.common.tag_schemes import all_tags
 from tasks.srl import sample
-from tasks.srl.head import RoleLabeller
+from tasks.srl.head import Encoder, RoleLabeller
 from tasks.srl.metric import PREDICATE, arguments_of, compare_arguments, score_roles
 from tasks.srl.reader import WithFrames, read_frames
 
@@ -152,7 +152,8 @@ class SemanticRoleLabelling:
             input_dim: The width of the token vectors that enter the head.
             output_dim: The width of the vectors that are joined to the output of its recurrent network; 0 for none.
         """
-        width, encoder, dropout = input_dim + self.predicate_dim, None, 0.0
+        width, dropout = input_dim + self.predicate_dim, 0.0
+        encoder: Encoder
         if self.head == "deep_bilstm":
             sizes = self.deep_bilstm
             encoder = HighwayLstm(
