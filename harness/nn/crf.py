@@ -114,10 +114,34 @@ class ConditionalRandomField(nn.Module):
             ValueError: A token follows padding, no sequence of the length of a row is allowed, or an emission is not
                 finite.
         """
+        lengths = lengths_of_mask(mask)  # (batch,)
+        if emissions.size(1) == 0:
+            return [()] * emissions.size(0)
         transitions = self.transitions.masked_fill(~self.allowed, -math.inf)  # (tags, tags)
         zeros = emissions.new_zeros(self.num_tags)  # (tags,)
         start, end = zeros.masked_fill(~self.allowed_start, -math.inf), zeros.masked_fill(~self.allowed_end, -math.inf)
-        return viterbi(emissions, mask, transitions=transitions, start=start, end=end)
+        first, *rest = _time_major(emissions, mask).unbind(0)  # each (batch, tags)
+        best = start + first  # (batch, tags): best score of a sequence that ends in the tag
+        same = torch.arange(self.num_tags, device=best.device)  # (tags,)
+        pointers = []
+        for emission, inside in zip(rest, _inside(mask), strict=True):
+            scores, previous = (best.unsqueeze(2) + transitions).max(dim=1)  # (batch, tags), (batch, tags)
+            scores = scores - scores.amax(dim=1, keepdim=True) + emission  # (batch, tags), shifted to stay near 0
+            best = torch.where(inside, scores, best)  # (batch, tags)
+            pointers.append(torch.where(inside, previous, same))  # (batch, tags): padding repeats the last tag
+        score, tag = (best + end).max(dim=1)  # (batch,), (batch,)
+        failed = (~score.isfinite() & (lengths > 0)).nonzero().flatten().tolist()
+        if failed:
+            row = failed[0]
+            raise ValueError(
+                f"viterbi: row {row} ({int(lengths[row])} tokens) has no tag sequence of finite score; "
+                "check that the constraints allow one and that the emissions are finite"
+            )
+        path = [tag]
+        for previous in reversed(pointers):
+            path.append(previous.gather(1, path[-1].unsqueeze(1)).squeeze(1))  # (batch,)
+        rows = torch.stack(path[::-1], dim=1).tolist()  # (batch, tokens)
+        return [tuple(row[:length]) for row, length in zip(rows, lengths.tolist(), strict=True)]
 
     def _score(self, emissions: Tensor, tags: Tensor, mask: Tensor) -> Tensor:
         """Return the score (batch,) of the tags of each row; 0 for an empty row."""
@@ -127,49 +151,6 @@ class ConditionalRandomField(nn.Module):
         moves = self.transitions.flatten().index_select(0, pairs.flatten()).view_as(pairs)  # (batch, tokens - 1)
         emitted = emissions.gather(2, tags.unsqueeze(2)).squeeze(2)  # (batch, tokens)
         return emitted.masked_fill(~mask, 0.0).sum(dim=1) + moves.masked_fill(~mask[:, 1:], 0.0).sum(dim=1)  # (batch,)
-
-
-@torch.no_grad()
-def viterbi(
-    emissions: Tensor, mask: Tensor, *, transitions: Tensor, start: Tensor, end: Tensor
-) -> list[tuple[int, ...]]:
-    """Return the tag sequence of each row with the highest sum of scores; see ``ConditionalRandomField.viterbi``.
-
-    Args:
-        emissions: Float (batch, tokens, tags).
-        mask: Bool (batch, tokens), right-padded; rows may be empty.
-        transitions: Float (tags, tags), the score of the tag of the row before the tag of the column; -inf: forbidden.
-        start: Float (tags,), the score of the first tag; -inf: forbidden.
-        end: Float (tags,), the score of the last tag; -inf: forbidden.
-
-    Raises:
-        ValueError: As ``ConditionalRandomField.viterbi``.
-    """
-    lengths = lengths_of_mask(mask)  # (batch,)
-    if emissions.size(1) == 0:
-        return [()] * emissions.size(0)
-    first, *rest = _time_major(emissions, mask).unbind(0)  # each (batch, tags)
-    best = start + first  # (batch, tags): best score of a sequence that ends in the tag
-    same = torch.arange(len(start), device=best.device)  # (tags,)
-    pointers = []
-    for emission, inside in zip(rest, _inside(mask), strict=True):
-        scores, previous = (best.unsqueeze(2) + transitions).max(dim=1)  # (batch, tags), (batch, tags)
-        scores = scores - scores.amax(dim=1, keepdim=True) + emission  # (batch, tags), shifted to stay near 0
-        best = torch.where(inside, scores, best)  # (batch, tags)
-        pointers.append(torch.where(inside, previous, same))  # (batch, tags): padding repeats the last tag
-    score, tag = (best + end).max(dim=1)  # (batch,), (batch,)
-    failed = (~score.isfinite() & (lengths > 0)).nonzero().flatten().tolist()
-    if failed:
-        row = failed[0]
-        raise ValueError(
-            f"viterbi: row {row} ({int(lengths[row])} tokens) has no tag sequence of finite score; "
-            "check that the constraints allow one and that the emissions are finite"
-        )
-    path = [tag]
-    for previous in reversed(pointers):
-        path.append(previous.gather(1, path[-1].unsqueeze(1)).squeeze(1))  # (batch,)
-    rows = torch.stack(path[::-1], dim=1).tolist()  # (batch, tokens)
-    return [tuple(row[:length]) for row, length in zip(rows, lengths.tolist(), strict=True)]
 
 
 def _log_partition_in_logarithms(steps: Tensor, mask: Tensor, transitions: Tensor) -> Tensor:

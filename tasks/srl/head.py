@@ -3,7 +3,6 @@
 Source: He et al. 2017, "Deep Semantic Role Labeling: What Works and What's Next"; Peters et al. 2018, section 4.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Protocol, cast
 
@@ -11,10 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from harness.nn.crf import viterbi
 from harness.types import Batch, Prediction, TokenVectors
+from tasks.common.bio_decoding import best_bio
 from tasks.common.label_scores import IGNORED
-from tasks.common.tag_schemes import legal_transitions
 
 
 class Encoder(Protocol):
@@ -47,10 +45,6 @@ class RoleLabeller(nn.Module):
         dropout: The dropout on the input and on the output of the network, in [0, 1).
     """
 
-    transitions: Tensor
-    start: Tensor
-    end: Tensor
-
     def __init__(
         self, *, encoder: Encoder, labels: Sequence[str], predicate_dim: int, output_dim: int, dropout: float = 0.0
     ) -> None:
@@ -61,9 +55,6 @@ class RoleLabeller(nn.Module):
         self.to_tags = nn.Linear(encoder.output_dim + output_dim, len(labels))
         nn.init.orthogonal_(self.to_tags.weight)
         nn.init.zeros_(self.to_tags.bias)
-        for name, allowed in zip(("transitions", "start", "end"), legal_transitions(labels, "bio"), strict=True):
-            scores = torch.zeros(allowed.shape).masked_fill(~allowed, -math.inf)  # as allowed
-            self.register_buffer(name, scores, persistent=False)
 
     def scores(self, vectors: Mapping[str, TokenVectors], batch: Batch) -> Tensor:
         """Return the log-probability of each tag at each token, float (batch, tokens, tags).
@@ -102,7 +93,7 @@ class RoleLabeller(nn.Module):
             batch: As in ``scores``.
         """
         scores = self.scores(vectors, batch)  # (batch, tokens, tags)
-        paths = viterbi(scores, batch.masks["tokens"], transitions=self.transitions, start=self.start, end=self.end)
+        paths = best_bio(scores, batch.masks["tokens"], self.labels)
         predictions = []
         for example, row, path in zip(batch.examples, scores.cpu(), paths, strict=True):
             tags = torch.tensor(path, dtype=torch.int64).unsqueeze(1)  # (tokens, 1)
