@@ -18,6 +18,7 @@ from tasks.ner.reader import read_tagged
 from tasks.pos.reader import read_conllu
 from tasks.snli.reader import read_pairs
 from tasks.squad.reader import read_squad
+from tasks.srl.reader import read_frames
 from tasks.sst5.reader import read_trees
 
 PAIR = {"gold_label": "neutral", "sentence1": "Zoë eats.", "sentence2": "She is tall."}
@@ -51,6 +52,11 @@ READERS: dict[str, tuple[Callable[[Path], Any], str]] = {
     "json lines": (
         lambda path: read_json_sentences(path, tokens="tokens", tags="tags"),
         '{"tokens": ["Zoë"], "tags": ["B-PER"]}\n',
+    ),
+    "propositions": (read_frames, "Zoë\t-\t(A0*)\neats\teat\t(V*)\n\nShe\t-\n"),
+    "frames": (
+        lambda path: read_frames(path.rename(path.with_name("file.jsonl"))),
+        '{"words": ["Zoë", "eats"], "frames": [{"pred": 1, "tags": ["B-A0", "B-V"]}]}\n',
     ),
     "trees": (read_trees, "(3 (2 Zoë) (4 eats))\n"),
     "vectors": (vectors, "Zoë 1 2\neats 3 4\n"),
