@@ -4,31 +4,17 @@ Source: He et al. 2017, "Deep Semantic Role Labeling: What Works and What's Next
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol, cast
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from harness.nn.highway_lstm import HighwayLstm
+from harness.nn.recurrent import BiLstm
 from harness.types import Batch, Prediction, TokenVectors
 from tasks.common.bio_decoding import best_bio
 from tasks.common.label_scores import IGNORED
-
-
-class Encoder(Protocol):
-    """A recurrent network: it is an ``nn.Module`` that maps vectors and a mask to vectors of width ``output_dim``."""
-
-    @property
-    def output_dim(self) -> int:
-        """The width of its output."""
-
-    def __call__(self, vectors: Tensor, mask: Tensor) -> Tensor:
-        """Return float (batch, tokens, output_dim).
-
-        Args:
-            vectors: Float (batch, tokens, dim).
-            mask: Bool (batch, tokens).
-        """
 
 
 class RoleLabeller(nn.Module):
@@ -46,7 +32,13 @@ class RoleLabeller(nn.Module):
     """
 
     def __init__(
-        self, *, encoder: Encoder, labels: Sequence[str], predicate_dim: int, output_dim: int, dropout: float = 0.0
+        self,
+        *,
+        encoder: HighwayLstm | BiLstm,
+        labels: Sequence[str],
+        predicate_dim: int,
+        output_dim: int,
+        dropout: float = 0.0,
     ) -> None:
         super().__init__()
         self.labels, self.encoder, self.dropout = tuple(labels), encoder, nn.Dropout(dropout)

@@ -28,7 +28,7 @@ from tasks.common.sample_data import write_sample_files
 from tasks.common.splits import CUTS, check_options, read_once
 from tasks.common.tag_schemes import all_tags
 from tasks.srl import sample
-from tasks.srl.head import Encoder, RoleLabeller
+from tasks.srl.head import RoleLabeller
 from tasks.srl.metric import PREDICATE, arguments_of, compare_arguments, score_roles
 from tasks.srl.reader import WithFrames, read_frames
 
@@ -153,7 +153,7 @@ class SemanticRoleLabelling:
             output_dim: The width of the vectors that are joined to the output of its recurrent network; 0 for none.
         """
         width, dropout = input_dim + self.predicate_dim, 0.0
-        encoder: Encoder
+        encoder: HighwayLstm | BiLstm
         if self.head == "deep_bilstm":
             sizes = self.deep_bilstm
             encoder = HighwayLstm(
