@@ -73,7 +73,8 @@ class RoleLabeller(nn.Module):
         Source: AllenNLP's ``sequence_cross_entropy_with_logits``.
         """
         gold, scores = batch.gold["labels"], self.scores(vectors, batch)  # (batch, tokens), (batch, tokens, tags)
-        losses = F.nll_loss(scores.transpose(1, 2), gold, ignore_index=IGNORED, reduction="none")  # (batch, tokens)
+        losses = F.nll_loss(scores.flatten(0, 1), gold.flatten(), ignore_index=IGNORED, reduction="none")
+        losses = losses.view_as(gold)  # (batch, tokens)
         lengths = (gold != IGNORED).sum(dim=1)  # (batch,)
         return (losses.sum(dim=1) / lengths.clamp(min=1)).sum() / (lengths > 0).sum().clamp(min=1)
 
