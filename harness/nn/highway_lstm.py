@@ -70,7 +70,7 @@ class HighwayLstm(nn.Module):
             return vectors.new_zeros(*mask.shape, self.output_dim)
         packing = Packing.of(lengths_of_mask(mask).cpu())
         ahead, back = (order.to(vectors.device) for order in packing.orders)  # (tokens,) each
-        packing = replace(packing, orders=(ahead, back), before=packing.before.to(vectors.device))
+        packing = replace(packing, orders=(ahead, back))
         places = mask.flatten().nonzero().squeeze(1)  # (tokens,)
         outputs = vectors.flatten(0, 1).index_select(0, places)  # (tokens, input_dim)
         for number, (weight, recurrent, bias) in enumerate(zip(self.inputs, self.recurrent, self.biases, strict=True)):
@@ -131,7 +131,7 @@ class _HighwayLstm(torch.autograd.Function):
             torch.lerp(linear, found[now], highway, out=outputs[now])
             past, start = start, start + rows
         if kept is None:
-            torch.index_select(outputs, 0, packing.before, out=previous[packing.batch_sizes[0] :])
+            torch.index_select(outputs, 0, _before(packing, gates), out=previous[packing.batch_sizes[0] :])
         ctx.save_for_backward(recurrent, kept, gates, cells, cell_tanhs, found, previous)
         ctx.packing = packing
         return outputs
@@ -150,11 +150,18 @@ class _HighwayLstm(torch.autograd.Function):
         return slopes, slopes[later, : len(recurrent)].t() @ previous[later], None, None
 
 
+def _before(packing: Packing, tokens: Tensor) -> Tensor:
+    """Return the previous visit of the same row, for each visit after a row's first: int64 (tokens - rows,)."""
+    sizes = torch.tensor(packing.batch_sizes)  # (steps,)
+    later = torch.arange(packing.batch_sizes[0], len(tokens))  # (tokens - rows,)
+    return (later - sizes[:-1].repeat_interleave(sizes[1:])).to(tokens.device)
+
+
 def _slopes(gates: Tensor, cells: Tensor, cell_tanhs: Tensor, found: Tensor, packing: Packing) -> Tensor:
     """Return the derivative of the cell (of the output, for the last three) with respect to each gate's input."""
     candidate, enter, forget, leave, highway, linear = gates.chunk(6, dim=1)  # (tokens, hidden_dim) each
     before = torch.zeros_like(cells)  # (tokens, hidden_dim): the cell one step earlier
-    torch.index_select(cells, 0, packing.before, out=before[packing.batch_sizes[0] :])
+    torch.index_select(cells, 0, _before(packing, cells), out=before[packing.batch_sizes[0] :])
     return torch.cat(
         [
             enter * (1 - candidate.square()),
