@@ -159,6 +159,7 @@ COUNTED: dict[str, tuple[Callable[[Any], int], Callable[[str], int]]] = {
     "snli jsonl": (len, filled),
     "snli table": (len, lambda text: filled(text) - 1),
     "squad": (len, lambda text: text.count('"question"')),
+    "propositions": (lambda sentences: sum(len(one.words) for one in sentences), filled),
     "trees": (len, filled),
 }
 

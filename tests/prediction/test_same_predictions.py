@@ -40,6 +40,8 @@ CASES = {
         "trainer.lr=0.003",
         "trainer.max_epochs=2",
     ),
+    "srl-deep": ("task=srl", "task.deep_bilstm.hidden_dim=16", STATIC, "mixing.placement=both", *LONGER),
+    "srl-bilstm": ("task=srl", "task.head=bilstm", "task.bilstm.hidden_dim=16", "task.predicateless=drop", *LONGER),
     "squad-bidaf": (
         "task=squad",
         "task.bidaf.hidden_dim=8",

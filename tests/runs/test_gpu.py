@@ -20,6 +20,7 @@ TASKS = {
     "snli": [],
     "squad": [],
     "coref": [],
+    "srl": ["task.deep_bilstm.hidden_dim=16"],
 }
 
 

@@ -171,7 +171,7 @@ def test_the_command_line_replaces_an_axis_of_a_preset() -> None:
     assert [job.config.seed for job in jobs if job.config is not None] == [7, 7, 7]
 
 
-@pytest.mark.parametrize("paper", ["ner", "sst5", "snli", "squad", "coref"])
+@pytest.mark.parametrize("paper", ["ner", "sst5", "snli", "squad", "srl", "coref"])
 def test_a_preset_of_the_paper_and_a_table_can_be_combined(paper: str) -> None:
     """The mixes of the table must not be replaced by the mix of the paper's preset."""
     jobs = jobs_of(f"experiment=[paper/{paper},table2]", "seed=1")

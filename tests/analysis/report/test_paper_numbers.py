@@ -84,6 +84,20 @@ def test_another_cell_has_no_number(changes: dict[str, Any]) -> None:
     assert numbers_for(record(**changes)) == (None, None)
 
 
+def test_semantic_roles_are_recognised_by_the_number_of_test_predicates() -> None:
+    srl = {
+        "task": "srl",
+        "data": {"name": "x", "sizes": {"train": 1, "dev": 2, "test": 25_624}},
+        "metrics": {"dev": {"f1": 0.8}, "test": {"f1": 0.8}},
+        "config": {"task": {"head": "deep_bilstm"}},
+    }
+    assert numbers_for(record(**srl, mixing={"name": "scalar_mix", "placement": "input"})) == (None, "84.6 Table 1")
+    baseline = {"encoder": {"name": "none"}, "embedding": {"name": "glove_6b_100d"}}
+    assert numbers_for(record(**srl, **baseline)) == (None, "81.4 Table 1")
+    small = srl | {"config": {"task": {"head": "bilstm"}}}
+    assert numbers_for(record(**small, **baseline)) == (None, None)
+
+
 def test_the_difference_is_computed_from_the_mean() -> None:
     two = [record(), record(seed=2, metrics={"dev": {"accuracy": 0.90}, "test": {"accuracy": 0.895}})]
     other = record(setting="b", name="elmo_mini-s1", encoder={"name": "elmo_mini"})

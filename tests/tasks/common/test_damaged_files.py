@@ -18,6 +18,7 @@ from tasks.ner.reader import read_tagged
 from tasks.pos.reader import read_conllu
 from tasks.snli.reader import read_pairs
 from tasks.squad.reader import read_squad
+from tasks.srl.reader import read_frames
 from tasks.sst5.reader import read_trees
 from tasks.wsd.reader import read_senses
 from tasks.wsd.senses import read_sense_index
@@ -58,6 +59,11 @@ READERS: dict[str, tuple[Callable[[Path], Any], str]] = {
     "senses": (
         lambda path: read_senses(path, None, prefix="x"),
         '<text><sentence id="s">\n<instance id="t" lemma="zoë" pos="NOUN">Zoë</instance>\n</sentence></text>\n',
+    ),
+    "propositions": (read_frames, "Zoë\t-\t(A0*)\neats\teat\t(V*)\n\nShe\t-\n"),
+    "frames": (
+        lambda path: read_frames(path.rename(path.with_name("file.jsonl"))),
+        '{"words": ["Zoë", "eats"], "frames": [{"pred": 1, "tags": ["B-A0", "B-V"]}]}\n',
     ),
     "trees": (read_trees, "(3 (2 Zoë) (4 eats))\n"),
     "vectors": (vectors, "Zoë 1 2\neats 3 4\n"),

@@ -1,0 +1,1 @@
+"""Semantic role labelling: the arguments of a given predicate."""
