@@ -97,7 +97,7 @@ def _geometry(chosen: argparse.Namespace, paths: Sequence[str], overrides: Seque
     except Interrupted as reason:
         raise HarnessError(str(reason)) from None
     about = _about(chosen, paths, config, sources, sample)
-    _print(geometry, about["drawn"])
+    _print(geometry, about)
     if sample.token_count < _FEWEST_PER_DIMENSION * widest:
         log.warning(
             "%s tokens are fewer than 10 for each of %s dimensions, so CKA is too high: use cka_debiased of cka.csv, "
@@ -161,12 +161,13 @@ def _about(
     return {
         "text": paths[0] if paths else f"{chosen.split} of {config.task['_target_']}",
         "drawn": {**drawn, "words": len(sample.words), "whole_sentences": len(sample.whole)},
+        "intra_sentence_of_noise": sample.intra_sentence_of_noise,
         "encoders": {source.encoder.name: source.encoder.fingerprint for source in sources},
         "environment": environment(device_of(config.device)),
     }
 
 
-def _print(geometry: "Geometry", drawn: dict[str, int]) -> None:
+def _print(geometry: "Geometry", about: dict[str, Any]) -> None:
     """Print the measures of each layer, and the CKA of each pair if it fits the terminal."""
     from rich.box import SIMPLE
     from rich.console import Console
@@ -188,8 +189,11 @@ def _print(geometry: "Geometry", drawn: dict[str, int]) -> None:
     for name, row in zip(names, geometry.layers, strict=True):
         table.add_row(name, *map(_number, list(vars(row).values())[2:]))
     console.print(table)
-    counts = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in drawn.items() if name != "seed")
-    console.print(f"drawn with seed {drawn['seed']}: {counts}", soft_wrap=True)
+    seed, *counts = about["drawn"].items()
+    drawn = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in counts)
+    console.print(f"drawn with seed {seed[1]}: {drawn}", soft_wrap=True)
+    noise = _number(about["intra_sentence_of_noise"])
+    console.print(f"intra-sentence similarity of independent vectors in sentences of these lengths: {noise}")
     if max(map(len, names)) + 8 * len(names) > max(console.width, 80):
         console.print("linear CKA: --out DIR writes it; the table is too wide for this terminal", soft_wrap=True)
         return

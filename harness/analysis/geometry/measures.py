@@ -47,13 +47,10 @@ def first_component_share(vectors: Array) -> float:
 
     Source: Ethayarajh 2019, section 3.3, "maximum explainable variance".
     """
-    centred = vectors - vectors.mean(axis=0)  # (vectors, dim)
+    centred = _centred(vectors)  # (vectors, dim)
     products = centred @ centred.T if len(centred) < centred.shape[1] else centred.T @ centred  # (smaller, smaller)
     total = float(np.trace(products))
-    # Equal vectors have a mean that differs from them in the last bits.
-    if total <= 1e-20 * float(np.vdot(vectors, vectors)):
-        return math.nan
-    return float(np.linalg.eigvalsh(products)[-1]) / total
+    return float(np.linalg.eigvalsh(products)[-1]) / total if total > 0 else math.nan
 
 
 def linear_cka(views: Sequence[Callable[[], Array]]) -> tuple[Array, Array]:
@@ -94,7 +91,9 @@ def _hsic(x: Array, y: Array) -> tuple[float, float]:
 
 
 def _centred(vectors: Array) -> Array:
-    return vectors - vectors.mean(axis=0)
+    """Return the vectors minus their mean; zeros if they are all equal, whatever the last bits of their mean are."""
+    centred = vectors - vectors.mean(axis=0)  # (vectors, dim)
+    return centred if np.vdot(centred, centred) > 1e-20 * np.vdot(vectors, vectors) else np.zeros_like(vectors)
 
 
 def _units(vectors: Array) -> Array:

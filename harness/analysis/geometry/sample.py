@@ -1,6 +1,7 @@
 """Draw the sentences, tokens and words of a text that are measured. The same seed draws the same ones."""
 
 import hashlib
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -40,6 +41,12 @@ class Sample:
     def token_count(self) -> int:
         """The number of tokens drawn at random."""
         return int(self.tokens.stop - self.tokens.start)
+
+    @property
+    def intra_sentence_of_noise(self) -> float:
+        """The intra-sentence similarity of independent vectors in these sentences, if they had many dimensions."""
+        lengths = [rows.stop - rows.start for rows in self.whole]
+        return float(np.mean(np.array(lengths) ** -0.5)) if lengths else math.nan
 
 
 def sampled_sentences(text: Iterable[Sentence], *, count: int, seed: int) -> list[Sentence]:
