@@ -132,4 +132,4 @@ def _features(path: Path) -> dict[bytes, bytes]:
 
 def _lasting(values: dict[str, Any]) -> dict[str, Any]:
     """Return what another run of the same command writes too."""
-    return {name: value for name, value in values.items() if name not in ("timing", "pid")}
+    return {name: value for name, value in values.items() if name not in ("timing", "cost", "pid")}
