@@ -193,14 +193,14 @@ def _print(geometry: "Geometry", about: dict[str, Any]) -> None:
     drawn = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in counts)
     console.print(f"drawn with seed {seed[1]}: {drawn}", soft_wrap=True)
     noise = _number(about["intra_sentence_of_noise"])
-    console.print(f"intra-sentence similarity of independent vectors in sentences of these lengths: {noise}")
-    if max(map(len, names)) + 8 * len(names) > max(console.width, 80):
-        console.print("linear CKA: --out DIR writes it; the table is too wide for this terminal", soft_wrap=True)
-        return
-    table = Table("linear CKA", *map(str, range(1, len(names) + 1)), box=SIMPLE)
+    console.print(f"intra-sentence similarity of independent vectors in these sentences: {noise}", soft_wrap=True)
+    table = Table("linear CKA, percent", *map(str, range(1, len(names) + 1)), box=None, padding=(0, 1, 0, 0))
     for number, (name, values) in enumerate(zip(names, geometry.cka.tolist(), strict=True), start=1):
-        table.add_row(f"{number} {name}", *map(_number, values))
-    console.print(table)
+        table.add_row(f"{number} {name}", *("-" if math.isnan(value) else f"{100 * value:.0f}" for value in values))
+    if 20 + 4 * len(names) > max(console.width, 80):
+        console.print("linear CKA: the table is too wide for this terminal; --out DIR writes it", soft_wrap=True)
+    else:
+        console.print("", table, sep="\n")
 
 
 def _write(geometry: "Geometry", about: dict[str, Any], folder: Path) -> None:
