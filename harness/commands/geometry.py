@@ -127,7 +127,7 @@ def _sources(config: HarnessConfig, requests: Sequence[Sequence[str]]) -> "list[
     from harness.runs.plan import source_of
     from harness.utils.devices import device_of
 
-    sources = []
+    sources: list[LayerSource] = []
     for overrides in requests:
         own = typed(compose_values("config", overrides))
         encoder = build_encoder(own.encoder, device=device_of(config.device), plugins=config.plugins)

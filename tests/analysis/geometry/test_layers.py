@@ -95,7 +95,7 @@ def word_rows(source: LayerSource, sample: Sample, rows: slice, layer: int) -> n
     return read[np.arange(len(sentences)), sample.places[rows, 1]]
 
 
-def pairwise(vectors: Sequence[np.ndarray]) -> float:
+def pairwise(vectors: Sequence[np.ndarray] | np.ndarray) -> float:
     """Return the mean cosine of all pairs, by torch."""
     tensors = torch.from_numpy(np.stack(vectors))
     cosines = torch.nn.functional.cosine_similarity(tensors[:, None], tensors[None], dim=2)
