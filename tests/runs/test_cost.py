@@ -1,6 +1,7 @@
 """The cost of a run: what the record holds, how the speed of an encoder is measured, and that no result changes."""
 
 import json
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from harness.runs.plan import build_model, prepare, sentences
 from harness.runs.record import read_record
 from harness.runs.run import run
 from harness.types import Sentence
+from harness.utils.memory import peak_memory
 from harness.utils.signals import Stop
 from tests.support.encoders import tiny_elmo
 from tests.support.runs import SMALL, config_of, small_run, without_times
@@ -25,6 +27,8 @@ ONE_EPOCH = "trainer.max_epochs=1"
 
 
 def test_a_record_has_the_costs_of_its_run(tmp_path: Path) -> None:
+    torch.ones(600_000_000, dtype=torch.uint8)  # freed before the run: not part of its peak
+    before = peak_memory("cpu")["process"]
     record = small_run(tmp_path, "trainer.max_epochs=2")
     (path,) = tmp_path.glob("results/ner/*/record.json")
     assert read_record(path) == record
@@ -38,7 +42,8 @@ def test_a_record_has_the_costs_of_its_run(tmp_path: Path) -> None:
     assert found["epoch_s"] == record.timing["train_s"] / 2
     assert found["tokens_per_s"] > 0
     assert found["device"] == f"{record.environment['processor']}, 1 thread"
-    assert 1e8 < found["peak_memory_bytes"] < 1e11
+    assert before is not None
+    assert 1e8 < found["peak_memory_bytes"] < (before - 3e8 if sys.platform == "linux" else 1e11)
     assert found["peak_gpu_memory_bytes"] is None
     (store,) = (tmp_path / "cache" / "features").iterdir()
     stored = sum(path.stat().st_size for path in store.iterdir() if path.suffix in (".bin", ".idx"))
