@@ -6,19 +6,29 @@ import math
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from rich.box import SIMPLE
+from rich.console import Console
+from rich.table import Table
+
+from harness.analysis.geometry.files import geometry_files
+from harness.analysis.geometry.layers import Geometry, measured
+from harness.analysis.geometry.sample import Sample, draw, sampled_sentences
 from harness.config.compose import compose_values
 from harness.config.schema import HarnessConfig, typed
+from harness.encoders.plugin_encoder import build_encoder
 from harness.errors import ConfigError, HarnessError
+from harness.features.store import LayerSource
+from harness.prediction.input_text import requested_sentences
+from harness.runs.environment import environment
+from harness.runs.plan import source_of
+from harness.training.determinism import set_up_torch
 from harness.types import SPLITS
 from harness.utils.console import CommandParser, configure_logging, exit_status_of
+from harness.utils.devices import device_of
+from harness.utils.files import write_text
 from harness.utils.signals import Interrupted, Stop, listening
-
-if TYPE_CHECKING:
-    from harness.analysis.geometry.layers import Geometry
-    from harness.analysis.geometry.sample import Sample
-    from harness.features.store import LayerSource
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +48,7 @@ examples:
       encoder=elmo_original --also encoder=random --out geometry
 """
 _FEWEST_PER_DIMENSION = 10
+_HEADINGS = "aniso-\ntropy, self-\nsim., adjus-\nted, intra-\nsent., adjus-\nted, first\ncomp., adjus-\nted"
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -72,17 +83,11 @@ def main(arguments: Sequence[str]) -> int:
 
 def _geometry(chosen: argparse.Namespace, paths: Sequence[str], overrides: Sequence[str]) -> None:
     """Measure what the arguments name, print it, and write the files."""
-    # Imported here, because they import torch, which takes seconds and is not needed for --help.
-    from harness.analysis.geometry.layers import measured
-    from harness.analysis.geometry.sample import draw, sampled_sentences
-    from harness.prediction.input_text import requested_sentences
-    from harness.training.determinism import set_up_torch
-
     _check(chosen, paths)
     config = typed(compose_values("config", overrides))
     set_up_torch(config)
     others = [word for word in overrides if not word.startswith(("encoder=", "encoder."))]
-    sources = _sources(config, [overrides, *([*others, *shlex.split(more)] for more in chosen.also)])
+    sources = _sources(config, [overrides, *([*others, *_words(more)] for more in chosen.also)])
     text = requested_sentences(
         config, path=next(iter(paths), ""), split=chosen.split, form=chosen.format, tokenizer=chosen.tokenize
     )
@@ -115,18 +120,22 @@ def _check(chosen: argparse.Namespace, paths: Sequence[str]) -> None:
     if len(paths) != (0 if chosen.split else 1):
         wanted = "no TEXT with --split" if chosen.split else "one TEXT, or --split"
         raise ConfigError(f"expected {wanted}, but got {len(paths)} path(s); see python -m harness geometry --help")
-    for name, least in (("sentences", 1), ("tokens", 4), ("types", 1)):
+    for name, least in (("seed", 0), ("sentences", 1), ("tokens", 4), ("types", 1)):
         value = getattr(chosen, name)
         if value is not None and value < least:
             raise ConfigError(f"--{name} is {value}; expected {least} or more")
 
 
-def _sources(config: HarnessConfig, requests: Sequence[Sequence[str]]) -> "list[LayerSource]":
-    """Return where the layers of each encoder are read."""
-    from harness.encoders.plugin_encoder import build_encoder
-    from harness.runs.plan import source_of
-    from harness.utils.devices import device_of
+def _words(also: str) -> list[str]:
+    """Return the overrides in an ``--also``."""
+    try:
+        return shlex.split(also)
+    except ValueError as error:
+        raise ConfigError(f"--also {also}: {str(error).lower()}; close each quotation mark") from None
 
+
+def _sources(config: HarnessConfig, requests: Sequence[Sequence[str]]) -> list[LayerSource]:
+    """Return where the layers of each encoder are read."""
     sources: list[LayerSource] = []
     for overrides in requests:
         own = typed(compose_values("config", overrides))
@@ -139,7 +148,7 @@ def _sources(config: HarnessConfig, requests: Sequence[Sequence[str]]) -> "list[
     return sources
 
 
-def _fill(sources: "Sequence[LayerSource]", sample: "Sample", stop: Stop) -> None:
+def _fill(sources: Sequence[LayerSource], sample: Sample, stop: Stop) -> None:
     """Encode the sentences of the sample that the store lacks."""
     needed = [sample.sentences[i] for i in sorted(set(sample.places[:, 0].tolist()))]
     for source in sources:
@@ -150,13 +159,10 @@ def _about(
     chosen: argparse.Namespace,
     paths: Sequence[str],
     config: HarnessConfig,
-    sources: "Sequence[LayerSource]",
-    sample: "Sample",
+    sources: Sequence[LayerSource],
+    sample: Sample,
 ) -> dict[str, Any]:
     """Return how the measures are made, as plain values."""
-    from harness.runs.environment import environment
-    from harness.utils.devices import device_of
-
     drawn = {"seed": chosen.seed, "sentences": len(sample.sentences), "tokens": sample.token_count}
     return {
         "text": paths[0] if paths else f"{chosen.split} of {config.task['_target_']}",
@@ -167,24 +173,12 @@ def _about(
     }
 
 
-def _print(geometry: "Geometry", about: dict[str, Any]) -> None:
+def _print(geometry: Geometry, about: dict[str, Any]) -> None:
     """Print the measures of each layer, and the CKA of each pair if it fits the terminal."""
-    from rich.box import SIMPLE
-    from rich.console import Console
-    from rich.table import Table
-
     console = Console()
     names = [f"{row.encoder} {row.layer}" for row in geometry.layers]
     table = Table("layer", box=SIMPLE)
-    for name in (
-        "aniso-\ntropy",
-        "self-\nsim.",
-        "adjus-\nted",
-        "intra-\nsent.",
-        "adjus-\nted",
-        "first\ncomp.",
-        "adjus-\nted",
-    ):
+    for name in _HEADINGS.split(", "):
         table.add_column(name, justify="right")
     for name, row in zip(names, geometry.layers, strict=True):
         table.add_row(name, *map(_number, list(vars(row).values())[2:]))
@@ -203,11 +197,8 @@ def _print(geometry: "Geometry", about: dict[str, Any]) -> None:
         console.print("", table, sep="\n")
 
 
-def _write(geometry: "Geometry", about: dict[str, Any], folder: Path) -> None:
+def _write(geometry: Geometry, about: dict[str, Any], folder: Path) -> None:
     """Write the files of a geometry."""
-    from harness.analysis.geometry.files import geometry_files
-    from harness.utils.files import write_text
-
     files = geometry_files(geometry, about)
     for name, text in files.items():
         write_text(folder / name, text)

@@ -99,6 +99,8 @@ def test_few_tokens_are_warned_about(command: Command, tmp_path: Path, caplog: p
         (["TEXT", "--also", "encoder=nothing"], "nothing"),
         (["TEXT", "--tokens", "3"], "--tokens is 3; expected 4 or more"),
         (["TEXT", "--types", "0"], "--types is 0"),
+        (["TEXT", "--seed=-1"], "--seed is -1"),
+        (["TEXT", "--also", "encoder=random encoder.name='x"], "close each quotation mark"),
         (["TEXT.missing"], "no such file"),
         (["TEXT", "trainr.lr=1"], "trainr"),
     ],

@@ -1,6 +1,7 @@
 """Measure the layers of encoders on the same sample of a text: one pass over the sentences for each encoder."""
 
 import math
+import shutil
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -13,8 +14,9 @@ import numpy as np
 
 from harness.analysis.geometry.measures import first_component_share, linear_cka, mean_cosine, similarity_to_mean
 from harness.analysis.geometry.sample import Sample
+from harness.errors import CacheError
 from harness.features.store import LayerSource
-from harness.utils.console import progress
+from harness.utils.console import human_bytes, progress
 
 Array = np.ndarray
 Check = Callable[[], None]  # raises in order to stop
@@ -71,8 +73,16 @@ def measured(sources: Sequence[LayerSource], sample: Sample, *, folder: Path, ch
         sample: What to measure.
         folder: The folder for the file, which is removed at the end.
         check: Called from time to time; it may raise in order to stop.
+
+    Raises:
+        CacheError: The disk has too little space for the file.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    size = sum(4 * len(sample.places) * source.encoder.num_layers * source.encoder.dim for source in sources)
+    free = shutil.disk_usage(folder).free
+    if size > free:  # writing to a mapped file would end the process
+        fix = "set cache_dir=DIR, or draw less with --tokens and --types"
+        raise CacheError(f"{folder}: the vectors take {human_bytes(size)}, {human_bytes(free)} are free; {fix}")
     found: list[LayerGeometry] = []
     views: list[Callable[[], Array]] = []
     with ExitStack() as stack:

@@ -5,6 +5,7 @@ import zlib
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from torch import Tensor
 
 from harness.analysis.geometry.layers import Geometry, gathered, measured
 from harness.analysis.geometry.sample import Sample, draw, sampled_sentences
+from harness.errors import CacheError
 from harness.features.store import FeatureStore, LayerSource, Uncached
 from harness.types import Sentence
 from tests.support.encoders import tiny_elmo
@@ -141,3 +143,9 @@ def test_encoders_are_compared_on_the_same_tokens(tmp_path: Path) -> None:
     assert [(row.encoder, row.layer) for row in geometry.layers[3:5]] == [("known", 3), ("rotated", 0)]
     assert np.diag(geometry.cka[:4, 4:]) == pytest.approx(np.ones(4), abs=1e-9)
     np.testing.assert_allclose(geometry.cka[:4, :4], geometry.cka[4:, 4:], atol=1e-9)
+
+
+def test_a_full_disk_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=1000))
+    with pytest.raises(CacheError, match=rf"^{tmp_path}: the vectors take .* MB, 1 KB are free; set cache_dir="):
+        measured([Uncached(Known(), dtype="float32")], sample_of(TEXT), folder=tmp_path)
