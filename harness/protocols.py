@@ -86,6 +86,17 @@ class Rounding(Protocol):
     rounding_error: float
 
 
+@runtime_checkable
+class Sized(Protocol):
+    """An encoder that reports its size, which goes into the record.
+
+    Attributes:
+        num_parameters: The number of its weights.
+    """
+
+    num_parameters: int
+
+
 class LayerMix(Protocol):
     """An ``nn.Module`` that reduces the layers to one vector per token.
 

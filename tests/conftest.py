@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from harness.runs import cost
+
 # Examples of hypothesis are the same in every run, and none fails because the machine is slow.
 settings.register_profile("reproducible", derandomize=True, deadline=None)
 settings.load_profile("reproducible")
@@ -39,6 +41,12 @@ def two_processes(request: pytest.FixtureRequest) -> list[str]:
     pytest.importorskip("hydra_plugins.hydra_submitit_launcher", reason="needs the extra submitit")
     two = {"joblib": "hydra.launcher.n_jobs=2", "submitit_local": "hydra.sweeper.max_batch_size=2"}
     return [f"hydra/launcher={request.param}", two[request.param]]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _short_speed_trials() -> None:
+    """Measure the speed of encoders with the smallest batches, because tests make hundreds of runs."""
+    cost._LONG_ENOUGH = 0.0
 
 
 @pytest.fixture(autouse=True)

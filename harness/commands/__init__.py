@@ -11,6 +11,7 @@ COMMANDS = {
     "export": "write the frozen vectors of a text to a file, in AllenNLP's layout or another",
     "encode": "fill the feature store with what a run will read, and train nothing",
     "neighbours": "the words and sentences nearest to a word, with and without its context",
+    "geometry": "how alike the vectors of each layer are, and which layers are alike",
     "pretrain": "train a biLM on plain text and export it in the official layout",
     "perplexity": "perplexity of a trained biLM, next to count-based models",
     "static-vectors": "train static word vectors on the text of a biLM",

@@ -1,23 +1,20 @@
 """``python -m harness export IN OUT``: the frozen vectors of a text, in a file."""
 
 import argparse
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from harness.config.compose import compose_values
-from harness.config.instantiate import build
-from harness.config.schema import HarnessConfig, typed
+from harness.config.schema import typed
 from harness.encoders.plugin_encoder import build_encoder
 from harness.errors import ConfigError, HarnessError
 from harness.prediction.export import export_vectors
-from harness.prediction.input_text import format_of, read_sentences
+from harness.prediction.input_text import requested_sentences
 from harness.prediction.reductions import reduction_named
-from harness.protocols import Task
-from harness.types import SPLITS, Sentence, sentences_of
+from harness.types import SPLITS
 from harness.utils.console import CommandParser, configure_logging, exit_status_of
 from harness.utils.devices import device_of
 from harness.utils.signals import Interrupted, listening
-from harness.utils.tokenizers import tokenizer_named
 
 _EPILOG = """\
 All other arguments are those of a run, such as encoder=elmo_original or
@@ -77,7 +74,9 @@ def _export(chosen: argparse.Namespace, overrides: Sequence[str]) -> None:
     try:
         with listening() as stop:
             done = export_vectors(
-                _sentences(chosen, paths, config),
+                requested_sentences(
+                    config, path=paths[0], split=chosen.split, form=chosen.format, tokenizer=chosen.tokenize
+                ),
                 out,
                 encoder=encoder,
                 reduce=reduction.apply,
@@ -91,16 +90,3 @@ def _export(chosen: argparse.Namespace, overrides: Sequence[str]) -> None:
     print(f"{out}: {done.sentences:,} sentences, {done.tokens:,} tokens{resumed}")  # noqa: T201
     if done.empty:
         print(f"warning: empty entries, because a line has no tokens: {done.empty:,}")  # noqa: T201
-
-
-def _sentences(chosen: argparse.Namespace, paths: Sequence[str], config: HarnessConfig) -> Iterator[Sentence]:
-    """Yield the sentences to encode."""
-    if chosen.split:
-        task: Task = build(config.task, kind=Task, where="task", plugins=config.plugins)
-        for example in task.examples(chosen.split):
-            for text in example.texts.values():
-                yield from sentences_of(text)
-        return
-    path = Path(paths[0]).expanduser()
-    tokenize = tokenizer_named(chosen.tokenize) if chosen.tokenize else None
-    yield from read_sentences(path, form=chosen.format or format_of(path), tokenize=tokenize)

@@ -134,6 +134,8 @@ class ElmoEncoder:
         if dtype == "bfloat16":
             exact, self.bilm = self.bilm, in_bfloat16(self.bilm)
             self.rounding_error = rounding_error(self.bilm, exact)
+        tables = [] if lexicon is None else [lexicon.word_table]
+        self.num_parameters = sum(weight.numel() for weight in (*weights.values(), *tables))
         self._device = torch.device(device)
         self._max_tokens = _MAX_TOKENS[self._device.type] if max_tokens is None else max_tokens
         self._carry_rows = carry_rows

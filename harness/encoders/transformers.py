@@ -129,6 +129,7 @@ class TransformerEncoder:
         self.name = name
         self._device = torch.device(device)
         self._model = model.to(self._device).eval()
+        self.num_parameters = sum(parameter.numel() for parameter in model.parameters())
         self._tokenizer = SubwordTokenizer(folder.tokenizer(), source=str(folder.path))
         self._batch_tokens = batch_tokens or _BATCH_TOKENS[self._device.type]
         specials = self._tokenizer.specials

@@ -40,11 +40,13 @@ class FillPlan:
         sentences: The number of unique sentences.
         missing: The sentences that must be encoded.
         bytes: The number of bytes to write for them.
+        bytes_per_token: What the store holds for each token of all sentences; 0 if it holds nothing.
     """
 
     sentences: int = 0
     missing: tuple[Sentence, ...] = ()
     bytes: int = 0
+    bytes_per_token: float = 0.0
 
     @property
     def found(self) -> int:
@@ -90,10 +92,14 @@ class FeatureStore:
         words = set().union(*unique) if self._word_layers else ()
         new_words = {word for word in words if _word_key(word) not in self._words}
         missing = tuple(s for s in unique if _sentence_key(s) not in self._sentences or not new_words.isdisjoint(s))
-        row, tokens = self.encoder.dim * self._dtype.itemsize, sum(map(len, missing))
-        size = tokens * (self.encoder.num_layers - self._word_layers) * row + len(missing) * RECORD_BYTES
-        size += len(new_words) * (row + RECORD_BYTES)
-        return FillPlan(len(unique), missing, size)
+        whole = self._bytes(unique, len(words)) / max(1, sum(map(len, unique)))
+        return FillPlan(len(unique), missing, self._bytes(missing, len(new_words)), whole)
+
+    def _bytes(self, sentences: Sequence[Sentence], words: int) -> int:
+        """Return the number of bytes of sentences, and of a number of word types."""
+        row, tokens = self.encoder.dim * self._dtype.itemsize, sum(map(len, sentences))
+        size = tokens * (self.encoder.num_layers - self._word_layers) * row + len(sentences) * RECORD_BYTES
+        return size + words * (row + RECORD_BYTES)
 
     def fill(
         self, sentences: Iterable[Sentence], *, check: Check = lambda: None, shard: int = 0, shards: int = 1

@@ -6,8 +6,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+from harness.config.instantiate import build
+from harness.config.schema import HarnessConfig
 from harness.errors import DataFormatError
-from harness.types import Example, Sentence
+from harness.protocols import Task
+from harness.types import Example, Sentence, Split, sentences_of
 from harness.utils.text_files import json_value, lines_of, numbered_lines
 from harness.utils.tokenized_text import TokenizedText
 from harness.utils.tokenizers import Tokenizer, tokenizer_named
@@ -19,6 +22,32 @@ _BY_SUFFIX: dict[str, TextFormat] = {".jsonl": "jsonl", ".conll": "columns", ".t
 def format_of(path: Path) -> TextFormat:
     """Return the format that the name of a file stands for: ``text`` unless it ends in a known suffix."""
     return _BY_SUFFIX.get(Path(path.name.removesuffix(".gz")).suffix, "text")
+
+
+def requested_sentences(
+    config: HarnessConfig, *, path: str, split: Split | None, form: TextFormat | None, tokenizer: str | None
+) -> Iterator[Sentence]:
+    """Yield the sentences of a file, or all texts of a split of the task; this is what ``export`` encodes.
+
+    Args:
+        config: A typed configuration, whose task is used for ``split``.
+        path: The path of the file; ignored for a split.
+        split: The split; None for the file.
+        form: The format of the file; None: the one that its name stands for.
+        tokenizer: The name of the tokeniser of raw text; None if tokens are separated by spaces.
+
+    Raises:
+        HarnessError: The data are missing or damaged, or there is no such task or tokeniser.
+    """
+    if split is not None:
+        task: Task = build(config.task, kind=Task, where="task", plugins=config.plugins)
+        for example in task.examples(split):
+            for text in example.texts.values():
+                yield from sentences_of(text)
+        return
+    file = Path(path).expanduser()
+    tokenize = tokenizer_named(tokenizer) if tokenizer else None
+    yield from read_sentences(file, form=form or format_of(file), tokenize=tokenize)
 
 
 def read_sentences(path: Path, *, form: TextFormat, tokenize: Tokenizer | None) -> Iterator[Sentence]:

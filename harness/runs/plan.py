@@ -211,12 +211,22 @@ def layer_source(plan: Plan) -> LayerSource | None:
     Raises:
         ConfigError: The encoder's vectors cannot be kept in a store.
     """
-    if plan.encoder is None:
-        return None
-    dtype = plan.config.cache_dtype
-    if plan.config.cache == "none":
-        return Uncached(plan.encoder, dtype=dtype)
-    return FeatureStore(Path(plan.config.cache_dir) / "features", plan.encoder, dtype=dtype)
+    return None if plan.encoder is None else source_of(plan.encoder, plan.config)
+
+
+def source_of(encoder: Encoder, config: HarnessConfig) -> LayerSource:
+    """Return where the layers of an encoder are read.
+
+    Args:
+        encoder: The encoder.
+        config: A typed configuration; ``cache``, ``cache_dir`` and ``cache_dtype`` are used.
+
+    Raises:
+        ConfigError: The encoder's vectors cannot be kept in a store.
+    """
+    if config.cache == "none":
+        return Uncached(encoder, dtype=config.cache_dtype)
+    return FeatureStore(Path(config.cache_dir) / "features", encoder, dtype=config.cache_dtype)
 
 
 def build_model(plan: Plan, *, vocabulary: Collection[str] | None = None) -> Model:

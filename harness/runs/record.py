@@ -50,6 +50,7 @@ class RunRecord:
         parameters: How many numbers were trained.
         weights_sha256: The SHA-256 of ``model.safetensors``, which holds them.
         timing: Seconds per part of the run. ``train_s`` covers all sessions of a resumed run, the others the last one.
+        cost: What the run cost, by the names in ``harness.runs.cost``; only runs of the same device are comparable.
         environment: The code revision, package versions, hardware and command line.
         config: The resolved configuration; a value from the environment has its text, ``${oc.env:NAME}``.
     """
@@ -75,6 +76,7 @@ class RunRecord:
     parameters: int = 0
     weights_sha256: str = ""
     timing: Mapping[str, float] = field(default_factory=dict)
+    cost: Mapping[str, int | float | str | None] = field(default_factory=dict)
     environment: Mapping[str, Any] = field(default_factory=dict)
     config: Mapping[str, Any] = field(default_factory=dict)
 

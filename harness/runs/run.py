@@ -16,6 +16,7 @@ from harness.config.secrets import without_values
 from harness.errors import HarnessError
 from harness.features.store import precision_of
 from harness.protocols import Decomposable, Fitted, Tracker
+from harness.runs.cost import run_cost
 from harness.runs.model_file import MODEL, OLD_MODEL, write_model
 from harness.runs.plan import Plan, SharedObjects, build_model, prepare, sentences
 from harness.runs.record import (
@@ -37,6 +38,7 @@ from harness.training.trainer import Progress, Trainer
 from harness.types import SPLITS
 from harness.utils.files import file_digest, write_text
 from harness.utils.locks import ProcessLock
+from harness.utils.memory import peak_memory, reset_peak_memory
 from harness.utils.signals import Interrupted, Stop
 
 log = logging.getLogger(__name__)
@@ -127,6 +129,7 @@ def _save(plan: Plan, record: RunRecord, progress: Progress, tracker: Tracker) -
 
 def _execute(plan: Plan, model: Model, tracker: Tracker, stop: Stop, progress: Progress) -> RunRecord:
     """Encode, train and score; write predictions and weights, and return the record."""
+    reset_peak_memory(plan.device)
     started = time.perf_counter()
     log.info("%s: %s", plan.name, plan.sizes)
     if plan.coverage is not None:
@@ -165,9 +168,10 @@ def _execute(plan: Plan, model: Model, tracker: Tracker, stop: Stop, progress: P
         "tokens_encoded": model.features.tokens_encoded,
         "cache_hit_rate": filled.hit_rate,
     }
+    cost = run_cost(plan, model, progress, filled=filled, memory=peak_memory(plan.device))
     metrics = {str(split): dict(metrics.values) for split, (metrics, _) in scored.items()}
     ending = {"metrics": metrics, "timing": timing, "weights_sha256": file_digest(weights)}
-    return _record_of(plan, model, progress, status="ok", **ending)
+    return _record_of(plan, model, progress, status="ok", cost=cost, **ending)
 
 
 def _record_of(plan: Plan, model: Model, progress: Progress, **ending: Any) -> RunRecord:

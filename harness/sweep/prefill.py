@@ -7,6 +7,7 @@ from contextlib import suppress
 from harness.config.instantiate import names_nothing
 from harness.errors import DataFormatError
 from harness.features.store import FeatureStore
+from harness.runs.cost import encoding_speed
 from harness.runs.job import SHARED
 from harness.runs.outcome import Outcome
 from harness.runs.plan import Plan, layer_source, prepare, sentences
@@ -82,6 +83,7 @@ def _encode(job: Job, plan: Plan, processes: int, launch: Callable[[Sequence[Job
         launch([Job((*job.overrides, part), (*job.own, part), plan.config) for part in parts])
         stop.check()
     store.fill(texts, check=stop.check)  # also what the processes left undone
+    encoding_speed(plan, store.folder)  # now, while no other job shares the machine
 
 
 def _planned(jobs: Sequence[Job], stop: Stop) -> Iterator[tuple[Job, Plan]]:

@@ -107,6 +107,7 @@ class _WandbTracker:
             f"{split}/{name}": value for split, values in record["metrics"].items() for name, value in values.items()
         }
         summary |= {f"time/{name}": value for name, value in record["timing"].items()}
+        summary |= {f"cost/{name}": value for name, value in record.get("cost", {}).items()}
         self._run.summary.update(summary | {"status": record["status"], "best_epoch": record["best_epoch"]})
         if "predictions.jsonl" in files:
             self._run.log({"predictions": _predictions(Path(files["predictions.jsonl"]))})

@@ -15,7 +15,7 @@ from torch import Tensor
 from harness.encoders.plugin_encoder import PluginEncoder, checked_encoder
 from harness.encoders.random_elmo import random_elmo
 from harness.errors import ConfigError, HarnessError
-from harness.protocols import Rounding
+from harness.protocols import Rounding, Sized
 from harness.runs.plan import prepare
 from harness.types import Sentence
 from tests.support.encoders import TINY
@@ -110,6 +110,15 @@ def test_a_reported_rounding_is_passed_on() -> None:
     checked = checked_encoder(encoder)
     assert isinstance(checked, Rounding)
     assert (checked.dtype, checked.rounding_error) == ("bfloat16", 0.01)
+
+
+def test_a_reported_size_is_passed_on() -> None:
+    assert not isinstance(checked_encoder(Lengths()), Sized)
+    encoder: Any = Lengths()
+    encoder.num_parameters = 5
+    checked = checked_encoder(encoder)
+    assert isinstance(checked, Sized)
+    assert checked.num_parameters == 5
 
 
 CODE = """

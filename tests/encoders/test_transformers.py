@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 from torch import Tensor
 
 from harness.encoders.model_folder import ModelFolder
@@ -301,3 +302,9 @@ def _of_library(folder: Path, sentence: Sentence, pooling: str = "mean") -> Tens
     return torch.stack(
         [states[:, p if pooling == "mean" else [p[i] for i in chosen[pooling]]].mean(1) for p in places], dim=1
     )
+
+
+def test_the_size_is_that_of_the_weights(tmp_path):
+    folder = tiny_transformer(tmp_path, "bert")
+    stored = load_file(folder / "model.safetensors")
+    assert load_transformer(model=str(folder)).num_parameters == sum(tensor.numel() for tensor in stored.values())

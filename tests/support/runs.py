@@ -43,9 +43,9 @@ def small_run(folder: Path, *overrides: str, stop: Stop | None = None) -> RunRec
 
 
 def without_times(record: RunRecord) -> dict[str, Any]:
-    """Return a record's fields without times and paths."""
+    """Return a record's fields without times, costs and paths."""
     values = dict(vars(record))
-    del values["timing"]
+    del values["timing"], values["cost"]
     values["config"] = {key: value for key, value in record.config.items() if key not in ("overwrite", "cache_dir")}
     return values
 

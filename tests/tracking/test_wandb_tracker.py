@@ -22,7 +22,8 @@ def test_a_run_is_tracked_offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     record = run(config_of(tmp_path, *WANDB), stop=Stop())
     assert record.status == "ok"
     (folder,) = (tmp_path / "results" / "wandb").glob("offline-run-*")
-    names = [b"dev/f1", b"test/f1", b"mix/input/s0", b"mix/input/gamma", b"time/train_s", b"predictions", b"record"]
+    names = [b"dev/f1", b"test/f1", b"mix/input/s0", b"mix/input/gamma", b"time/train_s", b"cost/epoch_s"]
+    names += [b"predictions", b"record"]
     deadline = time.monotonic() + 30
     missing = names
     while missing and time.monotonic() < deadline:  # wandb's service may write the file after the run has finished
