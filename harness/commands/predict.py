@@ -14,7 +14,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from harness.config.schema import resolved
-from harness.errors import ConfigError, HarnessError
+from harness.errors import ConfigError, DataFormatError, HarnessError
 from harness.prediction.input_text import TextFormat, read_texts
 from harness.prediction.predictor import Predictor
 from harness.prediction.trained_run import load_predictor
@@ -28,7 +28,8 @@ _EPILOG = """\
 FILE is read as text (.txt and standard input: one text on each line), JSON lines
 (.jsonl: {"text": "..."} or {"tokens": [...]}; for pairs, the names of the run's
 texts, such as {"premise": "...", "hypothesis": "..."}), the first column of a
-column file (.conll, .bio), or any other file in the format of the run's task.
+column file (.conll, .bio), or any other file in the format of the run's task,
+with or without labels (--input task if the name ends in .txt or .jsonl).
 
 On standard output is one JSON object for each text, in the order of the input:
 its id, text, tokens and answer. Offsets of characters refer to "text". An empty
@@ -87,15 +88,19 @@ def _predict(chosen: argparse.Namespace, overrides: Sequence[str]) -> None:
     if chosen.score and form != "task":
         raise ConfigError(f"--score needs labels, and --input={form} has none; leave --input out")
     predictor = load_predictor(chosen.run, plugins=chosen.plugins, **_options(overrides))
-    texts = _examples(predictor, path, form, chosen)
     scored: list[tuple[Example, Prediction]] = []
     try:
+        texts = _examples(predictor, path, form, chosen)
         with _output(chosen) as write:
             for example, prediction in predictor.predict(texts):
                 if write is not None:
                     write(_line(predictor.row(example, prediction), chosen.format))
                 if chosen.score:
                     scored.append((example, prediction))
+    except DataFormatError as error:
+        if path is None or chosen.input or chosen.score:
+            raise
+        raise DataFormatError(f"{error}; the file was read as {form}, and --input can say otherwise") from None
     except KeyboardInterrupt:
         raise HarnessError("stopped by a signal") from None
     if chosen.score:

@@ -63,15 +63,15 @@ class NaturalLanguageInference:
             return to_examples(pairs_of_rows(rows, f"{self.data_name}, {split}"), split)
         return self.read(split_file(self.data, split, official="snli"), prefix=split)
 
-    def read(self, path: Path, *, prefix: str, labelled: bool = True) -> tuple[Example, ...]:  # noqa: ARG002
-        """Return the examples of a file; every example needs its label.
+    def read(self, path: Path, *, prefix: str, labelled: bool = True) -> tuple[Example, ...]:
+        """Return the examples of a file.
 
         Args:
             path: The file.
             prefix: The start of the ids of the examples.
-            labelled: Not used.
+            labelled: Whether to read the labels and to drop pairs without one. If not, the targets are None.
         """
-        return to_examples(read_pairs(path), prefix)
+        return to_examples(read_pairs(path, labelled=labelled), prefix)
 
     def write_sample(self, folder: Path) -> list[Path]:
         """Write the sample data as jsonl files; return their paths."""
@@ -111,7 +111,7 @@ def to_examples(pairs: Sequence[SentencePair], prefix: str) -> tuple[Example, ..
     An example has the id of the data set if every pair has one and no two are equal, otherwise its position as id.
 
     Args:
-        pairs: The labelled pairs.
+        pairs: The pairs.
         prefix: The start of an id from the position.
     """
     own_ids = len({pair.id for pair in pairs if pair.id}) == len(pairs)
