@@ -89,24 +89,30 @@ def _predict(chosen: argparse.Namespace, overrides: Sequence[str]) -> None:
         raise ConfigError(f"--score needs labels, and --input={form} has none; leave --input out")
     predictor = load_predictor(chosen.run, plugins=chosen.plugins, **_options(overrides))
     scored: list[tuple[Example, Prediction]] = []
-    try:
-        texts = _examples(predictor, path, form, chosen)
-        with _output(chosen) as write:
-            for example, prediction in predictor.predict(texts):
-                if write is not None:
-                    write(_line(predictor.row(example, prediction), chosen.format))
-                if chosen.score:
-                    scored.append((example, prediction))
-    except DataFormatError as error:
-        if path is None or chosen.input or chosen.score:
-            raise
-        raise DataFormatError(f"{error}; the file was read as {form}, and --input can say otherwise") from None
-    except KeyboardInterrupt:
-        raise HarnessError("stopped by a signal") from None
+    guessed = path is not None and not chosen.input and not chosen.score
+    with _errors_explained(form if guessed else None), _output(chosen) as write:
+        for example, prediction in predictor.predict(_examples(predictor, path, form, chosen)):
+            if write is not None:
+                write(_line(predictor.row(example, prediction), chosen.format))
+            if chosen.score:
+                scored.append((example, prediction))
     if chosen.score:
         gold, predictions = zip(*scored, strict=True)
         for name, value in predictor.task.score(gold, predictions).values.items():
             print(f"{name:24} {100 * value:6.2f}")  # noqa: T201
+
+
+@contextmanager
+def _errors_explained(guessed: str | None) -> Iterator[None]:
+    """Add to an error in the input how it was read, if its name told that; a signal is one line too."""
+    try:
+        yield
+    except DataFormatError as error:
+        if guessed is None:
+            raise
+        raise DataFormatError(f"{error}; the file was read as {guessed}, and --input can say otherwise") from None
+    except KeyboardInterrupt:
+        raise HarnessError("stopped by a signal") from None
 
 
 def _form_of(path: Path | None, *, labelled: bool) -> str:
