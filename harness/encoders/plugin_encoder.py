@@ -11,7 +11,7 @@ from torch import Tensor
 
 from harness.config.instantiate import build
 from harness.errors import ConfigError, HarnessError
-from harness.protocols import Encoder, Rounding
+from harness.protocols import Documented, Encoder, Rounding
 from harness.types import Sentence
 
 _TYPES: dict[str, type] = {
@@ -71,6 +71,7 @@ class PluginEncoder:
         self.fingerprint = hashlib.sha256(f"{encoder.fingerprint} {_source_digest(encoder)}".encode()).hexdigest()
         if isinstance(encoder, Rounding):
             self.dtype, self.rounding_error = encoder.dtype, encoder.rounding_error
+        self.model_card = encoder.model_card if isinstance(encoder, Documented) else ""
 
     name: str
     state: str
