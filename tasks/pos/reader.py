@@ -37,8 +37,7 @@ def read_conllu(path: Path, tagset: Tagset = "upos", *, labelled: bool = True) -
         labelled: Whether every word needs a tag. If not, the tags are not read.
 
     Returns:
-        The words and the tags of each sentence, in file order; at least one sentence. None in place of tags that are
-        not read.
+        The words and the tags of each sentence (None if not read), in file order; at least one sentence.
 
     Raises:
         DataFormatError: The file is missing or has no sentence, or a line has another number of columns, an id out of
@@ -81,11 +80,10 @@ def read_conllu(path: Path, tagset: Tagset = "upos", *, labelled: bool = True) -
     check_words(
         (words for words, _ in sentences), where=str(path), fix="give a treebank whose second column is its text"
     )
-    numbers = [
-        f"{number:,}" for number in (len(sentences), *(counts[k] for k in ("word", "range", "empty", "comment")))
-    ]
     log.info(
-        "%s: %s sentences, %s words; left out %s multiword tokens, %s empty nodes and %s comments", path.name, *numbers
+        "%s: %s sentences, %s words; left out %s multiword tokens, %s empty nodes and %s comments",
+        path.name,
+        *(f"{n:,}" for n in (len(sentences), *(counts[kind] for kind in ("word", "range", "empty", "comment")))),
     )
     return sentences
 

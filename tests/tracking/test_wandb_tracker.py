@@ -183,6 +183,6 @@ def test_data_and_encoders_of_the_user_have_the_axes_of_every_run(
     assert list(mine) == list(usual)
     shown = {"data": "mine", "encoder": "tiny", "model_card": "Tiny", "state": "none", "mixing": "scalar_mix"}
     assert {axis: mine[axis] for axis in shown} == shown
-    assert mine["config"]["data"]["columns"] == [2, 3]
+    assert mine["config"]["data"]["columns"] == (2, 3)
     assert record.encoder["model_card"] == "Tiny"
     assert started[0]["run_tags"] == ["task:ner", "encoder:tiny", "embedding:none", "mixing:scalar_mix"]
