@@ -22,6 +22,7 @@ from harness.training.determinism import default_threads
 from harness.types import Example, Prediction
 from harness.utils.console import CommandParser, configure_logging, exit_status_of
 from harness.utils.files import replacing
+from harness.utils.text_files import NotTextError, json_value, numbered_lines
 from harness.utils.tokenizers import tokenizer_named
 
 _EPILOG = """\
@@ -29,7 +30,7 @@ FILE is read as text (.txt and standard input: one text on each line), JSON line
 (.jsonl: {"text": "..."} or {"tokens": [...]}; for pairs, the names of the run's
 texts, such as {"premise": "...", "hypothesis": "..."}), the first column of a
 column file (.conll, .bio), or any other file in the format of the run's task,
-with or without labels (--input task if the name ends in .txt or .jsonl).
+with or without labels. The trees of SST-5 are .txt files: add --input task.
 
 On standard output is one JSON object for each text, in the order of the input:
 its id, text, tokens and answer. Offsets of characters refer to "text". An empty
@@ -88,6 +89,8 @@ def _predict(chosen: argparse.Namespace, overrides: Sequence[str]) -> None:
     if chosen.score and form != "task":
         raise ConfigError(f"--score needs labels, and --input={form} has none; leave --input out")
     predictor = load_predictor(chosen.run, plugins=chosen.plugins, **_options(overrides))
+    if form == "jsonl" and path is not None and not chosen.input and not _has_texts(path, predictor.texts):
+        form = "task"
     scored: list[tuple[Example, Prediction]] = []
     guessed = path is not None and not chosen.input and not chosen.score
     with _errors_explained(form if guessed else None), _output(chosen) as write:
@@ -108,9 +111,10 @@ def _errors_explained(guessed: str | None) -> Iterator[None]:
     try:
         yield
     except DataFormatError as error:
-        if guessed is None:
+        if guessed is None or isinstance(error, NotTextError):
             raise
-        raise DataFormatError(f"{error}; the file was read as {guessed}, and --input can say otherwise") from None
+        read_as = "in the task's own format" if guessed == "task" else f"as {guessed}"
+        raise DataFormatError(f"{error}; the file was read {read_as}, and --input can say otherwise") from None
     except KeyboardInterrupt:
         raise HarnessError("stopped by a signal") from None
 
@@ -119,6 +123,18 @@ def _form_of(path: Path | None, *, labelled: bool) -> str:
     """Return the format of a file by its name; ``task`` is the format of the run's task, the only one with labels."""
     suffix = ".txt" if path is None else Path(path.name.removesuffix(".gz")).suffix
     return "task" if labelled else _BY_SUFFIX.get(suffix, "task")
+
+
+def _has_texts(path: Path, names: Sequence[str]) -> bool:
+    """Return whether the first object of JSON lines has texts to label; if not, it is in the task's own format."""
+    first = next((line for _, line in numbered_lines(path) if line.strip()), "")
+    try:
+        row = json_value(first)
+    except json.JSONDecodeError:
+        return True  # the reader names the line
+    if not isinstance(row, dict):
+        return True
+    return set(names) <= set(row) if len(names) > 1 else not {"tokens", "text"}.isdisjoint(row)
 
 
 def _options(overrides: Sequence[str]) -> dict[str, Any]:

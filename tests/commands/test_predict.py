@@ -153,7 +153,14 @@ def test_options_of_this_machine_can_be_set(ner: Path, command: Callable, type_i
         (["{ner}", "{bad}"], 'bad.jsonl:2: a token is not a string; write {"tokens"'),
         (["{ner}", "{apart}"], "apart.jsonl:1: the token 'b' is not in the text"),
         (["{snli}", "{text}"], "this run reads several texts (premise, hypothesis); give JSON lines"),
-        (["{snli}", "{bad}"], 'bad.jsonl:1: no tokens and no text; write {"premise": "A text.", "hypothesis": "A te'),
+        (
+            ["{snli}", "{bad}"],
+            "bad.jsonl:1: sentence1 is missing; choose one of: tokens; expected text; the file was read in the task's own",
+        ),
+        (
+            ["{snli}", "{bad}", "--input=jsonl"],
+            'bad.jsonl:1: no tokens and no text; write {"premise": "A text.", "hypothesis": "A te',
+        ),
         (["{snli}", "{pairs}", "--format=conll"], "--format conll is for tasks with one label per token"),
         (["{ner}", "--score"], "give a file in the task's format as FILE"),
         (["{ner}", "{text}", "--score", "--input=text"], "--score needs labels, and --input=text has none"),

@@ -82,6 +82,26 @@ def test_pairs_that_the_annotators_do_not_agree_on_are_labelled_too(tmp_path: Pa
     path.write_text(json.dumps({"gold_label": "-", "sentence1": "A man.", "sentence2": "A person."}))
     (pair,) = task.read(path, prefix="a", labelled=False)
     assert (pair.texts["hypothesis"], pair.target) == (("A", "person", "."), None)
+    assert pair.origin["hypothesis"].text == "A person."
+
+
+def test_a_file_of_the_user_is_labelled_in_its_own_format_and_keeps_its_text(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [{"review": f"{'好看' if i % 2 else '难看'} 的电影{i}", "label": i % 2} for i in range(20)]
+    (tmp_path / "mine.jsonl").write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+    files = ["data=files", f"data.train={tmp_path}/mine.jsonl", "data.dev_fraction=0.2", "data.test_fraction=0.2"]
+    options = ["embedding=none", "task.text=review", "task.head=linear", "data.tokenize=characters", "data.fraction=1"]
+    mine = trained_run(tmp_path, "task=classification", *files, *options)
+    (tmp_path / "new.jsonl").write_text(json.dumps(rows[1] | {"label": None}, ensure_ascii=False))
+    (tmp_path / "texts.jsonl").write_text(json.dumps({"text": rows[1]["review"]}, ensure_ascii=False))
+    found = []
+    for name in ("new.jsonl", "texts.jsonl"):
+        assert main([str(mine), str(tmp_path / name)]) == 0, capsys.readouterr().err
+        found.append(json.loads(capsys.readouterr().out))
+    assert found[0]["text"] == "好看 的电影1"
+    assert found[0]["tokens"] == list("好看的电影1")
+    assert {**found[0], "id": ""} == {**found[1], "id": ""}
 
 
 def test_a_treebank_without_tags_is_labelled_as_one_with_tags(
@@ -99,9 +119,11 @@ def test_a_treebank_without_tags_is_labelled_as_one_with_tags(
 
 
 def test_the_error_says_how_the_file_was_read(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for name, form in (("a", "task"), ("a.jsonl", "jsonl")):
+    for name, form in (("a", "in the task's own format"), ("a.jsonl", "as jsonl")):
         (tmp_path / name).write_text("A plain sentence\n")
         assert main([str(run), str(tmp_path / name)]) == 2
         message = capsys.readouterr().err.strip().splitlines()[-1]
-        assert message.endswith(f"the file was read as {form}, and --input can say otherwise")
+        assert message.endswith(f"; the file was read {form}, and --input can say otherwise")
         assert f"{name}:1: " in message
+    assert main([str(run), str(tmp_path / "missing.conllu")]) == 2
+    assert capsys.readouterr().err.strip().endswith("data=sample needs no file")
