@@ -155,7 +155,7 @@ def test_options_of_this_machine_can_be_set(ner: Path, command: Callable, type_i
         (["{snli}", "{text}"], "this run reads several texts (premise, hypothesis); give JSON lines"),
         (
             ["{snli}", "{bad}"],
-            "bad.jsonl:1: sentence1 is missing; choose one of: tokens; expected text; the file was read in the task's own",
+            "bad.jsonl:1: sentence1 is missing; choose one of: tokens; expected text; the file was read in the",
         ),
         (
             ["{snli}", "{bad}", "--input=jsonl"],
