@@ -39,7 +39,7 @@ class ModelFolder:
         """
         from transformers import AutoConfig
 
-        with _one_line(self.path, "is no usable config.json"):
+        with _one_line(self.path, "has no usable config.json"):
             return AutoConfig.from_pretrained(self.path, local_files_only=True, trust_remote_code=False)
 
     def tokenizer(self) -> Any:
