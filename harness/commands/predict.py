@@ -59,7 +59,11 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("run", metavar="RUN_DIR", help="the folder of the run")
     parser.add_argument("file", nargs="?", default="-", metavar="FILE", help="the texts; -: standard input (default)")
     parser.add_argument(
-        "--tokenize", metavar="NAME", help="split raw text: english, whitespace, characters, spacy:CODE"
+        "--tokenize",
+        metavar="NAME",
+        nargs="?",
+        const="english",
+        help="split raw text: english (if no NAME is given), whitespace, characters, spacy:CODE",
     )
     parser.add_argument(
         "--input", choices=("text", "jsonl", "columns", "task"), help="format of FILE; task: the task's own"

@@ -81,7 +81,7 @@ def test_text_json_lines_and_columns_have_the_same_labels(
         assert status == 0, err
         found += rows(out)
     type_in(f"\ufeff{raw}\n")
-    found += rows(command(ner, "--tokenize=english")[1])
+    found += rows(command(ner, "--tokenize")[1])
     assert [row["id"] for row in found] == ["1", "7", "3", "x", "1", "1"]
     assert [row["text"] for row in found] == [raw, raw, " ".join(tokens), raw, " ".join(tokens), raw]
     assert all(row["tokens"] == tokens and row["labels"] == found[0]["labels"] for row in found)
