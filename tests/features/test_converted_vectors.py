@@ -1,10 +1,8 @@
 """Converted vectors: every changed byte is noticed before it is used, and a cache may be shared and read only."""
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from harness.errors import CacheError, DataFormatError, HarnessError
@@ -124,14 +122,3 @@ def test_a_damaged_record_of_the_digest_is_one_line(source: Path, content: bytes
     record.write_bytes(content)
     with pytest.raises(HarnessError, match=f"{record}.*delete it"):
         read(source)
-
-
-def test_checking_the_vectors_of_a_text_takes_no_time(tmp_path: Path) -> None:
-    rows = np.random.default_rng(0).normal(size=(20_000, 100)).round(2)
-    source = tmp_path / "large.txt"
-    source.write_text("".join(f"w{i} {' '.join(map(str, row))}\n" for i, row in enumerate(rows.tolist())))
-    StaticVectors(name="test", path=source, cache_dir=tmp_path / "cache")
-    start = time.perf_counter()
-    static = StaticVectors(name="test", path=source, cache_dir=tmp_path / "cache")
-    assert static.lookup([f"w{i}" for i in range(20_000)])[1].all()
-    assert time.perf_counter() - start < 2  # 0.1 s without load

@@ -2,9 +2,8 @@
 
 import inspect
 import sys
-import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 from typing import Any, ClassVar
@@ -200,16 +199,3 @@ def test_no_default_changes_under_the_same_identity() -> None:
     )
     added = {name: sorted(options.keys() - frozen.get(name, {}).keys()) for name, options in found.items()}
     assert not any(added.values()), f"{added}: add these options to {DEFAULTS.name}"
-
-
-def test_the_identity_costs_little(tmp_path: Path) -> None:
-    """It is computed for every job of a sweep; about 0.1 ms on the machine where this was written."""
-    config = replace(config_of(tmp_path, *SMALL), seed=3)
-    target = target_of(config.task, where="task")
-    assert target is not None
-    best = float("inf")
-    for _ in range(5):
-        started = time.perf_counter()
-        determining(config.determining(), task=target, targets={"task": target}, inputs={})  # type: ignore[arg-type]
-        best = min(best, time.perf_counter() - started)
-    assert best < 0.02

@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -54,10 +53,8 @@ def test_the_output_may_end_early() -> None:
 def test_torch_is_not_imported_where_it_is_not_needed(words: list[str]) -> None:
     """Importing it takes seconds, which a person would wait for a text or for a refusal."""
     code = "import sys, harness.cli\ntry: harness.cli.main()\nfinally: sys.exit(9 if 'torch' in sys.modules else 3)"
-    started = time.perf_counter()
     ended = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, check=False)
     assert ended.returncode == 3, ended.stderr
-    assert time.perf_counter() - started < 10  # 0.2 to 1 s on an idle machine
 
 
 def test_the_version_is_ours(capfd: pytest.CaptureFixture[str]) -> None:

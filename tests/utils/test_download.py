@@ -6,7 +6,6 @@ import os
 import re
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -273,9 +272,7 @@ def test_a_silent_server_times_out(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert download.TIMEOUT[0] <= 10
     monkeypatch.setattr(download, "TIMEOUT", (0.2, 0.2))
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        start = time.monotonic()
         message = failure(f"http://127.0.0.1:{silent.getsockname()[1]}/file.txt", tmp_path)
-        assert time.monotonic() - start < 5
     assert "timed out" in message
 
 
