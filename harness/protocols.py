@@ -97,6 +97,17 @@ class Sized(Protocol):
     num_parameters: int
 
 
+@runtime_checkable
+class Documented(Protocol):
+    """An encoder with a model card; the record names the card.
+
+    Attributes:
+        model_card: The title of the card, or where it is; empty if there is none. It determines no vector.
+    """
+
+    model_card: str
+
+
 class LayerMix(Protocol):
     """An ``nn.Module`` that reduces the layers to one vector per token.
 

@@ -44,7 +44,11 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("paths", nargs="*", metavar="IN OUT", help="the text, and the file to write")
     parser.add_argument("--format", choices=("text", "jsonl", "columns"), help="format of IN; default: by its name")
     parser.add_argument(
-        "--tokenize", metavar="NAME", help="split raw text: english, whitespace, characters, spacy:CODE"
+        "--tokenize",
+        metavar="NAME",
+        nargs="?",
+        const="english",
+        help="split raw text: english (if no NAME is given), whitespace, characters, spacy:CODE",
     )
     parser.add_argument(
         "--layers", default="all", help="all, top, mean, a number, or a run's folder for its learned mix"

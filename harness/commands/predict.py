@@ -14,7 +14,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from harness.config.schema import resolved
-from harness.errors import ConfigError, HarnessError
+from harness.errors import ConfigError, DataFormatError, HarnessError
 from harness.prediction.input_text import TextFormat, read_texts
 from harness.prediction.predictor import Predictor
 from harness.prediction.trained_run import load_predictor
@@ -22,13 +22,15 @@ from harness.training.determinism import default_threads
 from harness.types import Example, Prediction
 from harness.utils.console import CommandParser, configure_logging, exit_status_of
 from harness.utils.files import replacing
+from harness.utils.text_files import NotTextError, json_value, numbered_lines
 from harness.utils.tokenizers import tokenizer_named
 
 _EPILOG = """\
 FILE is read as text (.txt and standard input: one text on each line), JSON lines
 (.jsonl: {"text": "..."} or {"tokens": [...]}; for pairs, the names of the run's
 texts, such as {"premise": "...", "hypothesis": "..."}), the first column of a
-column file (.conll, .bio), or any other file in the format of the run's task.
+column file (.conll, .bio), or any other file in the format of the run's task,
+with or without labels. The trees of SST-5 are .txt files: add --input task.
 
 On standard output is one JSON object for each text, in the order of the input:
 its id, text, tokens and answer. Offsets of characters refer to "text". An empty
@@ -57,7 +59,11 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("run", metavar="RUN_DIR", help="the folder of the run")
     parser.add_argument("file", nargs="?", default="-", metavar="FILE", help="the texts; -: standard input (default)")
     parser.add_argument(
-        "--tokenize", metavar="NAME", help="split raw text: english, whitespace, characters, spacy:CODE"
+        "--tokenize",
+        metavar="NAME",
+        nargs="?",
+        const="english",
+        help="split raw text: english (if no NAME is given), whitespace, characters, spacy:CODE",
     )
     parser.add_argument(
         "--input", choices=("text", "jsonl", "columns", "task"), help="format of FILE; task: the task's own"
@@ -87,27 +93,52 @@ def _predict(chosen: argparse.Namespace, overrides: Sequence[str]) -> None:
     if chosen.score and form != "task":
         raise ConfigError(f"--score needs labels, and --input={form} has none; leave --input out")
     predictor = load_predictor(chosen.run, plugins=chosen.plugins, **_options(overrides))
-    texts = _examples(predictor, path, form, chosen)
+    if form == "jsonl" and path is not None and not chosen.input and not _has_texts(path, predictor.texts):
+        form = "task"
     scored: list[tuple[Example, Prediction]] = []
-    try:
-        with _output(chosen) as write:
-            for example, prediction in predictor.predict(texts):
-                if write is not None:
-                    write(_line(predictor.row(example, prediction), chosen.format))
-                if chosen.score:
-                    scored.append((example, prediction))
-    except KeyboardInterrupt:
-        raise HarnessError("stopped by a signal") from None
+    guessed = path is not None and not chosen.input and not chosen.score
+    with _errors_explained(form if guessed else None), _output(chosen) as write:
+        for example, prediction in predictor.predict(_examples(predictor, path, form, chosen)):
+            if write is not None:
+                write(_line(predictor.row(example, prediction), chosen.format))
+            if chosen.score:
+                scored.append((example, prediction))
     if chosen.score:
         gold, predictions = zip(*scored, strict=True)
         for name, value in predictor.task.score(gold, predictions).values.items():
             print(f"{name:24} {100 * value:6.2f}")  # noqa: T201
 
 
+@contextmanager
+def _errors_explained(guessed: str | None) -> Iterator[None]:
+    """Add to an error in the input how it was read, if its name told that; a signal is one line too."""
+    try:
+        yield
+    except DataFormatError as error:
+        if guessed is None or isinstance(error, NotTextError):
+            raise
+        read_as = "in the task's own format" if guessed == "task" else f"as {guessed}"
+        raise DataFormatError(f"{error}; the file was read {read_as}, and --input can say otherwise") from None
+    except KeyboardInterrupt:
+        raise HarnessError("stopped by a signal") from None
+
+
 def _form_of(path: Path | None, *, labelled: bool) -> str:
     """Return the format of a file by its name; ``task`` is the format of the run's task, the only one with labels."""
     suffix = ".txt" if path is None else Path(path.name.removesuffix(".gz")).suffix
     return "task" if labelled else _BY_SUFFIX.get(suffix, "task")
+
+
+def _has_texts(path: Path, names: Sequence[str]) -> bool:
+    """Return whether the first object of JSON lines has texts to label; if not, it is in the task's own format."""
+    first = next((line for _, line in numbered_lines(path) if line.strip()), "")
+    try:
+        row = json_value(first)
+    except json.JSONDecodeError:
+        return True  # the reader names the line
+    if not isinstance(row, dict):
+        return True
+    return set(names) <= set(row) if len(names) > 1 else not {"tokens", "text"}.isdisjoint(row)
 
 
 def _options(overrides: Sequence[str]) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from harness.encoders.kernels.frozen_char_cnn import FrozenCharCnn
 from harness.encoders.kernels.streams import Streams
 from harness.encoders.lexicon import Lexicon
 from harness.encoders.model_archive import files_of_model
+from harness.encoders.model_card import model_card
 from harness.encoders.options import BiLmOptions, read_options
 from harness.encoders.weights import read_weights
 from harness.encoders.word_vector_cache import WordVectorCache
@@ -80,6 +81,7 @@ def load_elmo(
         options=architecture,
         weights=read_weights(weights_path, architecture),
         weights_digest=file_digest(weights_path),
+        model_card=model_card(weights_path.parent),
         state=state,
         dtype=dtype,
         max_tokens=max_tokens,
@@ -104,6 +106,7 @@ class ElmoEncoder:
         weights: A tensor for each name in the official file.
         weights_digest: A digest that identifies the weights, and the lexicon if there is one.
         lexicon: The characters and words of the model; None: the bytes of the official model, and no words.
+        model_card: What the model card is called; see ``harness.encoders.model_card``.
         state: The state policy, ``zeros``, ``warm`` or ``carry``.
         dtype: Type of the matrix products. ``bfloat16`` rounds them (``rounding_error`` says how much), and some
             processors compute it faster.
@@ -123,6 +126,7 @@ class ElmoEncoder:
         weights: Mapping[str, Tensor],
         weights_digest: str,
         lexicon: Lexicon | None = None,
+        model_card: str = "",
         state: StatePolicy = "warm",
         dtype: Dtype = "float32",
         max_tokens: int | None = None,
@@ -130,6 +134,7 @@ class ElmoEncoder:
         device: str = "cpu",
     ) -> None:
         self.name, self.options, self.state, self.dtype = name, options, state, dtype
+        self.model_card = model_card
         self.bilm, self.rounding_error = build_bilm(options, weights, lexicon).to(device), 0.0
         if dtype == "bfloat16":
             exact, self.bilm = self.bilm, in_bfloat16(self.bilm)

@@ -20,6 +20,7 @@ from harness.encoders.elmo import ElmoEncoder, StatePolicy
 from harness.encoders.kernels.one_thread_each import one_thread
 from harness.encoders.lexicon import CHAR_ENTRIES, WORD_ENTRIES, Lexicon, read_ids
 from harness.encoders.model_archive import unpacked
+from harness.encoders.model_card import model_card
 from harness.encoders.options import BiLmOptions, parse_options
 from harness.errors import WeightsError
 from harness.utils.files import file_digest
@@ -81,6 +82,7 @@ def load_elmo_many_langs(
         options=options,
         weights={dataset: weight.contiguous() for dataset, weight in weights.items()},
         weights_digest=hashlib.sha256(" ".join(["elmo_many_langs", *digests]).encode()).hexdigest(),
+        model_card=model_card(files["config.json"].parent),
         lexicon=Lexicon(chars=chars, words=words, word_table=word_table, max_chars=options.max_chars),
         state=state,
         dtype=dtype,

@@ -9,8 +9,10 @@ from typing import Any
 
 import torch
 
+from harness.encoders.model_card import model_card
 from harness.errors import ConfigError, DownloadError, WeightsError
 from harness.utils.files import file_digest
+from harness.utils.text_files import read_json
 
 _LONGEST = 10**6  # a tokenizer without a limit reports a much larger number
 _ASIDE = ("pooler.",)  # parameters that do not change any hidden state, and that many models lack
@@ -37,7 +39,7 @@ class ModelFolder:
         """
         from transformers import AutoConfig
 
-        with _one_line(self.path, "is no usable config.json"):
+        with _one_line(self.path, "has no usable config.json"):
             return AutoConfig.from_pretrained(self.path, local_files_only=True, trust_remote_code=False)
 
     def tokenizer(self) -> Any:
@@ -52,6 +54,12 @@ class ModelFolder:
             return AutoTokenizer.from_pretrained(
                 self.path, local_files_only=True, trust_remote_code=False, use_fast=True, add_prefix_space=True
             )
+
+    def card(self) -> str:
+        """Return the title of the model card; without one, the name that ``config.json`` gives to the model."""
+        values = read_json(self.path / "config.json", fix="give the folder of a model", error=WeightsError)
+        named = values.get("_name_or_path") if isinstance(values, dict) else None
+        return model_card(self.path) or (named if isinstance(named, str) else "")
 
     def max_length(self, model: Any) -> int | None:
         """Return the greatest number of pieces that ``model`` can read, special tokens included; None: no limit."""
@@ -106,7 +114,7 @@ def _downloaded(model: str, revision: str | None) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
-    patterns = [*_TEXT_FILES, "*.safetensors"]
+    patterns = [*_TEXT_FILES, "*.safetensors", "README.md"]
     try:
         return Path(snapshot_download(model, revision=revision, allow_patterns=patterns, local_files_only=True))
     except LocalEntryNotFoundError:

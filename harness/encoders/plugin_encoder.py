@@ -11,7 +11,7 @@ from torch import Tensor
 
 from harness.config.instantiate import build
 from harness.errors import ConfigError, HarnessError
-from harness.protocols import Encoder, Rounding, Sized
+from harness.protocols import Documented, Encoder, Rounding, Sized
 from harness.types import Sentence
 
 _TYPES: dict[str, type] = {
@@ -73,6 +73,7 @@ class PluginEncoder:
             self.dtype, self.rounding_error = encoder.dtype, encoder.rounding_error
         if isinstance(encoder, Sized):
             self.num_parameters = encoder.num_parameters
+        self.model_card = encoder.model_card if isinstance(encoder, Documented) else ""
 
     name: str
     state: str

@@ -78,6 +78,7 @@ def load_transformer(
         dtype=dtype,
         batch_tokens=batch_tokens,
         random_seed=init_seed if init == "random" else None,
+        model_card=folder.card(),
         device=device,
     )
 
@@ -102,6 +103,7 @@ class TransformerEncoder:
         dtype: The type in which the model computes.
         batch_tokens: Number of positions in each batch; None: 512, on a GPU 16,384.
         random_seed: The seed of random weights; None if the weights were loaded.
+        model_card: What the model card is called; see ``ModelFolder.card``.
         device: Torch device on which to compute.
 
     Raises:
@@ -124,9 +126,10 @@ class TransformerEncoder:
         dtype: Dtype = "float32",
         batch_tokens: int | None = None,
         random_seed: int | None = None,
+        model_card: str = "",
         device: str = "cpu",
     ) -> None:
-        self.name = name
+        self.name, self.model_card = name, model_card
         self._device = torch.device(device)
         self._model = model.to(self._device).eval()
         self.num_parameters = sum(parameter.numel() for parameter in model.parameters())

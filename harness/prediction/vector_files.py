@@ -75,8 +75,8 @@ def write_parquet(path: Path, entries: Iterable[Entry]) -> None:
     schema = pa.schema(
         [("tokens", pa.list_(pa.string())), ("shape", pa.list_(pa.int32())), ("vectors", pa.list_(pa.float32()))]
     )
-    with parquet.ParquetWriter(path, schema) as writer:
-        for rows in _groups(entries, values=2**22):
+    with parquet.ParquetWriter(path, schema, use_dictionary=False) as writer:  # hardly two vectors have equal values
+        for rows in _groups(entries, values=2**20):
             columns = {
                 "tokens": [list(sentence) for sentence, _ in rows],
                 "shape": [list(vectors.shape) for _, vectors in rows],

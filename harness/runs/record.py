@@ -41,7 +41,7 @@ class RunRecord:
         determining: What the identity is the digest of, by dotted key. Options at their defaults are left out.
         seed: The seed of initial weights, batch order and dropout.
         data: The data set's name, and size and SHA-256 of each split.
-        encoder: The encoder's name, fingerprint, state, number of layers, width and precision.
+        encoder: The encoder's name, fingerprint, state, number of layers, width and precision, and its model card.
         embedding: The static vectors' name, fingerprint, width and coverage of the text.
         mixing: The mix's name and placement, and what it has learned.
         primary_metric: The metric that selected the best epoch on dev.

@@ -15,7 +15,7 @@ from harness.config.schema import HarnessConfig, plain
 from harness.config.secrets import without_values
 from harness.errors import HarnessError
 from harness.features.store import precision_of
-from harness.protocols import Decomposable, Fitted, Tracker
+from harness.protocols import Decomposable, Documented, Fitted, Tracker
 from harness.runs.cost import run_cost
 from harness.runs.model_file import MODEL, OLD_MODEL, write_model
 from harness.runs.plan import Plan, SharedObjects, build_model, prepare, sentences
@@ -196,6 +196,7 @@ def _record_of(plan: Plan, model: Model, progress: Progress, **ending: Any) -> R
             "state": encoder.state if encoder else "none",
             "num_layers": encoder.num_layers if encoder else 0,
             "dim": encoder.dim if encoder else 0,
+            "model_card": encoder.model_card if isinstance(encoder, Documented) else "",
             **(precision_of(encoder) if encoder else {}),
         },
         embedding={

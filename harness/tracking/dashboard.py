@@ -7,8 +7,9 @@ from typing import Any
 from harness.errors import ConfigError
 
 # What an ablation varies, under the names in the config that a run sends to wandb.
-AXES = ("task", "encoder", "embedding", "mixing", "lambda", "layer_norm", "placement", "fraction", "seed")
-_MIX_WEIGHTS = ("s0", "s1", "s2", "gamma")  # of the three layers of ELMo
+AXES = ("task", "data", "encoder", "embedding", "mixing", "lambda", "layer_norm", "placement", "fraction", "seed")
+_LAYERS = 13  # of a transformer of the usual size; wandb leaves out what a run has not logged, such as ELMo's s3
+_MIX_WEIGHTS = (*(f"s{layer}" for layer in range(_LAYERS)), "gamma")
 
 
 def workspace(*, entity: str, project: str, metrics: Sequence[str], group: str | None = None) -> Any:

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import DataFormatError
-from harness.types import Example, Sentence
+from harness.types import Example
+from harness.utils.tokenized_text import TokenizedText
 from harness.utils.tokenizers import Tokenizer
 from tasks.common.heads.text_classifier import PAIR
 from tasks.common.table_files import Column, Row, Wanted, read_table
@@ -46,7 +47,8 @@ def read_examples(
         columns: The columns of the texts and of the label.
         tokenize: Splits a text into tokens.
         prefix: The start of the ids. The first example is ``PREFIX-0``.
-        labelled: Whether every example needs a label. If not, the target of an example without one is None.
+        labelled: Whether every example needs a label. If not, the target of an example without one is None, and the
+            examples keep their raw texts in ``origin``.
 
     Returns:
         Examples with the text ``tokens``, or with the texts ``premise`` and ``hypothesis`` for pairs.
@@ -61,14 +63,17 @@ def read_examples(
         wanted.append(Wanted(option="task.pair", names=(columns.pair,)))
         fields = dict(zip(("task.text", "task.pair"), PAIR, strict=True))
     wanted.append(Wanted(option="task.label", names=(columns.label,), optional=not labelled))
-    examples = [
-        Example(
-            id=f"{prefix}-{i}",
-            texts={field: _tokens(row, option, tokenize) for option, field in fields.items()},
-            target=_label(row, labelled=labelled),
+    examples = []
+    for i, row in enumerate(read_table(path, wanted)):
+        origin = {field: _tokenized(row, option, tokenize) for option, field in fields.items()}
+        examples.append(
+            Example(
+                id=f"{prefix}-{i}",
+                texts={field: text.tokens for field, text in origin.items()},
+                target=_label(row, labelled=labelled),
+                origin=None if labelled else origin,  # training does not need it, and it takes memory
+            )
         )
-        for i, row in enumerate(read_table(path, wanted))
-    ]
     _check_for_header(examples, columns, path)
     return examples
 
@@ -86,18 +91,19 @@ def _check_for_header(examples: Sequence[Example], columns: TextColumns, path: P
         )
 
 
-def _tokens(row: Row, option: str, tokenize: Tokenizer) -> Sentence:
-    """Return the tokens of a text, which must not be empty. Equal tokens are one object in memory."""
+def _tokenized(row: Row, option: str, tokenize: Tokenizer) -> TokenizedText:
+    """Return a text with its tokens, of which there must be at least one."""
     value = row.values[option]
-    tokens = value
     if isinstance(value, str):
-        tokens = [value[start:end] for start, end in tokenize(value)]
-    elif not isinstance(value, list) or not all(isinstance(token, str) and token.strip() for token in value):
+        text = TokenizedText.of(value, tokenize)
+    elif isinstance(value, list) and all(isinstance(token, str) and token.strip() for token in value):
+        text = TokenizedText.of_tokens(value)
+    else:
         shown = json.dumps(value, ensure_ascii=False)
         raise DataFormatError(f"{_place(row, option)} is {shown}; give text in quotes, or a list of tokens")
-    if not tokens:
+    if not text.tokens:
         raise DataFormatError(f"{_place(row, option)} is empty; fill it in, or remove the row")
-    return tuple(map(sys.intern, tokens))
+    return text
 
 
 def _label(row: Row, *, labelled: bool) -> str | None:

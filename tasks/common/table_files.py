@@ -213,4 +213,4 @@ def _hint_of_width(separator: str) -> str:
     """Return the end of the message that a row has another number of columns."""
     if separator == "\t":
         return "; separate the columns by one tab (quotes do not join lines in a TSV file, but they do in a CSV file)"
-    return f"; put a value with '{separator}' in it between quotes"
+    return f"; put a value with '{separator}' in it between double quotes"

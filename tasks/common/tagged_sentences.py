@@ -51,7 +51,9 @@ def _strings(values: dict[str, Any], name: str, option: str, where: str) -> tupl
         shown = ", ".join(f"'{one}'" for one in values)
         similar = nearest(name, values)
         hint = similar if similar.startswith("; did") else ""
-        raise DataFormatError(f"{where}: no '{name}' among {shown or 'none'}{hint}; set {option}=NAME")
+        raise DataFormatError(
+            f"{where}: no '{name}' among {shown or 'none'}{hint}; set {option}=NAME (task=tagging), or rename it"
+        )
     value = values[name]
     if not isinstance(value, list):
         raise DataFormatError(f"{where}: '{name}' is {json.dumps(value, ensure_ascii=False)}; give a list of strings")

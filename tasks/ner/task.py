@@ -32,7 +32,8 @@ class NamedEntityRecognition:
     """Named-entity recognition, scored by F1 over entities.
 
     Args:
-        data: The data: column files (token first, tag last), CoNLL-2003 from the Hugging Face hub, or the sample data.
+        data: The data: column files (token first, tag last) or JSON lines with ``tokens`` and ``tags``, CoNLL-2003 from
+            the Hugging Face hub, or the sample data.
         head: The name of the head.
         bilstm_crf: The sizes of the head ``bilstm_crf``.
         scheme: The tag scheme of the files; ``auto`` detects it for each file.
@@ -69,15 +70,15 @@ class NamedEntityRecognition:
         check_options(self.data, ("columns", *CUTS))
         return self.read(self.data.path(split), prefix=split)
 
-    def read(self, path: Path, *, prefix: str, labelled: bool = True) -> list[Example]:  # noqa: ARG002
-        """Return the examples of a file; every example needs its tags.
+    def read(self, path: Path, *, prefix: str, labelled: bool = True) -> list[Example]:
+        """Return the examples of a file.
 
         Args:
-            path: The file.
+            path: The file: JSON lines if its name ends in ``.jsonl``, else columns.
             prefix: The start of the ids of the examples.
-            labelled: Not used.
+            labelled: Whether to read the tags. If not, the targets are None.
         """
-        return tagged_examples(read_tagged(path, self.scheme, self.data.columns), prefix)
+        return tagged_examples(read_tagged(path, self.scheme, self.data.columns, labelled=labelled), prefix)
 
     def write_sample(self, folder: Path) -> list[Path]:
         """Write the sample data as CoNLL column files; return their paths."""

@@ -15,7 +15,7 @@ from tasks.common.column_files import check_words
 log = logging.getLogger(__name__)
 
 Tagset = Literal["upos", "xpos"]
-TaggedSentence = tuple[Sentence, tuple[str, ...]]
+TaggedSentence = tuple[Sentence, tuple[str, ...] | None]
 
 _COLUMNS = 10
 _FORM = 1
@@ -25,7 +25,7 @@ _RANGE = re.compile(r"([1-9]\d*)-([1-9]\d*)")
 _EMPTY_NODE = re.compile(r"(\d+)\.[1-9]\d*")
 
 
-def read_conllu(path: Path, tagset: Tagset = "upos") -> list[TaggedSentence]:
+def read_conllu(path: Path, tagset: Tagset = "upos", *, labelled: bool = True) -> list[TaggedSentence]:
     """Read the words of a CoNLL-U file and their tags.
 
     Multiword tokens (``3-4 don't``), empty nodes (``5.1``) and comments are not words. They are left out, and their
@@ -34,9 +34,10 @@ def read_conllu(path: Path, tagset: Tagset = "upos") -> list[TaggedSentence]:
     Args:
         path: A UTF-8 file, plain or ``.gz``.
         tagset: Which column to read: ``upos``, universal tags, or ``xpos``, those of the language.
+        labelled: Whether every word needs a tag. If not, the tags are not read.
 
     Returns:
-        The words and the tags of each sentence, in file order; at least one sentence.
+        The words and the tags of each sentence (None if not read), in file order; at least one sentence.
 
     Raises:
         DataFormatError: The file is missing or has no sentence, or a line has another number of columns, an id out of
@@ -57,7 +58,7 @@ def read_conllu(path: Path, tagset: Tagset = "upos") -> list[TaggedSentence]:
             continue
         if not text.strip():
             if words:
-                sentences.append((tuple(words), tuple(tags)))
+                sentences.append((tuple(words), tuple(tags) if labelled else None))
                 words, tags = [], []
             continue
         where = f"{path}:{number}"
@@ -70,20 +71,19 @@ def read_conllu(path: Path, tagset: Tagset = "upos") -> list[TaggedSentence]:
         kind = _kind(columns[0], len(words) + 1, where)
         if kind == "word":
             words.append(sys.intern(_filled(columns[_FORM], "word (column 2)", where)))
-            tags.append(sys.intern(_tag(columns, tagset, where)))
+            tags.append(sys.intern(_tag(columns, tagset, where)) if labelled else "")
         counts[kind] += 1
     if words:
-        sentences.append((tuple(words), tuple(tags)))
+        sentences.append((tuple(words), tuple(tags) if labelled else None))
     if not sentences:
         raise DataFormatError(f"{path}: no sentences in it; give a CoNLL-U file")
     check_words(
         (words for words, _ in sentences), where=str(path), fix="give a treebank whose second column is its text"
     )
-    numbers = [
-        f"{number:,}" for number in (len(sentences), *(counts[k] for k in ("word", "range", "empty", "comment")))
-    ]
     log.info(
-        "%s: %s sentences, %s words; left out %s multiword tokens, %s empty nodes and %s comments", path.name, *numbers
+        "%s: %s sentences, %s words; left out %s multiword tokens, %s empty nodes and %s comments",
+        path.name,
+        *(f"{n:,}" for n in (len(sentences), *(counts[kind] for kind in ("word", "range", "empty", "comment")))),
     )
     return sentences
 

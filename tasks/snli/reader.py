@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,8 @@ log = logging.getLogger(__name__)
 
 LABELS = ("entailment", "neutral", "contradiction")
 _NO_GOLD = "-"  # the annotators did not agree
-_FIELDS = ("gold_label", "sentence1", "sentence2")
+_TEXTS = ("sentence1", "sentence2")
+_FIELDS = ("gold_label", *_TEXTS)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,18 +25,18 @@ class SentencePair:
     Attributes:
         premise: The first sentence, never blank.
         hypothesis: The second sentence, never blank.
-        label: One of ``LABELS``.
+        label: One of ``LABELS``; None if the labels are not read.
         id: The id of the pair in the data set, or an empty string.
     """
 
     premise: str
     hypothesis: str
-    label: str
+    label: str | None
     id: str = ""
 
 
-def read_pairs(path: Path) -> list[SentencePair]:
-    """Return the labelled pairs of a file of the published data set in file order, at least one.
+def read_pairs(path: Path, *, labelled: bool = True) -> list[SentencePair]:
+    """Return the pairs of a file of the published data set in file order, at least one.
 
     The first line shows whether the file is jsonl or tab-separated. In every split, pairs without a gold label are
     dropped, and their number is logged.
@@ -43,13 +44,20 @@ def read_pairs(path: Path) -> list[SentencePair]:
     Args:
         path: A UTF-8 file, plain or ``.gz``: JSON objects with ``gold_label``, ``sentence1`` and ``sentence2``, or a
             table with these columns.
+        labelled: Whether to read the labels. If not, a file need not have them, and no pair is dropped.
 
     Raises:
         DataFormatError: The file is missing, unreadable, in another format, or has no labelled pair.
 
     Source: Bowman et al. 2015; the README of the data set for the label ``-``.
     """
-    return _labelled_pairs(((f"{path}:{number}", row) for number, row in _rows(path)), str(path))
+    rows = ((f"{path}:{number}", row) for number, row in _rows(path, _FIELDS if labelled else _TEXTS))
+    if labelled:
+        return _labelled_pairs(rows, str(path))
+    pairs = [_pair(row, None, where) for where, row in rows]
+    if not pairs:
+        raise DataFormatError(f"{path}: no pairs in it; give a file such as snli_1.0_test.jsonl")
+    return pairs
 
 
 def pairs_of_rows(rows: Iterable[Mapping[str, Any]], source: str) -> list[SentencePair]:
@@ -83,8 +91,7 @@ def _labelled_pairs(rows: Iterable[tuple[str, Mapping[str, Any]]], source: str) 
             continue
         if label not in LABELS:
             raise DataFormatError(f"{where}: gold_label is '{label}'{nearest(label, (*LABELS, _NO_GOLD))}")
-        premise, hypothesis = _text(row, "sentence1", where), _text(row, "sentence2", where)
-        pairs.append(SentencePair(premise=premise, hypothesis=hypothesis, label=label, id=str(row.get("pairID") or "")))
+        pairs.append(_pair(row, label, where))
     if not pairs:
         raise DataFormatError(
             f"{source}: {dropped} pairs, none with a gold label; give a file such as snli_1.0_train.jsonl"
@@ -93,8 +100,14 @@ def _labelled_pairs(rows: Iterable[tuple[str, Mapping[str, Any]]], source: str) 
     return pairs
 
 
-def _rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    """Yield the line number and the fields of each pair in a file."""
+def _pair(row: Mapping[str, Any], label: str | None, where: str) -> SentencePair:
+    """Return the sentences of a row as a pair."""
+    premise, hypothesis = (_text(row, field, where) for field in _TEXTS)
+    return SentencePair(premise=premise, hypothesis=hypothesis, label=label, id=str(row.get("pairID") or ""))
+
+
+def _rows(path: Path, fields: Sequence[str]) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    """Yield the line number and the fields of each pair in a file; a table needs the columns ``fields``."""
     lines = ((number, line) for number, line in numbered_lines(path) if line.strip())
     first_number, first = next(lines, (1, ""))
     if first.lstrip().startswith("{"):
@@ -103,7 +116,7 @@ def _rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
             yield number, _json_object(line, f"{path}:{number}")
     elif first:
         names = tab_columns(first, 0)
-        if missing := [field for field in _FIELDS if field not in names]:
+        if missing := [field for field in fields if field not in names]:
             raise DataFormatError(
                 f"{path}:{first_number}: neither a JSON object nor a header with the column {missing[0]}"
                 f"{nearest(missing[0], names)}; give snli_1.0_*.jsonl or snli_1.0_*.txt"

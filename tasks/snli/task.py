@@ -13,7 +13,8 @@ import torch
 from harness.config.schema import DataConfig
 from harness.nn.masking import mask_of_sentences
 from harness.types import Batch, Example, Metrics, Prediction, Split
-from harness.utils.english_words import words
+from harness.utils.english_words import tokenize, words
+from harness.utils.tokenized_text import TokenizedText
 from tasks.common.answers import label_answer
 from tasks.common.heads.esim import Esim, EsimOptions
 from tasks.common.heads.text_classifier import PAIR, TextClassifier
@@ -63,15 +64,15 @@ class NaturalLanguageInference:
             return to_examples(pairs_of_rows(rows, f"{self.data_name}, {split}"), split)
         return self.read(split_file(self.data, split, official="snli"), prefix=split)
 
-    def read(self, path: Path, *, prefix: str, labelled: bool = True) -> tuple[Example, ...]:  # noqa: ARG002
-        """Return the examples of a file; every example needs its label.
+    def read(self, path: Path, *, prefix: str, labelled: bool = True) -> tuple[Example, ...]:
+        """Return the examples of a file.
 
         Args:
             path: The file.
             prefix: The start of the ids of the examples.
-            labelled: Not used.
+            labelled: Whether to read the labels and to drop pairs without one. If not, the targets are None.
         """
-        return to_examples(read_pairs(path), prefix)
+        return to_examples(read_pairs(path, labelled=labelled), prefix)
 
     def write_sample(self, folder: Path) -> list[Path]:
         """Write the sample data as jsonl files; return their paths."""
@@ -106,12 +107,12 @@ class NaturalLanguageInference:
 
 
 def to_examples(pairs: Sequence[SentencePair], prefix: str) -> tuple[Example, ...]:
-    """Return one example per pair, with both sentences split into words.
+    """Return one example per pair, with both sentences split into words; one without a label keeps its raw texts.
 
     An example has the id of the data set if every pair has one and no two are equal, otherwise its position as id.
 
     Args:
-        pairs: The labelled pairs.
+        pairs: The pairs.
         prefix: The start of an id from the position.
     """
     own_ids = len({pair.id for pair in pairs if pair.id}) == len(pairs)
@@ -120,6 +121,12 @@ def to_examples(pairs: Sequence[SentencePair], prefix: str) -> tuple[Example, ..
             id=pair.id if own_ids else f"{prefix}-{i}",
             texts={"premise": words(pair.premise), "hypothesis": words(pair.hypothesis)},
             target=pair.label,
+            origin=_origin(pair) if pair.label is None else None,  # training does not need it, and it takes memory
         )
         for i, pair in enumerate(pairs)
     )
+
+
+def _origin(pair: SentencePair) -> dict[str, TokenizedText]:
+    """Return the raw texts of a pair with the positions of their words."""
+    return {text: TokenizedText.of(getattr(pair, text), tokenize) for text in PAIR}

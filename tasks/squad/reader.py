@@ -25,27 +25,32 @@ Origin = Mapping[str, TokenizedText]  # the passage, under this name
 _LAYOUT = "give a file in the layout of SQuAD v1.1"
 
 
-def read_squad(path: Path) -> list[Example]:
-    """Return the examples of a file in the layout of SQuAD v1.1, plain or ``.gz``.
+def read_squad(path: Path, *, labelled: bool = True) -> list[Example]:
+    """Return the examples of a file in the layout of SQuAD v1.1.
+
+    Args:
+        path: A UTF-8 file, plain or ``.gz``.
+        labelled: Whether to read the answers. If not, the targets are None.
 
     Raises:
         DataFormatError: The file is missing, unreadable, or in another layout. The message names the article, the
             paragraph and the question, or the line that is not JSON.
     """
-    return examples_of_articles(read_json(path, fix=_LAYOUT), str(path))
+    return examples_of_articles(read_json(path, fix=_LAYOUT), str(path), labelled=labelled)
 
 
-def examples_of_articles(data: Any, source: str) -> list[Example]:
+def examples_of_articles(data: Any, source: str, *, labelled: bool = True) -> list[Example]:
     """Return the examples of SQuAD in its published layout.
 
     Args:
         data: The content of the JSON file.
         source: The name of the file, which errors name.
+        labelled: Whether to read the answers.
 
     Raises:
         DataFormatError: The layout is another one. The message names the article, the paragraph and the question.
     """
-    return _checked(_of_articles(data, source), source)
+    return _checked(_of_articles(data, source, labelled=labelled), source)
 
 
 def examples_of_rows(rows: Iterable[Mapping[str, Any]], source: str) -> list[Example]:
@@ -71,7 +76,7 @@ def _of_rows(rows: Iterable[Mapping[str, Any]], source: str) -> Iterator[Example
         yield _example(row, passages[context], f"{source}, row {number}")
 
 
-def _of_articles(data: Any, source: str) -> Iterator[Example]:
+def _of_articles(data: Any, source: str, *, labelled: bool) -> Iterator[Example]:
     """Yield the examples of all articles."""
     for a, article in enumerate(_field(data, "data", list, source), start=1):
         where = f"{source}: article {a}"
@@ -81,7 +86,7 @@ def _of_articles(data: Any, source: str) -> Iterator[Example]:
             place = f"{where}, paragraph {p}"
             origin = _origin(_field(paragraph, "context", str, place))
             for question in _field(paragraph, "qas", list, place):
-                yield _example(question, origin, place)
+                yield _example(question, origin, place, labelled=labelled)
 
 
 def _origin(passage: str) -> Origin:
@@ -89,26 +94,24 @@ def _origin(passage: str) -> Origin:
     return {"passage": TokenizedText.of(passage, tokenize)}
 
 
-def _example(node: Any, origin: Origin, where: str) -> Example:
-    """Return a question with its answers as an example."""
+def _example(node: Any, origin: Origin, where: str, *, labelled: bool = True) -> Example:
+    """Return a question as an example, with its answers if they are read."""
     own_id = _field(node, "id", str, where)
     where = f"{where}, question {own_id!r}"
     question = words(_field(node, "question", str, where))
     if not question:
         raise DataFormatError(f"{where}: the question is empty; fill it in, or remove it")
     passage = origin["passage"]
+    texts = {"passage": passage.tokens, "question": question}
+    if not labelled:
+        return Example(id=own_id, texts=texts, origin=origin)
     answers = [_answer(answer, passage, where) for answer in _field(node, "answers", list, where)]
     if not answers:
         raise DataFormatError(
             f"{where}: there is no answer; give SQuAD v1.1, where every question has one (v2.0 is not supported)"
         )
-    texts, spans = zip(*answers, strict=True)
-    return Example(
-        id=own_id,
-        texts={"passage": passage.tokens, "question": question},
-        target={"answers": texts, "spans": spans},
-        origin=origin,
-    )
+    gold, spans = zip(*answers, strict=True)
+    return Example(id=own_id, texts=texts, target={"answers": gold, "spans": spans}, origin=origin)
 
 
 def _answer(node: Any, passage: TokenizedText, where: str) -> tuple[str, tuple[int, int]]:
@@ -145,7 +148,8 @@ def _checked(examples: Iterable[Example], source: str) -> list[Example]:
         if example.id in found:
             raise DataFormatError(f"{source}: two questions have the id {example.id!r}; give each question its own id")
         found[example.id] = example
-        for text, span in zip(example.target["answers"], example.target["spans"], strict=True):
+        target = example.target or {"answers": (), "spans": ()}
+        for text, span in zip(target["answers"], target["spans"], strict=True):
             answers += 1
             inexact += example.origin["passage"].text_of(*span) != text
     if not found:

@@ -85,14 +85,14 @@ class ReadingComprehension:
         return examples
 
     def read(self, path: Path, *, prefix: str, labelled: bool = True) -> list[Example]:  # noqa: ARG002
-        """Return the examples of a file with their whole passages; every question needs an answer.
+        """Return the examples of a file with their whole passages.
 
         Args:
             path: The file.
             prefix: Not used, because every question has its own id.
-            labelled: Not used.
+            labelled: Whether to read the answers. If not, the targets are None.
         """
-        return read_squad(path)
+        return read_squad(path, labelled=labelled)
 
     @property
     def _test_is_dev(self) -> bool:

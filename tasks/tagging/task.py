@@ -28,7 +28,7 @@ from tasks.common.heads.token_classifier import TokenClassifier
 from tasks.common.label_scores import IGNORED, labels_in_train, score_labels, token_label_counts
 from tasks.common.official import data_name
 from tasks.common.sample_data import write_sample_files
-from tasks.common.splits import CUTS, check_options, read_once
+from tasks.common.splits import CUTS, check_options, read_once, tagged_examples
 from tasks.common.table_files import is_json
 from tasks.common.tag_schemes import TagScheme, all_tags, convert
 from tasks.common.tagged_sentences import in_bio, read_json_sentences
@@ -36,8 +36,6 @@ from tasks.ner import sample as entities
 from tasks.pos import sample as words
 
 log = logging.getLogger(__name__)
-
-Tagged = Sequence[tuple[Sentence, tuple[str, ...] | None]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,7 +95,7 @@ class Tagging:
         """Return the examples of a split; the target of an example is one label per token."""
         if self.data.source != "sample":
             return self.read(self.data.path(split), prefix=split)
-        return _examples(self._sample(split), split)
+        return tagged_examples(self._sample(split), split)
 
     def read(self, path: Path, *, prefix: str, labelled: bool = True) -> list[Example]:
         """Return the examples of a file.
@@ -113,8 +111,8 @@ class Tagging:
         else:
             sentences = read_columns(path, self.data.columns, labelled=labelled)
         if labelled and self._spans:
-            return _examples(in_bio(sentences, path=path, scheme=self.scheme), prefix)
-        return _examples([(s.tokens, s.tags if labelled else None) for s in sentences], prefix)
+            return tagged_examples(in_bio(sentences, path=path, scheme=self.scheme), prefix)
+        return tagged_examples([(s.tokens, s.tags if labelled else None) for s in sentences], prefix)
 
     def write_sample(self, folder: Path) -> list[Path]:
         """Write the sample data as column files; return their paths."""
@@ -221,8 +219,3 @@ class Tagging:
             prediction: Its labels.
         """
         return (entities_answer if self._spans else token_labels_answer)(example, prediction)
-
-
-def _examples(tagged: Tagged, prefix: str) -> list[Example]:
-    """Return sentences and their labels as examples."""
-    return [Example(id=f"{prefix}-{i}", texts={"tokens": words}, target=tags) for i, (words, tags) in enumerate(tagged)]

@@ -81,7 +81,7 @@ def test_text_json_lines_and_columns_have_the_same_labels(
         assert status == 0, err
         found += rows(out)
     type_in(f"\ufeff{raw}\n")
-    found += rows(command(ner, "--tokenize=english")[1])
+    found += rows(command(ner, "--tokenize")[1])
     assert [row["id"] for row in found] == ["1", "7", "3", "x", "1", "1"]
     assert [row["text"] for row in found] == [raw, raw, " ".join(tokens), raw, " ".join(tokens), raw]
     assert all(row["tokens"] == tokens and row["labels"] == found[0]["labels"] for row in found)
@@ -153,7 +153,14 @@ def test_options_of_this_machine_can_be_set(ner: Path, command: Callable, type_i
         (["{ner}", "{bad}"], 'bad.jsonl:2: a token is not a string; write {"tokens"'),
         (["{ner}", "{apart}"], "apart.jsonl:1: the token 'b' is not in the text"),
         (["{snli}", "{text}"], "this run reads several texts (premise, hypothesis); give JSON lines"),
-        (["{snli}", "{bad}"], 'bad.jsonl:1: no tokens and no text; write {"premise": "A text.", "hypothesis": "A te'),
+        (
+            ["{snli}", "{bad}"],
+            "bad.jsonl:1: sentence1 is missing; choose one of: tokens; expected text; the file was read in the",
+        ),
+        (
+            ["{snli}", "{bad}", "--input=jsonl"],
+            'bad.jsonl:1: no tokens and no text; write {"premise": "A text.", "hypothesis": "A te',
+        ),
         (["{snli}", "{pairs}", "--format=conll"], "--format conll is for tasks with one label per token"),
         (["{ner}", "--score"], "give a file in the task's format as FILE"),
         (["{ner}", "{text}", "--score", "--input=text"], "--score needs labels, and --input=text has none"),

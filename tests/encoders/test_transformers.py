@@ -1,4 +1,5 @@
 import random
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -265,6 +266,13 @@ def test_a_model_of_the_hub_is_downloaded_only_if_it_is_not_there(tmp_path, monk
     load_transformer(model=str(folder))
     assert first.name == second.name == "tiny"
     assert calls == [("owner/tiny", "abc", True), ("owner/tiny", "abc", False), ("owner/tiny", "abc", True)]
+
+
+def test_without_the_library_the_error_says_what_to_install(tmp_path, monkeypatch):
+    for name in ("transformers", "transformers.utils"):
+        monkeypatch.setitem(sys.modules, name, None)  # importing it now raises ModuleNotFoundError
+    with pytest.raises(ConfigError, match=r"run: pip install 'elmo-harness\[transformers\]'"):
+        load_transformer(model=str(tmp_path))
 
 
 def test_a_failed_download_is_one_line(monkeypatch):

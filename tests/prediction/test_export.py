@@ -1,4 +1,5 @@
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,7 +14,8 @@ from harness.prediction import export
 from harness.prediction.export import export_vectors
 from harness.prediction.reductions import reduction_named
 from harness.prediction.text_encoder import TextEncoder
-from tests.support.encoders import TINY, tiny_elmo
+from tests.benchmarks.export_memory import peak_and_size
+from tests.support.encoders import TINY, changed, tiny_elmo
 from tests.support.reports import write_run
 
 LINES = ["The cat sat .", "", "Dogs bark", "The cat sat .", "\U0001f600 猫"]
@@ -60,6 +62,42 @@ def test_hdf5_has_the_layout_of_allennlp(text, tmp_path, command, expected):
     assert not (tmp_path / "v.hdf5.parts").exists()
 
 
+@pytest.mark.parametrize("layers", ["all", "top"])
+def test_hdf5_is_what_allennlp_writes(text, tmp_path, command, expected, layers):
+    """The reference is written by the last lines of ``ElmoEmbedder.embed_file`` of AllenNLP 0.9."""
+    sentences = [" ".join(sentence) for sentence in SENTENCES]
+    with h5py.File(tmp_path / "theirs.hdf5", "w") as fout:
+        sentence_to_index = {}
+        for number, embeddings in enumerate(expected):
+            key = str(number)
+            output = embeddings if layers == "all" else embeddings[-1]
+            sentence_to_index[sentences[number]] = key
+            fout.create_dataset(str(key), output.shape, dtype="float32", data=output)
+        sentence_index_dataset = fout.create_dataset("sentence_to_index", (1,), dtype=h5py.special_dtype(vlen=str))
+        sentence_index_dataset[0] = json.dumps(sentence_to_index)
+    assert command(str(text), str(tmp_path / "ours.hdf5"), f"--layers={layers}")[0] == 0
+    with h5py.File(tmp_path / "theirs.hdf5") as theirs, h5py.File(tmp_path / "ours.hdf5") as ours:
+        assert list(ours) == list(theirs)
+        for key, dataset in theirs.items():
+            assert (ours[key].dtype, ours[key].shape) == (dataset.dtype, dataset.shape)
+            assert h5py.check_string_dtype(ours[key].dtype) == h5py.check_string_dtype(dataset.dtype)
+            np.testing.assert_array_equal(ours[key], dataset)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no os.wait4")
+@pytest.mark.parametrize("form", ["hdf5", "npz", "parquet"])
+def test_peak_memory_does_not_grow_with_the_text(tmp_path, form):
+    options = tmp_path / "options.json"
+    options.write_text(json.dumps(changed({"lstm": {"projection_dim": 128}})))
+    encoder = ["encoder=random", f"encoder.options={options}"]
+    (peak_1, size_1), (peak_10, size_10) = (
+        peak_and_size(count, tmp_path, form=form, encoder=encoder) for count in (2_000, 20_000)
+    )
+    assert size_10 - size_1 > 3e8  # holding the vectors would show
+    assert peak_10 - peak_1 < 0.15 * (size_10 - size_1)
+
+
 def test_npz_and_parquet_hold_the_same_vectors(text, tmp_path, command, expected):
     from pyarrow import parquet
 
@@ -94,7 +132,8 @@ def test_raw_text_json_lines_and_columns_give_the_same_sentences(tmp_path, comma
     outs = []
     for name in ("raw.txt", "a.jsonl", "a.conll"):
         out = tmp_path / f"{name}.npz"
-        assert command(str(tmp_path / name), str(out), "--tokenize=english")[0] == 0
+        tokenize = "--tokenize" if name == "raw.txt" else "--tokenize=english"
+        assert command(str(tmp_path / name), str(out), tokenize)[0] == 0
         archive = np.load(out)
         outs += [archive[key] for key in archive]
     assert len(outs) == 4

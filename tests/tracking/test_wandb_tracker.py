@@ -5,14 +5,18 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Iterator
+from functools import wraps
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from harness.protocols import Tracker
 from harness.runs.run import run
-from harness.tracking.wandb_tracker import _mode, _predictions, wandb_tracker
+from harness.tracking.wandb_tracker import NoTracker, _mode, _predictions, wandb_tracker
 from harness.utils.signals import Stop
 from tests.support.runs import SMALL, config_of
+from tests.support.transformers import tiny_transformer
 
 WANDB = [*(o for o in SMALL if not o.startswith("tracking")), "tracking=wandb", "trainer.max_epochs=2"]
 
@@ -149,3 +153,37 @@ def test_the_table_of_predictions_is_a_sample_of_both_splits(tmp_path: Path) -> 
     assert 300 < sum(numbers) / 100 < 700  # from the whole split
     path.write_text(json.dumps(rows[0]) + "\n")
     assert len(_predictions(path).data) == 1
+
+
+def test_data_and_encoders_of_the_user_have_the_axes_of_every_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("transformers")
+    folder = tiny_transformer(tmp_path / "tiny", "bert")
+    (folder / "README.md").write_text("# Tiny\n")
+    path = tmp_path / "mine" / "all.tsv"
+    path.parent.mkdir()
+    path.write_text("1\tthe\tO\n2\tcat\tB-X\n\n1\tdogs\tB-X\n2\tbark\tO\n")
+    started: list[dict[str, Any]] = []
+
+    def tracker(**given: Any) -> Tracker:
+        started.append(given)
+        return NoTracker()
+
+    monkeypatch.setattr("harness.tracking.wandb_tracker.wandb_tracker", wraps(wandb_tracker)(tracker))
+    own = [
+        "data=files",
+        "data.columns=[2,3]",
+        "data.fraction=1",
+        *(f"data.{s}={path}" for s in ("train", "dev", "test")),
+    ]
+    small = [one for one in WANDB if not one.startswith(("encoder", "data."))]
+    record = run(config_of(tmp_path, *small, *own, "encoder=transformers", f"encoder.model={folder}"), stop=Stop())
+    run(config_of(tmp_path, *WANDB), stop=Stop())
+    mine, usual = (one["config"] for one in started)
+    assert list(mine) == list(usual)
+    shown = {"data": "mine", "encoder": "tiny", "model_card": "Tiny", "state": "none", "mixing": "scalar_mix"}
+    assert {axis: mine[axis] for axis in shown} == shown
+    assert mine["config"]["data"]["columns"] == (2, 3)
+    assert record.encoder["model_card"] == "Tiny"
+    assert started[0]["run_tags"] == ["task:ner", "encoder:tiny", "embedding:none", "mixing:scalar_mix"]

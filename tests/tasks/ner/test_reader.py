@@ -1,5 +1,6 @@
 """The reader of NER files: tags in every scheme, and errors that name the file and the line."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,20 @@ def test_tags_of_every_scheme_become_bio(scheme: TagScheme, tags: str, tmp_path:
     path = tmp_path / "data.conll"
     path.write_text("".join(f"w {tag}\n" for tag in tags.split()))
     assert read_tagged(path) == read_tagged(path, scheme) == [(("w", "w", "w"), ("B-X", "I-X", "O"))]
+
+
+def test_json_lines_are_read_like_columns(tmp_path: Path) -> None:
+    columns, lines = tmp_path / "a.conll", tmp_path / "a.jsonl"
+    columns.write_text("Ann I-PER\nran O\n\nBonn I-LOC\nDüren B-LOC\n")
+    rows = [
+        {"tokens": ["Ann", "ran"], "tags": ["I-PER", "O"]},
+        {"tokens": ["Bonn", "Düren"], "tags": ["I-LOC", "B-LOC"]},
+    ]
+    lines.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert read_tagged(lines) == read_tagged(columns)
+    lines.write_text(json.dumps({"tokens": ["Ann"], "tags": ["Q-PER"]}))
+    with pytest.raises(DataFormatError, match=r"a\.jsonl:1, token 1: .*Q-PER"):
+        read_tagged(lines)
 
 
 @pytest.mark.parametrize(
