@@ -1,6 +1,5 @@
 """The identity of a run: it covers what determines the result, and nothing else."""
 
-import inspect
 import sys
 import time
 from collections.abc import Mapping
@@ -161,7 +160,7 @@ def known_classes() -> dict[str, Any]:
         assert target.__qualname__ not in found, "two tasks with one class name: the identity cannot tell them apart"
         found[target.__qualname__] = target
     return found | {
-        name: made for name, made in vars(layer_mix).items() if inspect.isclass(made) and name.endswith("Mix")
+        name: made for name, made in vars(layer_mix).items() if callable(made) and name.lower().endswith("mix")
     }
 
 
