@@ -24,6 +24,7 @@ from tasks.common.heads.bilstm_crf import BiLstmCrf, BiLstmCrfOptions
 from tasks.common.heads.bilstm_options import BiLstmOptions
 from tasks.common.heads.bilstm_tagger import BiLstmTagger
 from tasks.common.heads.linear_tagger import LinearTagger
+from tasks.common.heads.mlp import MlpOptions, MlpTagger
 from tasks.common.heads.token_classifier import TokenClassifier
 from tasks.common.label_scores import IGNORED, labels_in_train, score_labels, token_label_counts
 from tasks.common.official import data_name
@@ -51,7 +52,8 @@ class Tagging:
         scheme: The scheme of the tags of spans; ``auto`` detects it for each file.
         tokens: The name of the list of tokens in JSON lines.
         tags: The name of the list of labels in JSON lines.
-        head: The name of the head: a linear probe, a BiLSTM tagger, or a BiLSTM-CRF.
+        head: The name of the head: a linear probe, an MLP probe, a BiLSTM tagger, or a BiLSTM-CRF.
+        mlp: The sizes of the head ``mlp``.
         bilstm: The sizes of the head ``bilstm``.
         bilstm_crf: The sizes of the head ``bilstm_crf``.
     """
@@ -66,7 +68,8 @@ class Tagging:
     scheme: Literal["auto", "iob1", "bio", "iobes", "bioul"] = "auto"
     tokens: str = "tokens"
     tags: str = "tags"
-    head: Literal["linear", "bilstm", "bilstm_crf"] = "bilstm"
+    head: Literal["linear", "mlp", "bilstm", "bilstm_crf"] = "bilstm"
+    mlp: MlpOptions = field(default_factory=MlpOptions)
     bilstm: BiLstmOptions = field(default_factory=BiLstmOptions)
     bilstm_crf: BiLstmCrfOptions = field(default_factory=BiLstmCrfOptions)
 
@@ -181,6 +184,8 @@ class Tagging:
         network: nn.Module
         if self.head == "linear":
             network = LinearTagger(**dims, num_labels=len(self.labels))
+        elif self.head == "mlp":
+            network = MlpTagger(**dims, num_labels=len(self.labels), options=self.mlp)
         else:
             network = BiLstmTagger(
                 **dims,
