@@ -14,10 +14,12 @@ import torch
 from torch import nn
 from torch.nn.utils.rnn import pad_sequence
 
+from harness.config.bounds import Seed
 from harness.config.schema import DataConfig
 from harness.nn.masking import mask_of_sentences
 from harness.types import Batch, Example, Metrics, Prediction, Split
 from tasks.common.answers import token_labels_answer
+from tasks.common.control import labels_of_tokens, tokens_of, with_token_labels
 from tasks.common.heads.bilstm_options import BiLstmOptions
 from tasks.common.heads.bilstm_tagger import BiLstmTagger
 from tasks.common.heads.linear_tagger import LinearTagger
@@ -38,6 +40,8 @@ class PosTagging:
     Args:
         data: The data: CoNLL-U files, English EWT from its owners, or the sample data.
         tagset: Which tags to predict: universal tags, or those of the language.
+        control: The seed of the control task, in which each word type has one label, drawn at random; None for the task
+            itself.
         head: The name of the head: a linear probe, an MLP probe or a BiLSTM tagger.
         mlp: The sizes of the head ``mlp``.
         bilstm: The sizes of the head ``bilstm``.
@@ -48,11 +52,15 @@ class PosTagging:
     primary_metric: ClassVar[str] = "accuracy"
     counts = staticmethod(token_label_counts)
     learned: ClassVar[tuple[str, ...]] = ("labels",)
+    labels_of = staticmethod(labels_of_tokens)
+    kinds_of = staticmethod(tokens_of)
+    with_labels = staticmethod(with_token_labels)
     tokenizer: ClassVar[str] = "whitespace"
     answer = staticmethod(token_labels_answer)
 
     data: DataConfig
     tagset: Tagset = "upos"
+    control: Seed | None = None
     head: Literal["linear", "mlp", "bilstm"] = "linear"
     mlp: MlpOptions = field(default_factory=MlpOptions)
     bilstm: BiLstmOptions = field(default_factory=BiLstmOptions)
