@@ -1,7 +1,7 @@
 """Control tasks: labels that a probe can only learn by heart, because each word type draws its label at random.
 
-A probe with a high accuracy on the task and a low one on its control task shows what the vectors hold. The difference is
-its selectivity.
+A probe with a high accuracy on the task and a low one on its control task shows what the vectors hold. The difference
+is its selectivity.
 
 Source: Hewitt and Liang 2019 (arXiv 1909.03368), section 2.
 """

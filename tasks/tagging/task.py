@@ -86,9 +86,7 @@ class Tagging:
 
     def __post_init__(self) -> None:
         if self.control is not None and self._spans:
-            raise ConfigError(
-                f"task.control={self.control}: random labels mark no spans; choose task.metric=accuracy"
-            )
+            raise ConfigError(f"task.control={self.control}: random labels mark no spans; choose task.metric=accuracy")
 
     @property
     def primary_metric(self) -> str:
