@@ -123,7 +123,7 @@ def _target(values: Any, tokens: int, where: str) -> Target:
 
 def _span(values: dict[str, Any], name: str, tokens: int, where: str) -> list[int]:
     """Return a span of a target, which must be inside the text."""
-    span = values.get(name)
+    span: Any = values.get(name)
     is_span = isinstance(span, list) and len(span) == 2 and all(type(end) is int for end in span)
     if not is_span or not 0 <= span[0] < span[1] <= tokens:
         raise DataFormatError(

@@ -144,6 +144,8 @@ PRESETS = {  # the number of jobs for one seed, and the name of one of them
     "figure2": (5, "task=pos"),
     "glove_or_elmo": (3, "vectors=contextual"),
     "encoders": (2, "encoder=random"),
+    "cumulative": (3, "mixing.index=1"),
+    "probe": (14, "task.head=mlp vectors=contextual encoder=elmo_mini mixing.index=2"),
     "layer_mixing": (36, "mixing=mean mixing.layer_norm=token mixing.placement=output"),
 }
 
