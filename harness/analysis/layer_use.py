@@ -75,13 +75,13 @@ def layer_use(weights: Sequence[Sequence[float]]) -> LayerUse:
 def centre_of_gravity(weights: Sequence[float]) -> float:
     """Return the mean layer, ``sum_l s_l * l``, of weights that sum to one.
 
-    Source: Tenney et al. 2019 (arXiv 1905.05950), equation 2.
+    Source: Tenney et al. 2019 (arXiv 1905.05950), section 3.
     """
     return math.fsum(layer * weight for layer, weight in enumerate(weights))
 
 
 def divergence_from_uniform(weights: Sequence[float]) -> float:
-    """Return ``KL(s || uniform)`` in bits: 0 for equal weights, and ``log2`` of the number of layers for one layer alone.
+    """Return ``KL(s || uniform)`` in bits: 0 for equal weights, ``log2`` of the number of layers for one layer.
 
     Source: Tenney et al. 2019 (arXiv 1905.05950), section 3.
     """
@@ -124,7 +124,7 @@ def expected_layer(scores: Sequence[float]) -> ExpectedLayer:
         scores: The score with layer 0 alone, with the mix of layers 0 and 1, and so on to the mix of all layers
             (``experiment=cumulative``); at least two scores.
 
-    Source: Tenney et al. 2019 (arXiv 1905.05950), equations 3 and 4.
+    Source: Tenney et al. 2019 (arXiv 1905.05950), section 3.
     """
     gains = tuple(after - before for before, after in pairwise(scores))
     return ExpectedLayer(gains=gains, raw=_mean_layer(gains), clipped=_mean_layer([max(0.0, gain) for gain in gains]))

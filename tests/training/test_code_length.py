@@ -161,7 +161,5 @@ def test_a_stopped_run_continues_to_the_same_code(tmp_path: Path) -> None:
 
 def test_a_head_without_probabilities_of_labels_is_refused(tmp_path: Path) -> None:
     wrong = config(tmp_path, "task=ner", "data.fraction=0.02")
-    with pytest.raises(
-        ConfigError, match=r"code_length=true: the head 'bilstm_crf' .* such as task.head=linear"
-    ):
+    with pytest.raises(ConfigError, match=r"code_length=true: the head 'bilstm_crf' .* such as task.head=linear"):
         run(wrong, stop=Stop())
