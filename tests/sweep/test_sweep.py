@@ -171,6 +171,12 @@ def test_the_command_line_replaces_an_axis_of_a_preset() -> None:
     assert [job.config.seed for job in jobs if job.config is not None] == [7, 7, 7]
 
 
+@pytest.mark.parametrize(("preset", "mix"), [("cumulative", "cumulative1"), ("probe", "layer1")])
+def test_a_preset_of_layers_can_be_reduced_to_one(preset: str, mix: str) -> None:
+    jobs = jobs_of(f"experiment={preset}", "seed=1", "mixing.index=1", "task=pos", "task.head=linear")
+    assert {job.config.mixing["name"] for job in jobs if job.config is not None} == {mix}
+
+
 @pytest.mark.parametrize("paper", ["ner", "sst5", "snli", "squad"])
 def test_a_preset_of_the_paper_and_a_table_can_be_combined(paper: str) -> None:
     """The mixes of the table must not be replaced by the mix of the paper's preset."""
