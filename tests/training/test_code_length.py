@@ -14,6 +14,7 @@ from harness.errors import ConfigError
 from harness.runs.plan import build_model, prepare
 from harness.runs.record import folder_of
 from harness.runs.run import run
+from harness.runs.summary import print_summary
 from harness.training.code_length import CodeLength, OnlineCode, portion_ends
 from harness.training.model import Model
 from harness.types import Batch, Example, Prediction, TokenVectors
@@ -145,7 +146,11 @@ def test_a_run_records_it_and_is_otherwise_the_same(tmp_path: Path, capsys: pyte
     code = with_code.code_length
     assert code["compression"] == pytest.approx(code["uniform_bits"] / code["bits"])
     assert code["bits"] == pytest.approx(sum(code["portions"]["bits"]))
-    assert not list(folder_of(with_code, f"{tmp_path}/results").glob("checkpoint*"))
+    folder = folder_of(with_code, f"{tmp_path}/results")
+    assert not list(folder.glob("checkpoint*"))
+    print_summary(with_code, folder=folder)
+    bits = f"code length of the training labels {code['bits']:,.0f} bits"
+    assert bits in capsys.readouterr().out
 
 
 def test_a_stopped_run_continues_to_the_same_code(tmp_path: Path) -> None:
