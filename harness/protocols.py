@@ -2,8 +2,9 @@
 
 Encoders, mixes, tasks and trackers are named by ``_target_`` in a YAML file and built from it: by a class with these
 members, or by a function that is annotated to return one. A task builds its own heads. The protocols marked
-``runtime_checkable`` are optional: a plug-in that has their members gets what they describe. One more is next to the
-code that needs it: ``Restorable`` in ``harness/runs/model_file.py``, for tasks that can label new text.
+``runtime_checkable`` are optional: a plug-in that has their members gets what they describe. Two more are next to the
+code that needs them: ``Restorable`` in ``harness/runs/model_file.py``, for tasks that can label new text, and
+``Coding`` in ``harness/training/code_length.py``, for heads that give each label a probability.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

@@ -7,6 +7,7 @@ Each file is named after its command (``static-vectors`` is ``static_vectors.py`
 COMMANDS = {
     "report": "tables, statistics and figures of finished runs",
     "compare": "paired tests of two settings on the same examples and seeds",
+    "probe": "what the probes and mixes of finished runs say about layers",
     "predict": "label new text with the trained head of a run",
     "export": "write the frozen vectors of a text to a file, in AllenNLP's layout or another",
     "encode": "fill the feature store with what a run will read, and train nothing",

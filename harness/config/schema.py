@@ -27,7 +27,7 @@ from harness.utils.text_files import with_home
 
 # The options that determine a run's result, in addition to the data. The encoder, the static vectors and the device do
 # too, but by their fingerprints and kind; every other option is a path, a matter of logging, or a one-off flag.
-_DETERMINING = ("task", "mixing", "trainer", "cache", "cache_dtype", "seed")
+_DETERMINING = ("task", "mixing", "trainer", "cache", "cache_dtype", "code_length", "seed")
 _OF_ENCODER = ("mixing", "cache", "cache_dtype")  # without an encoder, these determine nothing
 
 LOCAL_FILES = "data=files data.train=... data.dev=... data.test=..."  # the overrides that select local files
@@ -126,6 +126,7 @@ class HarnessConfig:
     trainer: TrainerConfig
     vectors: Vectors = "both"
     seed: Seed = 1
+    code_length: bool = False
     device: str = "auto"
     cache: Literal["disk", "none"] = "disk"
     cache_dtype: Precision = "float16"

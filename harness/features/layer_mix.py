@@ -3,6 +3,7 @@
 Source: Peters et al. 2018, section 3.2, equation 1: ``gamma * sum_j s_j h_j``, ``s = softmax(w)``.
 """
 
+from collections.abc import Sequence
 from typing import Literal
 
 import torch
@@ -23,40 +24,89 @@ class ScalarMix(nn.Module):
         lambda_: The weight of the penalty ``lambda * sum_j w_j^2`` on the pre-softmax weights, 0 or more (section
             3.3). 1 makes the mix "effectively a simple average"; 0.001 lets the weights vary (section 5.1).
         layer_norm: How each layer is normalised before mixing; see ``normalise``.
+        layers: The layers to mix, each counted from 0 or backwards from -1; None for all. The others have the weight 0.
+        gamma: Whether the sum is multiplied by a learned factor. Without it, the mix is the weighted sum of SUPERB
+            (Yang et al. 2021, arXiv 2105.01051, section 3.2).
+
+    Raises:
+        ConfigError: The encoder lacks one of the layers, or one is named twice, or none is.
     """
 
     def __init__(
-        self, *, num_layers: int, dim: int, lambda_: NonNegative = 0.001, layer_norm: LayerNorm = "none"
+        self,
+        *,
+        num_layers: int,
+        dim: int,
+        lambda_: NonNegative = 0.001,
+        layer_norm: LayerNorm = "none",
+        layers: Sequence[int] | None = None,
+        gamma: bool = True,
     ) -> None:
         super().__init__()
         self.output_dim = dim
-        self.weights = nn.Parameter(torch.zeros(num_layers))
-        self.gamma = nn.Parameter(torch.ones(()))
-        self._lambda, self._layer_norm = lambda_, layer_norm
+        chosen = range(num_layers) if layers is None else layers
+        self.layers_used = sorted(_layer(index, num_layers, "layers") for index in chosen)
+        if len(set(self.layers_used)) != len(self.layers_used) or not self.layers_used:
+            raise ConfigError(f"mixing.layers is {layers}; name each layer once, and at least one")
+        self.weights = nn.Parameter(torch.zeros(len(self.layers_used)))
+        self.gamma = nn.Parameter(torch.ones(())) if gamma else None
+        self._num_layers, self._lambda, self._layer_norm = num_layers, lambda_, layer_norm
 
     def forward(self, layers: Tensor, mask: Tensor) -> Tensor:
         """Return the mixed vectors: (batch, tokens, dim).
 
         Args:
-            layers: All layers of the encoder, (batch, layers, tokens, dim).
+            layers: The layers named in ``layers_used``, (batch, layers used, tokens, dim).
             mask: bool (batch, tokens), True where there is a token.
         """
-        layers = normalise(layers, mask, self._layer_norm)  # (batch, layers, tokens, dim)
-        weights = torch.softmax(self.weights, dim=0)  # (layers,)
-        return self.gamma * torch.einsum("l,bltd->btd", weights, layers)  # (batch, tokens, dim)
+        layers = normalise(layers, mask, self._layer_norm)  # (batch, layers used, tokens, dim)
+        weights = torch.softmax(self.weights, dim=0)  # (layers used,)
+        mixed = torch.einsum("l,bltd->btd", weights, layers)  # (batch, tokens, dim)
+        return mixed if self.gamma is None else self.gamma * mixed
 
     def penalty(self) -> Tensor:
         """Return ``lambda * sum_j w_j^2``, a scalar. It has no factor of one half, and gamma is not penalised."""
         return self._lambda * self.weights.square().sum()
 
     def layer_weights(self) -> list[float]:
-        """Return the softmax weight of each layer."""
-        weights: list[float] = torch.softmax(self.weights.detach(), dim=0).tolist()
-        return weights
+        """Return the softmax weight of each layer of the encoder; 0 for a layer that is not mixed."""
+        weights = dict(zip(self.layers_used, torch.softmax(self.weights.detach(), dim=0).tolist(), strict=True))
+        return [weights.get(layer, 0.0) for layer in range(self._num_layers)]
 
     def scale(self) -> float:
         """Return gamma."""
-        return self.gamma.item()
+        return 1.0 if self.gamma is None else self.gamma.item()
+
+
+def cumulative_mix(
+    *,
+    num_layers: int,
+    dim: int,
+    index: int,
+    lambda_: NonNegative = 0.001,
+    layer_norm: LayerNorm = "none",
+    gamma: bool = True,
+) -> ScalarMix:
+    """Return the learned mix of layer 0 and all layers up to another one.
+
+    The scores of these mixes, from layer 0 to the top, say where a task is solved; see
+    ``harness.analysis.layer_use.expected_layer``.
+
+    Args:
+        num_layers: The number of layers of the encoder.
+        dim: The width of each layer.
+        index: The last layer of the mix, counted from 0 or backwards from -1.
+        lambda_: As for ``ScalarMix``.
+        layer_norm: As for ``ScalarMix``.
+        gamma: As for ``ScalarMix``.
+
+    Raises:
+        ConfigError: The encoder has no layer of this index.
+
+    Source: Tenney et al. 2019 (arXiv 1905.05950), section 3.
+    """
+    layers = range(_layer(index, num_layers, "index") + 1)
+    return ScalarMix(num_layers=num_layers, dim=dim, lambda_=lambda_, layer_norm=layer_norm, layers=layers, gamma=gamma)
 
 
 class FixedMix(nn.Module):
@@ -80,10 +130,8 @@ class FixedMix(nn.Module):
         self, *, num_layers: int, dim: int, index: int | None, gamma: bool = True, layer_norm: LayerNorm = "none"
     ) -> None:
         super().__init__()
-        if index is not None and not -num_layers <= index < num_layers:
-            raise ConfigError(f"mixing.index is {index}; the encoder has layers 0 to {num_layers - 1}")
         self.output_dim = dim
-        self.layers_used = list(range(num_layers)) if index is None else [index % num_layers]
+        self.layers_used = list(range(num_layers)) if index is None else [_layer(index, num_layers, "index")]
         self._num_layers, self._layer_norm = num_layers, layer_norm
         self.gamma = nn.Parameter(torch.ones(())) if gamma else None
 
@@ -129,6 +177,13 @@ class ConcatMix(nn.Module):
             mask: bool (batch, tokens), True where there is a token.
         """
         return normalise(layers, mask, self._layer_norm).transpose(1, 2).flatten(2)  # (batch, tokens, layers * dim)
+
+
+def _layer(index: int, num_layers: int, option: str) -> int:
+    """Return a layer as a number from 0, once it is known that the encoder has it."""
+    if not -num_layers <= index < num_layers:
+        raise ConfigError(f"mixing.{option} is {index}; the encoder has layers 0 to {num_layers - 1}")
+    return index % num_layers
 
 
 def normalise(layers: Tensor, mask: Tensor, kind: LayerNorm) -> Tensor:

@@ -128,7 +128,8 @@ class CostEstimator:
         seconds_per_example = self._trained[folder].get(_size_of(plan.config.task, widths))
         if not seconds_per_example:
             return None
-        return median(seconds_per_example) * len(plan.examples["train"]) * epochs
+        trainings = 2 if plan.config.code_length else 1  # the portions of the code are as many examples as all together
+        return trainings * median(seconds_per_example) * len(plan.examples["train"]) * epochs
 
 
 def _size_of(task: Mapping[str, Any], widths: tuple[int, int]) -> str:

@@ -22,6 +22,7 @@ from harness.protocols import Encoder, Task
 from harness.runs.environment import environment
 from harness.runs.identity import Target, determining
 from harness.runs.record import examples_digest, identity_digest
+from harness.training.code_length import Coding
 from harness.training.determinism import set_up_torch
 from harness.training.model import Model, assembled
 from harness.training.optimizer import make_optimizer
@@ -239,14 +240,21 @@ def build_model(plan: Plan, *, vocabulary: Collection[str] | None = None) -> Mod
     Raises:
         HarnessError: Encoder, mix, static vectors and head do not fit together.
     """
-    return assembled(
+    model = assembled(
         task=plan.task,
         source=layer_source(plan),
         static=plan.static,
         mixing=plan.mixing,
         vocabulary=vocabulary if vocabulary is not None else set(chain.from_iterable(sentences(plan.examples))),
         plugins=plan.config.plugins,
-    ).to(plan.device)
+    )
+    if plan.config.code_length and not (isinstance(model.head, Coding) and len(model.head.labels) > 1):
+        head = plan.config.task.get("head", type(model.head).__name__)
+        raise ConfigError(
+            f"code_length=true: the head '{head}' does not give two or more labels a probability each; choose "
+            "another head or loss of the task, such as task.head=linear"
+        )
+    return model.to(plan.device)
 
 
 def sentences(examples: Mapping[Split, Sequence[Example]]) -> Iterator[Sentence]:

@@ -13,6 +13,7 @@ import yaml
 
 from harness.errors import DataFormatError
 from harness.types import SPLITS, Document, Example, Prediction, Sentence
+from harness.utils.checkpoint import remove_checkpoints
 from harness.utils.files import read_written_json, write_json, write_text
 
 log = logging.getLogger(__name__)
@@ -46,6 +47,7 @@ class RunRecord:
         mixing: The mix's name and placement, and what it has learned.
         primary_metric: The metric that selected the best epoch on dev.
         metrics: Per split, the value of each metric, a fraction in [0, 1].
+        code_length: The online code length of the training labels in bits; empty if it was not measured.
         best_epoch, epochs: The epoch with the best dev score, from 1 (0: none), and the number of finished epochs.
         parameters: How many numbers were trained.
         weights_sha256: The SHA-256 of ``model.safetensors``, which holds them.
@@ -71,6 +73,7 @@ class RunRecord:
     mixing: Mapping[str, Any] = field(default_factory=dict)
     primary_metric: str = ""
     metrics: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    code_length: Mapping[str, Any] = field(default_factory=dict)
     best_epoch: int = 0
     epochs: int = 0
     parameters: int = 0
@@ -213,7 +216,7 @@ def finished_run(folder: Path) -> RunRecord | None:
     """
     record = finished_record(folder)
     if record is not None:
-        (folder / CHECKPOINT).unlink(missing_ok=True)
+        remove_checkpoints(folder)
     return record
 
 

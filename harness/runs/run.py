@@ -31,11 +31,13 @@ from harness.runs.record import (
     write_record,
 )
 from harness.runs.tracker import start_tracker
+from harness.training.code_length import OnlineCode
 from harness.training.evaluation import evaluate
 from harness.training.fitting import fit_in_one_pass
 from harness.training.model import Model
 from harness.training.trainer import Progress, Trainer
 from harness.types import SPLITS
+from harness.utils.checkpoint import remove_checkpoints
 from harness.utils.files import file_digest, write_text
 from harness.utils.locks import ProcessLock
 from harness.utils.memory import peak_memory, reset_peak_memory
@@ -69,7 +71,8 @@ def run(config: HarnessConfig, *, stop: Stop, shared: SharedObjects | None = Non
     model = build_model(plan)
     with _folder_locked(plan.folder, stop):
         if config.overwrite:
-            for name in ("record.json", CHECKPOINT, OLD_MODEL):
+            remove_checkpoints(plan.folder)
+            for name in ("record.json", OLD_MODEL):
                 (plan.folder / name).unlink(missing_ok=True)
         return _finished(plan) or _run_and_record(plan, model, stop)
 
@@ -122,7 +125,7 @@ def _save(plan: Plan, record: RunRecord, progress: Progress, tracker: Tracker) -
     write_text(plan.folder / "history.jsonl", "".join(json.dumps(row) + "\n" for row in progress.history))
     write_record(plan.folder, record)
     if record.status == "ok":
-        (plan.folder / CHECKPOINT).unlink(missing_ok=True)
+        remove_checkpoints(plan.folder)
     files = {name: str(plan.folder / name) for name in RUN_FILES if (plan.folder / name).exists()}
     tracker.finish(asdict(record), files)
 
@@ -140,7 +143,8 @@ def _execute(plan: Plan, model: Model, tracker: Tracker, stop: Stop, progress: P
     filled = model.features.fill(sentences(plan.examples), check=stop.check)
     encode_s = time.perf_counter() - started
     if plan.encoder is not None and not plan.encoder.cacheable:
-        (plan.folder / CHECKPOINT).unlink(missing_ok=True)  # it lacks the encoder's state, so restart the run
+        remove_checkpoints(plan.folder)  # they lack the encoder's state, so restart the run
+    code_length = _code_length(plan, model, stop)
     torch.manual_seed(plan.config.seed)  # for dropout; nothing else draws from torch's global generator
     parts = {"task": plan.task, "model": model, "train": plan.examples["train"], "dev": plan.examples["dev"]}
     shared: dict[str, Any] = {**parts, "options": plan.config.trainer, "track": tracker, "stop": stop}
@@ -171,7 +175,26 @@ def _execute(plan: Plan, model: Model, tracker: Tracker, stop: Stop, progress: P
     cost = run_cost(plan, model, progress, filled=filled, memory=peak_memory(plan.device))
     metrics = {str(split): dict(metrics.values) for split, (metrics, _) in scored.items()}
     ending = {"metrics": metrics, "timing": timing, "weights_sha256": file_digest(weights)}
+    ending["code_length"] = code_length
     return _record_of(plan, model, progress, status="ok", cost=cost, **ending)
+
+
+def _code_length(plan: Plan, model: Model, stop: Stop) -> dict[str, Any]:
+    """Return the online code length of the training labels; nothing if it is not asked for."""
+    if not plan.config.code_length:
+        return {}
+    code = OnlineCode(
+        task=plan.task,
+        model=model,
+        train=plan.examples["train"],
+        dev=plan.examples["dev"],
+        options=plan.config.trainer,
+        seed=plan.config.seed,
+        device=plan.device,
+        folder=plan.folder,
+        stop=stop,
+    )
+    return code.measure().values()
 
 
 def _record_of(plan: Plan, model: Model, progress: Progress, **ending: Any) -> RunRecord:

@@ -37,6 +37,12 @@ def print_summary(record: RunRecord, *, folder: Path) -> None:
             f"best {100 * max(scores):.2f} in epoch {record.best_epoch} of {record.epochs}",
             soft_wrap=True,
         )
+    if (code := record.code_length) and code["uniform_bits"]:
+        console.print(
+            f"code length of the training labels {code['bits']:,.0f} bits; the uniform code has "
+            f"{code['uniform_bits']:,.0f} bits, so the compression is {code['compression']:.2f}",
+            soft_wrap=True,
+        )
     for place, weights in record.mixing["weights"].items():
         console.print(f"mix at the {place}, gamma {record.mixing['gamma'].get(place, nan):.3f}")
         for layer, weight in enumerate(weights):

@@ -58,6 +58,12 @@ def reading_checkpoint(path: Path, *, device: str) -> Iterator[dict[str, Any]]:
         raise HarnessError(f"{path}: this checkpoint cannot be used ({kind}{reason}); delete it to restart") from None
 
 
+def remove_checkpoints(folder: Path) -> None:
+    """Remove the checkpoint of a run, ``checkpoint.pt``, and those of the portions of its code length."""
+    for path in folder.glob("checkpoint*.pt"):
+        path.unlink(missing_ok=True)
+
+
 def checked(kind: type[T], values: Mapping[str, Any]) -> T:
     """Return a dataclass of values from a checkpoint, whose types are checked.
 

@@ -23,6 +23,7 @@ from tasks.common.heads.bilstm_classifier import BiLstmClassifier
 from tasks.common.heads.bilstm_options import BiLstmOptions
 from tasks.common.heads.esim import Esim, EsimOptions
 from tasks.common.heads.linear_classifier import LinearClassifier, LinearOptions
+from tasks.common.heads.mlp import MlpClassifier, MlpOptions
 from tasks.common.heads.text_classifier import PAIR, TextClassifier
 from tasks.common.label_scores import IGNORED, label_counts, labels_in_train, score_labels
 from tasks.common.official import data_name
@@ -45,9 +46,10 @@ class TextClassification:
             header. None for ``text`` or ``sentence``.
         pair: The column of the second text; None if an example is one text.
         label: The column of the label.
-        head: The name of the head. ``linear`` and ``bilstm`` classify texts and pairs, ``bcn`` only texts, and ``esim``
-            only pairs.
+        head: The name of the head. ``linear``, ``mlp`` and ``bilstm`` classify texts and pairs, ``bcn`` only texts, and
+            ``esim`` only pairs.
         linear: The options of the head ``linear``.
+        mlp: The sizes of the head ``mlp``.
         bilstm: The sizes of the head ``bilstm``.
         bcn: The sizes of the head ``bcn``.
         esim: The sizes of the head ``esim``.
@@ -67,8 +69,9 @@ class TextClassification:
     text: Column | None = None
     pair: Column | None = None
     label: Column = "label"
-    head: Literal["linear", "bilstm", "bcn", "esim"] = "bilstm"
+    head: Literal["linear", "mlp", "bilstm", "bcn", "esim"] = "bilstm"
     linear: LinearOptions = field(default_factory=LinearOptions)
+    mlp: MlpOptions = field(default_factory=MlpOptions)
     bilstm: BiLstmOptions = field(default_factory=BiLstmOptions)
     bcn: BcnOptions = field(default_factory=BcnOptions)
     esim: EsimOptions = field(default_factory=EsimOptions)
@@ -165,6 +168,8 @@ class TextClassification:
         network: nn.Module
         if self.head == "linear":
             network = LinearClassifier(**dims, **asdict(self.linear), pair=pair)
+        elif self.head == "mlp":
+            network = MlpClassifier(**dims, options=self.mlp, pair=pair)
         elif self.head == "bilstm":
             network = BiLstmClassifier(**dims, **asdict(self.bilstm), pair=pair)
         elif self.head == "bcn":

@@ -81,6 +81,22 @@ def score_labels(
     return scores
 
 
+def gold_nats(scores: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """Return ``-ln p`` of gold labels, where a softmax over scores gives p; serves as the end of ``Coding.label_nats``.
+
+    Args:
+        scores: The score of each label, float (..., labels).
+        labels: The gold labels, int64 (...), or ``IGNORED``.
+
+    Returns:
+        Float64 (...): ``-ln p``, 0 where there is no gold label, and bool (...): True where there is one.
+    """
+    given = labels != IGNORED  # (...)
+    logs = scores.double().log_softmax(dim=-1)  # (..., labels)
+    nats = -logs.gather(-1, labels.masked_fill(~given, 0).unsqueeze(-1)).squeeze(-1)  # (...)
+    return nats.masked_fill(~given, 0.0), given
+
+
 def label_counts(gold: Sequence[Example], predictions: Sequence[Prediction]) -> Tensor:
     """Count the correct labels of examples with one label each; serves as ``Task.counts``.
 

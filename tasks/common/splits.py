@@ -5,11 +5,12 @@ import random
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import wraps
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from harness.config.schema import DataConfig
 from harness.errors import ConfigError
 from harness.types import Example, Sentence, Split
+from tasks.common.control import WithControl, control_examples
 from tasks.common.official import official_file
 from tasks.common.sample_data import some
 
@@ -31,7 +32,8 @@ _NOT_TAKEN = {
 def read_once(examples: Read[Task]) -> Read[Task]:
     """Decorate ``Task.examples``, so that each task object reads a split only once.
 
-    ``data.dev_fraction`` and ``data.test_fraction`` cut splits from the training file.
+    ``data.dev_fraction`` and ``data.test_fraction`` cut splits from the training file. A task that is a ``WithControl``
+    gets the labels of its control task if its option ``control`` is set.
 
     Args:
         examples: The method that reads a split. It takes the task and the name of the split.
@@ -42,6 +44,14 @@ def read_once(examples: Read[Task]) -> Read[Task]:
 
     @wraps(examples)
     def cached(task: Task, split: Split) -> Sequence[Example]:
+        if getattr(task, "control", None) is None:
+            return read(task, split)
+        splits: dict[Split, Sequence[Example]] = vars(task).setdefault("_control_examples_by_split", {})
+        if split not in splits:
+            splits[split] = control_examples(cast(WithControl, task), read(task, split), read(task, "train"))
+        return splits[split]
+
+    def read(task: Task, split: Split) -> Sequence[Example]:
         splits: dict[Split, Sequence[Example]] = vars(task).setdefault("_examples_by_split", {})
         cuts = _cuts(getattr(task, "data", None))
         if split not in splits and cuts and split in ("train", *cuts):

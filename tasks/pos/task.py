@@ -8,19 +8,22 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import nn
 from torch.nn.utils.rnn import pad_sequence
 
+from harness.config.bounds import Seed
 from harness.config.schema import DataConfig
 from harness.nn.masking import mask_of_sentences
 from harness.types import Batch, Example, Metrics, Prediction, Split
 from tasks.common.answers import token_labels_answer
+from tasks.common.control import labels_of_tokens, tokens_of, with_token_labels
 from tasks.common.heads.bilstm_options import BiLstmOptions
 from tasks.common.heads.bilstm_tagger import BiLstmTagger
 from tasks.common.heads.linear_tagger import LinearTagger
+from tasks.common.heads.mlp import MlpOptions, MlpTagger
 from tasks.common.heads.token_classifier import TokenClassifier
 from tasks.common.label_scores import IGNORED, labels_in_train, score_labels, token_label_counts
 from tasks.common.official import data_name
@@ -37,7 +40,10 @@ class PosTagging:
     Args:
         data: The data: CoNLL-U files, English EWT from its owners, or the sample data.
         tagset: Which tags to predict: universal tags, or those of the language.
-        head: The name of the head: a linear probe or a BiLSTM tagger.
+        control: The seed of the control task, in which each word type has one label, drawn at random; None for the task
+            itself.
+        head: The name of the head: a linear probe, an MLP probe or a BiLSTM tagger.
+        mlp: The sizes of the head ``mlp``.
         bilstm: The sizes of the head ``bilstm``.
     """
 
@@ -46,12 +52,17 @@ class PosTagging:
     primary_metric: ClassVar[str] = "accuracy"
     counts = staticmethod(token_label_counts)
     learned: ClassVar[tuple[str, ...]] = ("labels",)
+    labels_of = staticmethod(labels_of_tokens)
+    kinds_of = staticmethod(tokens_of)
+    with_labels = staticmethod(with_token_labels)
     tokenizer: ClassVar[str] = "whitespace"
     answer = staticmethod(token_labels_answer)
 
     data: DataConfig
     tagset: Tagset = "upos"
-    head: Literal["linear", "bilstm"] = "linear"
+    control: Seed | None = None
+    head: Literal["linear", "mlp", "bilstm"] = "linear"
+    mlp: MlpOptions = field(default_factory=MlpOptions)
     bilstm: BiLstmOptions = field(default_factory=BiLstmOptions)
 
     @property
@@ -105,14 +116,15 @@ class PosTagging:
             input_dim: The width of the token vectors that enter the head.
             output_dim: The width of the vectors that are joined to the output of its encoder; 0 for none.
         """
+        dims: dict[str, Any] = {"input_dim": input_dim, "output_dim": output_dim, "num_labels": len(self.labels)}
         network: nn.Module
         if self.head == "linear":
-            network = LinearTagger(input_dim=input_dim, output_dim=output_dim, num_labels=len(self.labels))
+            network = LinearTagger(**dims)
+        elif self.head == "mlp":
+            network = MlpTagger(**dims, options=self.mlp)
         else:
             network = BiLstmTagger(
-                input_dim=input_dim,
-                output_dim=output_dim,
-                num_labels=len(self.labels),
+                **dims,
                 hidden_dim=self.bilstm.hidden_dim,
                 num_layers=self.bilstm.num_layers,
                 dropout=self.bilstm.dropout,

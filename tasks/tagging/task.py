@@ -12,18 +12,21 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
+from harness.config.bounds import Seed
 from harness.config.schema import DataConfig
-from harness.errors import DataFormatError
+from harness.errors import ConfigError, DataFormatError
 from harness.nn.char_cnn import char_ids
 from harness.nn.masking import mask_of_sentences
 from harness.types import Batch, Example, Metrics, Prediction, Sentence, Split
 from tasks.common.answers import entities_answer, token_labels_answer
 from tasks.common.column_files import read_columns
+from tasks.common.control import labels_of_tokens, tokens_of, with_token_labels
 from tasks.common.entity_scores import entity_counts, score_tags
 from tasks.common.heads.bilstm_crf import BiLstmCrf, BiLstmCrfOptions
 from tasks.common.heads.bilstm_options import BiLstmOptions
 from tasks.common.heads.bilstm_tagger import BiLstmTagger
 from tasks.common.heads.linear_tagger import LinearTagger
+from tasks.common.heads.mlp import MlpOptions, MlpTagger
 from tasks.common.heads.token_classifier import TokenClassifier
 from tasks.common.label_scores import IGNORED, labels_in_train, score_labels, token_label_counts
 from tasks.common.official import data_name
@@ -49,14 +52,23 @@ class Tagging:
         scheme: The scheme of the tags of spans; ``auto`` detects it for each file.
         tokens: The name of the list of tokens in JSON lines.
         tags: The name of the list of labels in JSON lines.
-        head: The name of the head: a linear probe, a BiLSTM tagger, or a BiLSTM-CRF.
+        control: The seed of the control task, in which each word type has one label, drawn at random; None for the task
+            itself.
+        head: The name of the head: a linear probe, an MLP probe, a BiLSTM tagger, or a BiLSTM-CRF.
+        mlp: The sizes of the head ``mlp``.
         bilstm: The sizes of the head ``bilstm``.
         bilstm_crf: The sizes of the head ``bilstm_crf``.
+
+    Raises:
+        ConfigError: There is no such control task.
     """
 
     name: ClassVar[str] = "tagging"
     version: ClassVar[int] = 1
     learned: ClassVar[tuple[str, ...]] = ("labels",)
+    labels_of = staticmethod(labels_of_tokens)
+    kinds_of = staticmethod(tokens_of)
+    with_labels = staticmethod(with_token_labels)
     tokenizer: ClassVar[str] = "whitespace"
 
     data: DataConfig
@@ -64,9 +76,15 @@ class Tagging:
     scheme: Literal["auto", "iob1", "bio", "iobes", "bioul"] = "auto"
     tokens: str = "tokens"
     tags: str = "tags"
-    head: Literal["linear", "bilstm", "bilstm_crf"] = "bilstm"
+    control: Seed | None = None
+    head: Literal["linear", "mlp", "bilstm", "bilstm_crf"] = "bilstm"
+    mlp: MlpOptions = field(default_factory=MlpOptions)
     bilstm: BiLstmOptions = field(default_factory=BiLstmOptions)
     bilstm_crf: BiLstmCrfOptions = field(default_factory=BiLstmCrfOptions)
+
+    def __post_init__(self) -> None:
+        if self.control is not None and self._spans:
+            raise ConfigError(f"task.control={self.control}: random labels mark no spans; choose task.metric=accuracy")
 
     @property
     def primary_metric(self) -> str:
@@ -179,6 +197,8 @@ class Tagging:
         network: nn.Module
         if self.head == "linear":
             network = LinearTagger(**dims, num_labels=len(self.labels))
+        elif self.head == "mlp":
+            network = MlpTagger(**dims, num_labels=len(self.labels), options=self.mlp)
         else:
             network = BiLstmTagger(
                 **dims,

@@ -14,7 +14,7 @@ from harness.types import SPLITS
 from tests.support.runs import config_of
 
 ROOT = Path(__file__).resolve().parents[2]
-TASKS = ("classification", "coref", "ner", "pos", "snli", "squad", "srl", "sst5", "tagging")
+TASKS = ("classification", "coref", "edges", "ner", "pos", "snli", "squad", "srl", "sst5", "tagging")
 
 
 @pytest.mark.parametrize("name", TASKS)

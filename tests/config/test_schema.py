@@ -39,6 +39,7 @@ def test_the_identity_holds_exactly_what_determines_the_result(tmp_path: Path) -
 def test_every_option_is_known_to_determine_the_result_or_not() -> None:
     """An option that is added must be put into one of the two lists; in the first, ``determining_options`` reads it."""
     determine = {"task", "data", "encoder", "embedding", "mixing", "trainer", "cache", "cache_dtype", "seed", "device"}
+    determine |= {"code_length"}
     do_not = {"tracking", "vectors", "cache_dir", "results_dir", "overwrite", "dry_run", "shard", "sweep", "threads"}
     assert {one.name for one in fields(HarnessConfig)} == determine | do_not | {"plugins", "_texts"}
 

@@ -10,7 +10,7 @@ from torch import nn
 
 from harness.config.instantiate import build
 from harness.errors import ConfigError
-from harness.features.layer_mix import ConcatMix, FixedMix, ScalarMix, normalise
+from harness.features.layer_mix import ConcatMix, FixedMix, ScalarMix, cumulative_mix, normalise
 
 LAYERS = torch.randn(2, 3, 5, 4, generator=torch.Generator().manual_seed(1))  # (batch, layers, tokens, dim)
 MASK = torch.tensor([[True] * 5, [True] * 2 + [False] * 3])
@@ -38,6 +38,33 @@ def test_the_penalty_is_lambda_times_the_sum_of_squared_weights() -> None:
         mix.weights.copy_(torch.tensor([1.0, -2.0, 3.0]))
         mix.gamma.fill_(100.0)
     assert mix.penalty().item() == pytest.approx(1.4)
+
+
+def test_a_mix_of_some_layers_gives_the_others_no_weight() -> None:
+    mix = ScalarMix(num_layers=4, dim=4, layers=[3, 1])
+    assert mix.layers_used == [1, 3]
+    with torch.no_grad():
+        mix.weights.copy_(torch.tensor([0.0, np.log(3.0)]))
+    assert mix.layer_weights() == pytest.approx([0.0, 0.25, 0.0, 0.75])
+    read = LAYERS[:, [0, 2]]  # as the features pass them: the layers used, from the lowest
+    torch.testing.assert_close(mix(read, MASK), 0.25 * read[:, 0] + 0.75 * read[:, 1])
+
+
+def test_a_mix_without_gamma_is_the_weighted_sum() -> None:
+    mix = ScalarMix(num_layers=3, dim=4, gamma=False)
+    assert [name for name, _ in mix.named_parameters()] == ["weights"]
+    assert mix.scale() == 1.0
+    torch.testing.assert_close(mix(LAYERS, MASK), LAYERS.mean(dim=1))
+
+
+@pytest.mark.parametrize(("index", "used"), [(0, [0]), (1, [0, 1]), (2, [0, 1, 2]), (-1, [0, 1, 2])])
+def test_a_cumulative_mix_has_all_layers_up_to_one(index: int, used: list[int]) -> None:
+    mix = cumulative_mix(num_layers=3, dim=4, index=index, lambda_=0.5)
+    assert mix.layers_used == used
+    torch.testing.assert_close(mix(LAYERS[:, used], MASK), LAYERS[:, used].mean(dim=1))
+    with torch.no_grad():
+        mix.weights.fill_(2.0)
+    assert mix.penalty().item() == pytest.approx(0.5 * 4 * len(used))
 
 
 @pytest.mark.parametrize(("index", "layer"), [(0, 0), (1, 1), (-1, 2)])
@@ -81,6 +108,7 @@ def test_the_token_layer_norm_is_of_each_vector() -> None:
 
 MIXES = {
     "scalar": ScalarMix,
+    "without gamma": partial(ScalarMix, gamma=False),
     "mean": partial(FixedMix, index=None),
     "concat": ConcatMix,
 }
@@ -109,6 +137,13 @@ def test_a_mixed_vector_does_not_depend_on_the_other_sentences(make: Callable[..
 def test_bad_requests_name_the_key() -> None:
     with pytest.raises(ConfigError, match=r"mixing.index is 3; the encoder has layers 0 to 2"):
         FixedMix(num_layers=3, dim=4, index=3)
+    with pytest.raises(ConfigError, match=r"mixing.index is -4; the encoder has layers 0 to 2"):
+        cumulative_mix(num_layers=3, dim=4, index=-4)
+    with pytest.raises(ConfigError, match=r"mixing.layers is 5; the encoder has layers 0 to 2"):
+        ScalarMix(num_layers=3, dim=4, layers=[0, 5])
+    for layers in ([], [2, -1]):
+        with pytest.raises(ConfigError, match=r"mixing.layers is \[.*\]; name each layer once, and at least one"):
+            ScalarMix(num_layers=3, dim=4, layers=layers)
     node = {"_target_": "harness.features.layer_mix.ScalarMix", "lambda_": -1.0}
     with pytest.raises(ConfigError, match=r"mixing.lambda_ is -1.0; expected a value greater than or equal to 0"):
         build(node, kind=ScalarMix, where="mixing", supplied={"num_layers": 3, "dim": 4})

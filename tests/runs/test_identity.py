@@ -1,6 +1,5 @@
 """The identity of a run: it covers what determines the result, and nothing else."""
 
-import inspect
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -160,14 +159,14 @@ def known_classes() -> dict[str, Any]:
         assert target.__qualname__ not in found, "two tasks with one class name: the identity cannot tell them apart"
         found[target.__qualname__] = target
     return found | {
-        name: made for name, made in vars(layer_mix).items() if inspect.isclass(made) and name.endswith("Mix")
+        name: made for name, made in vars(layer_mix).items() if callable(made) and name.lower().endswith("mix")
     }
 
 
 def options_left_out() -> dict[str, Any]:
     """Return the defaults that identities leave out, by class and option."""
     found = {name: simple(defaults(made)) for name, made in known_classes().items()}
-    determining_ones = {"HarnessConfig": ("cache", "cache_dtype"), "DataConfig": ("fraction",)}
+    determining_ones = {"HarnessConfig": ("cache", "cache_dtype", "code_length"), "DataConfig": ("fraction",)}
     return found | {name: {key: found[name][key] for key in keys} for name, keys in determining_ones.items()}
 
 

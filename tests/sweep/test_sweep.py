@@ -146,6 +146,8 @@ PRESETS = {  # the number of jobs for one seed, and the name of one of them
     "figure2": (6, "task=pos"),
     "glove_or_elmo": (3, "vectors=contextual"),
     "encoders": (2, "encoder=random"),
+    "cumulative": (3, "mixing.index=1"),
+    "probe": (14, "task.head=mlp vectors=contextual encoder=elmo_mini mixing.index=2"),
     "layer_mixing": (36, "mixing=mean mixing.layer_norm=token mixing.placement=output"),
 }
 
@@ -169,6 +171,12 @@ def test_the_command_line_replaces_an_axis_of_a_preset() -> None:
     jobs = jobs_of("experiment=table3", "seed=7")
     assert [str(job) for job in jobs] == [f"mixing.placement={place}" for place in ("input", "both", "output")]
     assert [job.config.seed for job in jobs if job.config is not None] == [7, 7, 7]
+
+
+@pytest.mark.parametrize(("preset", "mix"), [("cumulative", "cumulative1"), ("probe", "layer1")])
+def test_a_preset_of_layers_can_be_reduced_to_one(preset: str, mix: str) -> None:
+    jobs = jobs_of(f"experiment={preset}", "seed=1", "mixing.index=1", "task=pos", "task.head=linear")
+    assert {job.config.mixing["name"] for job in jobs if job.config is not None} == {mix}
 
 
 @pytest.mark.parametrize("paper", ["ner", "sst5", "snli", "squad", "srl", "coref"])

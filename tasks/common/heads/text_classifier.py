@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from harness.types import Batch, Prediction, TokenVectors
+from tasks.common.label_scores import gold_nats
 
 PAIR = ("premise", "hypothesis")  # the names of the texts of an example that is a pair
 
@@ -31,6 +32,15 @@ class TextClassifier(nn.Module):
             batch: The examples with gold ``labels``, int64 (batch,).
         """
         return F.cross_entropy(self.network(vectors, batch), batch.gold["labels"])
+
+    def label_nats(self, vectors: Mapping[str, TokenVectors], batch: Batch) -> tuple[Tensor, Tensor]:
+        """Return ``-ln p`` of the gold label of each example, and whether it has one, (batch, 1); see ``gold_nats``.
+
+        Args:
+            vectors: The token vectors of each text field.
+            batch: As in ``loss``.
+        """
+        return gold_nats(self.network(vectors, batch).unsqueeze(1), batch.gold["labels"].unsqueeze(1))
 
     def predict(self, vectors: Mapping[str, TokenVectors], batch: Batch) -> list[Prediction]:
         """Return one label for each row; the scores are the probabilities of all labels, (labels,).

@@ -7,7 +7,7 @@ from torch.nn import functional as F
 
 from harness.nn.masking import lengths_of_mask
 from harness.types import Batch, Prediction, TokenVectors
-from tasks.common.label_scores import IGNORED
+from tasks.common.label_scores import IGNORED, gold_nats
 
 
 class TokenClassifier(nn.Module):
@@ -42,6 +42,15 @@ class TokenClassifier(nn.Module):
         """
         scores = self.scores(vectors, batch)  # (batch, tokens, labels)
         return F.cross_entropy(scores.flatten(0, 1), batch.gold["labels"].flatten(), ignore_index=IGNORED)
+
+    def label_nats(self, vectors: Mapping[str, TokenVectors], batch: Batch) -> tuple[Tensor, Tensor]:
+        """Return ``-ln p`` of the gold label of each token, and where there is one; see ``gold_nats``.
+
+        Args:
+            vectors: The token vectors of the text ``tokens``.
+            batch: As in ``loss``.
+        """
+        return gold_nats(self.scores(vectors, batch), batch.gold["labels"])
 
     def predict(self, vectors: Mapping[str, TokenVectors], batch: Batch) -> list[Prediction]:
         """Return one label per token for each row; the scores are the probabilities of these labels, (tokens,).

@@ -21,6 +21,7 @@ from tasks.common.heads.bcn import BcnOptions
 from tasks.common.heads.bilstm_options import BiLstmOptions
 from tasks.common.heads.esim import EsimOptions
 from tasks.common.heads.linear_classifier import LinearOptions
+from tasks.common.heads.mlp import MlpOptions
 from tasks.common.heads.text_classifier import joined
 from tasks.common.label_scores import IGNORED
 from tests.support.memorise import memorised
@@ -39,6 +40,8 @@ CHOICES: list[dict[str, Any]] = [
     {"head": "bilstm"},
     {"head": "bcn"},
     {"head": "linear", "pair": "hypothesis"},
+    {"head": "mlp", "mlp": MlpOptions(hidden_dim=24, num_layers=2, pooling="max")},
+    {"head": "mlp", "pair": "hypothesis"},
     {"head": "bilstm", "pair": "hypothesis"},
     {"head": "esim", "pair": "hypothesis"},
 ]
@@ -197,7 +200,7 @@ def test_unlabelled_text_can_be_classified(task: TextClassification, tmp_path: P
     [
         ({"head": "esim"}, r"task\.head=esim compares two texts; name the column of the second one, task\.pair=COLUMN"),
         ({"head": "bcn", "pair": "b"}, r"task\.head=bcn reads one text; choose task\.head=bilstm or task\.head=esim"),
-        ({"head": "svm"}, r"task\.head is 'svm'; expected 'linear', 'bilstm', 'bcn' or 'esim'"),
+        ({"head": "svm"}, r"task\.head is 'svm'; expected 'linear', 'mlp', 'bilstm', 'bcn' or 'esim'"),
         ({"text": True}, r"task\.text is True"),
         ({"linear": {"pooling": "min"}}, r"task\.linear\.pooling is 'min'; expected 'mean' or 'max'"),
     ],
@@ -215,7 +218,7 @@ def test_columns_of_column_files_are_refused(tmp_path: Path) -> None:
         TextClassification(data=data).examples("train")
 
 
-@pytest.mark.parametrize("head", ["linear", "bilstm", "bcn", "esim"])
+@pytest.mark.parametrize("head", ["linear", "mlp", "bilstm", "bcn", "esim"])
 @pytest.mark.parametrize("placement", ["input", "output", "both"])
 def test_a_run_of_every_head_at_every_place(head: str, placement: str, tmp_path: Path) -> None:
     small = [option for option in SMALL_RUN if not option.startswith(("task.", "embedding"))]

@@ -22,7 +22,7 @@ from tests.support.memorise import memorised
 from tests.support.runs import SMALL as SMALL_RUN
 from tests.support.runs import config_of
 
-HEADS = ["linear", "bilstm"]
+HEADS = ["linear", "mlp", "bilstm"]
 SMALL = BiLstmOptions(hidden_dim=12, num_layers=2, dropout=0.5)
 PLACES = {"input": (10, 0), "output": (10, 4), "both": (7, 3)}
 

@@ -27,7 +27,7 @@ from tests.support.runs import SMALL as SMALL_RUN
 from tests.support.runs import config_of
 from tests.support.vectors import vectors_of_words as vectors
 
-HEADS = ["linear", "bilstm", "bilstm_crf"]
+HEADS = ["linear", "mlp", "bilstm", "bilstm_crf"]
 METRICS = ["accuracy", "span_f1"]
 SMALL: dict[str, Any] = {
     "bilstm": BiLstmOptions(hidden_dim=24, dropout=0.0),
@@ -104,7 +104,7 @@ def test_every_head_can_memorise_ten_sentences(task: Tagging) -> None:
     torch.manual_seed(0)
     batch = task.collate(list(task.examples("train")[:10]))
     read = vectors(batch)
-    if task.head == "linear":  # a probe sees one token at a time; give it the neighbours too
+    if task.head in ("linear", "mlp"):  # a probe sees one token at a time; give it the neighbours too
         read = vectors_of_positions(read)
     head = task.build_head(input_dim=read["tokens"].input.shape[2], output_dim=0)
     found = memorised(task, head, batch, read, lr=0.02)

@@ -1,0 +1,113 @@
+"""What probes say: scores next to those of control tasks, code lengths, and expected layers, from recorded runs."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from statistics import mean
+from typing import Any
+
+from harness.analysis.layer_use import Estimate, ExpectedLayer, LayerUse, estimate, expected_layer, layer_use
+from harness.runs.record import RunRecord, identity_digest
+
+_CONTROL, _INDEX, _CUMULATIVE = "task.control", "mixing.index", "cumulative_mix"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Probe:
+    """The runs of one setting over its seeds, on the test data.
+
+    Attributes:
+        example: The record of one of the runs.
+        score: The primary metric.
+        control: The same in the control task; None if there is no such run.
+        selectivity: The difference of the two, paired by seed; None without a pair.
+        bits, compression: The code length of the training labels; None if it was not measured.
+    """
+
+    example: RunRecord
+    score: Estimate
+    control: Estimate | None
+    selectivity: Estimate | None
+    bits: Estimate | None
+    compression: Estimate | None
+
+
+def probes(records: Iterable[RunRecord]) -> list[Probe]:
+    """Return the settings of finished runs, with the runs of its control task next to each.
+
+    Source: Hewitt and Liang 2019 (arXiv 1909.03368), section 2: selectivity.
+    """
+    found = []
+    for runs in _grouped(records, without=(_CONTROL,)):
+        task = {run.seed: run for run in runs if _CONTROL not in run.determining}
+        control = defaultdict(list)
+        for run in runs:
+            if _CONTROL in run.determining:
+                control[run.seed].append(_score(run))
+        if not task:
+            continue
+        pairs = [_score(run) - mean(control[seed]) for seed, run in task.items() if seed in control]
+        codes = [run.code_length for run in task.values() if run.code_length]
+        found.append(
+            Probe(
+                example=next(iter(task.values())),
+                score=estimate([_score(run) for run in task.values()]),
+                control=_estimate([mean(scores) for scores in control.values()]),
+                selectivity=_estimate(pairs),
+                bits=_estimate([code["bits"] for code in codes]),
+                compression=_estimate([code["compression"] for code in codes]),
+            )
+        )
+    return sorted(found, key=lambda one: (one.example.task, one.example.data["name"], one.example.name))
+
+
+def layer_uses(records: Iterable[RunRecord]) -> list[tuple[RunRecord, str, LayerUse]]:
+    """Return one run, the place of the mix, and what it has learned, for each setting with a learned mix."""
+    learned = [run for run in records if run.determining.get("mixing.code") in (_CUMULATIVE, "ScalarMix")]
+    return [
+        (runs[0], place, layer_use([run.mixing["weights"][place] for run in runs]))
+        for runs in _grouped(learned, without=())
+        for place in runs[0].mixing["weights"]
+    ]
+
+
+def expected_layers(records: Iterable[RunRecord]) -> list[tuple[RunRecord, ExpectedLayer]]:
+    """Return the expected layer of each setting that was run with the mixes of layers 0 to l, for all l.
+
+    The scores of seeds are averaged before. A setting that lacks one of the mixes is left out.
+    """
+    cumulative = [run for run in records if run.determining.get("mixing.code") == _CUMULATIVE]
+    found = []
+    for runs in _grouped(cumulative, without=(_INDEX,)):
+        layers = runs[0].encoder["num_layers"]
+        scores = defaultdict(list)
+        for run in runs:
+            scores[run.determining[_INDEX] % layers].append(_score(run))
+        if len(scores) == layers > 1:
+            found.append((runs[0], expected_layer([mean(scores[layer]) for layer in range(layers)])))
+    return found
+
+
+def _grouped(records: Iterable[RunRecord], *, without: Sequence[str]) -> list[list[RunRecord]]:
+    """Return the finished runs that differ only in their seed and in these options, in the order of their first run."""
+    groups: dict[str, list[RunRecord]] = defaultdict(list)
+    for run in records:
+        if run.status == "ok" and run.determining:
+            left_out = ("seed", *without)
+            key: dict[str, Any] = {
+                name: value
+                for name, value in run.determining.items()
+                if name not in left_out and not name.startswith("data.sha256")  # a control task has other labels
+            }
+            key["data"] = [run.data["name"], run.data["sizes"]]
+            groups[identity_digest(key)].append(run)
+    return list(groups.values())
+
+
+def _score(run: RunRecord) -> float:
+    return run.metrics["test"][run.primary_metric]
+
+
+def _estimate(values: Sequence[float]) -> Estimate | None:
+    """Return the estimate of values, or None if there are none."""
+    return estimate(values) if values else None

@@ -1,0 +1,1 @@
+"""Edge probing: label spans of a sentence, or pairs of spans."""

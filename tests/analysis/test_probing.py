@@ -1,0 +1,83 @@
+"""Runs of a task and of its control task are paired by seed, and mixes of layers 0 to l by their setting."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.analysis.layer_use import expected_layer
+from harness.analysis.probing import expected_layers, layer_uses, probes
+from harness.commands.probe import main
+from harness.runs.record import RunRecord, folder_of, write_record
+
+
+def record(score: float, *, seed: int = 1, code: dict[str, Any] | None = None, **determining: Any) -> RunRecord:
+    """Return the record of a run with these options, whose data digests depend on all of them."""
+    found = {"seed": seed, "mixing.code": "FixedMix", **{name.replace("_", "."): v for name, v in determining.items()}}
+    return RunRecord(
+        status="ok",
+        task="pos",
+        name=f"enc-mix-s{seed}",
+        identity="".join(map(str, found.values())).replace("/", ""),
+        determining=found | {"data.sha256.train": str(sorted(found.items()))},
+        seed=seed,
+        data={"name": "ewt", "sizes": {"train": 3}},
+        encoder={"name": "enc", "num_layers": 3},
+        mixing={"weights": {"input": [0.2, 0.3, 0.5]}, "gamma": {"input": 1.0}},
+        primary_metric="accuracy",
+        metrics={split: {"accuracy": score} for split in ("dev", "test")},
+        code_length=code or {},
+        config={"task": {"head": "linear"}},
+    )
+
+
+def records() -> Iterator[RunRecord]:
+    for seed, task, control in ((1, 0.9, 0.5), (2, 0.8, 0.6)):
+        yield record(task, seed=seed, mixing_index=1, code={"bits": 1000.0 * seed, "compression": 2.0 * seed})
+        yield record(control, seed=seed, mixing_index=1, task_control=1)
+    yield record(0.7, seed=3, mixing_index=1)  # without a control task
+    yield record(0.4, seed=1, mixing_index=2, task_control=1)  # without the task itself
+    for index, score in ((0, 0.5), (1, 0.9), (-1, 0.8)):
+        yield record(score, mixing_index=index, mixing_code="cumulative_mix")
+
+
+def test_selectivity_is_paired_by_seed() -> None:
+    (found,) = [one for one in probes(records()) if one.example.determining["mixing.code"] == "FixedMix"]
+    assert found.score.mean == pytest.approx(0.8)
+    assert found.control is not None
+    assert found.control.mean == pytest.approx(0.55)
+    assert found.selectivity is not None
+    assert found.selectivity.mean == pytest.approx((0.4 + 0.2) / 2)  # not 0.8 - 0.55
+    assert found.bits is not None
+    assert found.bits.mean == 1500.0
+    assert found.compression is not None
+    assert found.compression.mean == 3.0
+
+
+def test_failed_runs_are_left_out() -> None:
+    failed = RunRecord(**{**vars(record(0.1, seed=4, mixing_index=1)), "status": "failed"})
+    assert probes([failed]) == []
+
+
+def test_the_expected_layer_needs_every_mix() -> None:
+    (found,) = expected_layers(records())
+    assert found[1] == expected_layer([0.5, 0.9, 0.8])
+    assert expected_layers(list(records())[:-1]) == []
+
+
+def test_the_use_of_layers_is_that_of_learned_mixes() -> None:
+    found = layer_uses(records())
+    assert [(place, use.centre.mean) for _, place, use in found] == [("input", pytest.approx(1.3))] * 3
+
+
+def test_the_command_prints_everything(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for one in records():
+        write_record(folder_of(one, str(tmp_path)), one)
+    assert main([str(tmp_path)]) == 0
+    out = capsys.readouterr().out
+    assert "| 80.00 ± 24.84 | 55.00 ± 63.53 | 30.00 ± 127.06 | 1.50 ± 6.35 | 3.00 ± 12.71 |" in out
+    assert "| +40.00 -10.00 | 0.67 | 1.00 |" in out
+    assert "Weights are not importance" in out
+    assert main([str(tmp_path / "nothing")]) == 2
+    assert "no finished run in it" in capsys.readouterr().err
