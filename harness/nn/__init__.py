@@ -6,6 +6,6 @@ published heads, and ``spans`` finds the best answer span. ``char_cnn`` computes
 
 ``masking`` and ``packing`` describe batches of rows that have different lengths.
 
-Two files exist only for speed on a CPU, and a reader can skip them: ``fused_bilstm`` computes the same as ``nn.LSTM``,
-and ``crf_forward_backward`` computes the same as the loop in ``crf``.
+Two files exist only for speed on a CPU, and a reader can skip them: ``similar_lengths`` orders the rows of an LSTM, and
+``crf_forward_backward`` computes the same as the loop in ``crf``.
 """

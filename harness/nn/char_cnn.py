@@ -1,13 +1,14 @@
 """Word vectors from bytes: the small trainable character CNN of a task head. ELMo has its own."""
 
-import math
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from harness.nn.masking import mask_of_lengths
+from harness.nn.pooling import max_pool
 
 _NUM_IDS = 257  # 0 is padding; byte b is b + 1
 
@@ -77,11 +78,21 @@ class CharCnnWords(nn.Module):
             Float (batch, tokens, output_dim), 0 where all ids of a token are 0.
         """
         # Most words occur more than once in a batch: each distinct word is computed once.
-        words, places = torch.unique(char_ids.flatten(0, 1), dim=0, return_inverse=True)  # (words, chars), _
-        chars = self.dropout(self.embedding(words)).transpose(1, 2)  # (words, char_dim, chars)
-        chars = F.pad(chars, (0, self.convolution.kernel_size[0] - 1))  # (words, char_dim, chars + width - 1)
-        windows = self.convolution(chars)  # (words, filters, chars): one window per first character
-        windows = windows.masked_fill((words == 0).unsqueeze(1), -math.inf)  # (words, filters, chars)
-        vectors = F.relu(windows.amax(dim=2))  # (words, filters), 0 for a word that is all padding
+        words, places = _distinct(char_ids.flatten(0, 1))  # (words, chars), (batch * tokens,)
+        width, count = self.convolution.kernel_size[0], words.size(1)
+        chars = F.pad(self.dropout(self.embedding(words)), (0, 0, 0, width - 1))  # (words, chars + width - 1, char_dim)
+        # A product instead of a convolution, for which oneDNN generates code for each number of words and characters.
+        seen = torch.cat([chars[:, i : i + count] for i in range(width)], dim=2)  # (words, chars, width * char_dim)
+        weight = self.convolution.weight.transpose(1, 2).flatten(1)  # (filters, width * char_dim)
+        windows = F.linear(seen, weight, self.convolution.bias)  # (words, chars, filters): one per first character
+        vectors = F.relu(max_pool(windows, words != 0))  # (words, filters), 0 for a word that is all padding
         # F.embedding, because the gradient of plain indexing is summed in no fixed order on the CPU.
         return F.embedding(places.view(char_ids.shape[:2]), vectors)  # (batch, tokens, filters)
+
+
+def _distinct(rows: Tensor) -> tuple[Tensor, Tensor]:
+    """Return what ``torch.unique(rows, dim=0, return_inverse=True)`` returns, for ids below 2^16, ten times as fast."""
+    bytes_of_row = f"V{2 * rows.size(1)}"  # big-endian, so that bytes have the order of the ids
+    keys = rows.cpu().numpy().astype(">u2").view(bytes_of_row).ravel()  # (rows,)
+    _, first, places = np.unique(keys, return_index=True, return_inverse=True)  # (words,), (words,), (rows,)
+    return rows[torch.from_numpy(first).to(rows.device)], torch.from_numpy(places).to(rows.device)

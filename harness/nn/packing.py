@@ -17,13 +17,11 @@ class Packing:
         starts: Position of the first token of each row.
         batch_sizes: Number of rows that have a token at each step.
         orders: For the forward and the backward direction, int64 (positions,): the position of each visit.
-        before: Int64 (positions - rows,): for each visit after a row's first, the row's previous visit.
     """
 
     starts: tuple[int, ...]
     batch_sizes: tuple[int, ...]
     orders: tuple[Tensor, Tensor]
-    before: Tensor
 
     @classmethod
     def of(cls, lengths: Tensor | Sequence[int]) -> "Packing":
@@ -36,7 +34,5 @@ class Packing:
         step = steps.repeat_interleave(counts)  # (positions,)
         row = torch.arange(len(step)) - (counts.cumsum(0) - counts).repeat_interleave(counts)  # (positions,)
         first = starts[rows[row]]  # (positions,)
-        later = torch.arange(int(counts[0]), len(step))  # (positions - rows,)
-        before = later - counts[step[later] - 1]  # (positions - rows,)
         orders = first + step, first + sizes[row] - 1 - step  # (positions,) each
-        return cls(tuple(starts.tolist()), tuple(counts.tolist()), orders, before)
+        return cls(tuple(starts.tolist()), tuple(counts.tolist()), orders)

@@ -1,7 +1,10 @@
 """Pooling: one vector from the vectors of a text's tokens. Padding does not count, and an empty text gives 0."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 from harness.nn.attention import masked_softmax
 
@@ -16,8 +19,27 @@ def max_pool(vectors: Tensor, mask: Tensor) -> Tensor:
     Returns:
         Float (batch, dim).
     """
-    pooled = vectors.masked_fill(~mask.unsqueeze(2), torch.finfo(vectors.dtype).min).amax(dim=1)  # (batch, dim)
-    return pooled.masked_fill(~mask.any(dim=1, keepdim=True), 0.0)
+    pooled: Tensor = _MaxPool.apply(vectors, mask)  # (batch, dim)
+    return pooled
+
+
+class _MaxPool(torch.autograd.Function):
+    """The maximum. Its gradient takes a tenth of the time of that of ``amax``, which counts equal values in int64."""
+
+    @staticmethod
+    def forward(ctx: Any, vectors: Tensor, mask: Tensor) -> Tensor:
+        filled = vectors.masked_fill(~mask.unsqueeze(2), -torch.inf)  # (batch, tokens, dim)
+        pooled = filled.amax(dim=1).masked_fill(~mask.any(dim=1, keepdim=True), 0.0)  # (batch, dim)
+        ctx.save_for_backward(filled, pooled)
+        return pooled
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
+        filled, pooled = ctx.saved_tensors
+        # Equal values share the gradient. In an empty row none equals the result.
+        greatest = (filled == pooled.unsqueeze(1)).to(grad.dtype)  # (batch, tokens, dim)
+        return greatest * (grad / greatest.sum(dim=1).clamp(min=1)).unsqueeze(1), None
 
 
 def min_pool(vectors: Tensor, mask: Tensor) -> Tensor:

@@ -5,9 +5,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from harness.nn.fused_bilstm import bidirectional_lstm
 from harness.nn.masking import lengths_of_mask
-from harness.nn.packing import Packing
+from harness.nn.similar_lengths import padded_orders, to_padded, to_tokens
 
 
 class BiLstm(nn.Module):
@@ -61,7 +60,7 @@ class BiLstm(nn.Module):
         """
         if not mask.any():
             return vectors.new_zeros(*mask.shape, self.output_dim)
-        run = _run_packed if vectors.is_cuda else _run_without_padding
+        run = _run_packed if vectors.is_cuda else _run_by_length
         return run(self.lstm, vectors, mask)  # (batch, tokens, output_dim)
 
 
@@ -116,21 +115,27 @@ def _run_packed(layer: nn.LSTM | nn.GRU, vectors: Tensor, mask: Tensor) -> Tenso
     return output.masked_fill(~mask.unsqueeze(2), 0.0)  # (batch, tokens, 2 * hidden_dim)
 
 
-def _run_without_padding(lstm: nn.LSTM, vectors: Tensor, mask: Tensor) -> Tensor:
-    """Compute what ``nn.LSTM`` computes, 1.1 to 2.2 times as fast on a CPU."""
-    packing = Packing.of(lengths_of_mask(mask))
+def _run_by_length(lstm: nn.LSTM, vectors: Tensor, mask: Tensor) -> Tensor:
+    """Compute what a packed ``nn.LSTM`` computes, about twice as fast on a CPU."""
     places = mask.flatten().nonzero().squeeze(1)  # (tokens,)
     inputs = vectors.flatten(0, 1).index_select(0, places)  # (tokens, input_dim)
+    orders, shapes = padded_orders(lengths_of_mask(mask).tolist())
     for index in range(lstm.num_layers):
         if index:
             inputs = F.dropout(inputs, lstm.dropout, lstm.training)  # (tokens, 2 * hidden_dim)
-        input_weight, input_bias, recurrent, recurrent_bias = (
-            [getattr(lstm, f"{name}_l{index}{end}") for end in ("", "_reverse")]
-            for name in ("weight_ih", "bias_ih", "weight_hh", "bias_hh")
-        )
-        bias = torch.cat(input_bias) + torch.cat(recurrent_bias)  # (8 * hidden_dim,)
-        gates = F.linear(inputs, torch.cat(input_weight), bias)  # (tokens, 8 * hidden_dim)
-        inputs = bidirectional_lstm(gates, (recurrent[0], recurrent[1]), packing)  # (tokens, 2 * hidden_dim)
+        outputs = []
+        for end, order in zip(("", "_reverse"), orders, strict=True):
+            names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+            weights = [getattr(lstm, f"{name}_l{index}{end}") for name in names]
+            states = []
+            rows = to_padded(inputs, order)  # (places of all groups, width)
+            for group, shape in zip(rows.split([steps * count for steps, count in shapes]), shapes, strict=True):
+                zero = rows.new_zeros(1, shape[1], lstm.hidden_size)  # (1, rows, hidden_dim)
+                # The last arguments: has biases, layers, dropout, training, bidirectional, batch first.
+                found = torch.lstm(group.unflatten(0, shape), (zero, zero), weights, True, 1, 0.0, True, False, False)
+                states.append(found[0].flatten(0, 1))  # (steps * rows, hidden_dim)
+            outputs.append(to_tokens(torch.cat(states) if len(states) > 1 else states[0], order))
+        inputs = torch.cat(outputs, dim=1)  # (tokens, 2 * hidden_dim)
     output = inputs.new_zeros(mask.numel(), inputs.size(1)).index_copy(0, places, inputs)
     return output.unflatten(0, mask.shape)  # (batch, tokens, 2 * hidden_dim)
 

@@ -15,6 +15,8 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
+from harness.encoders.kernels.onednn_product import linear
+
 _ROWS = 512  # positions whose logits are in memory at the same time
 
 
@@ -137,7 +139,7 @@ class _SampledNll(torch.autograd.Function):
         for start in range(0, len(vectors), _ROWS):
             block = slice(start, start + _ROWS)
             here, known = vectors[block], true_weight[block]  # (block, dim) each
-            logits = torch.addmm(bias, here, weight.t()).to(vectors.dtype)  # (block, negatives)
+            logits = linear(here, weight, bias).to(vectors.dtype)  # (block, negatives)
             hit = (hits[block] >= 0).nonzero().squeeze(1)  # (hits,)
             logits[hit, hits[block][hit]] = -torch.inf
             true = (here * known).sum(dim=1) + true_bias[block]  # (block,)
@@ -148,9 +150,9 @@ class _SampledNll(torch.autograd.Function):
             total += (most + norm.log() - true).sum()
             d_true_bias[block] = true_score / norm - 1
             scaled = here / norm[:, None]  # (block, dim)
-            d_vectors[block] = (scores @ weight) / norm[:, None] + d_true_bias[block, None] * known
+            d_vectors[block] = linear(scores, weight.t()) / norm[:, None] + d_true_bias[block, None] * known
             d_true[block] = d_true_bias[block, None] * here
-            d_weight += scores.t() @ scaled
+            d_weight += linear(scores.t(), scaled.t())
             d_bias += scores.t() @ (1 / norm)
         ctx.save_for_backward(d_vectors, d_true, d_true_bias[:, None], d_weight, d_bias[:, None])
         return total

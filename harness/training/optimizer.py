@@ -46,6 +46,8 @@ def make_optimizer(parameters: Iterable[nn.Parameter], options: TrainerConfig) -
         raise ConfigError("trainer.optimizer_options.params: no such option; the parameters are those of the model")
     node = {**options.optimizer_options, "_target_": f"torch.optim.{options.optimizer}"}
     own["params"] = [parameter for parameter in parameters if parameter.requires_grad]
+    if _may_be_fused(own["params"], options):
+        own["fused"] = True  # on a CPU, a step of Adam takes a quarter of the time
     try:
         optimizer: torch.optim.Optimizer = build(
             node, kind=torch.optim.Optimizer, where="trainer.optimizer_options", supplied=own
@@ -53,6 +55,13 @@ def make_optimizer(parameters: Iterable[nn.Parameter], options: TrainerConfig) -
     except (ValueError, TypeError, RuntimeError) as error:  # torch's optimisers raise these for a wrong value
         raise ConfigError(f"trainer.optimizer={options.optimizer} cannot train this model: {error}") from None
     return optimizer
+
+
+def _may_be_fused(parameters: Iterable[nn.Parameter], options: TrainerConfig) -> bool:
+    """Return whether torch has a fused step for these parameters, and the options ask for no other kind of step."""
+    other = {"fused", "foreach", "capturable", "differentiable"} & options.optimizer_options.keys()
+    offered = "fused" in signature(getattr(torch.optim, options.optimizer)).parameters
+    return offered and not other and all(parameter.device.type == "cpu" for parameter in parameters)
 
 
 def make_schedule(optimizer: torch.optim.Optimizer, options: TrainerConfig) -> ReduceLROnPlateau | None:

@@ -28,7 +28,7 @@ def test_step(task: str, way: str, benchmark, monkeypatch: pytest.MonkeyPatch) -
     vectors = torch.randn(rows, longest, width, requires_grad=True)
     mask = mask_of_lengths(torch.linspace(shortest, longest, rows).round().long())
     if way == "nn.LSTM":
-        monkeypatch.setattr(recurrent, "_run_without_padding", recurrent._run_packed)
+        monkeypatch.setattr(recurrent, "_run_by_length", recurrent._run_packed)
 
     def step() -> None:
         layer.zero_grad()

@@ -78,3 +78,10 @@ def test_pooling_gradients_reach_tokens_only() -> None:
         (pool(vectors, MASK) ** 2).sum().backward()
         assert torch.isfinite(vectors.grad).all()
         assert (vectors.grad[~MASK] == 0).all()
+
+
+def test_equal_greatest_values_share_the_gradient_and_empty_rows_have_none():
+    vectors = torch.tensor([[[1.0], [3.0], [3.0], [9.0]], [[2.0], [0.0], [1.0], [0.0]]], requires_grad=True)
+    mask = torch.tensor([[True, True, True, False], [False] * 4])
+    (max_pool(vectors, mask) * 6).sum().backward()
+    assert vectors.grad.squeeze(2).tolist() == [[0, 3, 3, 0], [0, 0, 0, 0]]

@@ -4,10 +4,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from harness.nn import recurrent
-from harness.nn.fused_bilstm import bidirectional_lstm
+from harness.nn import recurrent, similar_lengths
 from harness.nn.masking import mask_of_lengths
-from harness.nn.packing import Packing
 from harness.nn.recurrent import BiGru, BiLstm
 
 LENGTHS = torch.tensor([2, 0, 5, 1, 3])
@@ -174,21 +172,28 @@ def test_gru_that_runs_through_padding_equals_a_packed_one(precision, monkeypatc
 
 @pytest.mark.parametrize("num_layers", [1, 2])
 @pytest.mark.parametrize("precision", [torch.double, torch.float])
-def test_lstm_without_padding_equals_that_of_torch(num_layers, precision, monkeypatch):
+@pytest.mark.parametrize("fewest", [1, 2, 24])
+def test_lstm_by_length_equals_the_packed_one_of_torch(num_layers, precision, fewest, monkeypatch):
+    monkeypatch.setattr(similar_lengths, "_FEWEST", fewest)  # 4, 2 and 1 groups of rows
     ours, theirs = (BiLstm(input_dim=3, hidden_dim=4, num_layers=num_layers).to(precision) for _ in range(2))
     for parameter in ours.parameters():
         torch.nn.init.normal_(parameter)
     theirs.load_state_dict(ours.state_dict())
     given = with_padding(precision)
     results = [outputs_and_gradients(ours, *given)]
-    monkeypatch.setattr(recurrent, "_run_without_padding", recurrent._run_packed)
+    monkeypatch.setattr(recurrent, "_run_by_length", recurrent._run_packed)
     results.append(outputs_and_gradients(theirs, *given))
     for one, other in zip(*results, strict=True):
         torch.testing.assert_close(one, other)
 
 
-def test_gradient_of_the_lstm_is_the_numerical_one():
-    lengths = torch.tensor([3, 0, 1, 4])
-    packing, gates = Packing.of(lengths), torch.randn(8, 16, dtype=torch.double, requires_grad=True)
-    weights = tuple(torch.randn(8, 2, dtype=torch.double, requires_grad=True) for _ in range(2))
-    assert torch.autograd.gradcheck(lambda *given: bidirectional_lstm(given[0], given[1:], packing), (gates, *weights))
+def test_rows_of_similar_length_run_together():
+    lengths = [20, 3, *[10] * 30, 0, *[18] * 23]
+    (forward, backward), shapes = similar_lengths.padded_orders(lengths)
+    assert shapes == [(20, 24), (10, 30), (3, 1)]
+    tokens = torch.arange(sum(lengths)).unsqueeze(1)
+    for order in (forward, backward):
+        assert torch.equal(order.token[order.place], tokens.squeeze(1))
+    first_rows = backward.token[: 20 * 24].view(20, 24)  # (steps, rows), the longest row first
+    assert first_rows[:, 0].tolist() == list(range(19, -1, -1))
+    assert first_rows[:18, 1].tolist() == list(range(340, 322, -1))  # its two places of padding may repeat a token

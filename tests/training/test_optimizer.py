@@ -29,6 +29,23 @@ def test_options_reach_the_optimiser() -> None:
     assert adadelta.defaults["rho"] == 0.95
 
 
+def test_a_step_is_fused_unless_the_options_say_otherwise() -> None:
+    def steps(**options: object) -> tuple[bool | None, torch.Tensor]:
+        torch.manual_seed(0)
+        parameter = nn.Parameter(torch.randn(5, 3))
+        adam = make_optimizer([parameter], TrainerConfig(optimizer_options=options, weight_decay=0.1))
+        for _ in range(20):
+            adam.zero_grad()
+            parameter.square().sum().backward()
+            adam.step()
+        return adam.defaults["fused"], parameter.detach()
+
+    (fused, ours), (plain, expected) = steps(), steps(foreach=False)
+    assert fused
+    assert not plain
+    torch.testing.assert_close(ours, expected, rtol=1e-5, atol=1e-7)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -2,7 +2,7 @@
 
 ``projected_lstm`` is the LSTM of the biLM; its method ``step`` shows what one step computes. It runs in training, on a
 GPU, and with ``state=carry``. ``lstm_steps`` holds the state of the rows between steps. ``mixed_matmul`` multiplies in
-float32 or bfloat16.
+float32 or bfloat16, in training by ``onednn_product``.
 
 Four files encode on a CPU, so that the bits of a sentence's vectors depend on the sentence alone. ``streams`` runs the
 LSTMs with a fixed number of rows, and ``frozen_char_cnn`` the character CNN. Both multiply by ``frozen_product``, and

@@ -4,6 +4,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from harness.encoders.kernels.onednn_product import OFFERED
+
 VECTOR = 32  # floats; a row of a multiple of it fills whole vectors (see ``fill``)
 GRAIN = 4  # the smallest number of rows to multiply; a product of one row has other bits
 BLOCK = 64  # the greatest number of rows to multiply together
@@ -52,10 +54,7 @@ class FrozenProduct:
 
 def packed(weight: Tensor) -> Tensor | None:
     """Return float32 (width, dim) in the memory layout of oneDNN's products, or None if torch does not offer them."""
-    offered = torch.backends.mkldnn.is_available() and all(
-        hasattr(torch.ops.mkldnn, name) for name in ("_reorder_linear_weight", "_linear_pointwise")
-    )
-    return torch.ops.mkldnn._reorder_linear_weight(weight.t().contiguous(), BLOCK) if offered else None
+    return torch.ops.mkldnn._reorder_linear_weight(weight.t().contiguous(), BLOCK) if OFFERED else None
 
 
 def fill(tensor: Tensor, axes: int = 1) -> Tensor:

@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+from harness.encoders.kernels.onednn_product import matmul
+
 
 def affine(added: Tensor, left: Tensor, right: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Return added + left @ right.
@@ -27,4 +29,5 @@ def product(left: Tensor, right: Tensor) -> Tensor:
     """
     if right.is_cuda and right.dtype == torch.bfloat16 and not torch.is_grad_enabled():
         return torch.mm(left.to(right.dtype), right, out_dtype=torch.float32)
-    return left.to(right.dtype) @ right
+    left = left.to(right.dtype)
+    return matmul(left, right) if torch.is_grad_enabled() else left @ right

@@ -4,6 +4,7 @@ Source: Sak et al. 2014 (arXiv 1402.1128), with the clipping of the official ELM
 """
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -49,7 +50,9 @@ class ProjectedLstm(nn.Module):
         Returns:
             Outputs (positions, projection_dim), time-major, and the state of each row after its last step.
         """
-        steps = captured_steps(self, self.step, state, batch_sizes) or Steps(self.step, state)
+        # The gradient of a slice has the size of the weight: one slice serves all steps.
+        step = partial(self.step, recurrent=self.weight[self.options.projection_dim :])
+        steps = captured_steps(self, self.step, state, batch_sizes) or Steps(step, state)
         blocks = _blocks(batch_sizes, most=max(1, _BLOCK // self.weight.shape[1]))
         outputs: list[Tensor] = []
         finished: list[tuple[Tensor, Tensor]] = []
@@ -62,19 +65,23 @@ class ProjectedLstm(nn.Module):
         last_hidden, last_cell = (torch.cat(parts[::-1]) for parts in zip(*finished, strict=True))
         return torch.cat(outputs), LstmState(last_hidden, last_cell)
 
-    def step(self, gates: Tensor, hidden: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
+    def step(
+        self, gates: Tensor, hidden: Tensor, cell: Tensor, recurrent: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Take one step.
 
         Args:
             gates: Float (rows, 4 * dim), the part from the inputs; overwritten if no gradient is needed.
             hidden: Float (rows, projection_dim).
             cell: Float (rows, dim).
+            recurrent: The rows of ``weight`` for ``hidden``, if they are sliced already.
 
         Returns:
             The new hidden and cell.
         """
+        recurrent = self.weight[self.options.projection_dim :] if recurrent is None else recurrent
         out = None if torch.is_grad_enabled() else gates
-        gates = affine(gates, hidden, self.weight[self.options.projection_dim :], out=out)  # (rows, 4 * dim)
+        gates = affine(gates, hidden, recurrent, out=out)  # (rows, 4 * dim)
         update = fused_cell(gates, self.options.cell_clip) or self._cell
         cell, hidden = update(gates, cell)  # (rows, dim) each
         if self.options.projects_states:
