@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import scipy
 
-from harness.analysis.compare import Run, compare, interval_of, read_run
+from harness.analysis.compare import Run, compare, intervals_of, read_run
 from harness.commands.compare import main
 from harness.errors import DataFormatError
 from harness.runs.record import RunRecord, folder_of, read_record
@@ -53,8 +53,8 @@ def test_without_counts_only_the_seeds_are_tested() -> None:
     assert (part.a, part.b, part.p_seeds, part.effect) == (whole.a, whole.b, whole.p_seeds, whole.effect)
     assert np.isnan([part.p_examples, *part.interval]).all()
     assert not np.isnan([whole.p_examples, *whole.interval]).any()
-    assert interval_of([dataclasses.replace(a[0], counts=None)], rounds=9, seed=0) is None
-    assert interval_of(a, rounds=0, seed=0) is None
+    assert intervals_of([[dataclasses.replace(a[0], counts=None)]], rounds=9, seed=0) == [None]
+    assert intervals_of([a], rounds=0, seed=0) == [None]
 
 
 def test_the_interval_of_a_ratio_of_sums_equals_that_of_scipy() -> None:
@@ -75,7 +75,7 @@ def test_the_interval_of_a_ratio_of_sums_equals_that_of_scipy() -> None:
         method="percentile",
         rng=np.random.default_rng(0),
     ).confidence_interval
-    ours = interval_of(runs, rounds=20_000, seed=1)
+    (ours,) = intervals_of([runs], rounds=20_000, seed=1)
     assert ours == pytest.approx((theirs.low, theirs.high), abs=0.002)
 
 
