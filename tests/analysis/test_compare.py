@@ -1,6 +1,7 @@
 """The paired tests give the right numbers, and keep their size if nothing differs."""
 
 import dataclasses
+import itertools
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 import scipy
 
-from harness.analysis.compare import Run, compare, intervals_of, read_run
+from harness.analysis.compare import Run, compare, compare_pairs, intervals_of, read_run
 from harness.commands.compare import main
 from harness.errors import DataFormatError
 from harness.runs.record import RunRecord, folder_of, read_record
@@ -105,6 +106,27 @@ def test_p_over_examples_equals_that_of_scipy() -> None:
     exact = scipy.stats.permutation_test(rows, gain, permutation_type="samples", n_resamples=np.inf).pvalue
     assert 0.02 < exact < 0.9
     assert compare([a], [b], rounds=20_000, seed=0).p_examples == pytest.approx(exact, abs=0.012)
+
+
+def test_many_pairs_are_compared_as_if_each_were_alone() -> None:
+    """Settings with other numbers of seeds, one without counts, and one on other examples, which has no common seed."""
+    generator = np.random.default_rng(5)
+    settings = [
+        [run_of(seed, list(generator.random(30) < 0.5 + 0.1 * i)) for seed in range(1, seeds + 1)]
+        for i, seeds in enumerate((3, 2, 4))
+    ]
+    settings.append([dataclasses.replace(run, counts=None) for run in settings[0]])
+    settings.append([run_of(9, [True, False])])
+    pairs = list(itertools.permutations(settings, 2))
+    for (a, b), found in zip(pairs, compare_pairs(pairs, rounds=199, seed=3), strict=True):
+        if isinstance(found, DataFormatError):
+            with pytest.raises(DataFormatError, match=str(found)):
+                compare(a, b, rounds=199, seed=3)
+        else:
+            alone = compare(a, b, rounds=199, seed=3)
+            assert (found.seeds, found.a, found.b) == (alone.seeds, alone.a, alone.b)
+            for one, other in ((found.p_examples, alone.p_examples), (found.interval, alone.interval)):
+                assert one == pytest.approx(other, nan_ok=True, abs=1e-12)
 
 
 def test_only_common_seeds_are_compared() -> None:

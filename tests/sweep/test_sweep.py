@@ -73,7 +73,7 @@ def test_the_same_command_finds_its_folder_and_runs_only_what_failed(
     assert sweep(tmp_path, "seed=3") == 0  # of another sweep
     capsys.readouterr()
     assert report([str(folder)]) == 0
-    numbers = re.findall(r"\d\d\.\d\d ± \d+\.\d\d", capsys.readouterr().out)
+    numbers = re.findall(r"\d+\.\d\d ± \d+\.\d\d", capsys.readouterr().out)
     assert len(numbers) == 2
     assert all(number in written for number in numbers)
 

@@ -43,7 +43,8 @@ def _figure(analysis: Analysis, axis: str) -> Figure | None:
     for group in lines:
         ordered = sorted(group, key=place_of)
         columns = [[100 * score for score in one.scores(analysis.split)] for one in ordered]
-        label = label_of(_without(ordered[0], axis), rest) or title_of(axis)
+        other = _without(ordered[0], axis)
+        label = label_of(other, rest) or label_of(other) or title_of(axis)
         numbers = ", ".join(str(one.number) for one in ordered)
         series.append(Series(f"{label} (# {numbers})", [place_of(one) for one in ordered], columns))
     others = [one for one in block.settings if one.values[axis] is None]
