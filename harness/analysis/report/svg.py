@@ -113,14 +113,15 @@ def line_chart(title: str, series: Sequence[Series], *, x: Scale, y: Scale) -> s
             sample = line("line", 10, 38, top - 4, top - 4)
             parts.append(f'<g class="c{i + 1}">{sample}{text(46, top, shortened(one.label), "start")}</g>')
         return drawing(title, parts, height=250 + _LINE * len(series) + 8)
-    parts, width, height = [], _WIDTH / 2, 130
+    width, height = _WIDTH / 2, 112
+    parts = [text(12, 12, f"up: {y.name}; to the right: {x.name}", "start")]
     for i, one in enumerate(series):
-        left, top = width * (i % 2), (height + _LINE) * (i // 2)
+        left, top = width * (i % 2), 22 + (height + _LINE) * (i // 2)
         kinds = ["other"] * len(series)
         kinds[i] = "c1"
         parts.append(text(left + 34, top + 12, shortened(one.label, _LONGEST // 2), "start"))
         parts += _panel(series, (left, top + _LINE, width, height), x, y, kinds=kinds, sparse=True)
-    return drawing(title, parts, height=(height + _LINE) * math.ceil(len(series) / 2) + 4)
+    return drawing(title, parts, height=26 + (height + _LINE) * math.ceil(len(series) / 2))
 
 
 def _panel(
@@ -133,10 +134,11 @@ def _panel(
     sparse: bool = False,
 ) -> list[str]:
     """Draw the axes and the lines of one panel into a box of left, top, width and height; grey lines first."""
-    left, top, right, bottom = box[0] + 42, box[1] + 10, box[0] + box[2] - 14, box[1] + box[3] - 38
+    left, top, right, bottom = box[0] + 42, box[1] + 10, box[0] + box[2] - 14, box[1] + box[3] - (22 if sparse else 38)
     xs = sorted({value for one in series if len(one.x) > 1 for value in one.x}) or [0.0]
     x_ticks = xs if x.kind in ("log", "names") else ticks(xs, whole=x.kind == "whole")
-    ends = [xs[0] - 0.3, xs[-1] + 0.3] if x.kind == "names" else x_ticks
+    x_ticks = [value for value in x_ticks if x.kind != "whole" or xs[0] <= value <= xs[-1]]
+    ends = {"names": [xs[0] - 0.3, xs[-1] + 0.3], "whole": [xs[0], xs[-1]]}.get(x.kind, x_ticks)
     x_to = scale(ends, left, right, logarithmic=x.kind == "log")
     y_ticks = ticks([value for one in series for values in one.values for value in values])
     y_to = scale(y_ticks, bottom, top)
@@ -151,8 +153,9 @@ def _panel(
         if x_to(value) - shown >= room + 3 * len(name):
             parts.append(text(x_to(value), bottom + 15, name))
             shown = x_to(value) + 3 * len(name)
-    parts.append(text((left + right) / 2, bottom + 31, x.name, "name"))
-    parts.append(text(0, 0, y.name, "name", f"translate({box[0] + 11:.1f},{(top + bottom) / 2:.1f}) rotate(-90)"))
+    if not sparse:
+        parts.append(text((left + right) / 2, bottom + 31, x.name, "name"))
+        parts.append(text(0, 0, y.name, "name", f"translate({box[0] + 11:.1f},{(top + bottom) / 2:.1f}) rotate(-90)"))
     for kind, one in sorted(zip(kinds, series, strict=True), key=lambda pair: pair[0] != "other"):
         level = len(one.x) < 2
         at = [left, right] if level else [x_to(value) for value in one.x]

@@ -129,7 +129,7 @@ def test_curves_of_many_settings_are_small_panels(tmp_path: Path) -> None:
     part = learning_curves.section(analysed(tmp_path), Wanted())
     assert part is not None
     assert "The first 24 of 30 settings." in part.figures[0].note
-    assert part.figures[0].drawing.count(">epoch</text>") == 24
+    assert part.figures[0].drawing.count('<polygon class="band"') == 24
 
 
 def test_only_learned_mixes_have_weights(tmp_path: Path) -> None:
