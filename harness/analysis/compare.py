@@ -9,22 +9,14 @@ Everything is computed from what the runs have recorded. No task is built, so a 
 
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from harness.analysis.statistics import (
-    Array,
-    bootstrap,
-    detectable_difference,
-    hedges_g,
-    interval,
-    paired_t_p,
-    randomised_p,
-    ratio_of_sums,
-)
+from harness.analysis.over_examples import paired_tests, resampled_scores
+from harness.analysis.statistics import Array, detectable_difference, hedges_g, interval, paired_t_p, ratio_of_sums
 from harness.errors import DataFormatError
 from harness.runs.record import COUNTS, RunRecord
 from harness.utils.text_files import read_json
@@ -157,6 +149,69 @@ def compare(a: Sequence[Run], b: Sequence[Run], *, rounds: int, seed: int) -> Co
     Raises:
         DataFormatError: The two settings have no common seed, or their examples differ.
     """
+    found = compare_pairs([(a, b)], rounds=rounds, seed=seed)[0]
+    if isinstance(found, DataFormatError):
+        raise found
+    return found
+
+
+def compare_pairs(
+    pairs: Sequence[tuple[Sequence[Run], Sequence[Run]]], *, rounds: int, seed: int
+) -> list[Comparison | DataFormatError]:
+    """Compare many pairs of settings, each as if alone; for a pair that cannot be compared, return why.
+
+    All pairs on the same examples share their random numbers, which takes little longer than a single pair.
+
+    Args:
+        pairs: The runs of settings A and B of each pair.
+        rounds: The rounds of randomisation and of resampling; 0 skips both.
+        seed: The seed of both.
+    """
+    found: list[Comparison | DataFormatError] = []
+    groups: dict[Any, list[int]] = {}  # the pairs on the same examples
+    sides: list[tuple[list[Run], list[Run]]] = []
+    for i, (a, b) in enumerate(pairs):
+        try:
+            sides.append(_on_common_seeds(a, b))
+            found.append(_over_seeds(*sides[i]))
+        except DataFormatError as error:
+            sides.append(([], []))
+            found.append(error)
+            continue
+        if rounds and all(run.counts is not None for side in sides[i] for run in side):
+            groups.setdefault(_examples_of(sides[i][0][0]), []).append(i)
+    for numbers in groups.values():
+        tested = _over_examples([sides[i] for i in numbers], rounds=rounds, seed=seed)
+        for i, (p, ends) in zip(numbers, tested, strict=True):
+            one = found[i]
+            assert isinstance(one, Comparison)
+            found[i] = replace(one, p_examples=p, interval=ends)
+    return found
+
+
+def intervals_of(settings: Sequence[Sequence[Run]], *, rounds: int, seed: int) -> list[tuple[float, float] | None]:
+    """Return the 95 % percentile bootstrap interval of each setting's mean score over examples; None without counts.
+
+    Args:
+        settings: The runs of each setting, one per seed.
+        rounds: The rounds of resampling; 0 gives None.
+        seed: The seed of the draws.
+    """
+    found: list[tuple[float, float] | None] = [None] * len(settings)
+    groups: dict[Any, list[int]] = {}
+    for i, runs in enumerate(settings):
+        if rounds and runs and all(run.counts is not None for run in runs):
+            groups.setdefault(_examples_of(runs[0]), []).append(i)
+    for numbers in groups.values():
+        scores = resampled_scores(_counts_of([run for i in numbers for run in settings[i]]), rounds=rounds, seed=seed)
+        ends = np.cumsum([len(settings[i]) for i in numbers])
+        for i, rows in zip(numbers, np.split(scores, ends[:-1]), strict=True):
+            found[i] = interval(rows.mean(axis=0))
+    return found
+
+
+def _on_common_seeds(a: Sequence[Run], b: Sequence[Run]) -> tuple[list[Run], list[Run]]:
+    """Return the runs of the seeds that both settings have; raise DataFormatError if they cannot be compared."""
     by_seed_a, by_seed_b = _by_seed(a), _by_seed(b)
     seeds = sorted(by_seed_a.keys() & by_seed_b.keys())
     if not seeds:
@@ -166,27 +221,14 @@ def compare(a: Sequence[Run], b: Sequence[Run], *, rounds: int, seed: int) -> Co
     for run in (*runs_a, *runs_b):
         if _examples_of(run) != _examples_of(first):
             raise DataFormatError(f"{run.label}: other examples than those of {first.label}; run both on the same data")
-    scores_a, scores_b = (tuple(run.score for run in runs) for runs in (runs_a, runs_b))
-    p_examples, bounds = _NAN, (_NAN, _NAN)
-    counts_a, counts_b = _counts_of(runs_a), _counts_of(runs_b)
-    if rounds and counts_a is not None and counts_b is not None:
-        p_examples = _p_over_examples(counts_a, counts_b, rounds=rounds, seed=seed)
-        samples_a, samples_b = _resampled((counts_a, counts_b), rounds=rounds, seed=seed)
-        bounds = interval(samples_b - samples_a)
-    p_seeds = paired_t_p(scores_a, scores_b)
-    return Comparison(tuple(seeds), scores_a, scores_b, p_examples=p_examples, p_seeds=p_seeds, interval=bounds)
+    return runs_a, runs_b
 
 
-def interval_of(runs: Sequence[Run], *, rounds: int, seed: int) -> tuple[float, float] | None:
-    """Return the 95 % percentile bootstrap interval of a setting's mean score over examples; None without counts.
-
-    Args:
-        runs: The runs of the setting, one per seed.
-        rounds: The rounds of resampling; 0 gives None.
-        seed: The seed of the draws.
-    """
-    counts = _counts_of(runs)
-    return None if counts is None or not rounds else interval(_resampled((counts,), rounds=rounds, seed=seed)[0])
+def _over_seeds(a: Sequence[Run], b: Sequence[Run]) -> Comparison:
+    """Compare runs of the same seeds, without a test over examples."""
+    scores_a, scores_b = (tuple(run.score for run in runs) for runs in (a, b))
+    seeds = tuple(run.record.seed for run in a)
+    return Comparison(seeds, scores_a, scores_b, p_examples=_NAN, p_seeds=paired_t_p(scores_a, scores_b))
 
 
 def _by_seed(runs: Sequence[Run]) -> dict[int, Run]:
@@ -205,28 +247,16 @@ def _examples_of(run: Run) -> tuple[Any, ...]:
     return (run.record.task, *(run.record.data.get(key, {}).get(run.split) for key in ("sha256", "sizes")))
 
 
-def _counts_of(runs: Sequence[Run]) -> Array | None:
-    """Return the counts of all runs, float64 (seeds, examples, 2), if all have some."""
-    counts = [run.counts for run in runs if run.counts is not None]
-    return np.stack(counts) if len(counts) == len(runs) else None
+def _over_examples(
+    pairs: Sequence[tuple[Sequence[Run], Sequence[Run]]], *, rounds: int, seed: int
+) -> list[tuple[float, tuple[float, float]]]:
+    """Return p of approximate randomisation, and the interval of the difference, for pairs of runs of equal seeds."""
+    runs = list({id(run): run for pair in pairs for side in pair for run in side}.values())
+    row = {id(run): i for i, run in enumerate(runs)}
+    rows = [([row[id(run)] for run in a], [row[id(run)] for run in b]) for a, b in pairs]
+    return paired_tests(_counts_of(runs), rows, rounds=rounds, seed=seed)
 
 
-def _p_over_examples(a: Array, b: Array, *, rounds: int, seed: int) -> float:
-    """Test by paired approximate randomisation whether two settings differ; ``a`` and ``b`` hold their counts."""
-    sum_a, sum_b, change = a.sum(1, keepdims=True), b.sum(1, keepdims=True), b - a
-
-    def difference(exchanged: Array) -> Array:
-        moved = exchanged.astype(np.float64) @ change  # (seeds, rounds, 2)
-        gain = ratio_of_sums(sum_b - moved) - ratio_of_sums(sum_a + moved)  # (seeds, rounds)
-        return np.asarray(gain.mean(axis=0))
-
-    return randomised_p(difference, examples=a.shape[1], rounds=rounds, seed=seed)
-
-
-def _resampled(sides: Sequence[Array], *, rounds: int, seed: int) -> Array:
-    """Return each side's mean score over the same resampled examples, float (sides, rounds)."""
-
-    def score(times: Array) -> Array:
-        return np.stack([ratio_of_sums(times @ counts).mean(axis=0) for counts in sides])  # (sides, rounds)
-
-    return bootstrap(score, examples=sides[0].shape[1], rounds=rounds, seed=seed)
+def _counts_of(runs: Sequence[Run]) -> Array:
+    """Return the counts of runs on the same examples, float64 (runs, examples, 2)."""
+    return np.stack([run.counts for run in runs if run.counts is not None])

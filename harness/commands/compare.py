@@ -7,10 +7,13 @@ import math
 import statistics
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from harness.analysis.compare import Comparison, Run, compare, read_runs
-from harness.errors import ConfigError, DataFormatError, nearest
-from harness.runs.record import COUNTS, RunRecord, flattened, read_record
+from harness.analysis.report.axes import chooser, options_of
+from harness.analysis.report.settings import gathered, read_records
+from harness.errors import ConfigError, DataFormatError
+from harness.runs.record import COUNTS, RunRecord, read_record
 from harness.utils.console import CommandParser, exit_status_of
 
 log = logging.getLogger(__name__)
@@ -22,8 +25,11 @@ def main(arguments: Sequence[str]) -> int:
         prog="python -m harness compare",
         description="Test whether two settings differ, on the same examples and seeds.",
     )
-    parser.add_argument("a", help="the folders of the runs of one setting: a glob, in quotes")
-    parser.add_argument("b", help="the folders of the runs of the other setting")
+    what = "a setting: its number in `report DIR --list`, or the folders of its runs, a glob in quotes"
+    parser.add_argument("a", help=what)
+    parser.add_argument("b", help="the other setting")
+    folder = "the folder of the numbered settings (default: results)"
+    parser.add_argument("--dir", type=Path, default=Path("results"), metavar="DIR", help=folder)
     parser.add_argument("--only", nargs="+", default=[], metavar="KEY=VALUE", help="use only runs with these options")
     parser.add_argument("--split", default="test", choices=("dev", "test"), help="the split; default: test")
     parser.add_argument("--rounds", type=int, default=1000, help="the number of random rounds; default: 1000")
@@ -35,15 +41,12 @@ def main(arguments: Sequence[str]) -> int:
 def _compare(chosen: argparse.Namespace) -> None:
     if chosen.rounds < 1:
         raise ConfigError(f"--rounds is {chosen.rounds}; expected 1 or more")
-    for item in chosen.only:
-        if "=" not in item:
-            raise ConfigError(f"--only {item}: expected KEY=VALUE, such as data.fraction=0.1")
-    sides = [_records_of(pattern) for pattern in (chosen.a, chosen.b)]
-    known = {key for side in sides for record in side.values() for key in flattened(record.config)}
-    for item in chosen.only:
-        key = item.partition("=")[0]
-        if key not in known:
-            raise ConfigError(f"--only {item}: no run has the option {key}{nearest(key, known)}")
+    if chosen.a.isdecimal() and chosen.b.isdecimal():
+        sides = _numbered(chosen)
+    else:
+        sides = [_records_of(pattern) for pattern in (chosen.a, chosen.b)]
+    known = {key for side in sides for record in side.values() for key in _options_of(record)}
+    chooser(chosen.only, known)  # refuses an option that neither side has
     a, b = (_runs_of(side, chosen) for side in sides)
     result = compare(a, b, rounds=chosen.rounds, seed=chosen.seed)
     for label, scores in (("A", result.a), ("B", result.b)):
@@ -81,6 +84,23 @@ def _p(p: float) -> str:
     return "p < 0.0001" if p < 0.0001 else f"p = {p:.4f}"
 
 
+def _numbered(chosen: argparse.Namespace) -> list[dict[Path, RunRecord]]:
+    """Return the records of two settings by their folders; the settings are known by their numbers."""
+    settings = {str(one.number): one for one in gathered(read_records(chosen.dir), split=chosen.split).settings}
+    for number in (chosen.a, chosen.b):
+        if number not in settings:
+            listed = f"python -m harness report {chosen.dir} --list"
+            raise ConfigError(f"{chosen.dir} has no setting {number}; it has 1 to {len(settings)}; see {listed}")
+    for side, number in zip("AB", (chosen.a, chosen.b), strict=True):
+        print(f"{side}: setting {number}, {settings[number].label}")  # noqa: T201
+    return [{run.folder: run.record for run in settings[number].runs} for number in (chosen.a, chosen.b)]
+
+
+def _options_of(record: RunRecord) -> dict[str, Any]:
+    """Return the options that a run has."""
+    return {key: value for key, value in options_of(record).items() if value is not None}
+
+
 def _records_of(pattern: str) -> dict[Path, RunRecord]:
     """Read the records of the runs whose folders match a glob; a damaged record is left out, and named."""
     found = {}
@@ -96,11 +116,10 @@ def _records_of(pattern: str) -> dict[Path, RunRecord]:
 
 def _runs_of(side: dict[Path, RunRecord], chosen: argparse.Namespace) -> list[Run]:
     """Read the runs that have every value in ``--only``. An option that no run of the side has is no condition."""
-    options = {folder: flattened(record.config) for folder, record in side.items()}
-    folders = list(side)
-    for key, value in (item.split("=", 1) for item in chosen.only):
-        if any(key in options[folder] for folder in side):
-            folders = [folder for folder in folders if str(options[folder].get(key)) == value]
+    options = {folder: _options_of(record) for folder, record in side.items()}
+    own = {key for known in options.values() for key in known}
+    is_chosen = chooser([word for word in chosen.only if word.partition("=")[0] in own], own)
+    folders = [folder for folder in side if is_chosen(options[folder])]
     if not folders:
         raise DataFormatError(f"{next(iter(side)).parent}: no run with {' '.join(chosen.only)}; leave out --only")
     runs, left_out = read_runs({folder: side[folder] for folder in folders}, chosen.split)

@@ -1,6 +1,8 @@
 """``python -m harness report DIR``: tables, statistics and figures of finished runs."""
 
 import argparse
+import datetime
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,12 +11,13 @@ from harness.utils.console import CommandParser, exit_status_of
 
 _DESCRIPTION = """
 Print a table of every setting below DIR: the mean and the standard deviation over seeds. Runs that differ only in the
-seed belong to one setting.
+seed belong to one setting. Its number is what `compare` and `--baseline` take.
 """
 _EPILOG = """
-With --out, FOLDER receives report.html (one page with figures), report.md, report.tex (for the package booktabs),
-report.csv (every metric, unrounded), comparisons.csv (every comparison, unrounded), and a folder with each figure
-as an SVG file.
+With --out, FOLDER receives report.html (one page with figures), report.md, report.tex (for the packages booktabs and
+graphicx), report.csv (one row per run, a column per option and per metric), settings.csv (means and intervals),
+comparisons.csv, and a folder with each figure as an SVG file; with pyarrow, also report.parquet. With --compare AXIS,
+it receives the comparison page instead: compare.html, compare.csv and compare.json.
 """
 
 
@@ -24,33 +27,36 @@ def main(arguments: Sequence[str]) -> int:
     add = parser.add_argument
     add("dir", nargs="?", type=Path, metavar="DIR", help="a results folder, or the folder of one sweep")
     add("--out", type=Path, metavar="FOLDER", help="write a whole report to this folder")
+    add("--list", action="store_true", help="print only the number and the name of each setting")
+    add("--only", nargs="+", default=[], metavar="KEY=VALUE", help="use only runs with these options")
     add("--split", default="test", choices=("dev", "test"), help="the split to compare settings on (default: test)")
-    add("--baseline", metavar="LABEL", help="compare only with settings whose label contains this (default: all pairs)")
+    order = "the order of settings (auto: by axes if an axis has numbers, otherwise by score)"
+    add("--sort", default="auto", choices=("auto", "score", "axes"), help=order)
+    base = "compare with this setting: its number, or part of its name (default: static vectors, or random encoders)"
+    add("--baseline", metavar="SETTING", help=base)
     add("--rounds", type=int, default=10_000, metavar="N", help="random rounds of the tests (default: 10,000)")
     add("--seed", type=int, default=0, metavar="N", help="the seed of resampling and randomisation (default: 0)")
     published = "a YAML file of published numbers to compare with, or none (default: numbers of the ELMo paper)"
     add("--published", metavar="FILE", help=published)
+    add("--compare", metavar="AXIS", help="rank the values of an axis over all tasks: encoder, mix, layer, ...")
     add("--rerun", type=Path, metavar="RUN", help="print the command that repeats this run, and stop")
     chosen = parser.parse_args(arguments)
     if (chosen.dir is None) == (chosen.rerun is None):
         parser.error("give either DIR or --rerun RUN")
-    return exit_status_of(lambda: _run(chosen))
+    return exit_status_of(lambda: _run(chosen, shlex.join(["python", "-m", "harness", "report", *arguments])))
 
 
-def _run(chosen: argparse.Namespace) -> None:
+def _run(chosen: argparse.Namespace, command: str) -> None:
     """Print the table or the command that was asked for, and write the report."""
     # Imported here, because they import torch, which takes seconds and is not needed for --help.
-    from harness.analysis.report.analysis import analyse
-    from harness.analysis.report.csv_files import comparisons_csv, scores_csv
-    from harness.analysis.report.document import document
-    from harness.analysis.report.figure_files import figure_files
-    from harness.analysis.report.latex import as_latex
-    from harness.analysis.report.markdown import as_markdown, brief
-    from harness.analysis.report.page import page
+    from harness.analysis.report.comparison_files import write_comparison
     from harness.analysis.report.paper_numbers import DEFAULT, NO_NUMBERS, published_numbers
+    from harness.analysis.report.parts import Wanted
     from harness.analysis.report.rerun import rerun_command
     from harness.analysis.report.settings import gathered, read_records
-    from harness.utils.files import write_text
+    from harness.analysis.report.tables import overview
+    from harness.analysis.report.terminal import print_table
+    from harness.analysis.report.written import write_report
 
     if chosen.rerun is not None:
         print(rerun_command(chosen.rerun))  # noqa: T201
@@ -58,26 +64,31 @@ def _run(chosen: argparse.Namespace) -> None:
     if chosen.rounds < 0:
         raise ConfigError(f"--rounds is {chosen.rounds}; give 0 or more")
     numbers = NO_NUMBERS if chosen.published == "none" else published_numbers(Path(chosen.published or DEFAULT))
-    results = gathered(read_records(chosen.dir), split=chosen.split)
-    print(brief(results, numbers))  # noqa: T201
-    if chosen.out is None:
+    results = gathered(read_records(chosen.dir), split=chosen.split, only=chosen.only)
+    if chosen.list:
+        for block in results.blocks:
+            for one in block.settings:
+                print(f"{one.number:4}  {block.task} on {block.data}: {one.label}")  # noqa: T201
         return
-    labels = [setting.label for setting in results.settings]
-    if chosen.baseline is not None and not any(chosen.baseline in label for label in labels):
-        raise ConfigError(f"--baseline {chosen.baseline}: not part of any setting's label: {'; '.join(labels)}")
-    options = {"split": chosen.split, "rounds": chosen.rounds, "seed": chosen.seed, "baseline": chosen.baseline}
-    analyses = [analyse(block, **options) for block in results.blocks]
-    report = document(results, analyses, numbers)
-    files = {
-        "report.html": page(report, title=f"Report of {chosen.dir.resolve().name}"),
-        "report.md": as_markdown(report),
-        "report.tex": as_latex(report),
-        "report.csv": scores_csv(analyses, numbers),
-        "comparisons.csv": comparisons_csv(analyses),
-    }
-    figures = figure_files(report)
-    for name, text in figures.items():
-        write_text(chosen.out / "figures" / name, text)
-    for name, text in files.items():
-        write_text(chosen.out / name, text)
-    print(f"\nwritten to {chosen.out}: {', '.join(files)} and {len(figures)} figures")  # noqa: T201
+    labels = [(str(setting.number), setting.label) for setting in results.settings]
+    wanted = chosen.baseline
+    if wanted is not None and not any(wanted == number or wanted in label for number, label in labels):
+        known = "; ".join(f"{number} {label}" for number, label in labels)
+        raise ConfigError(f"--baseline {wanted}: not the number or part of the name of a setting: {known}")
+    statistics = {"split": chosen.split, "rounds": chosen.rounds, "seed": chosen.seed, "baseline": wanted}
+    date = datetime.datetime.now(tz=datetime.UTC).strftime("%-d %B %Y")
+    about = {"command": command, "date": date}
+    if chosen.compare is not None:
+        statistics.pop("baseline")
+        write_comparison(results, chosen.compare, chosen.out, **statistics, **about)
+        return
+    print_table(overview(results, numbers, split=chosen.split, sort=chosen.sort), *results.notes)
+    if chosen.out is not None:
+        written = write_report(
+            results,
+            Wanted(numbers, chosen.out, chosen.sort),
+            title=f"Report of {chosen.dir.resolve().name}",
+            **statistics,
+            **about,
+        )
+        print(f"\nwritten to {chosen.out}: {', '.join(written)}")  # noqa: T201

@@ -58,7 +58,7 @@ def determining(
     for key, value in options.items():
         if key in defaults_of_group:
             found |= _chosen(value, defaults_of_group[key], f"{key}.")
-        elif key == "seed" or _plain(value) != _plain(engine[key]):
+        elif key == "seed" or plain(value) != plain(engine[key]):
             found[key] = value
     return found
 
@@ -104,18 +104,18 @@ def _chosen(values: Mapping[str, Any], default_of: Mapping[str, Any], prefix: st
             given = {**defaults(kind), **value}
             of_default = {one.name: getattr(default, one.name) for one in fields(default)}
             yield from _chosen(given, of_default, f"{prefix}{key}.")
-        elif default is MISSING or _plain(value) != _plain(default):
-            yield f"{prefix}{key}", _plain(value)
+        elif default is MISSING or plain(value) != plain(default):
+            yield f"{prefix}{key}", plain(value)
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Return a value in the one form that JSON gives to equal values: 1.0 becomes 1, a tuple a list, a path a text."""
     if is_dataclass(value) and not isinstance(value, type):
-        return _plain(asdict(value))
+        return plain(asdict(value))
     if isinstance(value, Mapping):
-        return {str(key): _plain(inner) for key, inner in value.items()}
+        return {str(key): plain(inner) for key, inner in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_plain(inner) for inner in value]
+        return [plain(inner) for inner in value]
     if isinstance(value, float):
         return int(value) if value.is_integer() else value
     return value if value is None or isinstance(value, (bool, int, str)) else str(value)

@@ -17,6 +17,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from harness.config.schema import HarnessConfig, typed
 from harness.config.secrets import overrides_of, without_values
 from harness.errors import ConfigError
+from harness.runs.identity import plain
 from harness.runs.record import identity_digest
 from harness.utils.text_files import with_home
 
@@ -50,16 +51,13 @@ class Job:
 def expand_jobs(config: DictConfig) -> list[Job]:
     """Return the jobs of a sweep, composed with the node ``hydra``.
 
-    A list on the command line replaces a preset's list of the same key.
+    A list on the command line replaces a preset's list of the same key. Of several presets, ``experiment=A,B``, each
+    has its own lists; a job that two of them have is one job.
 
     Raises:
         HydraException: A combination cannot be composed.
     """
-    loader = GlobalHydra.instance().config_loader()
-    preset = [f"{key}={value}" for key, value in (config.hydra.sweeper.params or {}).items()]
-    given = [*preset, *overrides_of(config.hydra)]
-    overrides = OverridesParser.create(config_loader=loader).parse_overrides(given)
-    (combinations,) = BasicSweeper.split_arguments(overrides, None)
+    combinations = _combinations(config)
     composer = _Composer(config)
     jobs: dict[str, Job] = {}
     common = set.intersection(*(set(combination) for combination in combinations))
@@ -67,10 +65,33 @@ def expand_jobs(config: DictConfig) -> list[Job]:
         settings, error = _typed(composer.compose(combination))
         key = "\0".join(combination)
         if settings is not None:
-            key = identity_digest(settings.determining() | {name: getattr(settings, name) for name in _ALSO_COMPARED})
+            compared = settings.determining() | {name: getattr(settings, name) for name in _ALSO_COMPARED}
+            key = identity_digest(plain(compared))  # 0 and 0.0 are one value
         own = tuple(override for override in combination if override not in common)
         jobs.setdefault(key, Job(tuple(combination), own, settings, error))
     return list(jobs.values())
+
+
+def _combinations(config: DictConfig) -> list[list[str]]:
+    """Return the overrides of each job, for one preset after the other."""
+    loader = GlobalHydra.instance().config_loader()
+    parser = OverridesParser.create(config_loader=loader)
+    given = list(overrides_of(config.hydra))
+    several = [
+        one for one in parser.parse_overrides(given) if one.key_or_group == "experiment" and one.is_sweep_override()
+    ]
+    if not several:
+        presets = [(given, config)]
+    else:
+        others = [word for word in given if word.partition("=")[0] != "experiment"]
+        choices = [f"experiment={choice}" for choice in several[-1].sweep_string_iterator()]
+        presets = [([choice, *others], loader.load_sweep_config(config, [choice])) for choice in choices]
+    found = []
+    for words, composed in presets:
+        lists = [f"{key}={value}" for key, value in (composed.hydra.sweeper.params or {}).items()]
+        (combinations,) = BasicSweeper.split_arguments(parser.parse_overrides([*lists, *words]), None)
+        found += combinations
+    return found
 
 
 def by_data(jobs: Sequence[Job]) -> list[Job]:

@@ -34,8 +34,9 @@ def finished_jobs(jobs: Sequence[Job], *, stop: Stop) -> dict[tuple[str, ...], O
     for job, plan in _planned([job for job in jobs if job.config and not job.config.overwrite], stop):
         with suppress(DataFormatError):  # of a damaged record, which the job will report
             if finished_run(plan.folder) is not None:
-                log.info("%s is finished (overwrite=true runs it again)", plan.folder)
                 found[job.overrides] = Outcome("ok", folder=str(plan.folder))
+    if found:
+        log.info("%d of %d runs are finished (overwrite=true runs them again)", len(found), len(jobs))
     return found
 
 

@@ -13,6 +13,7 @@ from omegaconf import DictConfig, open_dict, read_write
 
 from harness.analysis.report.paper_numbers import published_numbers
 from harness.analysis.report.tables import overview
+from harness.analysis.report.terminal import print_table
 from harness.config.explain import wrong_requests_explained
 from harness.config.request import quoted
 from harness.errors import HarnessError
@@ -124,8 +125,9 @@ def _set_hydra_dir(config: DictConfig, path: Path) -> None:
 
 def _report(jobs: Sequence[Job], folder: SweepFolder, launcher_error: str) -> int:
     """Print the table, list the jobs that did not succeed, and return the exit status."""
-    if table := folder.write_table():
-        print(table)  # noqa: T201
+    folder.write_table()
+    if (results := folder.results()) is not None:
+        print_table(overview(results, published_numbers()), *results.notes)
         print(f"table: {folder.path / 'table.md'}")  # noqa: T201
     failures = [(job, reason) for job in jobs if (reason := _failure(job, folder, launcher_error)) is not None]
     if not failures:

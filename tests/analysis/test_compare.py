@@ -1,6 +1,7 @@
 """The paired tests give the right numbers, and keep their size if nothing differs."""
 
 import dataclasses
+import itertools
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 import scipy
 
-from harness.analysis.compare import Run, compare, interval_of, read_run
+from harness.analysis.compare import Run, compare, compare_pairs, intervals_of, read_run
 from harness.commands.compare import main
 from harness.errors import DataFormatError
 from harness.runs.record import RunRecord, folder_of, read_record
@@ -53,8 +54,8 @@ def test_without_counts_only_the_seeds_are_tested() -> None:
     assert (part.a, part.b, part.p_seeds, part.effect) == (whole.a, whole.b, whole.p_seeds, whole.effect)
     assert np.isnan([part.p_examples, *part.interval]).all()
     assert not np.isnan([whole.p_examples, *whole.interval]).any()
-    assert interval_of([dataclasses.replace(a[0], counts=None)], rounds=9, seed=0) is None
-    assert interval_of(a, rounds=0, seed=0) is None
+    assert intervals_of([[dataclasses.replace(a[0], counts=None)]], rounds=9, seed=0) == [None]
+    assert intervals_of([a], rounds=0, seed=0) == [None]
 
 
 def test_the_interval_of_a_ratio_of_sums_equals_that_of_scipy() -> None:
@@ -75,7 +76,7 @@ def test_the_interval_of_a_ratio_of_sums_equals_that_of_scipy() -> None:
         method="percentile",
         rng=np.random.default_rng(0),
     ).confidence_interval
-    ours = interval_of(runs, rounds=20_000, seed=1)
+    (ours,) = intervals_of([runs], rounds=20_000, seed=1)
     assert ours == pytest.approx((theirs.low, theirs.high), abs=0.002)
 
 
@@ -105,6 +106,27 @@ def test_p_over_examples_equals_that_of_scipy() -> None:
     exact = scipy.stats.permutation_test(rows, gain, permutation_type="samples", n_resamples=np.inf).pvalue
     assert 0.02 < exact < 0.9
     assert compare([a], [b], rounds=20_000, seed=0).p_examples == pytest.approx(exact, abs=0.012)
+
+
+def test_many_pairs_are_compared_as_if_each_were_alone() -> None:
+    """Settings with other numbers of seeds, one without counts, and one on other examples, which has no common seed."""
+    generator = np.random.default_rng(5)
+    settings = [
+        [run_of(seed, list(generator.random(30) < 0.5 + 0.1 * i)) for seed in range(1, seeds + 1)]
+        for i, seeds in enumerate((3, 2, 4))
+    ]
+    settings.append([dataclasses.replace(run, counts=None) for run in settings[0]])
+    settings.append([run_of(9, [True, False])])
+    pairs = list(itertools.permutations(settings, 2))
+    for (a, b), found in zip(pairs, compare_pairs(pairs, rounds=199, seed=3), strict=True):
+        if isinstance(found, DataFormatError):
+            with pytest.raises(DataFormatError, match=str(found)):
+                compare(a, b, rounds=199, seed=3)
+        else:
+            alone = compare(a, b, rounds=199, seed=3)
+            assert (found.seeds, found.a, found.b) == (alone.seeds, alone.a, alone.b)
+            for one, other in ((found.p_examples, alone.p_examples), (found.interval, alone.interval)):
+                assert one == pytest.approx(other, nan_ok=True, abs=1e-12)
 
 
 def test_only_common_seeds_are_compared() -> None:

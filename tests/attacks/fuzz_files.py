@@ -19,13 +19,13 @@ import pytest
 import torch
 
 from harness.analysis.report.analysis import analyse
-from harness.analysis.report.csv_files import comparisons_csv, scores_csv
+from harness.analysis.report.csv_files import as_csv, comparisons_table, runs_table, settings_table
 from harness.analysis.report.document import document
-from harness.analysis.report.figure_files import figure_files
 from harness.analysis.report.latex import as_latex
 from harness.analysis.report.markdown import as_markdown
-from harness.analysis.report.page import page
+from harness.analysis.report.page import figure_files, page
 from harness.analysis.report.paper_numbers import published_numbers
+from harness.analysis.report.parts import Wanted
 from harness.analysis.report.rerun import rerun_command
 from harness.analysis.report.settings import gathered, read_records
 from harness.commands.pretrain import _train
@@ -242,10 +242,11 @@ def read_results(folder: Path) -> None:
     """Make the report of all runs, and the command that repeats one of them."""
     results, numbers = gathered(read_records(folder)), published_numbers()
     analyses = [analyse(block, split="test", rounds=9, seed=0, baseline=None) for block in results.blocks]
-    report = document(results, analyses, numbers)
+    report = document(results, analyses, Wanted(numbers))
     for made in (page(report, title="t"), as_markdown(report), as_latex(report), *figure_files(report).values()):
         made.encode()
-    scores_csv(analyses, numbers), comparisons_csv(analyses)
+    for frame in (runs_table(results), settings_table(analyses, numbers), comparisons_table(analyses)):
+        as_csv(frame)
     run = folder / "labels/elmo-1.0-s1"
     print_summary(read_record(run / "record.json"), folder=run)  # as for a run that is finished already
     rerun_command(run)

@@ -78,6 +78,22 @@ def test_a_wrong_job_says_why(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert "would fail: trainer.lr is -1" in capsys.readouterr().out
 
 
+def test_several_presets_are_a_union_of_their_lists() -> None:
+    def own(*overrides: str) -> list[set[str]]:
+        with expanded(*overrides) as jobs:
+            return [{word for word in job.own if not word.startswith("experiment=")} for job in jobs]
+
+    union = own("experiment=layers,table2", "task=pos", "seed=1,2")
+    assert union == own("experiment=layers", "task=pos", "seed=1,2") + own("experiment=table2", "task=pos", "seed=1,2")
+    assert len(union) > 8
+    assert own("experiment=layers,layers", "task=pos") == own("experiment=layers", "task=pos")
+
+
+def test_equal_numbers_are_one_job() -> None:
+    with expanded("mixing.lambda_=0,0.0,1,1.0,0.1") as jobs:
+        assert [job.own for job in jobs] == [("mixing.lambda_=0",), ("mixing.lambda_=1",), ("mixing.lambda_=0.1",)]
+
+
 def test_two_folders_of_results_are_two_jobs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     one, two = tmp_path / "one", tmp_path / "two"
     assert sweep(tmp_path, f"results_dir={one},{two}", "sweep=mine") == 0

@@ -1,17 +1,19 @@
-"""The statistics of one block: intervals over examples, and comparisons of pairs of settings."""
+"""The statistics of one block: the best setting, intervals over examples, and three families of comparisons."""
 
 import itertools
-from collections.abc import Sequence
-from dataclasses import dataclass
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from harness.analysis.compare import Comparison, Run, compare, interval_of, read_runs
+from harness.analysis.compare import Comparison, Run, compare_pairs, intervals_of, read_runs
 from harness.analysis.report.settings import Block, Setting
 from harness.analysis.statistics import holm
 from harness.errors import DataFormatError
 from harness.runs.record import COUNTS
 from harness.types import Split
 
-ROUNDS = 10_000
+LEVEL = 0.05
+_BASELINES = ("none", "random")  # names of encoders; the first that occurs is the baseline
 
 
 @dataclass(frozen=True)
@@ -21,7 +23,7 @@ class Compared:
     Attributes:
         a, b: The two settings. A difference is the score of ``b`` minus the score of ``a``.
         result: The tests of the two settings.
-        holm_seeds, holm_examples: The two p-values, adjusted by Holm's method for all pairs of the block.
+        holm_seeds, holm_examples: The two p-values, adjusted by Holm's method for all pairs of the family.
     """
 
     a: Setting
@@ -29,6 +31,16 @@ class Compared:
     result: Comparison
     holm_seeds: float
     holm_examples: float
+
+    @property
+    def is_tested(self) -> bool:
+        """Whether there are enough seeds for a test."""
+        return len(self.result.seeds) > 1
+
+    @property
+    def differ(self) -> bool:
+        """Whether the settings differ: the adjusted p over seeds is below 0.05."""
+        return self.holm_seeds < LEVEL
 
 
 @dataclass(frozen=True)
@@ -39,15 +51,32 @@ class Analysis:
         block: The settings.
         split: The split whose predictions were compared.
         intervals: The 95 % interval of each setting's mean score over resampled examples, by the setting's number.
-        comparisons: The compared pairs.
+        best: The setting with the highest mean score on dev.
+        with_baseline: Each setting and its baseline, which is side A.
+        with_best: The best setting, which is side A, and each other except its baseline.
+        pairs: All pairs.
         notes: Sentences that say what could not be computed, and why.
     """
 
     block: Block
     split: Split
-    intervals: dict[int, tuple[float, float]]
-    comparisons: tuple[Compared, ...]
+    intervals: Mapping[int, tuple[float, float]]
+    best: Setting
+    with_baseline: tuple[Compared, ...]
+    with_best: tuple[Compared, ...]
+    pairs: tuple[Compared, ...]
     notes: tuple[str, ...]
+
+    @property
+    def ties(self) -> list[Setting]:
+        """The settings that cannot be separated from the best one, although both have enough seeds for a test."""
+        its_baseline = [replace(pair, a=pair.b, b=pair.a) for pair in self.with_baseline if pair.b is self.best]
+        return [pair.b for pair in (*its_baseline, *self.with_best) if pair.is_tested and not pair.differ]
+
+    @property
+    def baselines(self) -> list[Setting]:
+        """The settings with which others are compared."""
+        return list({pair.a.number: pair.a for pair in self.with_baseline}.values())
 
 
 def analyse(block: Block, *, split: Split, rounds: int, seed: int, baseline: str | None) -> Analysis:
@@ -58,8 +87,8 @@ def analyse(block: Block, *, split: Split, rounds: int, seed: int, baseline: str
         split: The split whose predictions are read.
         rounds: The number of rounds of resampling and randomisation, 0 or more.
         seed: The seed of resampling and randomisation.
-        baseline: Part of a label. Only settings with this text in their label are compared with the others; None
-            compares every pair.
+        baseline: The number of a setting, or part of a label: the settings to compare the others with. None chooses
+            static vectors, or else random encoders.
     """
     notes: list[str] = []
     runs: dict[int, list[Run]] = {}
@@ -71,28 +100,86 @@ def analyse(block: Block, *, split: Split, rounds: int, seed: int, baseline: str
     uncounted = [str(number) for number, some in runs.items() if any(run.counts is None for run in some)]
     if uncounted:
         notes.append(f"Not tested over examples, because runs have no {COUNTS}: settings {', '.join(uncounted)}.")
-    found = {number: interval_of(some, rounds=rounds, seed=seed) for number, some in runs.items()}
-    intervals = {number: ends for number, ends in found.items() if ends is not None}
-    results: list[tuple[Setting, Setting, Comparison]] = []
-    for a, b in _pairs([setting for setting in block.settings if setting.number in runs], baseline):
-        try:
-            results.append((a, b, compare(runs[a.number], runs[b.number], rounds=rounds, seed=seed)))
-        except DataFormatError as error:
-            notes.append(f"Settings {a.number} and {b.number} are not compared: {error}.")
-    return Analysis(block, split, intervals, _adjusted(results), tuple(notes))
+    ends = intervals_of(list(runs.values()), rounds=rounds, seed=seed)
+    settings = [setting for setting in block.settings if setting.number in runs]
+    best = max(block.settings, key=lambda setting: statistics.mean(setting.scores("dev")))
+    bases = baselines_of(block, baseline)
+    base = _closest(bases, best) if bases and best not in bases else None
+    families = {
+        "with_baseline": [(_closest(bases, one), one) for one in settings if bases and one not in bases],
+        "with_best": [(best, one) for one in settings if best in settings and one not in (best, base)],
+        "pairs": list(itertools.combinations(settings, 2)),
+    }
+    results, more = _results(families, runs, rounds=rounds, seed=seed)
+    return Analysis(
+        block,
+        split,
+        {number: one for number, one in zip(runs, ends, strict=True) if one is not None},
+        best,
+        **{name: _family(family, results) for name, family in families.items()},
+        notes=(*notes, *more),
+    )
 
 
-def _pairs(settings: Sequence[Setting], baseline: str | None) -> list[tuple[Setting, Setting]]:
-    """Return the pairs to compare; a baseline is the first of its pairs."""
-    if baseline is None:
-        return list(itertools.combinations(settings, 2))
-    bases = [setting for setting in settings if baseline in setting.label]
-    return [(base, other) for base in bases for other in settings if other not in bases]
+def _results(
+    families: Mapping[str, Sequence[tuple[Setting, Setting]]],
+    runs: Mapping[int, Sequence[Run]],
+    *,
+    rounds: int,
+    seed: int,
+) -> tuple[dict[tuple[int, int], Comparison], list[str]]:
+    """Compare the pairs of all families, each once; return the comparisons by number, and what could not be done."""
+    results: dict[tuple[int, int], Comparison] = {}
+    notes: dict[str, None] = {}
+    every = {(a.number, b.number) for family in families.values() for a, b in family}
+    tested = {(a.number, b.number) for name in ("with_baseline", "with_best") for a, b in families[name]}
+    pairs = len(families["pairs"])
+    if pairs <= LEVEL * (rounds + 1):
+        tested = every
+    elif rounds:
+        notes[
+            f"With {rounds:,} rounds, no p over examples of {pairs:,} pairs could be below {LEVEL} after Holm's "
+            "correction: over examples, only comparisons with the baseline and with the best setting are tested."
+        ] = None
+    for some, times in ((tested, rounds), (every - tested, 0)):
+        numbers = sorted(some)
+        found = compare_pairs([(runs[a], runs[b]) for a, b in numbers], rounds=times, seed=seed)
+        for key, one in zip(numbers, found, strict=True):
+            if isinstance(one, DataFormatError):
+                notes[f"Settings {min(key)} and {max(key)} are not compared: {one}."] = None
+            else:
+                results[key] = one
+    return results, list(notes)
 
 
-def _adjusted(results: Sequence[tuple[Setting, Setting, Comparison]]) -> tuple[Compared, ...]:
-    """Add the p-values adjusted by Holm's method."""
-    over_seeds = holm([result.p_seeds for _, _, result in results])
-    over_examples = holm([result.p_examples for _, _, result in results])
-    rows = zip(results, over_seeds, over_examples, strict=True)
+def baselines_of(block: Block, wanted: str | None) -> list[Setting]:
+    """Return the settings with which the others are compared; none if there is no natural choice.
+
+    Args:
+        block: The settings.
+        wanted: The number of a setting, or part of a label; None for static vectors, or else random encoders.
+    """
+    if wanted is not None:
+        return [one for one in block.settings if wanted == str(one.number)] or [
+            one for one in block.settings if wanted in one.label
+        ]
+    encoders = {one.number: one.record.encoder.get("name") for one in block.settings}
+    chosen = next((name for name in _BASELINES if name in encoders.values()), None)
+    found = [one for one in block.settings if encoders[one.number] == chosen]
+    return found if len(found) < len(block.settings) else []
+
+
+def _closest(bases: Sequence[Setting], setting: Setting) -> Setting:
+    """Return the baseline that is equal to a setting on most axes: with the same part of the data, for example."""
+    return max(bases, key=lambda base: sum(base.values[axis] == value for axis, value in setting.values.items()))
+
+
+def _family(
+    sides: Sequence[tuple[Setting, Setting]], results: Mapping[tuple[int, int], Comparison]
+) -> tuple[Compared, ...]:
+    """Return the comparisons of a family, with the p-values adjusted for their number."""
+    found = [(a, b, results[a.number, b.number]) for a, b in sides if (a.number, b.number) in results]
+    over_seeds = holm([result.p_seeds for _, _, result in found])
+    over_examples = holm([result.p_examples for _, _, result in found])
+    rows = zip(found, over_seeds, over_examples, strict=True)
     return tuple(Compared(*pair, by_seeds, by_examples) for pair, by_seeds, by_examples in rows)

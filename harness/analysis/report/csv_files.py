@@ -1,39 +1,73 @@
-"""The scores and comparisons of a report as CSV, unrounded. A cell is empty if its value is unknown (NaN)."""
+"""A report as CSV, unrounded, ready for pandas. A cell is empty if its value is unknown (NaN)."""
 
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pandas
 
 from harness.analysis.report.analysis import Analysis
+from harness.analysis.report.axes import NAMED, options_of
 from harness.analysis.report.paper_numbers import PublishedNumbers
 from harness.analysis.report.printable import printable
+from harness.analysis.report.settings import Results
 from harness.analysis.report.tables import SPLITS
 
-_SCORES = "task data number setting split metric n mean standard_deviation low high published published_source"
+_OF_COMPARISONS = (
+    "task data family split metric number_a number_b a b seeds difference low high hedges_g p_seeds p_seeds_holm "
+    "detectable p_examples p_examples_holm"
+)
+_ABOUT = ("number", "setting", "task", "data", "seed", *NAMED)
 
 
-def scores_csv(analyses: Sequence[Analysis], numbers: PublishedNumbers) -> str:
-    """Return every metric: one row per setting, split and metric.
+def runs_table(results: Results) -> pandas.DataFrame:
+    """Return one row per run: a column per named axis, per other option that differs, and per metric.
+
+    The metrics are columns such as ``test/f1``, as fractions.
+    """
+    rows = []
+    for block in results.blocks:
+        for setting in block.settings:
+            for run in setting.runs:
+                record = run.record
+                about = {"number": setting.number, "setting": setting.label, "folder": str(run.folder)}
+                scores = {f"{split}/{name}": score for split in SPLITS for name, score in record.metrics[split].items()}
+                more = {
+                    "primary_metric": record.primary_metric,
+                    "epochs": record.epochs,
+                    "parameters": record.parameters,
+                }
+                times = {f"timing.{name}": value for name, value in record.timing.items()}
+                rows.append(options_of(record) | about | {"data": block.data} | more | times | scores)
+    frame = _frame(rows)
+    same = [name for name in frame if frame[name].map(repr).nunique() == 1]
+    dropped = {name for name in same if name not in (*_ABOUT, "folder", "primary_metric") and "/" not in name}
+    options = [name for name in frame if name not in _ABOUT and name not in dropped]
+    return frame[[name for name in _ABOUT if name in frame] + options]
+
+
+def settings_table(analyses: Sequence[Analysis], numbers: PublishedNumbers) -> pandas.DataFrame:
+    """Return the aggregates: one row per setting, split and metric.
 
     Args:
         analyses: The blocks and their statistics.
         numbers: Published numbers to show next to the scores.
     """
-    rows: list[dict[str, Any]] = []
+    columns = "task data number setting split metric n mean standard_deviation low high published published_source"
+    return _frame(_aggregates(analyses, numbers), columns.split())
+
+
+def _aggregates(analyses: Sequence[Analysis], numbers: PublishedNumbers) -> Iterator[dict[str, Any]]:
     for analysis in analyses:
         block = analysis.block
         for setting in block.settings:
+            about = {"task": block.task, "data": block.data, "number": setting.number, "setting": setting.label}
             for split in SPLITS:
                 number = numbers.of_setting(setting.record, split)
                 for metric in setting.record.metrics[split]:
                     scores = setting.scores(split, metric)
                     row: dict[str, Any] = {
-                        "task": block.task,
-                        "data": block.data,
-                        "number": setting.number,
-                        "setting": setting.label,
+                        **about,
                         "split": split,
                         "metric": metric,
                         "n": len(scores),
@@ -44,43 +78,61 @@ def scores_csv(analyses: Sequence[Analysis], numbers: PublishedNumbers) -> str:
                         row["low"], row["high"] = analysis.intervals.get(setting.number, (None, None))
                     if number is not None and number.metric == metric:
                         row |= {"published": number.value / 100, "published_source": number.source}
-                    rows.append(row)
-    return _csv({name: [row.get(name) for row in rows] for name in _SCORES.split()})
+                    yield row
 
 
-def comparisons_csv(analyses: Sequence[Analysis]) -> str:
-    """Return every comparison: one row per pair of settings."""
-    pairs = [(analysis, pair, pair.result) for analysis in analyses for pair in analysis.comparisons]
-    columns: dict[str, list[Any]] = {
-        "task": [analysis.block.task for analysis, _, _ in pairs],
-        "data": [analysis.block.data for analysis, _, _ in pairs],
-        "split": [analysis.split for analysis, _, _ in pairs],
-        "metric": [analysis.block.metric for analysis, _, _ in pairs],
-        "a": [pair.a.label for _, pair, _ in pairs],
-        "b": [pair.b.label for _, pair, _ in pairs],
-        "seeds": [len(result.seeds) for _, _, result in pairs],
-        "difference": [result.difference for _, _, result in pairs],
-        "low": [result.interval[0] for _, _, result in pairs],
-        "high": [result.interval[1] for _, _, result in pairs],
-        "hedges_g": [result.effect for _, _, result in pairs],
-        "p_seeds": [result.p_seeds for _, _, result in pairs],
-        "p_seeds_holm": [pair.holm_seeds for _, pair, _ in pairs],
-        "detectable": [result.detectable for _, _, result in pairs],
-        "p_examples": [result.p_examples for _, _, result in pairs],
-        "p_examples_holm": [pair.holm_examples for _, pair, _ in pairs],
-    }
-    return _csv(columns)
+def comparisons_table(analyses: Sequence[Analysis]) -> pandas.DataFrame:
+    """Return every comparison: one row per pair of settings, in each family of which it is part."""
+    rows = [
+        {
+            "task": analysis.block.task,
+            "data": analysis.block.data,
+            "family": family,
+            "split": analysis.split,
+            "metric": analysis.block.metric,
+            "number_a": pair.a.number,
+            "number_b": pair.b.number,
+            "a": pair.a.label,
+            "b": pair.b.label,
+            "seeds": len(pair.result.seeds),
+            "difference": pair.result.difference,
+            "low": pair.result.interval[0],
+            "high": pair.result.interval[1],
+            "hedges_g": pair.result.effect,
+            "p_seeds": pair.result.p_seeds,
+            "p_seeds_holm": pair.holm_seeds,
+            "detectable": pair.result.detectable,
+            "p_examples": pair.result.p_examples,
+            "p_examples_holm": pair.holm_examples,
+        }
+        for analysis in analyses
+        for family, pairs in (
+            ("baseline", analysis.with_baseline),
+            ("best", analysis.with_best),
+            ("all pairs", analysis.pairs),
+        )
+        for pair in pairs
+    ]
+    return _frame(rows, _OF_COMPARISONS.split())
 
 
-def _csv(columns: Mapping[str, Sequence[Any]]) -> str:
+def as_csv(frame: pandas.DataFrame) -> str:
     """Return a table as CSV."""
-    safe = {name: list(map(_cell, values)) for name, values in columns.items()}
-    return str(pandas.DataFrame(safe).to_csv(index=False, lineterminator="\n"))
+    return str(frame.rename(columns=_cell).map(_cell).to_csv(index=False, lineterminator="\n"))
+
+
+def _frame(rows: Iterable[Mapping[str, Any]], columns: Sequence[str] | None = None) -> pandas.DataFrame:
+    """Return a table of rows; pandas cannot hold every text of somebody else's records."""
+    safe = [{printable(name): _shown(value) for name, value in row.items()} for row in rows]
+    return pandas.DataFrame(safe, columns=columns)
+
+
+def _shown(value: Any) -> Any:
+    """Return a number as it is, and anything else as text that is safe to show."""
+    return value if value is None or isinstance(value, bool | int | float) else printable(str(value))
 
 
 def _cell(value: Any) -> Any:
     """Return what a spreadsheet does not take for a formula: an apostrophe before ``=`` marks a text."""
-    if not isinstance(value, str):
-        return value
-    shown = printable(value)
-    return f"'{shown}" if shown.startswith(("=", "+", "-", "@")) else shown
+    shown = _shown(value)
+    return f"'{shown}" if isinstance(shown, str) and shown.startswith(("=", "+", "-", "@")) else shown

@@ -1,66 +1,101 @@
 """The content of a whole report, independent of its formats."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from harness.analysis.report.analysis import Analysis
-from harness.analysis.report.class_tables import classes_table, confusion_table, confusions
-from harness.analysis.report.figures import Figure, figures
-from harness.analysis.report.paper_numbers import PublishedNumbers
+from harness.analysis.report.headline import headline
+from harness.analysis.report.parts import Figure, Part, Wanted
 from harness.analysis.report.provenance import provenance_table
+from harness.analysis.report.sections import (
+    classes,
+    comparisons,
+    confusions,
+    learning_curves,
+    mix_weights,
+    published,
+    runs,
+    scores,
+    sweeps,
+)
 from harness.analysis.report.settings import Results
-from harness.analysis.report.tables import Table, score_tables, systems_table
+from harness.analysis.report.tables import Table
+
+# The sections of a chapter, in their order.
+SECTIONS: tuple[Callable[[Analysis, Wanted], Part | None], ...] = (
+    scores.section,
+    sweeps.section,
+    comparisons.section,
+    learning_curves.section,
+    mix_weights.section,
+    classes.section,
+    confusions.section,
+    published.section,
+    runs.section,
+)
 
 
 @dataclass(frozen=True)
-class Section:
-    """The part of a report about one block of settings.
+class Chapter:
+    """What a report says about one block of settings.
 
     Attributes:
         heading: The task and the data.
-        tables: All tables except confusion matrices; the first is the table of settings.
-        matrices: The confusion matrices as tables, for formats without figures.
-        figures: The figures, including confusion matrices.
-        notes: Sentences that say what could not be computed, and why.
+        headline: What a reader wants to know first.
+        parts: The sections.
     """
 
     heading: str
-    tables: tuple[Table, ...]
-    matrices: tuple[Table, ...]
-    figures: tuple[Figure, ...]
-    notes: tuple[str, ...]
+    headline: str
+    parts: tuple[Part, ...]
 
 
 @dataclass(frozen=True)
 class Document:
-    """A whole report: a section per block, notes on the runs that were left out, and what the runs were made with."""
+    """A whole report: a chapter per block, notes on the runs that were left out, and what the runs were made with.
 
-    sections: tuple[Section, ...]
+    Attributes:
+        chapters: One per block of settings.
+        notes: Notes on runs that were left out.
+        provenance: What the runs were made with.
+        command: The command that made the report.
+        date: The day on which it was made.
+    """
+
+    chapters: tuple[Chapter, ...]
     notes: tuple[str, ...]
     provenance: Table
+    command: str
+    date: str
+
+    @property
+    def figures(self) -> dict[str, Figure]:
+        """Every figure by the name of its file: the number of its chapter, then its title."""
+        return {
+            f"{number}-{re.sub(r'[^a-z0-9]+', '-', figure.title.lower()).strip('-')[:80]}": figure
+            for number, chapter in enumerate(self.chapters, start=1)
+            for part in chapter.parts
+            for figure in part.figures
+        }
 
 
-def document(results: Results, analyses: Sequence[Analysis], numbers: PublishedNumbers) -> Document:
+def document(
+    results: Results, analyses: Sequence[Analysis], wanted: Wanted, *, command: str = "", date: str = ""
+) -> Document:
     """Gather the content of a report.
 
     Args:
         results: The finished runs.
         analyses: The statistics of each block of ``results``.
-        numbers: Published numbers to show next to the scores.
+        wanted: What the reader asked for.
+        command: The command that makes the report.
+        date: The day on which it is made.
     """
     records = [run.record for setting in results.settings for run in setting.runs]
-    sections = tuple(_section(analysis, numbers) for analysis in analyses)
-    return Document(sections, results.notes, provenance_table(records))
-
-
-def _section(analysis: Analysis, numbers: PublishedNumbers) -> Section:
-    """Gather the tables and figures of one block."""
-    matrices = confusions(analysis)
-    optional = (classes_table(analysis), systems_table(analysis.block, numbers))
-    return Section(
-        f"{analysis.block.task} on {analysis.block.data}",
-        (*score_tables(analysis, numbers), *(table for table in optional if table is not None)),
-        tuple(map(confusion_table, matrices)),
-        tuple(figures(analysis, matrices)),
-        analysis.notes,
-    )
+    chapters = []
+    for one in analyses:
+        found = [section(one, wanted) for section in SECTIONS]
+        heading = f"{one.block.task} on {one.block.data}"
+        chapters.append(Chapter(heading, headline(one), tuple(part for part in found if part is not None)))
+    return Document(tuple(chapters), results.notes, provenance_table(records), command, date)

@@ -1,6 +1,7 @@
-"""A report's tables in LaTeX, for the package booktabs."""
+r"""The tables of a report in LaTeX, for the packages booktabs and graphicx, never wider than ``\textwidth``."""
 
 import re
+from collections.abc import Iterator
 
 import pandas
 
@@ -8,7 +9,9 @@ from harness.analysis.report.document import Document
 from harness.analysis.report.printable import printable
 from harness.analysis.report.tables import Table
 
-_SPECIAL = {  # pandas escapes the first two lines only
+_MOST_ROWS = 45  # on one page
+_CAPTION = 170  # characters of two lines
+_SPECIAL = {
     "\\": r"\textbackslash{}",
     **{character: f"\\{character}" for character in "&%$#_{}"},
     "~": r"\textasciitilde{}",
@@ -17,27 +20,61 @@ _SPECIAL = {  # pandas escapes the first two lines only
     ">": r"$>$",
     "±": r"$\pm$",
     "−": "$-$",
+    "≈": r"$\approx$",
+    "≥": r"$\geq$",
+}
+_SHORT = {  # columns with shorter names; those with none are left out, because they are in the other formats
+    "difference": "diff.",
+    "p over seeds": "p seeds",
+    "Holm, seeds": "Holm",
+    "p over examples": "p ex.",
+    "Holm, examples": "Holm",
+    "fraction of the training data": "fraction",
+    **dict.fromkeys(("95 % over examples", "detectable", "epochs", "parameters"), ""),
+    **dict.fromkeys(("dev, 95 % over examples", "test, 95 % over examples"), ""),
 }
 
 
 def as_latex(report: Document) -> str:
-    """Return every table of a report, to be copied into a paper that loads booktabs."""
-    parts = [r"% \usepackage{booktabs}"]
-    for section in report.sections:
-        parts += [f"% {latex_text(section.heading)}", *map(latex, (*section.tables, *section.matrices))]
+    """Return the open tables of a report, to be copied into a paper."""
+    parts = [r"% \usepackage{booktabs,graphicx}"]
+    for chapter in report.chapters:
+        parts.append(f"% {latex_text(chapter.heading)}. {latex_text(chapter.headline)}")
+        parts += [text for part in chapter.parts for table in part.tables for text in latex(table)]
     return "\n\n".join(parts) + "\n"
 
 
-def latex(table: Table) -> str:
-    """Return one table as a ``table`` environment."""
-    rows = [[latex_text(cell) for cell in row] for row in table.rows]
-    cells = pandas.DataFrame(rows, columns=[latex_text(name) for name in table.columns])
-    caption = latex_text(f"{table.title}. {table.note}".strip().removesuffix("."))
-    columns = "l" * table.text_columns + "r" * (len(table.columns) - table.text_columns)
-    text = cells.style.hide(axis="index").to_latex(
-        column_format=columns, position_float="centering", hrules=True, caption=f"{caption}."
-    )
-    return str(text).replace(r"\centering", r"\centering\small", 1).rstrip()
+def latex(table: Table) -> Iterator[str]:
+    """Yield a table as one ``table`` environment, or several if it is longer than a page."""
+    kept = [i for i, name in enumerate(table.columns) if _SHORT.get(name, name)]
+    names = [latex_text(_SHORT.get(table.columns[i], table.columns[i])) for i in kept]
+    rows = [
+        [rf"\textbf{{{latex_text(row[j])}}}" if (i, j) in table.bold else latex_text(row[j]) for j in kept]
+        for i, row in enumerate(table.rows)
+    ]
+    form = "".join("l" if i < table.text_columns else "r" for i in kept)
+    for first in range(0, len(rows), _MOST_ROWS):
+        cells = pandas.DataFrame(rows[first : first + _MOST_ROWS], columns=names)
+        tabular = cells.style.hide(axis="index").to_latex(column_format=form, hrules=True).rstrip()
+        yield "\n".join(
+            [
+                r"\begin{table}\centering\small",
+                rf"\caption{{{_caption(table)}{' Continued.' if first else ''}}}",
+                r"\resizebox{\ifdim\width>\textwidth\textwidth\else\width\fi}{!}{%",
+                f"{tabular}}}",
+                r"\end{table}",
+            ]
+        )
+
+
+def _caption(table: Table) -> str:
+    """Return the title, and as many sentences of the note as fit into two lines."""
+    words = f"{table.title}."
+    for sentence in re.split(r"(?<=[.;]) ", table.note):
+        if not sentence or len(words) + len(sentence) > _CAPTION:
+            break
+        words += f" {sentence}"
+    return latex_text(words)
 
 
 def latex_text(text: str) -> str:

@@ -17,27 +17,37 @@ def brief(results: Results, numbers: PublishedNumbers = NO_NUMBERS) -> str:
         results: The finished runs.
         numbers: Published numbers to show next to the scores.
     """
-    return "\n".join([_markdown(overview(results, numbers)), *(f"\n{_text(note)}" for note in results.notes)])
+    table = overview(results, numbers)
+    return "\n\n".join([_text(table.title), markdown_table(table), *map(_text, results.notes)])
 
 
 def as_markdown(report: Document) -> str:
     """Return a whole report, without its figures."""
-    parts = ["# Report", *map(_text, report.notes)]
-    for section in report.sections:
-        parts += [f"## {_text(section.heading)}", *map(_text, section.notes)]
-        for table in (*section.tables, *section.matrices):
-            parts += [f"### {_text(table.title)}", _markdown(table), *([_text(table.note)] if table.note else [])]
-    parts += [f"## {report.provenance.title}", _markdown(report.provenance)]
+    parts = ["# Report", f"{report.date}: `{printable(report.command)}`"]
+    parts += [f"**{_text(chapter.heading)}.** {_text(chapter.headline)}" for chapter in report.chapters]
+    parts += map(_text, report.notes)
+    for chapter in report.chapters:
+        parts.append(f"## {_text(chapter.heading)}")
+        for part in chapter.parts:
+            parts += map(_text, part.notes)
+            for table in (*part.tables, *part.folded):
+                note = [_text(table.note)] if table.note else []
+                parts += [f"### {_text(table.title)}", markdown_table(table), *note]
+    parts += [f"## {report.provenance.title}", markdown_table(report.provenance)]
     return "\n\n".join(parts) + "\n"
 
 
-def _markdown(table: Table) -> str:
+def markdown_table(table: Table) -> str:
     """Return a table's cells. pandas would need a further package, tabulate, for these lines."""
 
     def line(cells: Sequence[str]) -> str:
         return f"| {' | '.join(_text(cell).replace('|', chr(92) + '|') for cell in cells)} |"
 
-    return "\n".join([line(table.columns), line(["---"] * len(table.columns)), *map(line, table.rows)])
+    rows = [
+        [f"**{cell}**" if (i, j) in table.bold and cell else cell for j, cell in enumerate(row)]
+        for i, row in enumerate(table.rows)
+    ]
+    return "\n".join([line(table.columns), line(["---"] * len(table.columns)), *map(line, rows)])
 
 
 def _text(text: str) -> str:

@@ -1,14 +1,17 @@
-"""A report as one HTML page that needs no other file. The page itself is the Jinja template ``page.html``."""
+"""A report as one HTML page that needs no other file, and its figures as files. The page is a Jinja template."""
 
+import re
 from pathlib import Path
 from typing import Any
 
-from jinja2 import StrictUndefined, Template
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from harness.analysis.report.document import Document
-from harness.analysis.report.figure_files import drawing_style
+from harness.analysis.report.parts import Figure
 from harness.analysis.report.printable import printable
-from harness.analysis.report.svg import colour
+from harness.analysis.report.svg import escaped
+
+_FOLDER = Path(__file__).parent
 
 
 def page(report: Document, *, title: str) -> str:
@@ -18,13 +21,43 @@ def page(report: Document, *, title: str) -> str:
         report: The content of the report.
         title: The title of the page, as plain text.
     """
-    source = Path(__file__).with_name("page.html").read_text(encoding="utf-8")
-    template = Template(
-        source, autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined, finalize=_shown
+    return rendered("page.html", title=title, report=report)
+
+
+def rendered(template: str, **values: Any) -> str:
+    """Return a template of this folder with its values; every text is escaped.
+
+    Args:
+        template: The name of the file.
+        values: The values that it names.
+    """
+    environment = Environment(
+        loader=FileSystemLoader(_FOLDER),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+        finalize=lambda value: printable(value) if type(value) is str else value,  # markup is of another type
     )
-    return template.render(title=title, report=report, colour=colour, style=drawing_style()) + "\n"
+    return environment.get_template(template).render(**values, style=drawing_style()) + "\n"
 
 
-def _shown(value: Any) -> Any:
-    """Return what the template shows for a value; it marks drawings and the style sheet as HTML."""
-    return printable(value) if type(value) is str else value
+def drawing_style() -> str:
+    """Return the style sheet of the plots, which the page and the files share."""
+    return (_FOLDER / "drawing.css").read_text(encoding="utf-8").rstrip()
+
+
+def figure_files(report: Document) -> dict[str, str]:
+    """Return the content of each SVG file by its name."""
+    return {f"{name}.svg": standalone(figure) for name, figure in report.figures.items()}
+
+
+def standalone(figure: Figure) -> str:
+    """Return a figure as an SVG document."""
+    match = re.match(r'<svg viewBox="([\d. ]+)"[^>]*>', figure.drawing)
+    assert match is not None
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{match[1]}" role="img" '
+        f'aria-label="{escaped(figure.title)}" font-family="sans-serif">\n<style>\n{drawing_style()}\n</style>\n'
+        f'<rect width="100%" height="100%" fill="var(--paper)"/>\n{figure.drawing[match.end() :]}\n'
+    )

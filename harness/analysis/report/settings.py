@@ -1,32 +1,18 @@
-"""Settings: runs that differ only in the seed, under a label that distinguishes them from other settings."""
+"""Settings: runs that differ only in the seed, in blocks that can be compared."""
 
 import logging
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from harness.analysis.report.axes import Values, axes_of, chooser, label_of, options_of, sort_key
 from harness.errors import DataFormatError
 from harness.runs.outcome import read_job_state
 from harness.runs.record import RunRecord, flattened, readable_record
-from harness.types import SPLITS, Split
+from harness.types import Split
 from harness.utils.text_files import exists
 
 log = logging.getLogger(__name__)
-
-# Options that determine nothing, in records of version 1, which do not say what determines the result.
-_NOT_DETERMINING_IN_VERSION_1 = re.compile(
-    r"(^|\.)(seed|results_dir|cache_dir|overwrite|dry_run|train|dev|test|path|dir|_target_)$|^(sweep|vectors)$"
-    r"|^tracking\.|^plugins|^task\.data\."
-)
-# Where a fingerprint or a digest differs, the options that explain it; the digest itself if they do not.
-_EXPLAINED_BY = {
-    "encoder.fingerprint": r"encoder\.(?!_target_$|name$)",
-    "embedding.fingerprint": r"embedding\.(?!_target_$|name$)",
-    **{f"data.sha256.{split}": rf"data\.(source|{split})$" for split in SPLITS},
-}
-_DIGEST = 8  # hex digits of a digest that a label shows
 
 
 @dataclass(frozen=True)
@@ -42,13 +28,15 @@ class Setting:
     """Finished runs that differ only in the seed.
 
     Attributes:
-        number: The number of the setting within its block, from 1.
+        number: The number of the setting among all settings of the results, from 1.
         label: A name that no other setting of the block has.
+        values: Its value on each axis of the block.
         runs: One or more runs, ordered by their seeds.
     """
 
     number: int
     label: str
+    values: Values
     runs: tuple[Recorded, ...]
 
     @property
@@ -69,11 +57,24 @@ class Setting:
 
 @dataclass(frozen=True)
 class Block:
-    """Settings of one task, by label, that were scored on the same examples and can therefore be compared."""
+    """Settings of one task that were scored on the same examples and can therefore be compared.
+
+    Attributes:
+        task: The name of the task.
+        data: The name of the data, which differs from those of the task's other blocks.
+        settings: The settings, sorted by their values.
+        also: Options that differ between settings, but separate none that the axes do not.
+    """
 
     task: str
     data: str
     settings: tuple[Setting, ...]
+    also: tuple[str, ...] = ()
+
+    @property
+    def axes(self) -> tuple[str, ...]:
+        """The axes on which the settings differ, in the order of the command."""
+        return tuple(self.settings[0].values)
 
     @property
     def metric(self) -> str:
@@ -130,88 +131,77 @@ def _readable(folders: Iterable[Path]) -> list[Recorded]:
     return [Recorded(record, folder) for record, folder in records if record is not None]
 
 
-def gathered(recorded: Sequence[Recorded], *, split: Split = "test") -> Results:
+def gathered(recorded: Sequence[Recorded], *, split: Split = "test", only: Sequence[str] = ()) -> Results:
     """Group runs into settings, and settings into blocks.
 
     Args:
         recorded: The runs in any order. Runs that did not finish, and copies of a run, are left out.
         split: The split whose examples must be the same within a block.
+        only: Words of the form KEY=VALUE; runs with other values are left out.
+
+    Raises:
+        ConfigError: No run has a key of ``only``.
+        DataFormatError: No run has the values of ``only``.
     """
+    if only:
+        options = [options_of(run.record) for run in recorded]
+        is_chosen = chooser(only, {key for known in options for key in known})
+        recorded = [run for run, known in zip(recorded, options, strict=True) if is_chosen(known)]
+        if not recorded:
+            raise DataFormatError(f"no run with {' '.join(only)}; leave out --only")
     finished = [run for run in recorded if run.record.status == "ok"]
     once: dict[tuple[str, str, int], Recorded] = {}
     for run in finished:
         once.setdefault((run.record.task, run.record.setting, run.record.seed), run)
     blocks: dict[tuple[str, str], dict[str, list[Recorded]]] = {}
-    names: dict[tuple[str, str], set[str]] = {}
     for (task, setting, _), run in once.items():
         data = run.record.data
         key = (task, data.get("sha256", {}).get(split) or data["name"])
         blocks.setdefault(key, {}).setdefault(setting, []).append(run)
-        names.setdefault(key, set()).add(data["name"])
     notes = []
     if unfinished := len(recorded) - len(finished):
         notes.append(f"{unfinished} of {len(recorded)} runs did not finish successfully and are left out.")
     if copies := len(finished) - len(once):
         notes.append(f"{copies} of {len(recorded)} runs are copies of others (same setting and seed) and are left out.")
-    found = [_block(key[0], ", ".join(sorted(names[key])), runs) for key, runs in blocks.items()]
-    return Results(tuple(sorted(found, key=lambda block: (block.task, block.data))), tuple(notes))
+    names = _names_of({key: [run for runs in settings.values() for run in runs] for key, settings in blocks.items()})
+    found: list[Block] = []
+    for key in sorted(blocks, key=lambda key: (key[0], names[key])):
+        first = 1 + sum(len(block.settings) for block in found)
+        found.append(_block(key[0], names[key], blocks[key], first))
+    return Results(tuple(found), tuple(notes))
 
 
-def _block(task: str, data: str, runs_of: Mapping[str, list[Recorded]]) -> Block:
+def _block(task: str, data: str, runs_of: Mapping[str, list[Recorded]], first: int) -> Block:
     """Make a block of the runs of each setting; the keys are the settings' digests."""
-    labels = _labels({setting: runs[0].record for setting, runs in runs_of.items()})
+    values, also = axes_of({setting: runs[0].record for setting, runs in runs_of.items()})
+    ordered = sorted(runs_of, key=lambda setting: sort_key(values[setting]))
+    every = list(values.values())
+    name_of_all = next(iter(runs_of.values()))[0].record.name.rpartition("-s")[0]
     settings = (
-        Setting(number, labels[setting], tuple(sorted(runs_of[setting], key=lambda run: run.record.seed)))
-        for number, setting in enumerate(sorted(runs_of, key=lambda setting: labels[setting]), start=1)
+        Setting(
+            number,
+            label_of(values[key], every) or name_of_all,
+            values[key],
+            tuple(sorted(runs_of[key], key=lambda run: run.record.seed)),
+        )
+        for number, key in enumerate(ordered, start=first)
     )
-    return Block(task, data, tuple(settings))
+    return Block(task, data, tuple(settings), also)
 
 
-def _labels(settings: Mapping[str, RunRecord]) -> dict[str, str]:
-    """Label each setting by the name of its runs and, if two settings have the same name, by options that differ.
-
-    An option is shown for all settings or for none. Of several options that always vary together, only the first is
-    shown. If no option differs, the digest of the setting is added.
-    """
-    names = {key: record.name.removesuffix(f"-s{record.seed}") for key, record in settings.items()}
-    options = _options(settings)
-    shown: dict[tuple[int, ...], str] = {}  # the first option of each pattern of variation
-    for item in dict.fromkeys(item for values in options.values() for item in values):
-        values = {key: options[key].get(item) for key in settings}
-        if any(names[a] == names[b] and values[a] != values[b] for a in settings for b in settings):
-            distinct = list(values.values())
-            shown.setdefault(tuple(distinct.index(value) for value in distinct), item)
-    labels = {
-        key: " ".join([name, *(f"{item}={options[key][item]}" for item in shown.values() if item in options[key])])
-        for key, name in names.items()
-    }
-    given = list(labels.values())
-    return {key: label if given.count(label) == 1 else f"{label} [{key}]" for key, label in labels.items()}
+def _names_of(blocks: Mapping[tuple[str, str], Sequence[Recorded]]) -> dict[tuple[str, str], str]:
+    """Name the data of each block: with the file or the digest if other data of the task have the same name."""
+    names = {key: ", ".join(sorted({run.record.data["name"] for run in runs})) for key, runs in blocks.items()}
+    for more in (_file_of, lambda key, _: key[1][:8]):
+        given = [(key[0], name) for key, name in names.items()]
+        for key, name in names.items():
+            if given.count((key[0], name)) > 1:
+                names[key] = f"{name} {more(key, blocks[key])}".rstrip()
+    return names
 
 
-def _options(settings: Mapping[str, RunRecord]) -> dict[str, dict[str, Any]]:
-    """Return, for each setting, what determines the result of any of them and can differ; the most telling first."""
-    configs = {key: flattened(record.config) for key, record in settings.items()}
-    known = {key: record.determining or _of_version_1(record) for key, record in settings.items()}
-    items: dict[str, None] = {"schema": None}
-    for item in dict.fromkeys(item for values in known.values() for item in values if item != "seed"):
-        if item in _EXPLAINED_BY and len({values.get(item) for values in known.values()}) > 1:
-            reason = re.compile(_EXPLAINED_BY[item])
-            items |= dict.fromkeys(option for config in configs.values() for option in config if reason.match(option))
-        items[item] = None
-    options = {}
-    for key, values in known.items():
-        if settings[key].determining:
-            configs[key].pop("threads", None)  # they determined the identity in version 1
-        both = configs[key] | dict(values)  # an option that is not in ``determining`` has its default in the config
-        shorter = {item: str(both[item])[:_DIGEST] for item in _EXPLAINED_BY if item in both}
-        options[key] = {item: (both | shorter)[item] for item in items if item in both}
-    return options
-
-
-def _of_version_1(record: RunRecord) -> dict[str, Any]:
-    """Return what can differ between records of version 1."""
-    options = flattened(record.config)
-    return {"schema": record.schema_version} | {
-        item: value for item, value in options.items() if not _NOT_DETERMINING_IN_VERSION_1.search(item)
-    }
+def _file_of(_: tuple[str, str], runs: Sequence[Recorded]) -> str:
+    """Return the names of the files that hold the test data of a block, or the dev data."""
+    configs = [flattened(run.record.config) for run in runs]
+    files = {str(config.get("data.test") or config.get("data.dev") or "") for config in configs}
+    return ", ".join(sorted(Path(file).name for file in files))

@@ -1,11 +1,12 @@
-"""Plots as inline SVG, without scripts, fonts or colours; the style sheet of the page colours ``c1`` to ``c8``.
+"""Plots as inline SVG, without scripts, fonts or colours of their own: ``drawing.css`` colours ``c1`` to ``c8``.
 
-Plots are drawn for the width of a phone and scaled up. Their title is read out by screen readers.
+Plots are drawn for the width of a phone and scaled up. Each line has its name in the drawing. With more than eight
+lines, each gets a small panel in which the others are grey, so that no colour is used twice.
 """
 
 import math
 import statistics
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
 from itertools import pairwise
@@ -13,8 +14,8 @@ from itertools import pairwise
 from harness.analysis.report.printable import printable
 
 COLOURS = 8
-_WIDTH, _HEIGHT = 400, 250
-_LEFT, _RIGHT, _TOP, _BOTTOM = 40, _WIDTH - 18, 10, _HEIGHT - 38  # the edges of the plotted area
+_WIDTH, _LINE = 400, 16
+_LONGEST = 58  # characters of a label that fit into the width
 
 
 @dataclass(frozen=True)
@@ -22,29 +23,47 @@ class Series:
     """A line through the means of values, with a band from the lowest to the highest value.
 
     Attributes:
-        number: The number of the setting, which determines the colour.
+        label: The name of the line.
         x: The x of each point.
-        values: For each point, the value of each run.
+        values: For each point, the value of each run. A single point is a level: a line across the whole plot.
     """
 
-    number: int
+    label: str
     x: Sequence[float]
     values: Sequence[Sequence[float]]
 
 
 @dataclass(frozen=True)
-class Bars:
-    """A group of bars, as high as the means of values, with whiskers of one standard deviation.
+class Row:
+    """A row of a dot plot.
 
     Attributes:
-        number: The number of the setting, which determines the colour.
-        name: The text below the group.
-        values: For each bar, the value of each run, 0 or more.
+        label: The name of the row.
+        scores: The score of each run.
+        interval: The ends of the interval, or None.
+        kind: A CSS class: c1 for usual rows, c2 for rows that stand out.
     """
 
-    number: int
+    label: str
+    scores: Sequence[float]
+    interval: tuple[float, float] | None
+    kind: str = "c1"
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How an axis is drawn.
+
+    Attributes:
+        name: What the axis shows, with its unit.
+        kind: ``number``; ``whole``, with ticks at whole numbers; ``log``, with a tick at each value of the data; or
+            ``names``, for the positions 0, 1, ... of names.
+        names: The names.
+    """
+
     name: str
-    values: Sequence[Sequence[float]]
+    kind: str = "number"
+    names: Sequence[str] = ()
 
 
 def scale(ends: Sequence[float], start: float, end: float, *, logarithmic: bool = False) -> Callable[[float], float]:
@@ -61,113 +80,123 @@ def scale(ends: Sequence[float], start: float, end: float, *, logarithmic: bool 
     return lambda value: start + (position(value) - low) / ((high - low) or 1) * (end - start)
 
 
-def colour(number: int) -> str:
-    """Return the CSS classes of a setting's colour; after the last colour, colours repeat with dashed lines."""
-    return f"c{(number - 1) % COLOURS + 1}" + (" dashed" if number > COLOURS else "")
+def ticks(values: Sequence[float], *, whole: bool = False) -> list[float]:
+    """Return about five round, evenly spaced numbers, from at most the lowest value to at least the highest.
 
-
-def ticks(values: Sequence[float]) -> list[float]:
-    """Return about five round, evenly spaced numbers, from at most the lowest value to at least the highest."""
+    Args:
+        values: The values that are drawn.
+        whole: Whether only whole numbers are ticks.
+    """
     low, high = min(values), max(values)
     span = (high - low) or abs(high) or 1.0
     step = 10 ** math.floor(math.log10(span / 5))
     step *= next(factor for factor in (1, 2, 5, 10) if factor * step * 5 >= span)
+    step = max(step, 1.0) if whole else step
     first = math.floor(low / step + 1e-9)
     last = math.ceil(high / step - 1e-9)
     return [step * i for i in range(first, max(last, first + 1) + 1)]
 
 
-def line_chart(title: str, series: Sequence[Series], *, x_name: str, y_name: str, logarithmic: bool = False) -> str:
-    """Return a chart of lines with bands.
+def line_chart(title: str, series: Sequence[Series], *, x: Scale, y: Scale) -> str:
+    """Return a chart of lines with bands, with their names below; of more than eight lines, one panel per line.
 
     Args:
         title: What the chart shows.
         series: One or more lines.
-        x_name: The name of the x axis.
-        y_name: The name of the y axis.
-        logarithmic: Whether the x axis is logarithmic; it then has a tick at each x of the data.
+        x: The x axis.
+        y: The y axis.
     """
-    xs = sorted({x for one in series for x in one.x})
-    x_ticks = xs if logarithmic else ticks(xs)
-    x_to = scale(x_ticks, _LEFT, _RIGHT, logarithmic=logarithmic)
-    y_to, parts = _y_axis(y_name, [value for one in series for values in one.values for value in values])
-    parts += [_text(x_to(x), _BOTTOM + 17, _number(x, x_ticks)) for x in x_ticks]
-    parts.append(_text((_LEFT + _RIGHT) / 2, _HEIGHT - 4, x_name, "name"))
-    for one in series:
-        line, low, high = (
-            [(x_to(x), y_to(choose(values))) for x, values in zip(one.x, one.values, strict=True)]
-            for choose in (statistics.mean, min, max)
-        )
-        dots = "".join(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3"/>' for x, y in (line if len(xs) < 12 else []))
-        parts.append(
-            f'<g class="{colour(one.number)}"><polygon class="band" points="{_path([*high, *low[::-1]])}"/>'
-            f'<polyline class="line" points="{_path(line)}"/>{dots}<title>{one.number}</title></g>'
-        )
-    return _drawing(title, parts)
+    if len(series) <= COLOURS:
+        parts = _panel(series, (0, 0, _WIDTH, 250), x, y, kinds=[f"c{i}" for i in range(1, len(series) + 1)])
+        for i, one in enumerate(series):
+            top = 250 + _LINE * (i + 1)
+            sample = line("line", 10, 38, top - 4, top - 4)
+            parts.append(f'<g class="c{i + 1}">{sample}{text(46, top, shortened(one.label), "start")}</g>')
+        return drawing(title, parts, height=250 + _LINE * len(series) + 8)
+    width, height = _WIDTH / 2, 112
+    parts = [text(12, 12, f"up: {y.name}; to the right: {x.name}", "start")]
+    for i, one in enumerate(series):
+        left, top = width * (i % 2), 22 + (height + _LINE) * (i // 2)
+        kinds = ["other"] * len(series)
+        kinds[i] = "c1"
+        parts.append(text(left + 34, top + 12, shortened(one.label, _LONGEST // 2), "start"))
+        parts += _panel(series, (left, top + _LINE, width, height), x, y, kinds=kinds, sparse=True)
+    return drawing(title, parts, height=26 + (height + _LINE) * math.ceil(len(series) / 2))
 
 
-def dot_plot(
-    title: str, rows: Mapping[int, Sequence[float]], intervals: Mapping[int, tuple[float, float]], *, x_name: str
-) -> str:
+def _panel(
+    series: Sequence[Series],
+    box: tuple[float, float, float, float],
+    x: Scale,
+    y: Scale,
+    *,
+    kinds: Sequence[str],
+    sparse: bool = False,
+) -> list[str]:
+    """Draw the axes and the lines of one panel into a box of left, top, width and height; grey lines first."""
+    left, top, right, bottom = box[0] + 42, box[1] + 10, box[0] + box[2] - 14, box[1] + box[3] - (22 if sparse else 38)
+    xs = sorted({value for one in series if len(one.x) > 1 for value in one.x}) or [0.0]
+    x_ticks = xs if x.kind in ("log", "names") else ticks(xs, whole=x.kind == "whole")
+    x_ticks = [value for value in x_ticks if x.kind != "whole" or xs[0] <= value <= xs[-1]]
+    ends = {"names": [xs[0] - 0.3, xs[-1] + 0.3], "whole": [xs[0], xs[-1]]}.get(x.kind, x_ticks)
+    x_to = scale(ends, left, right, logarithmic=x.kind == "log")
+    y_ticks = ticks([value for one in series for values in one.values for value in values])
+    y_to = scale(y_ticks, bottom, top)
+    parts = []
+    for value in y_ticks[:: 2 if sparse else 1]:
+        parts += [line("grid", left, right, y_to(value), y_to(value))]
+        parts += [text(left - 5, y_to(value) + 4, _number(value, y_ticks), "end")]
+    shown, room = -math.inf, (22 if x.kind != "names" else 0) + (8 if sparse else 0)
+    for value in x_ticks:
+        name = x.names[round(value)] if x.kind == "names" else _number(value, x_ticks)
+        name = f"{value:,.6g}" if x.kind == "log" else name
+        if x_to(value) - shown >= room + 3 * len(name):
+            parts.append(text(x_to(value), bottom + 15, name))
+            shown = x_to(value) + 3 * len(name)
+    if not sparse:
+        parts.append(text((left + right) / 2, bottom + 31, x.name, "name"))
+        parts.append(text(0, 0, y.name, "name", f"translate({box[0] + 11:.1f},{(top + bottom) / 2:.1f}) rotate(-90)"))
+    for kind, one in sorted(zip(kinds, series, strict=True), key=lambda pair: pair[0] != "other"):
+        level = len(one.x) < 2
+        at = [left, right] if level else [x_to(value) for value in one.x]
+        values = [one.values[0]] * 2 if level else one.values
+        means, low, high = ([y_to(choose(each)) for each in values] for choose in (statistics.mean, min, max))
+        band = [*zip(at, high, strict=True), *zip(at[::-1], low[::-1], strict=True)]
+        few = not level and len(at) < 20 and kind != "other"
+        dots = "".join(f'<circle cx="{a:.1f}" cy="{b:.1f}" r="3"/>' for a, b in zip(at, means, strict=True) if few)
+        shade = "" if kind == "other" else f'<polygon class="band" points="{_path(band)}"/>'
+        path = f'<polyline class="line" points="{_path(list(zip(at, means, strict=True)))}"/>'
+        parts.append(f'<g class="{kind}{" level" if level else ""}">{shade}{path}{dots}</g>')
+    return parts
+
+
+def dot_plot(title: str, rows: Sequence[Row], *, x_name: str) -> str:
     """Return a plot with one row per setting: a dot per run, a vertical line at the mean, a bar for the interval.
 
     Args:
         title: What the plot shows.
-        rows: The scores of the runs of each setting, by its number.
-        intervals: The ends of the interval of each setting that has one.
+        rows: The rows, from top to bottom.
         x_name: The name of the x axis.
     """
-    x_ticks = ticks([value for values in (*rows.values(), *intervals.values()) for value in values])
-    bottom, left = _TOP + 26 * len(rows), _LEFT - 10
-    x_to = scale(x_ticks, left, _RIGHT)
+    x_ticks = ticks([value for row in rows for value in (*row.scores, *(row.interval or ()))])
+    left, right, step = 16, _WIDTH - 22, 34
+    bottom = step * len(rows) + 6
+    x_to = scale(x_ticks, left, right)
     parts = []
-    for x in x_ticks:
-        parts += [_line("grid", x_to(x), x_to(x), _TOP, bottom), _text(x_to(x), bottom + 14, _number(x, x_ticks))]
-    parts.append(_text((left + _RIGHT) / 2, bottom + 34, x_name, "name"))
-    for i, (number, scores) in enumerate(rows.items()):
-        y, mean = _TOP + 26 * i + 13, x_to(statistics.mean(scores))
-        drawn = [_text(left - 8, y + 4, str(number), "end")]
-        if number in intervals:
-            low, high = map(x_to, intervals[number])
-            drawn.append(_line("interval", low, high, y, y))
-        drawn += [f'<circle cx="{x_to(score):.1f}" cy="{y}" r="3.5"/>' for score in scores]
-        drawn.append(_line("mean", mean, mean, y - 9, y + 9))
-        parts.append(f'<g class="{colour(number)}">{"".join(drawn)}</g>')
-    return _drawing(title, parts, height=bottom + 38)
-
-
-def bar_chart(title: str, groups: Sequence[Bars], *, y_name: str) -> str:
-    """Return groups of bars, numbered from 0, with a dashed line across each group where equal shares of 1 would be.
-
-    Args:
-        title: What the chart shows.
-        groups: One or more groups.
-        y_name: The name of the y axis, which starts at 0.
-    """
-    spans = [
-        [(statistics.mean(runs), statistics.stdev(runs) if len(runs) > 1 else 0.0) for runs in group.values]
-        for group in groups
-    ]
-    tops = [mean + deviation for span in spans for mean, deviation in span]
-    y_to, parts = _y_axis(y_name, [0, *(1 / len(span) for span in spans), *tops])
-    room = (_RIGHT - _LEFT) / len(groups)
-    for i, (group, span) in enumerate(zip(groups, spans, strict=True)):
-        width = min(26.0, 0.8 * room / len(span))
-        centre = _LEFT + room * (i + 0.5)
-        drawn = [_text(centre, _HEIGHT - 8, group.name, "name")]
-        for layer, (height, deviation) in enumerate(span):
-            x, top = centre + width * (layer - len(span) / 2), y_to(height)
-            drawn.append(
-                f'<rect class="bar" x="{x + 1:.1f}" y="{top:.1f}" width="{width - 2:.1f}" '
-                f'height="{max(_BOTTOM - top, 0):.1f}"><title>layer {layer}: {height:.3f}</title></rect>'
-            )
-            middle = x + width / 2
-            drawn.append(_line("whisker", middle, middle, y_to(max(height - deviation, 0)), y_to(height + deviation)))
-            drawn.append(_text(middle, _BOTTOM + 13, str(layer)))
-        parts.append(f'<g class="{colour(group.number)}">{"".join(drawn)}</g>')
-        equal = y_to(1 / len(span))
-        parts.append(_line("reference", centre - room / 2, centre + room / 2, equal, equal))
-    return _drawing(title, parts)
+    for value in x_ticks:
+        parts += [line("grid", x_to(value), x_to(value), 4, bottom)]
+        parts += [text(x_to(value), bottom + 14, _number(value, x_ticks))]
+    parts.append(text((left + right) / 2, bottom + 31, x_name, "name"))
+    for i, row in enumerate(rows):
+        y, mean = step * i + 25, x_to(statistics.mean(row.scores))
+        drawn = [text(left, y - 11, shortened(row.label), "start")]
+        if row.interval is not None:
+            low, high = map(x_to, row.interval)
+            drawn.append(line("interval", low, high, y, y))
+        drawn += [f'<circle cx="{x_to(score):.1f}" cy="{y}" r="3.5"/>' for score in row.scores]
+        drawn.append(line("mean", mean, mean, y - 7, y + 7))
+        parts.append(f'<g class="{row.kind}">{"".join(drawn)}</g>')
+    return drawing(title, parts, height=bottom + 36)
 
 
 def heat_map(title: str, labels: Sequence[str], shares: Sequence[Sequence[float]]) -> str:
@@ -178,49 +207,82 @@ def heat_map(title: str, labels: Sequence[str], shares: Sequence[Sequence[float]
         labels: The labels, in the order of rows and columns.
         shares: One row per gold label, one fraction from 0 to 1 per predicted label.
     """
-    cell = 36
-    margin = 12 + 6.5 * max(map(len, labels))
+    cell, names = 36, [shortened(label, 24) for label in labels]
+    margin = 30 + 6.5 * max(map(len, names))
     size = margin + cell * len(labels) + 4
-    parts = []
-    for i, (label, row) in enumerate(zip(labels, shares, strict=True)):
+    parts = [text(margin + (size - margin) / 2, 12, "predicted", "name")]
+    parts.append(text(0, 0, "gold", "name", f"translate(12,{margin + (size - margin) / 2:.1f}) rotate(-90)"))
+    for i, (name, row) in enumerate(zip(names, shares, strict=True)):
         y = margin + cell * i
-        parts.append(_text(margin - 6, y + cell / 2 + 4, label, "end"))
-        parts.append(_upright_text(y + cell / 2 + 4, margin - 6, label, "start"))
+        parts.append(text(margin - 6, y + cell / 2 + 4, name, "end"))
+        parts.append(text(0, 0, name, "start", f"translate({y + cell / 2 + 4:.1f},{margin - 6:.1f}) rotate(-90)"))
         for j, share in enumerate(row):
             x = margin + cell * j
-            number = _text(x + cell / 2 - 1, y + cell / 2 + 3, f"{100 * share:.0f}", "on" if share > 0.55 else "")
             parts.append(
-                f'<g><rect class="cell" x="{x}" y="{y}" width="{cell - 2}" height="{cell - 2}" '
-                f'fill-opacity="{max(share, 0.03):.3f}"/>{number}'
-                f"<title>{escaped(label)} as {escaped(labels[j])}: {100 * share:.1f} %</title></g>"
+                f'<rect class="cell" x="{x:.1f}" y="{y:.1f}" width="{cell - 2}" height="{cell - 2}" rx="3" '
+                f'fill-opacity="{max(share, 0.03):.3g}"/>'
+                + text(x + cell / 2 - 1, y + cell / 2 + 3, f"{100 * share:.0f}", "on" if share > 0.55 else "")
             )
-    return _drawing(title, parts, width=size, height=size, scaled=False)
+    return drawing(title, parts, width=size, height=size, scaled=False)
 
 
-def _y_axis(name: str, values: Sequence[float]) -> tuple[Callable[[float], float], list[str]]:
-    """Return the scale of an axis for these values, and its drawing: grid lines, their numbers, and the name."""
-    y_ticks = ticks(values)
-    y_to = scale(y_ticks, _BOTTOM, _TOP)
-    parts = [_upright_text(10, (_TOP + _BOTTOM) / 2, name, "name")]
-    for y in y_ticks:
-        parts.append(_line("grid", _LEFT, _RIGHT, y_to(y), y_to(y)))
-        parts.append(_text(_LEFT - 5, y_to(y) + 4, _number(y, y_ticks), "end"))
-    return y_to, parts
+def text(x: float, y: float, words: str, kind: str = "", transform: str = "") -> str:
+    """Return a text.
+
+    Args:
+        x: Its middle; its beginning for the kind ``start``, its end for ``end``.
+        y: Its base line.
+        words: The text.
+        kind: Its CSS class.
+        transform: A transform that places it instead of ``x`` and ``y``.
+    """
+    place = f'transform="{transform}"' if transform else f'x="{x:.1f}" y="{y:.1f}"'
+    return f'<text class="{kind}" {place}>{escaped(words)}</text>'
 
 
-def _line(kind: str, x1: float, x2: float, y1: float, y2: float) -> str:
-    """Return a straight line of a CSS class."""
+def line(kind: str, x1: float, x2: float, y1: float, y2: float) -> str:
+    """Return a straight line.
+
+    Args:
+        kind: Its CSS class.
+        x1: The x of its beginning.
+        x2: The x of its end.
+        y1: The y of its beginning.
+        y2: The y of its end.
+    """
     return f'<line class="{kind}" x1="{x1:.1f}" x2="{x2:.1f}" y1="{y1:.1f}" y2="{y2:.1f}"/>'
 
 
-def _text(x: float, y: float, text: str, kind: str = "") -> str:
-    """Return a text of a CSS class; without ``end`` or ``start``, ``x`` is its middle."""
-    return f'<text class="{kind}" x="{x:.1f}" y="{y:.1f}">{escaped(text)}</text>'
+def drawing(
+    title: str, parts: Sequence[str], *, width: float = _WIDTH, height: float = 250, scaled: bool = True
+) -> str:
+    """Return the SVG element, with a title that screen readers read.
+
+    Args:
+        title: What the drawing shows.
+        parts: The elements of the drawing.
+        width: Its width in pixels.
+        height: Its height in pixels.
+        scaled: Whether it is as wide as the page allows; otherwise it keeps its size.
+    """
+    size = "" if scaled else f' width="{width:g}" height="{height:g}"'
+    start = f'<svg viewBox="0 0 {width:g} {height:g}"{size} role="img" aria-label="{escaped(title)}">'
+    return f"{start}{''.join(parts)}</svg>"
 
 
-def _upright_text(x: float, y: float, text: str, kind: str) -> str:
-    """Return a text of a CSS class that runs from bottom to top."""
-    return f'<text class="{kind}" transform="translate({x:.1f},{y:.1f}) rotate(-90)">{escaped(text)}</text>'
+def escaped(words: str) -> str:
+    """Return a text as SVG shows it."""
+    return escape(printable(words))
+
+
+def shortened(label: str, most: int = _LONGEST) -> str:
+    """Return a label that is at most so long, without its middle if necessary.
+
+    Args:
+        label: The label.
+        most: The number of characters.
+    """
+    return label if len(label) <= most else f"{label[: most // 2 - 1]}…{label[-(most - most // 2) :]}"
 
 
 def _number(value: float, all_ticks: Sequence[float]) -> str:
@@ -229,19 +291,6 @@ def _number(value: float, all_ticks: Sequence[float]) -> str:
     return f"{value:,.{max(0, -math.floor(math.log10(step) + 1e-9))}f}"
 
 
-def escaped(text: str) -> str:
-    """Return a text as SVG shows it."""
-    return escape(printable(text))
-
-
-def _path(points: Sequence[tuple[float, float]]) -> str:
+def _path(at: Sequence[tuple[float, float]]) -> str:
     """Return points as the value of the attribute ``points``."""
-    return " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
-
-
-def _drawing(
-    title: str, parts: Sequence[str], *, width: float = _WIDTH, height: float = _HEIGHT, scaled: bool = True
-) -> str:
-    """Return the SVG element; one that is not scaled keeps its size on wide screens."""
-    size = "" if scaled else f' width="{width}" height="{height}"'
-    return f'<svg viewBox="0 0 {width} {height}"{size} role="img" aria-label="{escaped(title)}">{"".join(parts)}</svg>'
+    return " ".join(f"{x:.1f},{y:.1f}" for x, y in at)

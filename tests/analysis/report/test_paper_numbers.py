@@ -5,9 +5,12 @@ from typing import Any
 
 import pytest
 
-from harness.analysis.report.paper_numbers import DEFAULT, published_numbers
-from harness.analysis.report.settings import Block, Recorded, Setting, gathered
-from harness.analysis.report.tables import overview, systems_table
+from harness.analysis.report.analysis import analyse
+from harness.analysis.report.paper_numbers import DEFAULT, PublishedNumbers, published_numbers
+from harness.analysis.report.parts import Wanted
+from harness.analysis.report.sections.published import section
+from harness.analysis.report.settings import Recorded, gathered
+from harness.analysis.report.tables import Table, overview
 from harness.errors import DataFormatError
 from harness.runs.record import RunRecord
 
@@ -102,11 +105,13 @@ def test_the_difference_is_computed_from_the_mean() -> None:
     two = [record(), record(seed=2, metrics={"dev": {"accuracy": 0.90}, "test": {"accuracy": 0.895}})]
     other = record(setting="b", name="elmo_mini-s1", encoder={"name": "elmo_mini"})
     table = overview(gathered([Recorded(one, Path()) for one in (*two, other)]), published_numbers())
-    rows = [dict(zip(table.columns[3:], row[3:], strict=True)) for row in table.rows]
-    assert rows[1]["published test"] == "88.7 ± 0.17 (Table 1)"
-    assert table.rows[1][table.columns.index("published test") + 1] == "+0.30"
-    assert table.rows[1][table.columns.index("published dev") + 1] == "+0.00"
-    assert rows[0]["published dev"] == rows[0]["published test"] == ""
+    rows = [dict(zip(table.columns, row, strict=True)) for row in table.rows]
+    by_encoder = {row["encoder"]: row for row in rows}
+    assert by_encoder["elmo_original"]["published test"] == "88.7 ± 0.17 (Table 1)"
+    places = [i for i, name in enumerate(table.columns) if name == "difference"]
+    (ours,) = (row for row in table.rows if "elmo_original" in row)
+    assert [ours[i] for i in places] == ["+0.00", "+0.30"]
+    assert by_encoder["elmo_mini"]["published dev"] == by_encoder["elmo_mini"]["published test"] == ""
 
 
 def test_without_published_numbers_there_is_no_column() -> None:
@@ -118,15 +123,20 @@ def test_systems_are_listed_if_the_examples_are_the_same() -> None:
     wnut = record(
         task="ner",
         data={"name": "x", "sizes": {"train": 339, "dev": 1_009, "test": 1_287}},
+        primary_metric="f1",
         metrics={"dev": {"f1": 0.3}, "test": {"f1": 0.2}},
     )
     numbers = published_numbers()
-    table = systems_table(Block("ner", "x", (Setting(1, "one", (Recorded(wnut, Path()),)),)), numbers)
+    table = published(wnut, numbers)
     assert table is not None
     assert [row[3] for row in table.rows] == ["41.86", "39.98", "38.35"]
-    assert (
-        systems_table(Block("ner", "x", (Setting(1, "a", (Recorded(record(task="pos"), Path()),)),)), numbers) is None
-    )
+    assert published(record(task="pos"), numbers) is None
+
+
+def published(one: RunRecord, numbers: PublishedNumbers) -> Table | None:
+    (block,) = gathered([Recorded(one, Path())]).blocks
+    part = section(analyse(block, split="test", rounds=0, seed=0, baseline=None), Wanted(numbers))
+    return None if part is None else part.tables[0]
 
 
 def test_the_numbers_are_those_of_the_paper() -> None:

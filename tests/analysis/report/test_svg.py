@@ -4,17 +4,9 @@ import re
 
 import pytest
 
-from harness.analysis.report.svg import (
-    Bars,
-    Series,
-    bar_chart,
-    colour,
-    dot_plot,
-    heat_map,
-    line_chart,
-    scale,
-    ticks,
-)
+from harness.analysis.report.svg import Row, Scale, Series, dot_plot, heat_map, line_chart, scale, shortened, ticks
+
+X, Y = Scale("epoch", "whole"), Scale("y <&>")
 
 
 def attributes(drawing: str, element: str, name: str) -> list[float]:
@@ -47,17 +39,54 @@ def test_scales() -> None:
     assert scale([5, 5], 0, 200)(5) == 0
 
 
+def test_whole_numbers_have_ticks_at_whole_numbers() -> None:
+    assert ticks([1, 3], whole=True) == [1, 2, 3]
+    assert ticks([0, 20], whole=True) == [0, 5, 10, 15, 20]
+    drawing = line_chart("t", [Series("a", [1, 2, 3], [[5], [6], [7]])], x=X, y=Y)
+    assert re.findall(r'<text class="" [^>]*>([^<]+)</text>', drawing) == ["1", "2", "3"]
+
+
 def test_a_higher_score_is_drawn_higher_and_a_later_epoch_further_right() -> None:
-    drawing = line_chart("t", [Series(1, [1, 2], [[5, 15, 10], [20, 40, 30]])], x_name="x", y_name="y <&>")
+    drawing = line_chart("t", [Series("a<b", [1, 2], [[5, 15, 10], [20, 40, 30]])], x=X, y=Y)
     (line,) = re.findall(r'polyline class="line" points="([^"]+)"', drawing)
     (x1, y1), (x2, y2) = (map(float, point.split(",")) for point in line.split())
     assert x1 < x2
     assert y1 > y2
     assert "y &lt;&amp;&gt;" in drawing
+    assert "a&lt;b</text>" in drawing
+
+
+def test_equal_ratios_have_equal_lengths_on_a_logarithmic_axis() -> None:
+    drawing = line_chart("t", [Series("a", [1, 10, 100], [[1], [2], [3]])], x=Scale("n", "log"), y=Y)
+    one, ten, hundred = attributes(drawing, "circle", "cx")
+    assert ten - one == pytest.approx(hundred - ten, abs=0.2)
+
+
+def test_a_single_point_is_a_level_across_the_plot() -> None:
+    several = [Series("a", [0, 1, 2], [[1], [2], [3]]), Series("level", [0], [[2, 4]])]
+    drawing = line_chart("t", several, x=Scale("layer", "whole"), y=Y)
+    path, level = re.findall(r'polyline class="line" points="([^"]+)"', drawing)
+    assert len({point.split(",")[1] for point in level.split()}) == 1
+    assert [point.split(",")[0] for point in level.split()] == [path.split()[i].split(",")[0] for i in (0, 2)]
+
+
+@pytest.mark.parametrize("count", [8, 9, 30])
+def test_no_colour_is_used_twice_in_a_panel(count: int) -> None:
+    """More than eight lines: each has a panel of its own, in which the others are grey."""
+    several = [Series(f"line {i}", [1, 2], [[i], [i + 1]]) for i in range(count)]
+    drawing = line_chart("t", several, x=X, y=Y)
+    kinds = re.findall(r'<g class="(\w+)"><polygon', drawing)
+    if count == 8:
+        assert sorted(kinds) == [f"c{i}" for i in range(1, 9)]
+    else:
+        assert kinds == ["c1"] * count
+        assert drawing.count('<g class="other">') == count * (count - 1)
+    assert all(f">line {i}</text>" in drawing for i in range(count))
 
 
 def test_a_dot_is_drawn_at_its_score() -> None:
-    drawing = dot_plot("t", {1: [0.0, 50.0, 100.0], 2: [50.0]}, {1: (25.0, 75.0)}, x_name="x")
+    rows = [Row("a", [0.0, 50.0, 100.0], (25.0, 75.0)), Row("b", [50.0], None, "c2")]
+    drawing = dot_plot("t", rows, x_name="x")
     left, middle, right, other = attributes(drawing, "circle", "cx")
     assert middle == pytest.approx((left + right) / 2, abs=0.1)
     assert other == middle
@@ -65,27 +94,14 @@ def test_a_dot_is_drawn_at_its_score() -> None:
     assert attributes(drawing, 'line class="mean"', "x1") == pytest.approx([middle, middle], abs=0.1)
 
 
-def test_the_height_of_a_bar_is_its_mean_weight() -> None:
-    drawing = bar_chart("t", [Bars(1, "1", [[0.2], [0.3, 0.5]])], y_name="weight")
-    low, high = attributes(drawing, "rect", "height")
-    assert high == pytest.approx(2 * low, abs=0.2)
-
-
-def test_the_line_of_equal_weights_is_that_of_each_mix() -> None:
-    """Encoders differ in their number of layers."""
-    groups = [Bars(1, "1", [[0.5], [0.5]]), Bars(2, "2", [[0.25]] * 4), Bars(3, "3", [[1.0]])]
-    drawing = bar_chart("t", groups, y_name="weight")
-    tops = attributes(drawing, 'rect class="bar"', "y")
-    lines = [attributes(drawing, 'line class="reference"', name) for name in ("y1", "y2", "x1", "x2")]
-    assert lines[0] == lines[1] == [tops[0], tops[2], tops[6]]
-    assert lines[3][:2] == lines[2][1:]  # each line ends where the next begins
-
-
-def test_the_opacity_of_a_cell_is_its_share() -> None:
+def test_the_opacity_of_a_cell_is_its_share_and_both_axes_have_titles() -> None:
     drawing = heat_map("t", ["a", "b<"], [[1.0, 0.0], [0.25, 0.75]])
     assert attributes(drawing, "rect", "fill-opacity") == [1.0, 0.03, 0.25, 0.75]
-    assert "b&lt; as a: 25.0 %" in drawing
+    assert "b&lt;</text>" in drawing
+    assert ">predicted</text>" in drawing
+    assert ">gold</text>" in drawing
 
 
-def test_colours_repeat_with_dashed_lines() -> None:
-    assert [colour(1), colour(8), colour(9)] == ["c1", "c8", "c1 dashed"]
+def test_a_long_label_keeps_its_beginning_and_its_end() -> None:
+    assert shortened("abcdefghij", 10) == "abcdefghij"
+    assert shortened("abcdefghijkl", 10) == "abcd…hijkl"

@@ -1,0 +1,117 @@
+"""Write the comparison page in all of its formats."""
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import pandas
+
+from harness.analysis.report.axes import title_of
+from harness.analysis.report.comparison import (
+    FORMULA,
+    Ranking,
+    chosen_table,
+    explanation,
+    figures,
+    ranked_values,
+    score_table,
+)
+from harness.analysis.report.csv_files import as_csv
+from harness.analysis.report.page import rendered
+from harness.analysis.report.page import standalone as standalone_figure
+from harness.analysis.report.settings import Results
+from harness.analysis.report.terminal import print_table
+from harness.utils.files import write_text
+
+
+def write_comparison(results: Results, axis: str, out: Path | None, *, command: str, date: str, **options: Any) -> None:
+    """Print the ranking of the values of an axis, and write it to a folder.
+
+    Args:
+        results: The finished runs.
+        axis: The axis.
+        out: The folder; None only prints.
+        command: The command that makes the page.
+        date: The day on which it is made.
+        options: The other arguments of ``ranked_values``.
+    """
+    found = ranked_values(results, axis, **options)
+    print_table(score_table(found), *found.notes)
+    if out is None:
+        return
+    drawings = figures(found)
+    values = {"first": first_sentence(found), "explanation": explanation(found), "table": score_table(found)}
+    values |= {"settings": chosen_table(found), "drawings": drawings, "command": command, "date": date}
+    title = f"Comparison by {title_of(found.axis)}"
+    files = {
+        "compare.html": rendered("comparison.html", title=title, found=found, **values),
+        "compare.csv": as_csv(pandas.DataFrame(_rows(found))),
+        "compare.json": json.dumps(_as_json(found), indent=2, ensure_ascii=False, allow_nan=False) + "\n",
+        **{f"figures/compare-{one.title.lower().replace(' ', '-')}.svg": standalone_figure(one) for one in drawings},
+    }
+    for name, text in files.items():
+        write_text(out / name, text)
+    print(f"\nwritten to {out}: {', '.join(files)}")  # noqa: T201
+
+
+def first_sentence(found: Ranking) -> str:
+    """Return what the page shows, in one or two sentences."""
+    if not found.ranked:
+        return f"No value of {found.axis} has a score on every task, so nothing is ranked."
+    top = [one.name for one in found.ranked if one.group == 1]
+    groups = max(one.group for one in found.ranked)
+    first = f"{found.ranked[0].name} has the highest mean over {len(found.tasks)} tasks"
+    if len(top) > 1:
+        first += f", but {len(top) - 1} of {len(found.ranked) - 1} others cannot be separated from it"
+    many = f"{groups} group{'s' if groups > 1 else ''} of ties"
+    return f"{first}. The {len(found.ranked)} ranked rows form {many}."
+
+
+def _number(value: float) -> float | None:
+    """Return a number, or None for NaN, which JSON does not have."""
+    return None if math.isnan(value) else value
+
+
+def _as_json(found: Ranking) -> dict[str, Any]:
+    """Return everything that the page shows, unrounded."""
+    ranked = {one.name: one for one in found.ranked}
+    values = []
+    for name in found.order:
+        one = ranked.get(name)
+        tasks = {
+            task: None
+            if cell is None
+            else {
+                "mean": cell.mean,
+                "interval": [_number(end) for end in cell.interval],
+                "scores": dict(cell.scores),
+                "group": cell.group,
+                "setting": cell.setting.label,
+                "number": cell.setting.number,
+            }
+            for task, cell in zip(found.tasks, found.cells[name], strict=True)
+        }
+        aggregates = None
+        if one is not None:
+            ends = {"mean_interval": list(map(_number, one.mean_interval))}
+            ends |= {"rank_interval": list(map(_number, one.rank_interval))}
+            aggregates = {"group": one.group, "mean": one.mean, "rank": one.rank, **ends}
+            aggregates["normalised"] = _number(one.normalised)
+        values.append({"value": name, "aggregates": aggregates, "tasks": tasks})
+    return {"axis": found.axis, "split": found.split, "formula": FORMULA, "notes": found.notes, "values": values}
+
+
+def _rows(found: Ranking) -> list[dict[str, Any]]:
+    """Return one row per value, from the content of the JSON file."""
+    rows = []
+    for value in _as_json(found)["values"]:
+        row = {found.axis: value["value"]}
+        for name, one in (value["aggregates"] or {}).items():
+            row |= {f"{name}_low": one[0], f"{name}_high": one[1]} if isinstance(one, list) else {name: one}
+        for task, cell in value["tasks"].items():
+            if cell is not None:
+                low, high = cell["interval"]
+                row |= {task: cell["mean"], f"{task} low": low, f"{task} high": high, f"{task} group": cell["group"]}
+        rows.append(row)
+    return rows

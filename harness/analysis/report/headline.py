@@ -1,0 +1,89 @@
+"""The first sentences of a report: which setting is best, and what can be said about it."""
+
+import statistics
+from collections.abc import Sequence
+
+from harness.analysis.report.analysis import Analysis, Compared
+from harness.analysis.report.tables import SPLITS, percent, spread
+
+_MOST_NAMES = 3
+_LEVELS = (0.001, 0.01, 0.05)
+
+
+def headline(analysis: Analysis) -> str:
+    """Return sentences that say which setting is best on dev, from what it cannot be separated, and what it beats."""
+    block, best, split = analysis.block, analysis.best, analysis.split
+    seeds = f"{len(best.runs)} seed{'s' if len(best.runs) > 1 else ''}"
+    others = [one for one in SPLITS if one != "dev"]
+    more = ", ".join(f"{spread(best.scores(one))} on {one}" for one in others)
+    what = f"{block.metric} in percent, {seeds}; {more}"
+    if len(block.settings) == 1:
+        return f"{best.label} has {spread(best.scores('dev'))} on dev ({what})."
+    equal = [one for one in block.settings if one is not best and _dev(one.scores("dev")) == _dev(best.scores("dev"))]
+    first = f"{best.label} {'and ' + _names([one.label for one in equal]) + ' are' if equal else 'is'} best on dev"
+    sentences = [f"{first}, {spread(best.scores('dev'))} ({what})."]
+    tested = sorted((pair for pair in analysis.with_best if pair.is_tested), key=lambda pair: -sum(pair.result.b))
+    if not tested and not any(pair.is_tested for pair in analysis.with_baseline):
+        return f"{sentences[0]} With fewer than two common seeds, no difference between settings is tested."
+    if tested:
+        sentences.append(_against_others(tested, split))
+    compared = {pair.b.number for pair in tested} | {pair.a.number for pair in analysis.with_baseline if pair.b is best}
+    if untested := len({one.number for one in block.settings} - compared - {best.number}):
+        sentences.append(f"Not compared with it, because fewer than two seeds are common: {untested}.")
+    return " ".join([*sentences, *_against_baseline(analysis)])
+
+
+def _against_others(tested: Sequence[Compared], split: str) -> str:
+    """Return a sentence about the settings that differ from the best one on the compared split, or do not."""
+    ties = [pair.b.label for pair in tested if not pair.differ]
+    above = [pair for pair in tested if pair.differ and pair.result.difference < 0]
+    below = [pair.b.label for pair in tested if pair.differ and pair.result.difference > 0]
+    parts = []
+    if ties:
+        parts.append(f"it is not separable from {_names(ties)}")
+    if above:
+        worst = max(pair.holm_seeds for pair in above)
+        whom = _names([pair.b.label for pair in above])
+        parts.append(f"it is above {whom if ties or below else 'every other setting'} ({_bound(worst)})")
+    if below:
+        parts.append(f"it is below {_names(below)}")
+    return f"On {split}, {'; '.join(parts)}."
+
+
+def _against_baseline(analysis: Analysis) -> list[str]:
+    """Return a sentence about the best setting, and those that tie with it, against the baseline."""
+    pairs = [pair for pair in analysis.with_baseline if pair.is_tested]
+    above = [pair for pair in pairs if pair.differ and pair.result.difference > 0]
+    if not pairs:
+        return []
+    if len(analysis.baselines) > 1:
+        return [f"Of {len(pairs)} settings, {len(above)} are above the baseline that is equal to them on most axes."]
+    base = analysis.baselines[0]
+    top = {one.number for one in (analysis.best, *analysis.ties)} - {base.number}
+    found = [pair for pair in above if pair.b.number in top]
+    who = {1: "it is", 2: "both are"}.get(len(top), f"all {len(top)} are")
+    if not top or (found and len(found) == len(top)):
+        return (
+            [f"{who.capitalize()} above {base.label} ({_bound(max(pair.holm_seeds for pair in found))})."]
+            if top
+            else []
+        )
+    if len(top) == 1:
+        return [f"It is not shown to be above {base.label}."]
+    return [f"Of these {len(top)}, {len(found)} {'is' if len(found) == 1 else 'are'} shown to be above {base.label}."]
+
+
+def _dev(scores: Sequence[float]) -> str:
+    return percent(statistics.mean(scores))
+
+
+def _bound(p: float) -> str:
+    """Return the lowest usual level above a p-value."""
+    return next(f"p < {level:g}" for level in _LEVELS if p < level)
+
+
+def _names(labels: Sequence[str]) -> str:
+    """Return a list of labels in words; a long one is cut."""
+    if len(labels) > _MOST_NAMES + 1:
+        return f"{'; '.join(labels[:_MOST_NAMES])} and {len(labels) - _MOST_NAMES} others"
+    return f"{'; '.join(labels[:-1])} and {labels[-1]}" if len(labels) > 1 else labels[0]

@@ -1,0 +1,167 @@
+"""What a report says: the first sentence, ties, the plots of each kind of sweep, and the number of open rows."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.analysis.report.analysis import Analysis, analyse
+from harness.analysis.report.headline import headline
+from harness.analysis.report.parts import Wanted
+from harness.analysis.report.sections import learning_curves, mix_weights, scores, sweeps
+from harness.analysis.report.settings import gathered, read_records
+from harness.commands.compare import main as compare
+from harness.commands.report import main
+from tests.support.reports import write_run
+
+NOISE = (0.0, 0.004, -0.004)
+
+
+def write(folder: Path, key: str, score: float, *, encoder: str = "elmo", seeds: int = 3, **mixing: Any) -> None:
+    """Write runs of one setting with given scores: every seed adds its part of the noise, which settings share."""
+    data = mixing.pop("data", {"fraction": 1.0})
+    for seed in range(1, seeds + 1):
+        config = {"task": {}, "encoder": {"name": encoder}, "mixing": mixing, "data": data, "seed": seed}
+        known = {"name": mixing.get("name", "scalar_mix"), "placement": mixing.get("placement", "input")}
+        weights = {"input": [0.5, 0.3, 0.2]} if encoder != "none" else {}
+        run = write_run(
+            folder / f"{key}-{seed}",
+            encoder=encoder,
+            seed=seed,
+            chance=0.5,
+            examples=20,
+            setting=key,
+            identity=f"{key}{seed}",
+            config=config,
+            mixing={**known, "weights": weights, "gamma": dict.fromkeys(weights, 1.0)},
+        )
+        record = json.loads((run / "record.json").read_text())
+        for split in ("dev", "test"):
+            record["metrics"][split]["accuracy"] = score + NOISE[seed - 1] + 0.0007 * (seed == 2) * len(key)
+        (run / "record.json").write_text(json.dumps(record))
+        (run / "counts.json").unlink()
+
+
+def analysed(folder: Path, baseline: str | None = None) -> Analysis:
+    (block,) = gathered(read_records(folder)).blocks
+    return analyse(block, split="test", rounds=0, seed=0, baseline=baseline)
+
+
+def test_the_first_sentence_names_the_best_its_ties_and_what_is_below(tmp_path: Path) -> None:
+    write(tmp_path, "none", 0.5, encoder="none")
+    write(tmp_path, "top", 0.799, name="top")
+    write(tmp_path, "scalar_mix", 0.80)
+    write(tmp_path, "mean", 0.65, name="mean")
+    found = analysed(tmp_path)
+    assert [one.label for one in found.ties] == ["elmo, top"]
+    assert re.fullmatch(
+        r"elmo, scalar_mix is best on dev, 80\.\d\d ± 0\.\d\d "
+        r"\(accuracy in percent, 3 seeds; 80\.\d\d ± 0\.\d\d on test\)\. "
+        r"On test, it is not separable from elmo, top; it is above elmo, mean \(p < 0\.0\d+\)\. "
+        r"Both are above static vectors \(p < 0\.0\d+\)\.",
+        headline(found),
+    )
+    table = scores.section(found, Wanted())
+    assert table is not None
+    (settings,) = table.tables
+    test = {row[0]: row[settings.main or 0] for row in settings.rows}
+    assert [number for number, cell in test.items() if cell.endswith("≈")] == [str(found.ties[0].number)]
+    assert {settings.rows[i][0] for i, _ in settings.bold} == {str(found.best.number)}
+
+
+def test_with_one_seed_nothing_is_claimed(tmp_path: Path) -> None:
+    write(tmp_path, "none", 0.5, encoder="none", seeds=1)
+    write(tmp_path, "elmo", 0.8, seeds=1)
+    found = analysed(tmp_path)
+    assert headline(found).endswith(
+        "1 seed; 80.00 on test). With fewer than two common seeds, no difference between settings is tested."
+    )
+    assert found.ties == []
+
+
+def test_a_single_setting_is_not_called_the_best(tmp_path: Path) -> None:
+    write(tmp_path, "elmo", 0.8)
+    assert headline(analysed(tmp_path)).startswith("elmo has 80.")
+
+
+def test_the_baseline_is_static_vectors_and_may_be_another(tmp_path: Path) -> None:
+    write(tmp_path, "none", 0.5, encoder="none")
+    write(tmp_path, "top", 0.7, name="top")
+    write(tmp_path, "scalar_mix", 0.80)
+    assert [(pair.a.label, pair.b.label) for pair in analysed(tmp_path).with_baseline] == [
+        ("static vectors", "elmo, scalar_mix"),
+        ("static vectors", "elmo, top"),
+    ]
+    found = analysed(tmp_path, "top")
+    assert {pair.a.label for pair in found.with_baseline} == {"elmo, top"}
+    assert len(found.pairs) == 3
+
+
+@pytest.mark.parametrize(
+    ("title", "settings"),
+    [
+        ("Score by layer (0: without context)", [{"name": f"layer{i}", "index": i} for i in range(3)]),
+        ("Score by lambda", [{"lambda_": value} for value in (0.0, 0.001, 1)]),
+        ("Score by placement", [{"placement": place} for place in ("input", "output", "both")]),
+        ("Score by fraction of the training data", [{"data": {"fraction": part}} for part in (0.01, 0.1, 1.0)]),
+    ],
+)
+def test_each_kind_of_sweep_has_its_plot(title: str, settings: list[dict[str, Any]], tmp_path: Path) -> None:
+    write(tmp_path, "none", 0.5, encoder="none")
+    for i, options in enumerate(settings):
+        write(tmp_path, str(i), 0.6 + 0.05 * i, seeds=1, **options)
+    part = sweeps.section(analysed(tmp_path), Wanted())
+    assert part is not None
+    (figure,) = part.figures
+    assert figure.title == title
+    lines = re.findall(r'polyline class="line" points="([^"]+)"', figure.drawing)
+    heights = [float(point.split(",")[1]) for point in lines[0].split()]
+    assert len(heights) == 3
+    assert heights == sorted(heights, reverse=True)
+    assert ("static vectors" in figure.drawing) is ("fraction" not in title)  # it has a fraction, but no line
+
+
+def test_curves_of_many_settings_are_small_panels(tmp_path: Path) -> None:
+    for i in range(30):
+        write(tmp_path, str(i), 0.5 + 0.01 * i, seeds=1, encoder=f"encoder{i}")
+    part = learning_curves.section(analysed(tmp_path), Wanted())
+    assert part is not None
+    assert "The first 24 of 30 settings." in part.figures[0].note
+    assert part.figures[0].drawing.count('<polygon class="band"') == 24
+
+
+def test_only_learned_mixes_have_weights(tmp_path: Path) -> None:
+    write(tmp_path, "none", 0.5, encoder="none")
+    write(tmp_path, "elmo", 0.6)
+    assert mix_weights.section(analysed(tmp_path), Wanted()) is not None
+    for path in tmp_path.glob("elmo*/*/*/record.json"):
+        record = json.loads(path.read_text())
+        record["mixing"]["weights"] = {"input": [0.0, 1.0, 0.0], "output": [1 / 3] * 3}
+        path.write_text(json.dumps(record))
+    assert mix_weights.section(analysed(tmp_path), Wanted()) is None
+
+
+def test_never_more_than_fifty_rows_are_open(tmp_path: Path) -> None:
+    for i in range(55):
+        write(tmp_path, str(i), 0.5 + 0.001 * i, seeds=1, encoder=f"encoder{i}")
+    assert main([str(tmp_path), "--out", str(tmp_path / "out"), "--rounds", "0"]) == 0
+    text = (tmp_path / "out" / "report.html").read_text()
+    shown = re.sub(r"<details>.*?</details>", "", text, flags=re.DOTALL)
+    assert max(len(re.findall("<tr>", table)) for table in re.findall(r"<table>.*?</table>", shown, re.DOTALL)) == 51
+    assert "5 more rows" in text
+    assert len(re.findall(r"\\toprule", (tmp_path / "out" / "report.tex").read_text())) >= 4  # two pages each
+
+
+def test_compare_takes_the_numbers_of_the_list(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(tmp_path, "none", 0.5, encoder="none")
+    write(tmp_path, "elmo", 0.8)
+    assert main([str(tmp_path), "--list"]) == 0
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == ["1", "2"]
+    assert compare(["1", "2", "--dir", str(tmp_path), "--rounds", "9"]) == 0
+    shown = capsys.readouterr().out
+    assert "A: setting 1, static vectors\nB: setting 2, elmo\n" in shown
+    assert "B - A: +30.0" in shown
+    assert compare(["1", "3", "--dir", str(tmp_path)]) == 2
+    assert "has no setting 3; it has 1 to 2" in capsys.readouterr().err
