@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from harness.errors import HarnessError
-from harness.runs.record import examples_digest
+from harness.runs.predictions import examples_digest
 from harness.types import Document, Example, Sentence, places_of, sentences_of
 
 

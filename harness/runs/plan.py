@@ -21,7 +21,8 @@ from harness.features.store import FeatureStore, LayerSource, Uncached
 from harness.protocols import Encoder, Task
 from harness.runs.environment import environment
 from harness.runs.identity import Target, determining
-from harness.runs.record import examples_digest, identity_digest
+from harness.runs.predictions import examples_digest
+from harness.runs.record import identity_digest
 from harness.training.code_length import Coding
 from harness.training.determinism import set_up_torch
 from harness.training.model import Model, assembled

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Any, Literal
 import yaml
 
 from harness.errors import DataFormatError
-from harness.types import SPLITS, Document, Example, Prediction, Sentence
+from harness.types import SPLITS
 from harness.utils.checkpoint import remove_checkpoints
 from harness.utils.files import read_written_json, write_json, write_text
 
@@ -256,36 +256,6 @@ def read_history(folder: Path, name: str) -> list[float]:
         reason = f"{type(error).__name__}: {str(error)[:200]}"
         raise DataFormatError(f"{path}: not a history ({reason}); repeat the run with overwrite=true") from None
     return values
-
-
-def write_predictions(path: Path, splits: Mapping[str, tuple[Sequence[Example], Sequence[Prediction]]]) -> None:
-    """Write one JSON line per example: split, id, texts, gold and prediction.
-
-    Args:
-        path: The file to write.
-        splits: Per split, the examples and the prediction for each of them, in the same order.
-    """
-    lines = []
-    for split, (examples, predictions) in splits.items():
-        for example, prediction in zip(examples, predictions, strict=True):
-            row = {"split": split, "id": example.id, "texts": _plain_texts(example)}
-            row |= {"gold": example.target, "prediction": prediction.value}
-            lines.append(json.dumps(row, ensure_ascii=False) + "\n")
-    write_text(path, "".join(lines))
-
-
-def examples_digest(examples: Sequence[Example]) -> str:
-    """Return a SHA-256 over ids, texts and targets: the content of the data, whatever file it came from."""
-    digest = hashlib.sha256()
-    for example in examples:
-        content = [example.id, _plain_texts(example), example.target]
-        digest.update(json.dumps(content, sort_keys=True).encode() + b"\n")
-    return digest.hexdigest()
-
-
-def _plain_texts(example: Example) -> dict[str, Sequence[str] | Sequence[Sentence]]:
-    """Return the tokens of each text of an example; those of a document by sentence."""
-    return {name: text.sentences if isinstance(text, Document) else text for name, text in example.texts.items()}
 
 
 def identity_digest(values: Mapping[str, Any]) -> str:

@@ -19,6 +19,7 @@ from harness.protocols import Decomposable, Documented, Fitted, Tracker
 from harness.runs.cost import run_cost
 from harness.runs.model_file import MODEL, OLD_MODEL, write_model
 from harness.runs.plan import Plan, SharedObjects, build_model, prepare, sentences
+from harness.runs.predictions import write_predictions
 from harness.runs.record import (
     CHECKPOINT,
     COUNTS,
@@ -27,7 +28,6 @@ from harness.runs.record import (
     RunRecord,
     finished_record,
     finished_run,
-    write_predictions,
     write_record,
 )
 from harness.runs.tracker import start_tracker

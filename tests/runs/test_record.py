@@ -20,7 +20,8 @@ from harness.runs.cost_estimate import _finished_records
 from harness.runs.environment import _revision
 from harness.runs.job import run_job
 from harness.runs.outcome import JobState, Outcome
-from harness.runs.record import RunRecord, read_record, write_predictions, write_record
+from harness.runs.predictions import write_predictions
+from harness.runs.record import RunRecord, read_record, write_record
 from harness.types import Example, Prediction
 from harness.utils.signals import Stop
 from tests.support.runs import SMALL, small_run
