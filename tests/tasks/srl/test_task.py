@@ -249,6 +249,15 @@ def test_the_preset_of_the_paper(tmp_path: Path) -> None:
         task.examples("train")
 
 
+def test_the_preset_of_the_project_composes(tmp_path: Path) -> None:
+    files = [f"data.{split}={split}.jsonl" for split in ("train", "dev", "test")]
+    config = config_of(tmp_path, "experiment=srl", "embedding.path=vectors.txt", *files)
+    task = build(config.task, kind=Task, where="task")
+    assert isinstance(task, SemanticRoleLabelling)
+    assert task.deep_bilstm == DeepBiLstmOptions(hidden_dim=100, num_layers=4, recurrent_dropout=0.1)
+    assert config.embedding["trainable"]
+
+
 @pytest.mark.slow
 def test_a_sentence_of_five_thousand_words_is_labelled(task: SemanticRoleLabelling) -> None:
     long = example(4000, " ".join(["O"] * 5000))
