@@ -21,8 +21,9 @@ _ENDS, _CLOSING = (".", "!", "?"), ('"', "''", "'", "”", "’", ")", "]")
 
 
 def is_gap(path: Path) -> bool:
-    """Return whether the first line of a file is the header of GAP."""
-    return path.is_file() and next(numbered_lines(path), (0, ""))[1].split("\t") == HEADER
+    """Return whether a ``.tsv`` file begins with the header of GAP."""
+    named = path.name.removesuffix(".gz").endswith(".tsv") and path.is_file()
+    return named and next(numbered_lines(path), (0, ""))[1].split("\t") == HEADER
 
 
 def read_gap(path: Path) -> list[Example]:

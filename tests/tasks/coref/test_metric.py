@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.coref.documents import read_documents
+from harness.config.schema import DataConfig
 from tasks.coref.metric import (
     LEE_CLARK,
     OFFICIAL,
@@ -20,6 +20,7 @@ from tasks.coref.metric import (
     score_documents,
     without_singletons,
 )
+from tasks.coref.task import Coreference
 
 NAMES = {"muc": "muc", "bcub": "b3", "ceafe": "ceafe", "ceafm": "ceafm", "blanc": "blanc"}
 
@@ -182,7 +183,8 @@ def test_all_cases_of_the_reference_scorer(shared: Path) -> None:
 
 @pytest.mark.realdata
 def test_a_perfect_system_without_singletons_on_litbank(shared: Path) -> None:
-    documents = read_documents(shared / "data" / "coref" / "litbank" / "conll.tar.gz")
+    path = shared / "data" / "coref" / "litbank" / "conll.tar.gz"
+    documents = Coreference(data=DataConfig()).read(path, prefix="")
     keys: Sequence[Clusters] = [example.target["clusters"] for example in documents]
     sizes = Counter(len(entity) == 1 for key in keys for entity in key)
     assert (len(documents), sum(sizes.values()), sizes[True]) == (100, 7927, 5763)
