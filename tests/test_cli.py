@@ -83,7 +83,7 @@ def test_the_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> Non
 
 REQUESTS = [
     (["task=nre"], "task=nre: there is no such choice; did you mean 'ner'?"),
-    (["task="], "task=: there is no such choice; choose one of: classification, ner, "),
+    (["task="], "task=: there is no such choice; choose one of: classification, "),
     (["tsk=ner"], "tsk: there is no such option; did you mean 'task'?"),
     (["mixing=sclar_mix"], "did you mean 'scalar_mix'?"),
     (["experiment=paper/nre"], "did you mean 'paper/ner'?"),
