@@ -18,7 +18,7 @@ SIZES = {  # rows, longest row, shortest row, input, cells, layers
 }
 
 
-@pytest.mark.parametrize("way", ["ragged", "nn.LSTM"])
+@pytest.mark.parametrize("way", ["by length", "nn.LSTM"])
 @pytest.mark.parametrize("task", SIZES)
 def test_step(task: str, way: str, benchmark, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
     benchmark.group = f"LSTM of {task}"
