@@ -5,9 +5,9 @@ import math
 import numpy as np
 
 from harness.analysis.geometry.layers import Geometry
-from harness.analysis.report.figure_files import standalone
-from harness.analysis.report.figures import Figure
-from harness.analysis.report.svg import Series, heat_map, line_chart
+from harness.analysis.report.page import standalone
+from harness.analysis.report.parts import Figure
+from harness.analysis.report.svg import Scale, Series, heat_map, line_chart
 
 _MEASURES = {
     "anisotropy": "anisotropy",
@@ -29,20 +29,20 @@ def plots(geometry: Geometry) -> dict[str, str]:
 def _by_layer(geometry: Geometry, measure: str, title: str) -> Figure:
     """Draw a measure by layer, one line for each encoder."""
     encoders = list(dict.fromkeys(layer.encoder for layer in geometry.layers))
-    series, legend = [], []
-    for number, encoder in enumerate(encoders, start=1):
+    series = []
+    for encoder in encoders:
         found = [(one.layer, getattr(one, measure)) for one in geometry.layers if one.encoder == encoder]
         points = [(layer, value) for layer, value in found if not math.isnan(value)]
         if points:
-            series.append(Series(number, [layer for layer, _ in points], [[value] for _, value in points]))
-            legend.append((number, encoder))
+            series.append(Series(encoder, [layer for layer, _ in points], [[value] for _, value in points]))
     title = title[0].upper() + title[1:]
-    drawing = line_chart(title, series or [Series(1, [0, 1], [[0.0], [0.0]])], x_name="layer", y_name=title)
-    return Figure(title, drawing, tuple(legend), "")
+    empty = [Series("no value", [0, 1], [[0.0], [0.0]])]
+    drawing = line_chart(title, series or empty, x=Scale("layer", "whole"), y=Scale(title))
+    return Figure(title, drawing, "")
 
 
 def _cka(geometry: Geometry) -> Figure:
     """Draw the CKA of each pair of layers."""
     title = "Linear CKA, percent"
     labels = [f"{layer.encoder} {layer.layer}" for layer in geometry.layers]
-    return Figure(title, heat_map(title, labels, np.nan_to_num(geometry.cka).tolist()), (), "")
+    return Figure(title, heat_map(title, labels, np.nan_to_num(geometry.cka).tolist(), axes=("layer", "layer")), "")

@@ -199,19 +199,26 @@ def dot_plot(title: str, rows: Sequence[Row], *, x_name: str) -> str:
     return drawing(title, parts, height=bottom + 36)
 
 
-def heat_map(title: str, labels: Sequence[str], shares: Sequence[Sequence[float]]) -> str:
-    """Return a confusion matrix with percentages in its cells.
+def heat_map(
+    title: str,
+    labels: Sequence[str],
+    shares: Sequence[Sequence[float]],
+    *,
+    axes: tuple[str, str] = ("gold", "predicted"),
+) -> str:
+    """Return a square matrix, such as a confusion matrix, with percentages in its cells.
 
     Args:
         title: What the matrix shows.
         labels: The labels, in the order of rows and columns.
         shares: One row per gold label, one fraction from 0 to 1 per predicted label.
+        axes: What rows and columns are.
     """
     cell, names = 36, [shortened(label, 24) for label in labels]
     margin = 30 + 6.5 * max(map(len, names))
     size = margin + cell * len(labels) + 4
-    parts = [text(margin + (size - margin) / 2, 12, "predicted", "name")]
-    parts.append(text(0, 0, "gold", "name", f"translate(12,{margin + (size - margin) / 2:.1f}) rotate(-90)"))
+    parts = [text(margin + (size - margin) / 2, 12, axes[1], "name")]
+    parts.append(text(0, 0, axes[0], "name", f"translate(12,{margin + (size - margin) / 2:.1f}) rotate(-90)"))
     for i, (name, row) in enumerate(zip(names, shares, strict=True)):
         y = margin + cell * i
         parts.append(text(margin - 6, y + cell / 2 + 4, name, "end"))
