@@ -1,14 +1,11 @@
 """What a plug-in must offer. Nothing here is inherited: any class with these members is accepted.
 
 Encoders, mixes, tasks and trackers are named by ``_target_`` in a YAML file and built from it: by a class with these
-members, or by a function that is annotated to return one. A task builds its own heads. The protocols marked
-``runtime_checkable`` are optional: a plug-in that has their members gets what they describe. Two more are next to the
-code that needs them: ``Restorable`` in ``harness/runs/model_file.py``, for tasks that can label new text, and
-``Coding`` in ``harness/training/code_length.py``, for heads that give each label a probability.
+members, or by a function that is annotated to return one. A task builds its own heads. What a plug-in may offer beyond
+this is in ``harness/optional_protocols.py``.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from torch import Tensor
@@ -74,41 +71,6 @@ class Encoder(Protocol):
         """
 
 
-@runtime_checkable
-class Rounding(Protocol):
-    """An encoder that reports the precision of its matrix products; both values go into the record.
-
-    Attributes:
-        dtype: The type of the products, ``float32`` or ``bfloat16``.
-        rounding_error: The relative error of the vectors of a fixed text that this type causes; 0 for float32.
-    """
-
-    dtype: str
-    rounding_error: float
-
-
-@runtime_checkable
-class Sized(Protocol):
-    """An encoder that reports its size, which goes into the record.
-
-    Attributes:
-        num_parameters: The number of its weights.
-    """
-
-    num_parameters: int
-
-
-@runtime_checkable
-class Documented(Protocol):
-    """An encoder with a model card; the record names the card.
-
-    Attributes:
-        model_card: The title of the card, or where it is; empty if there is none. It determines no vector.
-    """
-
-    model_card: str
-
-
 class LayerMix(Protocol):
     """An ``nn.Module`` that reduces the layers to one vector per token.
 
@@ -131,36 +93,6 @@ class LayerMix(Protocol):
         Returns:
             float32 (batch, tokens, output_dim); values at padded positions are ignored.
         """
-
-
-@runtime_checkable
-class Penalised(Protocol):
-    """A mix that adds a term to the training loss."""
-
-    def penalty(self) -> Tensor:
-        """Return a scalar with gradient that is added to the loss of every training batch."""
-
-
-@runtime_checkable
-class Selective(Protocol):
-    """A mix that uses only some layers: only these are read from the store and passed to it.
-
-    Attributes:
-        layers_used: The numbers of the layers, counted from 0 and in ascending order.
-    """
-
-    layers_used: Sequence[int]
-
-
-@runtime_checkable
-class Inspectable(Protocol):
-    """A mix whose weights are recorded after every epoch."""
-
-    def layer_weights(self) -> list[float]:
-        """Return the weight of each layer of the encoder; the weights sum to one."""
-
-    def scale(self) -> float:
-        """Return gamma, the factor on the weighted sum."""
 
 
 class Head(Protocol):
@@ -259,34 +191,6 @@ class Task(Protocol):
         Returns:
             Fractions between 0 and 1 by name, ``primary_metric`` among them; scores of one class as ``CLASS/f1``.
         """
-
-
-@runtime_checkable
-class Decomposable(Protocol):
-    """A task whose primary metric is the ratio of two sums over examples, as an accuracy or an F1 is.
-
-    The counts of a run are recorded in ``counts.json``. From them, ``report`` and ``compare`` compute the score on
-    other examples, without the task. A task without counts has no tests over examples, only those over seeds.
-    """
-
-    def counts(self, gold: Sequence[Example], predictions: Sequence[Prediction]) -> Tensor:
-        """Return what each example adds to the two sums.
-
-        Args:
-            gold: Examples with their targets.
-            predictions: One prediction per example, in the same order.
-
-        Returns:
-            float64 (examples, 2): for the numerator and for the denominator. The score is 0 if the latter is 0.
-        """
-
-
-@runtime_checkable
-class SampleWriter(Protocol):
-    """A task that can write its sample data as files, for people to read and as a model for their own data."""
-
-    def write_sample(self, folder: Path) -> list[Path]:
-        """Write the splits of the sample data into a folder in the published format; return the paths of the files."""
 
 
 class Tracker(Protocol):

@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[1]
 # The lowest layer comes first. A module imports only from its own layer or a lower one.
 LAYERS = [
     {"types", "errors"},
-    {"protocols"},
+    {"protocols", "optional_protocols"},
     {"utils"},
     {"config"},
     {"nn", "encoders"},

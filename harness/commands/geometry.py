@@ -19,7 +19,7 @@ from harness.config.compose import compose_values
 from harness.config.schema import HarnessConfig, typed
 from harness.encoders.plugin_encoder import build_encoder
 from harness.errors import ConfigError, HarnessError
-from harness.features.store import LayerSource
+from harness.features.uncached import LayerSource
 from harness.prediction.input_text import requested_sentences
 from harness.runs.environment import environment
 from harness.runs.plan import source_of

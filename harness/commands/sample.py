@@ -7,7 +7,8 @@ from harness.config.compose import compose_values
 from harness.config.instantiate import build
 from harness.config.schema import typed
 from harness.errors import ConfigError
-from harness.protocols import SampleWriter, Task
+from harness.optional_protocols import SampleWriter
+from harness.protocols import Task
 from harness.utils.console import CommandParser, exit_status_of
 
 

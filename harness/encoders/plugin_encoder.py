@@ -11,7 +11,8 @@ from torch import Tensor
 
 from harness.config.instantiate import build
 from harness.errors import ConfigError, HarnessError
-from harness.protocols import Documented, Encoder, Rounding, Sized
+from harness.optional_protocols import Documented, Rounding, Sized
+from harness.protocols import Encoder
 from harness.types import Sentence
 
 _TYPES: dict[str, type] = {

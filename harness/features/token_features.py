@@ -10,8 +10,10 @@ from harness.config.schema import Placement
 from harness.errors import ConfigError, HarnessError
 from harness.features.portion import PortionOfLayers
 from harness.features.static_vectors import StaticVectors
-from harness.features.store import FillPlan, LayerSource
-from harness.protocols import Inspectable, LayerMix, Penalised, Selective
+from harness.features.store import FillPlan
+from harness.features.uncached import LayerSource
+from harness.optional_protocols import Inspectable, Penalised, Selective
+from harness.protocols import LayerMix
 from harness.types import Batch, Sentence, TokenVectors
 
 

@@ -13,7 +13,8 @@ from typing import Any
 
 from harness.errors import DataFormatError
 from harness.features.store import FeatureStore, FillPlan
-from harness.protocols import Encoder, Sized
+from harness.optional_protocols import Sized
+from harness.protocols import Encoder
 from harness.runs.plan import Plan, sentences
 from harness.runs.record import RunRecord
 from harness.training.model import Model

@@ -17,7 +17,8 @@ from harness.config.schema import HarnessConfig, MixingConfig, determining_optio
 from harness.encoders.plugin_encoder import build_encoder
 from harness.errors import ConfigError
 from harness.features.static_vectors import Coverage, StaticVectors
-from harness.features.store import FeatureStore, LayerSource, Uncached
+from harness.features.store import FeatureStore
+from harness.features.uncached import LayerSource, Uncached
 from harness.protocols import Encoder, Task
 from harness.runs.environment import environment
 from harness.runs.identity import Target, determining

@@ -15,7 +15,8 @@ from harness.config.schema import HarnessConfig, plain
 from harness.config.secrets import without_values
 from harness.errors import HarnessError
 from harness.features.store import precision_of
-from harness.protocols import Decomposable, Documented, Fitted, Tracker
+from harness.optional_protocols import Decomposable, Documented
+from harness.protocols import Fitted, Tracker
 from harness.runs.cost import run_cost
 from harness.runs.model_file import MODEL, OLD_MODEL, write_model
 from harness.runs.plan import Plan, SharedObjects, build_model, prepare, sentences

@@ -5,7 +5,8 @@ from typing import Any
 
 from harness.config.instantiate import build
 from harness.config.schema import plain
-from harness.protocols import Documented, Tracker
+from harness.optional_protocols import Documented
+from harness.protocols import Tracker
 from harness.runs.environment import sweep_name
 from harness.runs.plan import Plan
 from harness.tracking.wandb_tracker import NoTracker

@@ -12,8 +12,8 @@ from harness.config.schema import MixingConfig
 from harness.errors import ConfigError
 from harness.features.portion import PortionOfLayers
 from harness.features.static_vectors import StaticVectors
-from harness.features.store import LayerSource
 from harness.features.token_features import TokenFeatures
+from harness.features.uncached import LayerSource
 from harness.protocols import Fitted, Head, Task
 from harness.types import Batch, Prediction, TokenVectors
 

@@ -9,7 +9,8 @@ import pytest
 
 from harness.config.instantiate import build
 from harness.encoders.elmo import ElmoEncoder
-from harness.features.store import FeatureStore, Uncached
+from harness.features.store import FeatureStore
+from harness.features.uncached import Uncached
 from tasks.ner.sample import sentences
 from tests.support.runs import config_of
 

@@ -15,7 +15,7 @@ from torch import Tensor
 from harness.encoders.plugin_encoder import PluginEncoder, checked_encoder
 from harness.encoders.random_elmo import random_elmo
 from harness.errors import ConfigError, HarnessError
-from harness.protocols import Rounding, Sized
+from harness.optional_protocols import Rounding, Sized
 from harness.runs.plan import prepare
 from harness.types import Sentence
 from tests.support.encoders import TINY

@@ -5,7 +5,8 @@ import torch
 
 from harness.config.schema import Precision
 from harness.features.portion import PortionOfLayers
-from harness.features.store import FeatureStore, Uncached
+from harness.features.store import FeatureStore
+from harness.features.uncached import Uncached
 from harness.types import Document
 from tests.support.encoders import tiny_elmo
 

@@ -15,7 +15,8 @@ from torch import Tensor
 
 from harness.errors import CacheError, ConfigError
 from harness.features.blob_file import BlobFile
-from harness.features.store import FeatureStore, Uncached
+from harness.features.store import FeatureStore
+from harness.features.uncached import Uncached
 from harness.types import Sentence
 from tests.support.encoders import tiny_elmo
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.config.instantiate import build
-from harness.protocols import SampleWriter
+from harness.optional_protocols import SampleWriter
 from harness.runs.record import folder_of
 from harness.runs.run import run
 from harness.utils.signals import Stop

@@ -141,14 +141,14 @@ def test_a_sweep_stopped_while_it_encodes_starts_no_job(
 
 
 PRESETS = {  # the number of jobs for one seed, and the name of one of them
-    "table1": (10, "task=squad vectors=both"),
+    "table1": (12, "task=squad vectors=both"),
     "table2": (4, "vectors=both mixing=lambda_1"),
     "table3": (3, "mixing.placement=both"),
     "table5": (4, "mixing=layer_2"),
     "table6": (3, "mixing=layer_1"),
     "layers": (4, "mixing=concat"),
     "figure1": (14, "data.fraction=0.001 vectors=static"),
-    "figure2": (6, "task=pos"),
+    "figure2": (7, "task=pos"),
     "glove_or_elmo": (3, "vectors=contextual"),
     "encoders": (2, "encoder=random"),
     "cumulative": (3, "mixing.index=1"),

@@ -15,7 +15,7 @@ import numpy as np
 from harness.analysis.geometry.measures import first_component_share, linear_cka, mean_cosine, similarity_to_mean
 from harness.analysis.geometry.sample import Sample
 from harness.errors import CacheError
-from harness.features.store import LayerSource
+from harness.features.uncached import LayerSource
 from harness.utils.console import human_bytes, progress
 
 Array = np.ndarray

@@ -15,7 +15,8 @@ from torch import Tensor
 from harness.analysis.geometry.layers import Geometry, gathered, measured
 from harness.analysis.geometry.sample import Sample, draw, sampled_sentences
 from harness.errors import CacheError
-from harness.features.store import FeatureStore, LayerSource, Uncached
+from harness.features.store import FeatureStore
+from harness.features.uncached import LayerSource, Uncached
 from harness.types import Sentence
 from tests.support.encoders import tiny_elmo
 

@@ -21,7 +21,8 @@ from harness.encoders.kernels.streams import Schedule
 from harness.encoders.random_elmo import random_elmo
 from harness.encoders.word_vector_cache import word_vectors
 from harness.errors import ConfigError
-from harness.features.store import FeatureStore, Uncached
+from harness.features.store import FeatureStore
+from harness.features.uncached import Uncached
 from harness.nn.packing import Packing
 from harness.types import Sentence
 from tests.benchmarks import texts

@@ -13,7 +13,7 @@ import torch
 from harness.analysis.statistics import ratio_of_sums
 from harness.config.schema import DataConfig
 from harness.errors import DataFormatError
-from harness.protocols import Decomposable
+from harness.optional_protocols import Decomposable
 from harness.runs.run import run
 from harness.training.code_length import Coding
 from harness.types import Example, Prediction

@@ -11,7 +11,8 @@ from harness.analysis.statistics import ratio_of_sums
 from harness.config.instantiate import build
 from harness.config.schema import DataConfig
 from harness.errors import ConfigError, DataFormatError
-from harness.protocols import Decomposable, Task
+from harness.optional_protocols import Decomposable
+from harness.protocols import Task
 from harness.runs.run import run
 from harness.types import SPLITS, Example, Prediction
 from harness.utils.signals import Stop

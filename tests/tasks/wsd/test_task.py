@@ -13,8 +13,9 @@ from harness.analysis.statistics import ratio_of_sums
 from harness.commands.predict import main as predict
 from harness.config.schema import DataConfig
 from harness.errors import ConfigError
+from harness.optional_protocols import Decomposable
 from harness.prediction.trained_run import load_predictor
-from harness.protocols import Decomposable, Fitted
+from harness.protocols import Fitted
 from harness.runs.cost_estimate import CostEstimator
 from harness.runs.model_file import Restorable
 from harness.runs.plan import prepare
