@@ -14,6 +14,7 @@ from harness.utils.text_files import read_json
 from harness.utils.tokenizers import tokenizer_named
 from tasks.classification.reader import TextColumns, read_examples
 from tasks.common.tagged_sentences import read_json_sentences
+from tasks.coref.documents import read_documents
 from tasks.ner.reader import read_tagged
 from tasks.pos.reader import read_conllu
 from tasks.snli.reader import read_pairs
@@ -49,6 +50,10 @@ READERS: dict[str, tuple[Callable[[Path], Any], str]] = {
     "squad": (
         questions,
         json.dumps(SQUAD, ensure_ascii=False, indent=1) + "\n",
+    ),
+    "documents": (
+        read_documents,
+        "#begin document (Zoë); part 0\nZoë\t0\t0\tZoë\t(1)\nZoë\t0\t1\teats\t-\n\n#end document\n",
     ),
     "csv": (texts, 'text,label\n"Zoë eats, and\nsleeps.",yes\nShe is tall.,no\n'),
     "json lines": (

@@ -136,7 +136,7 @@ def test_speakers_and_genres_are_read() -> None:
 @pytest.mark.slow
 def test_ten_documents_are_memorised(singletons: str) -> None:
     """With ``drop``, a mention that is not kept is never learned; so every word is kept, and mentions are words."""
-    sizes = {"max_width": 1, "mentions_per_word": 1.0} if singletons == "drop" else {}
+    sizes: dict[str, Any] = {"max_width": 1, "mentions_per_word": 1.0} if singletons == "drop" else {}
     task = make_task(singletons, hidden_dim=16, ffnn_dim=24, **sizes, **PLAIN)
     examples = STORIES[:10] if singletons == "emit" else [_with_words(story) for story in STORIES[:10]]
     batch = task.collate(examples)
