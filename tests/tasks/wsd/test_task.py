@@ -25,6 +25,7 @@ from harness.types import Batch, Example, Prediction, TokenVectors
 from harness.utils.signals import Stop
 from tasks.wsd.reader import Instance
 from tasks.wsd.sense_averages import SenseAverages
+from tasks.wsd.senses import by_lemma
 from tasks.wsd.task import WordSenses
 from tests.support.runs import config_of
 from tests.support.trained import TINY_ENCODER, recorded, sample_files, trained_run
@@ -168,6 +169,11 @@ def test_the_task_offers_what_the_engine_asks_for() -> None:
     assert not list(head.parameters())
     assert isinstance(task(), Decomposable)
     assert isinstance(task(), Restorable)
+
+
+def test_the_senses_of_a_lemma_are_in_the_order_of_the_index() -> None:
+    for lemma, keys in by_lemma(task().senses).items():
+        assert tuple(keys) == task().index.senses[lemma]
 
 
 def test_scores_of_sets_and_of_the_back_off() -> None:
