@@ -120,11 +120,11 @@ def check_options(data: DataConfig, taken: Collection[str] = ()) -> None:
             raise ConfigError(f"data.{option}={shown}: {reason}; leave it out")
 
 
-def tagged_examples(tagged: Iterable[tuple[Sentence, tuple[str, ...]]], prefix: str) -> list[Example]:
+def tagged_examples(tagged: Iterable[tuple[Sentence, tuple[str, ...] | None]], prefix: str) -> list[Example]:
     """Return one example per sentence; its target is the labels of its tokens.
 
     Args:
-        tagged: The tokens and the labels of each sentence.
+        tagged: The tokens of each sentence, and their labels; None if it has no labels.
         prefix: The start of the ids.
     """
     return [

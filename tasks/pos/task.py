@@ -77,15 +77,15 @@ class PosTagging:
             return tagged_examples(sample.tagged(split, self.tagset), split)
         return self.read(split_file(self.data, split, official="ewt", taken=CUTS), prefix=split)
 
-    def read(self, path: Path, *, prefix: str, labelled: bool = True) -> list[Example]:  # noqa: ARG002
-        """Return the examples of a file; every example needs its tags.
+    def read(self, path: Path, *, prefix: str, labelled: bool = True) -> list[Example]:
+        """Return the examples of a file.
 
         Args:
             path: The file.
             prefix: The start of the ids of the examples.
-            labelled: Not used.
+            labelled: Whether to read the tags. If not, the targets are None.
         """
-        return tagged_examples(read_conllu(path, self.tagset), prefix)
+        return tagged_examples(read_conllu(path, self.tagset, labelled=labelled), prefix)
 
     def write_sample(self, folder: Path) -> list[Path]:
         """Write the sample data as CoNLL-U files; return their paths."""
