@@ -80,3 +80,21 @@ def test_a_layer_that_holds_only_the_word_has_no_selectivity(tmp_path: Path) -> 
     assert accuracy(task) > 0.95
     assert accuracy(task) - accuracy(control) == pytest.approx(0.0, abs=0.05)
     assert len(LABELS) == 4
+
+
+@pytest.mark.slow
+@pytest.mark.realdata
+def test_a_trained_encoder_shortens_the_code_of_parts_of_speech_more_than_a_random_one(
+    tmp_path: Path, shared: Path
+) -> None:
+    """Static vectors alone, then with a random encoder, then with a trained one; the last two as in Voita and Titov."""
+    treebank = shared / "data" / "pos" / "en_ewt-ud-dev.conllu.gz"
+    data = ["data=files", f"data.train={treebank}", "data.dev_fraction=0.1", "data.test_fraction=0.1"]
+    words = ["experiment=probe", "task.head=linear", "mixing.index=1", "vectors=both", "tracking=none", "threads=1"]
+    encoders, shared_objects = ("none", "random", "elmo_mini"), SharedObjects()
+    configs = [
+        config_of(tmp_path, *words, *data, f"encoder={encoder}", "trainer.max_epochs=12") for encoder in encoders
+    ]
+    codes = [run(config, stop=Stop(), shared=shared_objects).code_length["compression"] for config in configs]
+    assert codes == sorted(codes)
+    assert codes[2] > 2 * codes[1]
