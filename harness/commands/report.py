@@ -3,7 +3,7 @@
 import argparse
 import datetime
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from harness.errors import ConfigError
@@ -49,9 +49,13 @@ def main(arguments: Sequence[str]) -> int:
 def _run(chosen: argparse.Namespace, command: str) -> None:
     """Print the table or the command that was asked for, and write the report."""
     # Imported here, because they import torch, which takes seconds and is not needed for --help.
+    from harness.analysis.report.analysis import analyse
+    from harness.analysis.report.comparison import ranked_values
     from harness.analysis.report.comparison_files import write_comparison
+    from harness.analysis.report.headline import headline
     from harness.analysis.report.paper_numbers import DEFAULT, NO_NUMBERS, published_numbers
     from harness.analysis.report.parts import Wanted
+    from harness.analysis.report.printable import printable
     from harness.analysis.report.rerun import rerun_command
     from harness.analysis.report.settings import gathered, read_records
     from harness.analysis.report.tables import overview
@@ -70,25 +74,27 @@ def _run(chosen: argparse.Namespace, command: str) -> None:
             for one in block.settings:
                 print(f"{one.number:4}  {block.task} on {block.data}: {one.label}")  # noqa: T201
         return
-    labels = [(str(setting.number), setting.label) for setting in results.settings]
-    wanted = chosen.baseline
-    if wanted is not None and not any(wanted == number or wanted in label for number, label in labels):
-        known = "; ".join(f"{number} {label}" for number, label in labels)
-        raise ConfigError(f"--baseline {wanted}: not the number or part of the name of a setting: {known}")
-    statistics = {"split": chosen.split, "rounds": chosen.rounds, "seed": chosen.seed, "baseline": wanted}
+    _check_baseline(chosen.baseline, {str(setting.number): setting.label for setting in results.settings})
     date = datetime.datetime.now(tz=datetime.UTC).strftime("%-d %B %Y")
-    about = {"command": command, "date": date}
+    draws = {"rounds": chosen.rounds, "seed": chosen.seed}
     if chosen.compare is not None:
-        statistics.pop("baseline")
-        write_comparison(results, chosen.compare, chosen.out, **statistics, **about)
+        values = ranked_values(results, chosen.compare, split=chosen.split, **draws)
+        write_comparison(values, chosen.out, command=command, date=date)
         return
+    if chosen.out is None:
+        draws["rounds"] = 0  # without a report, settings are compared over seeds only
+    analyses = [analyse(block, split=chosen.split, baseline=chosen.baseline, **draws) for block in results.blocks]
+    for analysis in analyses:
+        print(printable(f"{analysis.block.task} on {analysis.block.data}: {headline(analysis)}") + "\n")  # noqa: T201
     print_table(overview(results, numbers, split=chosen.split, sort=chosen.sort), *results.notes)
     if chosen.out is not None:
-        written = write_report(
-            results,
-            Wanted(numbers, chosen.out, chosen.sort),
-            title=f"Report of {chosen.dir.resolve().name}",
-            **statistics,
-            **about,
-        )
+        title, wants = f"Report of {chosen.dir.resolve().name}", Wanted(numbers, chosen.out, chosen.sort)
+        written = write_report(results, analyses, wants, title=title, command=command, date=date)
         print(f"\nwritten to {chosen.out}: {', '.join(written)}")  # noqa: T201
+
+
+def _check_baseline(wanted: str | None, labels: Mapping[str, str]) -> None:
+    """Raise ConfigError if no setting has this number, or this text in its name."""
+    if wanted is not None and wanted not in labels and not any(wanted in label for label in labels.values()):
+        known = "; ".join(f"{number} {label}" for number, label in labels.items())
+        raise ConfigError(f"--baseline {wanted}: not the number or part of the name of a setting: {known}")

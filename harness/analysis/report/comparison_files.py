@@ -14,29 +14,24 @@ from harness.analysis.report.comparison import (
     chosen_table,
     explanation,
     figures,
-    ranked_values,
     score_table,
 )
 from harness.analysis.report.csv_files import as_csv
 from harness.analysis.report.page import rendered
 from harness.analysis.report.page import standalone as standalone_figure
-from harness.analysis.report.settings import Results
 from harness.analysis.report.terminal import print_table
 from harness.utils.files import write_text
 
 
-def write_comparison(results: Results, axis: str, out: Path | None, *, command: str, date: str, **options: Any) -> None:
+def write_comparison(found: Ranking, out: Path | None, *, command: str, date: str) -> None:
     """Print the ranking of the values of an axis, and write it to a folder.
 
     Args:
-        results: The finished runs.
-        axis: The axis.
+        found: The ranking.
         out: The folder; None only prints.
         command: The command that makes the page.
         date: The day on which it is made.
-        options: The other arguments of ``ranked_values``.
     """
-    found = ranked_values(results, axis, **options)
     print_table(score_table(found), *found.notes)
     if out is None:
         return

@@ -2,9 +2,9 @@
 
 import importlib.util
 import logging
-from typing import Any
+from collections.abc import Sequence
 
-from harness.analysis.report.analysis import analyse
+from harness.analysis.report.analysis import Analysis
 from harness.analysis.report.csv_files import as_csv, comparisons_table, runs_table, settings_table
 from harness.analysis.report.document import document
 from harness.analysis.report.latex import as_latex
@@ -18,19 +18,18 @@ log = logging.getLogger(__name__)
 
 
 def write_report(
-    results: Results, wanted: Wanted, *, title: str, command: str, date: str, **statistics: Any
+    results: Results, analyses: Sequence[Analysis], wanted: Wanted, *, title: str, command: str, date: str
 ) -> list[str]:
     """Write a whole report; return the names of its files, and the number of its figures.
 
     Args:
         results: The finished runs.
+        analyses: The statistics of each block of ``results``.
         wanted: What the reader asked for.
         title: The title of the page.
         command: The command that makes the report.
         date: The day on which it is made.
-        statistics: The arguments of ``analyse``.
     """
-    analyses = [analyse(block, **statistics) for block in results.blocks]
     report = document(results, analyses, wanted, command=command, date=date)
     runs = runs_table(results)
     files = {
