@@ -12,7 +12,9 @@ from harness.runs.record import RunRecord, read_record
 from tests.support.runs import SMALL
 
 README = (Path(__file__).resolve().parents[2] / "tasks" / "README.md").read_text(encoding="utf-8")
-COMMANDS = re.findall(r"^    python -m harness (task=(?:classification|tagging|ner) .*)$", README, re.MULTILINE)
+COMMANDS = re.findall(
+    r"^    python -m harness (task=(?:classification|tagging|ner|srl|coref) .*)$", README, re.MULTILINE
+)
 
 GOOD, BAD = ("schön", "herrlich", "wunderbar", "großartig"), ("übel", "öde", "mäßig", "scheußlich")
 REVIEWS = [(f"Das Stück war {word}, z.B. die Musik.", label) for word, label in
@@ -43,6 +45,14 @@ def write_files(folder: Path) -> None:
         (folder / f"germeval.{split}.tsv").write_text(GERMEVAL)
         tags = [{"tokens": ["Ann", "runs", str(i)], "tags": ["N", "V", "X"]} for i in range(6)]
         (folder / f"tags.{split}.jsonl").write_text("".join(json.dumps(one) + "\n" for one in tags))
+        roles = {"words": ["It", "rained"], "frames": [{"pred": 1, "tags": ["B-ARG0", "B-V"]}]}
+        (folder / f"roles.{split}.jsonl").write_text(f"{json.dumps(roles)}\n")
+    (folder / "documents").mkdir()
+    for name in "abc":
+        rows = "".join(f"{name}\t0\t{i}\t{word}\t(1)\n" for i, word in enumerate(("Ann", "herself")))
+        (folder / "documents" / f"{name}.conll").write_text(
+            f"#begin document ({name}); part 000\n{rows}\n#end document\n"
+        )
     german = [f"{text}\t{label}\n" for text, label in REVIEWS * 3]
     (folder / "kritiken.tsv").write_text("".join(f"{i}\t{line}" for i, line in enumerate(german)))
     chinese = [{"sentence": f"这部电影{'很好看' if i % 2 else '太难看'}{i}。", "label": i % 2} for i in range(20)]
