@@ -169,6 +169,12 @@ def test_a_run_of_every_head(head: str, placement: str, tmp_path: Path) -> None:
     assert {"f1", "obj/f1"} <= set(record.metrics["test"])
 
 
+def test_text_without_spans_gets_no_labels(task: EdgeProbing) -> None:
+    batch = task.collate([Example(id="x", texts={"tokens": ("They", "saw", "it")})])
+    assert not batch.gold
+    assert task.build_head(input_dim=10, output_dim=0).predict(vectors(batch), batch) == [Prediction(id="x", value=[])]
+
+
 def test_a_trained_head_labels_spans_of_new_text(tmp_path: Path) -> None:
     small = ("data.fraction=0.2", "trainer.max_epochs=2", "encoder=none", "tracking=none")
     record = run(config_of(tmp_path, "task=edges", *small), stop=Stop())
