@@ -41,7 +41,7 @@ def labels_of(target: Target) -> list[str]:
     return [label] if isinstance(label, str) else list(label)
 
 
-def read_edges(path: Path, columns: Columns | None = None) -> list[Labelled]:
+def read_edges(path: Path, columns: Columns | None = None, *, labelled: bool = True) -> list[Labelled]:
     """Return the sentences of a file that have at least one target; the name of the file tells its format.
 
     ``.jsonl``: one object on each line, ``{"text": ..., "targets": [...]}``, as edge probing data are published; the
@@ -52,6 +52,7 @@ def read_edges(path: Path, columns: Columns | None = None) -> list[Labelled]:
     Args:
         path: A UTF-8 file, plain or ``.gz``.
         columns: For column files, the numbers of the columns of the token and of its tag.
+        labelled: Whether every target of JSON lines needs a label. If not, a target without one has none.
 
     Raises:
         DataFormatError: The file is not in its format, no sentence has a target, or only some targets are pairs. The
@@ -61,7 +62,7 @@ def read_edges(path: Path, columns: Columns | None = None) -> list[Labelled]:
         Tenney et al. 2019 (arXiv 1905.06316); format and arc of the root as in jiant's probing data.
     """
     if is_json(path):
-        sentences = list(_of_json(path))
+        sentences = list(_of_json(path, labelled=labelled))
     elif Path(path.name.removesuffix(".gz")).suffix == ".conllu":
         sentences = list(_of_conllu(path))
     else:
@@ -96,7 +97,7 @@ def edge_examples(sentences: Sequence[Labelled], prefix: str) -> list[Example]:
     ]
 
 
-def _of_json(path: Path) -> Iterator[Labelled]:
+def _of_json(path: Path, *, labelled: bool) -> Iterator[Labelled]:
     """Yield the sentences of a file of JSON lines."""
     for where, values in json_objects(path):
         text, targets = values.get("text"), values.get("targets")
@@ -105,14 +106,14 @@ def _of_json(path: Path) -> Iterator[Labelled]:
             raise DataFormatError(f"{where}: 'text' is {_shown(text)}; {_FORM}")
         if not isinstance(targets, list):
             raise DataFormatError(f"{where}: 'targets' is {_shown(targets)}; {_FORM}")
-        yield tuple(map(sys.intern, tokens)), [_target(one, len(tokens), where) for one in targets]
+        yield tuple(map(sys.intern, tokens)), [_target(one, len(tokens), where, labelled=labelled) for one in targets]
 
 
-def _target(values: Any, tokens: int, where: str) -> Target:
+def _target(values: Any, tokens: int, where: str, *, labelled: bool) -> Target:
     """Return a target of a JSON object, once its form is checked."""
     if not isinstance(values, dict):
         raise DataFormatError(f"{where}: a target is {_shown(values)}; {_FORM}")
-    label = values.get("label")
+    label = values.get("label", None if labelled else [])
     if not (isinstance(label, str) or (isinstance(label, list) and all(isinstance(one, str) for one in label))):
         raise DataFormatError(f"{where}: 'label' is {_shown(label)}; give text, or a list of texts")
     target: Target = {"span1": _span(values, "span1", tokens, where), "label": label}

@@ -3,7 +3,7 @@
 Source: Tenney et al. 2019 (arXiv 1905.06316).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -18,6 +18,7 @@ from harness.config.schema import DataConfig
 from harness.errors import DataFormatError
 from harness.nn.masking import mask_of_lengths, mask_of_sentences
 from harness.types import Batch, Example, Metrics, Prediction, Split
+from tasks.common.answers import span_of
 from tasks.common.heads.mlp import MlpOptions
 from tasks.common.label_scores import labels_in_train
 from tasks.common.official import data_name
@@ -46,6 +47,8 @@ class EdgeProbing:
     name: ClassVar[str] = "edges"
     version: ClassVar[int] = 1
     primary_metric: ClassVar[str] = "f1"
+    learned: ClassVar[tuple[str, ...]] = ("labels", "span_names")
+    tokenizer: ClassVar[str] = "whitespace"
 
     data: DataConfig
     head: Literal["linear", "mlp"] = "mlp"
@@ -65,7 +68,17 @@ class EdgeProbing:
         if self.data.source == "sample":
             return edge_examples(sample.labelled(split), split)
         path = split_file(self.data, split, official="ewt", taken=("columns", *CUTS))
-        return edge_examples(read_edges(path, self.data.columns), split)
+        return self.read(path, prefix=split)
+
+    def read(self, path: Path, *, prefix: str, labelled: bool = True) -> list[Example]:
+        """Return the examples of a file.
+
+        Args:
+            path: The file.
+            prefix: The start of the ids of the examples.
+            labelled: Whether every target needs a label.
+        """
+        return edge_examples(read_edges(path, self.data.columns, labelled=labelled), prefix)
 
     def write_sample(self, folder: Path) -> list[Path]:
         """Write the sample data as JSON lines; return their paths."""
@@ -107,9 +120,9 @@ class EdgeProbing:
         )
 
     @cached_property
-    def _pair(self) -> bool:
-        """Whether a target is a pair of spans; all targets are, or none."""
-        return "span2" in self.examples("train")[0].target[0]
+    def span_names(self) -> tuple[str, ...]:
+        """The names of the spans of a target in the training data: ``span1``, or ``span1`` and ``span2``."""
+        return ("span1", "span2") if "span2" in self.examples("train")[0].target[0] else ("span1",)
 
     def collate(self, examples: Sequence[Example]) -> Batch:
         """Pad examples to a batch.
@@ -118,21 +131,25 @@ class EdgeProbing:
         ``labels`` are float (batch, targets, labels); a label that is unknown in training is left out.
         """
         masks = {"tokens": mask_of_sentences(example.texts["tokens"] for example in examples)}  # (batch, tokens)
-        inputs = {"targets": mask_of_lengths(torch.tensor([len(e.target) for e in examples]))}  # (batch, targets)
-        for name in ("span1", "span2") if self._pair else ("span1",):
-            rows = [torch.tensor([self._span(target, name, e) for target in e.target]) for e in examples]
+        targets = [example.target or [] for example in examples]
+        inputs = {"targets": mask_of_lengths(torch.tensor([len(row) for row in targets]))}  # (batch, targets)
+        for name in self.span_names:
+            spans = [[self._span(target, name, e) for target in row] for row, e in zip(targets, examples, strict=True)]
+            rows = [torch.tensor(row, dtype=torch.int64).reshape(-1, 2) for row in spans]  # (targets, 2) each
             inputs[name] = pad_sequence(rows, batch_first=True)  # (batch, targets, 2)
+        if any(example.target is None for example in examples):
+            return Batch(examples=tuple(examples), masks=masks, inputs=inputs)
         known = {label: i for i, label in enumerate(self.labels)}
         labels = torch.zeros(*inputs["targets"].shape, len(known))  # (batch, targets, labels)
-        for row, example in zip(labels, examples, strict=True):
-            for one, target in zip(row, example.target, strict=False):
+        for places, row in zip(labels, targets, strict=True):
+            for one, target in zip(places, row, strict=False):
                 one[[known[label] for label in labels_of(target) if label in known]] = 1.0
         return Batch(examples=tuple(examples), masks=masks, inputs=inputs, gold={"labels": labels})
 
     def _span(self, target: Any, name: str, example: Example) -> list[int]:
-        """Return a span of a target, which must be a pair if those of the training data are."""
-        if ("span2" in target) != self._pair:
-            kind = "pairs" if self._pair else "single spans"
+        """Return a span of a target, which must have the spans of those in the training data."""
+        if ("span2" in target) != ("span2" in self.span_names):
+            kind = "pairs" if "span2" in self.span_names else "single spans"
             raise DataFormatError(f"{example.id}: a target differs from those in the training data; give {kind}")
         span: list[int] = target[name]
         return span
@@ -149,10 +166,26 @@ class EdgeProbing:
             input_dim=input_dim,
             output_dim=output_dim,
             labels=self.labels,
-            pair=self._pair,
+            pair=len(self.span_names) == 2,
             projection_dim=self.projection_dim,
             mlp=self.mlp if self.head == "mlp" else None,
         )
+
+    def answer(self, example: Example, prediction: Prediction) -> Mapping[str, Any]:
+        """Return what ``predict`` writes for a sentence: the spans of each target and its labels.
+
+        Args:
+            example: The sentence. One of plain text has no targets.
+            prediction: The labels of each target.
+        """
+        text = example.origin["tokens"]
+        rows = zip(example.target or [], prediction.value or [], strict=True)
+        return {
+            "targets": [
+                {**{name: span_of(text, *target[name]) for name in self.span_names}, "labels": labels}
+                for target, labels in rows
+            ]
+        }
 
     def score(self, gold: Sequence[Example], predictions: Sequence[Prediction]) -> Metrics:
         """Return precision, recall and F1 over all labels of all targets, and the F1 of each label.

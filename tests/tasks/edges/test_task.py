@@ -11,9 +11,15 @@ import pytest
 import torch
 
 from harness.analysis.statistics import ratio_of_sums
+from harness.commands.predict import main as predict
 from harness.config.schema import DataConfig
 from harness.errors import DataFormatError
+<<<<<<< HEAD
 from harness.optional_protocols import Decomposable
+=======
+from harness.protocols import Decomposable
+from harness.runs.record import folder_of
+>>>>>>> w-probe
 from harness.runs.run import run
 from harness.training.code_length import Coding
 from harness.types import Example, Prediction
@@ -165,6 +171,26 @@ def test_a_run_of_every_head(head: str, placement: str, tmp_path: Path) -> None:
     record = run(config_of(tmp_path, "task=edges", "encoder=random", "tracking=none", *small, *own), stop=Stop())
     assert record.status == "ok"
     assert {"f1", "obj/f1"} <= set(record.metrics["test"])
+
+
+def test_text_without_spans_gets_no_labels(task: EdgeProbing) -> None:
+    batch = task.collate([Example(id="x", texts={"tokens": ("They", "saw", "it")})])
+    assert not batch.gold
+    assert task.build_head(input_dim=10, output_dim=0).predict(vectors(batch), batch) == [Prediction(id="x", value=[])]
+
+
+def test_a_trained_head_labels_spans_of_new_text(tmp_path: Path) -> None:
+    small = ("data.fraction=0.2", "trainer.max_epochs=2", "encoder=none", "tracking=none")
+    record = run(config_of(tmp_path, "task=edges", *small), stop=Stop())
+    path = tmp_path / "new.jsonl"
+    targets = [{"span1": [0, 1], "span2": [1, 2]}, {"span1": [1, 2], "span2": [3, 4]}]
+    path.write_text(json.dumps({"text": "They saw the boxes .", "targets": targets}) + "\n")
+    out = tmp_path / "answers.jsonl"
+    folder = folder_of(record, f"{tmp_path}/results")
+    assert predict([str(folder), str(path), "--input", "task", "--out", str(out)]) == 0
+    (answer,) = [json.loads(line) for line in out.read_text().splitlines()]
+    assert [target["span2"]["text"] for target in answer["targets"]] == ["saw", "boxes"]
+    assert [target["labels"] for target in answer["targets"]] == [["nsubj"], ["obj"]]
 
 
 def test_the_head_reads_only_the_spans() -> None:
