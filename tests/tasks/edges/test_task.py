@@ -14,12 +14,8 @@ from harness.analysis.statistics import ratio_of_sums
 from harness.commands.predict import main as predict
 from harness.config.schema import DataConfig
 from harness.errors import DataFormatError
-<<<<<<< HEAD
 from harness.optional_protocols import Decomposable
-=======
-from harness.protocols import Decomposable
 from harness.runs.record import folder_of
->>>>>>> w-probe
 from harness.runs.run import run
 from harness.training.code_length import Coding
 from harness.types import Example, Prediction
