@@ -11,6 +11,7 @@ from harness.analysis.report.settings import Block, Results, Setting
 
 SPLITS = ("dev", "test")
 TIE = "≈"
+MOST_ROWS = 50  # of a table that are open, and of a plot
 
 
 @dataclass(frozen=True)
@@ -72,9 +73,12 @@ def in_order(block: Block, split: str, sort: str = "auto") -> list[Setting]:
     Args:
         block: The settings.
         split: The split whose score counts.
-        sort: ``score``: the best first. ``axes``: by their values. ``auto``: by values if an axis has numbers.
+        sort: ``score``: the best first. ``axes``: by their values. ``auto``: by their values if an axis has numbers and
+            the settings are few enough to be seen together.
     """
-    numbers = any(isinstance(one.values[axis], int | float) for one in block.settings for axis in block.axes)
+    numbers = len(block.settings) <= MOST_ROWS and any(
+        isinstance(one.values[axis], int | float) for one in block.settings for axis in block.axes
+    )
     if sort == "axes" or (sort == "auto" and numbers):
         return list(block.settings)
     return sorted(block.settings, key=lambda one: -statistics.mean(one.scores(split)))

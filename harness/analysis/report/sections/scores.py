@@ -7,9 +7,18 @@ from harness.analysis.report.analysis import Analysis
 from harness.analysis.report.axes import title_of
 from harness.analysis.report.parts import Figure, Part, Wanted
 from harness.analysis.report.svg import Row, dot_plot
-from harness.analysis.report.tables import SPLITS, TIE, Table, cells_of, in_order, published_cells, scores_of, span
+from harness.analysis.report.tables import (
+    MOST_ROWS,
+    SPLITS,
+    TIE,
+    Table,
+    cells_of,
+    in_order,
+    published_cells,
+    scores_of,
+    span,
+)
 
-MOST_ROWS = 50
 _NOTE = (
     "Mean ± sample standard deviation over n seeds: how much the score changes if the model is trained again. The "
     "interval is for the mean score of these trained models over resampled examples (percentile bootstrap): how much "

@@ -10,7 +10,7 @@ from harness.analysis.report.settings import Setting
 from harness.analysis.report.svg import Scale, Series, line_chart
 
 _PLACES = ("input", "output", "both")
-_MOST_LEVELS = 3
+_MOST_LEVELS, _MOST_NUMBERED = 3, 5  # lines for settings without a value; lines with the numbers of their settings
 
 
 def section(analysis: Analysis, wanted: Wanted) -> Part | None:
@@ -45,8 +45,8 @@ def _figure(analysis: Analysis, axis: str) -> Figure | None:
         columns = [[100 * score for score in one.scores(analysis.split)] for one in ordered]
         other = _without(ordered[0], axis)
         label = label_of(other, rest) or label_of(other) or title_of(axis)
-        numbers = ", ".join(str(one.number) for one in ordered)
-        series.append(Series(f"{label} (# {numbers})", [place_of(one) for one in ordered], columns))
+        numbers = f" (# {', '.join(str(one.number) for one in ordered)})" if len(lines) <= _MOST_NUMBERED else ""
+        series.append(Series(f"{label}{numbers}", [place_of(one) for one in ordered], columns))
     others = [one for one in block.settings if one.values[axis] is None]
     levels = [one for one in others if one in analysis.baselines]
     levels += [one for one in others if one not in levels]
