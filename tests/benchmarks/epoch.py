@@ -64,7 +64,9 @@ def trained(tree: Path, data: Path, out: Path, epochs: int, overrides: list[str]
     settings = ["task=ner", "data=files", "vectors=static", "tracking=none", "threads=1", "overwrite=true"]
     settings += [f"trainer.max_epochs={epochs}", "trainer.patience=99", f"results_dir={out}", f"cache_dir={out}/cache"]
     command = [sys.executable, "-c", _RUN, *settings, *files, *overrides]
-    environment = os.environ | {"PYTHONPATH": str(tree.resolve()), "OMP_NUM_THREADS": "1"}
+    # This process has imported ``harness``, which has set variables that the other revision may not set.
+    inherited = {key: value for key, value in os.environ.items() if not key.startswith(("OMP_", "ONEDNN_"))}
+    environment = inherited | {"PYTHONPATH": str(tree.resolve()), "OMP_NUM_THREADS": "1"}
     process = subprocess.Popen(command, cwd=tree, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
     if status:

@@ -72,10 +72,13 @@ def products_alone(sizes: list[Product]) -> Callable[[], None]:
 
 def networks() -> dict[str, tuple[nn.Module, list[Product]]]:
     """Return both networks with their products."""
-    words = {"words": TokenEmbedding(input_dim=INPUT), "output_dim": 0, "dropout": 0.2}
+    words = TokenEmbedding(input_dim=INPUT)
+    layers = {"modelling_layers": 2, "highway_layers": 2}
+    bidaf = Bidaf(words=words, output_dim=0, dropout=0.2, hidden_dim=HIDDEN, **layers)
+    with_self_attention = BidafSelfAttention(words=words, output_dim=0, dropout=0.2, hidden_dim=CELLS)
     return {
-        "bidaf": (Bidaf(**words, hidden_dim=HIDDEN, modelling_layers=2, highway_layers=2), products()),
-        "bidaf_self_attention": (BidafSelfAttention(**words, hidden_dim=CELLS), products_with_self_attention()),
+        "bidaf": (bidaf, products()),
+        "bidaf_self_attention": (with_self_attention, products_with_self_attention()),
     }
 
 

@@ -43,6 +43,12 @@ import {module}, torch
     assert shown(code, OMP_WAIT_POLICY="ACTIVE") == "ACTIVE"  # the user's own setting
 
 
+def test_onednn_keeps_the_code_of_few_shapes() -> None:
+    code = "import os, harness; print(os.environ['ONEDNN_PRIMITIVE_CACHE_CAPACITY'])"
+    assert shown(code) == "32"
+    assert shown(code, ONEDNN_PRIMITIVE_CACHE_CAPACITY="100") == "100"  # the user's own setting
+
+
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system has no affinity")
 def test_the_default_number_of_threads_is_that_of_the_affinity() -> None:
     code = """
