@@ -5,9 +5,10 @@ import math
 import numpy as np
 
 from harness.analysis.geometry.layers import Geometry
+from harness.analysis.report.axis import Scale
 from harness.analysis.report.page import standalone
 from harness.analysis.report.parts import Figure
-from harness.analysis.report.svg import Scale, Series, heat_map, line_chart
+from harness.analysis.report.svg import Series, heat_map, line_chart
 
 _MEASURES = {
     "anisotropy": "anisotropy",

@@ -6,11 +6,11 @@ lines, each gets a small panel in which the others are grey, so that no colour i
 
 import math
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
-from itertools import pairwise
 
+from harness.analysis.report.axis import Scale, scale, tick_text, ticks
 from harness.analysis.report.printable import printable
 
 COLOURS = 8
@@ -48,53 +48,6 @@ class Row:
     scores: Sequence[float]
     interval: tuple[float, float] | None
     kind: str = "c1"
-
-
-@dataclass(frozen=True)
-class Scale:
-    """How an axis is drawn.
-
-    Attributes:
-        name: What the axis shows, with its unit.
-        kind: ``number``; ``whole``, with ticks at whole numbers; ``log``, with a tick at each value of the data; or
-            ``names``, for the positions 0, 1, ... of names.
-        names: The names.
-    """
-
-    name: str
-    kind: str = "number"
-    names: Sequence[str] = ()
-
-
-def scale(ends: Sequence[float], start: float, end: float, *, logarithmic: bool = False) -> Callable[[float], float]:
-    """Return a function from values to pixels.
-
-    Args:
-        ends: Two or more values; the first is drawn at ``start`` and the last at ``end``.
-        start: A position in pixels.
-        end: A position in pixels.
-        logarithmic: Whether equal ratios of values, rather than equal differences, have equal lengths.
-    """
-    position = math.log if logarithmic else float
-    low, high = position(ends[0]), position(ends[-1])
-    return lambda value: start + (position(value) - low) / ((high - low) or 1) * (end - start)
-
-
-def ticks(values: Sequence[float], *, whole: bool = False) -> list[float]:
-    """Return about five round, evenly spaced numbers, from at most the lowest value to at least the highest.
-
-    Args:
-        values: The values that are drawn.
-        whole: Whether only whole numbers are ticks.
-    """
-    low, high = min(values), max(values)
-    span = (high - low) or abs(high) or 1.0
-    step = 10 ** math.floor(math.log10(span / 5))
-    step *= next(factor for factor in (1, 2, 5, 10) if factor * step * 5 >= span)
-    step = max(step, 1.0) if whole else step
-    first = math.floor(low / step + 1e-9)
-    last = math.ceil(high / step - 1e-9)
-    return [step * i for i in range(first, max(last, first + 1) + 1)]
 
 
 def line_chart(title: str, series: Sequence[Series], *, x: Scale, y: Scale) -> str:
@@ -145,10 +98,10 @@ def _panel(
     parts = []
     for value in y_ticks[:: 2 if sparse else 1]:
         parts += [line("grid", left, right, y_to(value), y_to(value))]
-        parts += [text(left - 5, y_to(value) + 4, _number(value, y_ticks), "end")]
+        parts += [text(left - 5, y_to(value) + 4, tick_text(value, y_ticks), "end")]
     shown, room = -math.inf, (22 if x.kind != "names" else 0) + (8 if sparse else 0)
     for value in x_ticks:
-        name = x.names[round(value)] if x.kind == "names" else _number(value, x_ticks)
+        name = x.names[round(value)] if x.kind == "names" else tick_text(value, x_ticks)
         name = f"{value:,.6g}" if x.kind == "log" else name
         if x_to(value) - shown >= room + 3 * len(name):
             parts.append(text(x_to(value), bottom + 15, name))
@@ -185,7 +138,7 @@ def dot_plot(title: str, rows: Sequence[Row], *, x_name: str) -> str:
     parts = []
     for value in x_ticks:
         parts += [line("grid", x_to(value), x_to(value), 4, bottom)]
-        parts += [text(x_to(value), bottom + 14, _number(value, x_ticks))]
+        parts += [text(x_to(value), bottom + 14, tick_text(value, x_ticks))]
     parts.append(text((left + right) / 2, bottom + 31, x_name, "name"))
     for i, row in enumerate(rows):
         y, mean = step * i + 25, x_to(statistics.mean(row.scores))
@@ -290,12 +243,6 @@ def shortened(label: str, most: int = _LONGEST) -> str:
         most: The number of characters.
     """
     return label if len(label) <= most else f"{label[: most // 2 - 1]}…{label[-(most - most // 2) :]}"
-
-
-def _number(value: float, all_ticks: Sequence[float]) -> str:
-    """Return the text of a tick, with as many decimals as the distance between ticks needs."""
-    step = min((b - a for a, b in pairwise(all_ticks)), default=1.0)
-    return f"{value:,.{max(0, -math.floor(math.log10(step) + 1e-9))}f}"
 
 
 def _path(at: Sequence[tuple[float, float]]) -> str:

@@ -4,7 +4,8 @@ import re
 
 import pytest
 
-from harness.analysis.report.svg import Row, Scale, Series, dot_plot, heat_map, line_chart, scale, shortened, ticks
+from harness.analysis.report.axis import Scale, scale, ticks
+from harness.analysis.report.svg import Row, Series, dot_plot, heat_map, line_chart, shortened
 
 X, Y = Scale("epoch", "whole"), Scale("y <&>")
 

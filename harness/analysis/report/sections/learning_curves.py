@@ -3,8 +3,9 @@
 import logging
 
 from harness.analysis.report.analysis import Analysis
+from harness.analysis.report.axis import Scale
 from harness.analysis.report.parts import Figure, Part, Wanted
-from harness.analysis.report.svg import Scale, Series, line_chart
+from harness.analysis.report.svg import Series, line_chart
 from harness.analysis.report.tables import in_order
 from harness.errors import DataFormatError
 from harness.runs.record import read_history

@@ -3,9 +3,10 @@
 import math
 
 from harness.analysis.report.analysis import Analysis
+from harness.analysis.report.axis import Scale
 from harness.analysis.report.parts import Figure, Part, Wanted
 from harness.analysis.report.settings import Setting
-from harness.analysis.report.svg import Scale, Series, line_chart
+from harness.analysis.report.svg import Series, line_chart
 from harness.analysis.report.tables import in_order
 
 _MOST = 24

@@ -5,9 +5,10 @@ from typing import Any
 
 from harness.analysis.report.analysis import Analysis
 from harness.analysis.report.axes import label_of, title_of
+from harness.analysis.report.axis import Scale
 from harness.analysis.report.parts import Figure, Part, Wanted
 from harness.analysis.report.settings import Setting
-from harness.analysis.report.svg import Scale, Series, line_chart
+from harness.analysis.report.svg import Series, line_chart
 
 _PLACES = ("input", "output", "both")
 _MOST_LEVELS, _MOST_NUMBERED = 3, 5  # lines for settings without a value; lines with the numbers of their settings
