@@ -54,6 +54,11 @@ def ticks(values: Sequence[float], *, whole: bool = False) -> list[float]:
 
 
 def tick_text(value: float, all_ticks: Sequence[float]) -> str:
-    """Return the text of a tick, with as many decimals as the distance between ticks needs."""
+    """Return the text of a tick, with as many decimals as the distance between ticks needs.
+
+    Args:
+        value: Where the tick is.
+        all_ticks: Where all ticks of the axis are.
+    """
     step = min((b - a for a, b in pairwise(all_ticks)), default=1.0)
     return f"{value:,.{max(0, -math.floor(math.log10(step) + 1e-9))}f}"
