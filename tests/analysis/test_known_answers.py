@@ -43,7 +43,8 @@ def best(values: list[float]) -> int:
     return max(range(len(values)), key=lambda layer: values[layer])
 
 
-@pytest.mark.parametrize("k", [pytest.param(1, marks=pytest.mark.slow), 2, pytest.param(3, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("k", [1, 2, 3])
 def test_every_method_finds_the_only_layer_that_holds_the_label(k: int, tmp_path: Path) -> None:
     runs = runner(tmp_path, holds=["label" if layer == k else "noise" for layer in range(LAYERS)])
     alone = [runs("mixing=layer", f"mixing.index={layer}", "code_length=true") for layer in range(LAYERS)]

@@ -49,7 +49,7 @@ WRONG = [
     (["-m", "hydra/launcher=ray"], "hydra/launcher=ray: it is not installed; pip install hydra-ray-launcher"),
     (["-m", "hydra/launcher=slurm"], "hydra/launcher=slurm: it is not installed; --info plugins lists what is "
      "installed"),
-    (["experiment=table9"], "experiment=table9: there is no such choice; did you mean 'table3'?"),
+    (["experiment=table9"], "experiment=table9: there is no such choice; did you mean 'table6'?"),
     (["+task=pos"], "+task: this option exists already; write task=... without the plus"),
     (["task=sst5", "task.head.hidden_dim=3"], "task.head.hidden_dim: there is no such option; did you mean "
      "'task.bcn.hidden_dim'? (--cfg job shows all options)"),

@@ -100,7 +100,10 @@ def test_two_folders_of_results_are_two_jobs(tmp_path: Path, capsys: pytest.Capt
     assert all(len(list(folder.glob("*/*/record.json"))) == 1 for folder in (one, two))
 
 
-@pytest.mark.parametrize("name", [r"back\slash", r"end\\", "quo'te", "a, b=c", r"a\'b"])
+@pytest.mark.parametrize(
+    "name",
+    ["a, b=c", *(pytest.param(name, marks=pytest.mark.slow) for name in (r"back\slash", r"end\\", "quo'te", r"a\'b"))],
+)
 def test_a_folder_of_results_may_have_any_name(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = tmp_path / name
     folder.mkdir()

@@ -153,6 +153,7 @@ def test_a_run_records_it_and_is_otherwise_the_same(tmp_path: Path, capsys: pyte
     assert bits in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_stopped_run_continues_to_the_same_code(tmp_path: Path) -> None:
     whole = run(config(tmp_path / "whole"), stop=Stop())
     stopped = run(config(tmp_path / "stopped"), stop=StopAfter(5))

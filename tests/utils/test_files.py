@@ -39,7 +39,9 @@ def test_a_file_has_the_mode_of_the_umask(writer: str, umask: int, tmp_path: Pat
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
-@pytest.mark.parametrize("writer", WRITERS)
+@pytest.mark.parametrize(
+    "writer", [name if name == "json" else pytest.param(name, marks=pytest.mark.slow) for name in WRITERS]
+)
 def test_a_disk_without_space_is_named_with_the_remedy(writer: str, tmp_path: Path) -> None:
     """The largest size of a file stands in for the space on the disk; both end ``write`` in the same way."""
     code = """
