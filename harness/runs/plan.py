@@ -253,8 +253,8 @@ def build_model(plan: Plan, *, vocabulary: Collection[str] | None = None) -> Mod
     if plan.config.code_length and not (isinstance(model.head, Coding) and len(model.head.labels) > 1):
         head = plan.config.task.get("head", type(model.head).__name__)
         raise ConfigError(
-            f"code_length=true: the head '{head}' does not give two or more labels a probability each; choose "
-            "another head or loss of the task, such as task.head=linear"
+            f"code_length=true: the head '{head}' does not report the probabilities of two or more labels; leave it "
+            "out, or choose another head or loss of the task, if it has one, such as task.head=linear"
         )
     return model.to(plan.device)
 

@@ -19,7 +19,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from harness.errors import DataFormatError
+from harness.errors import ConfigError, DataFormatError
 from harness.types import Sentence
 from harness.utils.text_files import numbered_lines
 from tasks.common.column_files import Columns, check_words
@@ -68,6 +68,7 @@ def read_frames(path: Path, columns: Columns | None = None, *, labelled: bool = 
             need no columns of arguments.
 
     Raises:
+        ConfigError: ``columns`` are given for a file like those of CoNLL-2012.
         DataFormatError: The file cannot be read or is not in this format; the message names the line.
     """
     if is_json(path):
@@ -159,6 +160,10 @@ def _of_columns(path: Path, columns: Columns | None, *, labelled: bool) -> Itera
     layout, without_verb = None, 0
     if any(line.startswith("#begin document") for _, line in numbered_lines(path)):
         layout = _CONLL_2012
+        if columns is not None:
+            raise ConfigError(
+                f"data.columns={list(columns)}: {path} is a CoNLL-2012 file, and its columns are fixed; leave it out"
+            )
     for inside, group in groupby(_rows(path), key=lambda row: bool(row.cells)):
         if not inside:
             continue

@@ -79,8 +79,8 @@ def read_senses(path: Path, index: SenseIndex | None, *, prefix: str) -> list[Ex
         prefix: The start of the ids in JSON lines that name no document.
 
     Raises:
-        DataFormatError: A file is missing or not in its format, a lemma has no sense in the index, or a gold key is
-            missing or unknown; the message names the line.
+        DataFormatError: A file is missing or not in its format, an id is there twice, a lemma has no sense in the
+            index, or a gold key is missing or unknown; the message names the line.
     """
     is_json = path.name.removesuffix(".gz").endswith(".jsonl")
     examples = _of_json_lines(path, index, prefix) if is_json else _of_xml(path, index)
@@ -98,11 +98,15 @@ def _of_json_lines(path: Path, index: SenseIndex | None, prefix: str) -> list[Ex
     examples = []
     unknown: Counter[str] = Counter()
     first = ""
+    seen: set[str] = set()
     for number, (where, values) in enumerate(json_objects(path), start=1):
         tokens = values.get("tokens")
         if not isinstance(tokens, list) or not tokens:
             raise DataFormatError(f"{where}: no list 'tokens'; {_TOKEN}")
         own_id = f"{values['doc']}.s{values.get('sent', number)}" if "doc" in values else f"{prefix}-{number}"
+        if own_id in seen:
+            raise DataFormatError(f"{where}: the sentence {own_id} is there twice; give each its own 'sent'")
+        seen.add(own_id)
         sentence = SentenceReader(own_id)
         for position, token in enumerate(tokens):
             place = f"{where}: token {position + 1}"

@@ -105,12 +105,18 @@ class WordSenses:
 
         Input ``words`` is int64 (words, 3): of each word of a tagged token, the number of the token in the batch, the
         row and the place. The senses stay in the targets.
+
+        Raises:
+            ConfigError: An example does not say which of its words need a sense.
         """
         words: list[tuple[int, int, int]] = []
         count = 0
         for row, example in enumerate(examples):
             if example.target is None:
-                raise ConfigError("word senses need the lemma and the pos of each word; give XML as the framework has")
+                raise ConfigError(
+                    f"text {example.id} does not say which of its words need a sense; give an .xml file with "
+                    '<instance id="1" lemma="bank" pos="NOUN">banks</instance> for each of them'
+                )
             for instance in example.target:
                 words += [(count, row, place) for place in range(instance.start, instance.end)]
                 count += 1
@@ -130,7 +136,7 @@ class WordSenses:
         return SenseAverages(dim=input_dim + output_dim, senses=self.senses, first_senses=self.first_senses)
 
     def score(self, gold: Sequence[Example], predictions: Sequence[Prediction]) -> Metrics:
-        """Score the senses of all words together, and those of each set if the ids name several; see ``score_senses``.
+        """Score the senses of all words together, and those of each set that the ids name; see ``score_senses``.
 
         ``coverage`` is the part of the words whose lemma was seen in training; the others have the first sense.
         ``first_sense_f1`` is the score of the first sense of every word.

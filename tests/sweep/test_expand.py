@@ -1,6 +1,7 @@
 """What a command line expands to: as Hydra composes each job, but with each choice of groups composed once."""
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -113,3 +114,11 @@ def test_a_folder_of_results_may_have_any_name(name: str, tmp_path: Path, capsys
     assert len(records_in(folder)) == 2
     assert (folder / "results" / "sweeps" / "mine" / "table.md").exists()
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(["cache", "other", name])
+
+
+@pytest.mark.parametrize("preset", [path.stem for path in sorted((CONF / "experiment").glob("*.yaml"))])
+def test_the_number_of_runs_that_a_preset_promises(preset: str) -> None:
+    promised = re.search(r"# Cost \(estimate\): (\d+) runs", (CONF / "experiment" / f"{preset}.yaml").read_text())
+    if promised is not None:
+        with expanded(f"experiment={preset}") as jobs:
+            assert len(jobs) == int(promised[1])

@@ -165,7 +165,9 @@ def test_a_stopped_run_continues_to_the_same_code(tmp_path: Path) -> None:
     assert resumed.metrics == whole.metrics
 
 
-def test_a_head_without_probabilities_of_labels_is_refused(tmp_path: Path) -> None:
-    wrong = config(tmp_path, "task=ner", "data.fraction=0.02")
-    with pytest.raises(ConfigError, match=r"code_length=true: the head 'bilstm_crf' .* such as task.head=linear"):
+@pytest.mark.parametrize(("task", "head"), [("ner", "bilstm_crf"), ("srl", "deep_bilstm"), ("wsd", "SenseAverages")])
+def test_a_head_that_reports_no_probabilities_is_refused(task: str, head: str, tmp_path: Path) -> None:
+    """The fix is right for a task without another head, too."""
+    wrong = config(tmp_path, f"task={task}", "vectors=static")
+    with pytest.raises(ConfigError, match=f"code_length=true: the head '{head}' .*; leave it out, or .*=linear"):
         run(wrong, stop=Stop())

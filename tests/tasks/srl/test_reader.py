@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from harness.errors import DataFormatError
+from harness.errors import ConfigError, DataFormatError
 from tasks.srl.reader import Frame, read_frames
 
 CONLL_2005 = """\
@@ -115,6 +115,12 @@ def test_errors_in_columns_of_2012(tmp_path: Path) -> None:
         read_frames(written(tmp_path, CONLL_2012.replace(" summer ", " - ").replace(" have ", " - ")))
     with pytest.raises(DataFormatError, match=r":7: 11 column\(s\), where 12 are the fewest"):
         read_frames(written(tmp_path, CONLL_2012.replace(" Speaker#1 * -\n#end", " Speaker#1 -\n#end")))
+
+
+def test_columns_of_2012_cannot_be_chosen(tmp_path: Path) -> None:
+    """Else ``data.columns`` would have no effect."""
+    with pytest.raises(ConfigError, match=r"data\.columns=\[4, 7\]: .*file\.conll is a CoNLL-2012 file"):
+        read_frames(written(tmp_path, CONLL_2012), (4, 7))
 
 
 @pytest.mark.parametrize(

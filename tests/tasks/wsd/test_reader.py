@@ -130,6 +130,14 @@ def test_what_is_wrong_in_json_lines_is_one_line(token: object, problem: str, tm
         read_senses(jsonl(tmp_path, token), INDEX, prefix="train")
 
 
+def test_a_sentence_of_json_lines_that_is_there_twice(tmp_path: Path) -> None:
+    """Its words would have the same ids, and the score has only one word for each id."""
+    path = jsonl(tmp_path, ["said", "say", "VB", ["say%2:32:00::"]])
+    path.write_text(path.read_text() * 2)
+    with pytest.raises(DataFormatError, match=r"x\.jsonl:2: the sentence d\.s7 is there twice; give each"):
+        read_senses(path, INDEX, prefix="train")
+
+
 def test_json_lines_without_tokens(tmp_path: Path) -> None:
     (tmp_path / "x.jsonl").write_text('{"text": "Hi"}\n')
     with pytest.raises(DataFormatError, match=r"x\.jsonl:1: no list 'tokens'"):

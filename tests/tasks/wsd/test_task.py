@@ -227,7 +227,7 @@ def test_a_run_and_its_model_on_new_text(placement: str, tmp_path: Path, capsys:
     word = rows[0]["senses"][0]
     assert -1 <= word["cosine"] <= 1
     assert rows[0]["text"][word["start_char"] : word["end_char"]] == word["text"]
-    with pytest.raises(ConfigError, match="word senses need the lemma and the pos of each word; give XML"):
+    with pytest.raises(ConfigError, match=r"does not say which of its words need a sense; give an \.xml file"):
         load_predictor(folder)("The bank of the river.")
 
 
