@@ -46,18 +46,19 @@ def read_documents(path: Path, *, labelled: bool = True) -> list[Example]:
 
     The columns are those of CoNLL-2012: the word is the fourth, the speaker the tenth (if there are at least twelve),
     and the last one marks mentions: ``(3`` begins one of entity 3, ``3)`` ends it, ``(3)`` does both, and ``|``
-    separates several marks. Each part of a document is an example. A document without words is left out.
+    separates several marks. Each part of a document is an example. A document without words is left out. Entities that
+    have a mention in common become one entity; CoNLL-2012 has such mentions.
 
     Args:
         path: A file, plain or ``.gz``; a folder; or a ``.tar``, ``.tar.gz`` or ``.tgz`` archive.
         labelled: Whether to read the mentions.
 
     Raises:
-        DataFormatError: The file is missing or not in this format, a mention is never closed or never opened, or it is
-            a mention of two entities; the message names the file and the line.
+        DataFormatError: The file is missing or not in this format, or a mention is never closed or never opened; the
+            message names the file and the line.
     """
     examples: dict[str, Example] = {}
-    empty, crossing, longer = 0, 0, 0
+    empty, crossing, longer, joined = 0, 0, 0, 0
     for name, lines in _files(path):
         for part in _parts(name, lines, labelled=labelled):
             if not part.words:
@@ -69,10 +70,12 @@ def read_documents(path: Path, *, labelled: bool = True) -> list[Example]:
             examples[example.id] = example
             crossing += part.crossing
             longer += part.longer
+            joined += len(part.joined)
     for count, what in (
         (empty, "documents without words are left out"),
         (crossing, "mentions cross another one; of two such mentions, a head finds at most one"),
         (longer, "mentions are in several sentences; no head finds them"),
+        (joined, "entities have a mention of another one and are joined to it"),
     ):
         if count:
             log.warning("%s: %s %s", path.name, f"{count:,}", what)
@@ -113,6 +116,7 @@ class _Part:
         speakers: The speaker of each word.
         open: For each entity, the first token and the line of its mentions that are not closed yet.
         entity_of: The entity of each mention.
+        joined: For each entity that has a mention of another one, the other one.
         ends: The token after the last one of each sentence.
     """
 
@@ -125,6 +129,7 @@ class _Part:
     speakers: list[str] = field(default_factory=list)
     open: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
     entity_of: dict[tuple[int, int], str] = field(default_factory=dict)
+    joined: dict[str, str] = field(default_factory=dict)
     ends: list[int] = field(default_factory=list)
 
     @property
@@ -166,11 +171,15 @@ class _Part:
             if not self.open.get(entity):
                 raise DataFormatError(f"{where}: '{entity})' ends a mention that never began; add ({entity} before it")
             mention = self.open[entity].pop()[0], last
-            if (other := self.entity_of.setdefault(mention, entity)) != entity:
-                words = " ".join(self.words[mention[0] :])[:80]
-                raise DataFormatError(
-                    f"{where}: '{words}' is in entity {other} and in entity {entity}; remove one of them"
-                )
+            other, own = self._whole(self.entity_of.setdefault(mention, entity)), self._whole(entity)
+            if other != own:
+                self.joined[own] = other
+
+    def _whole(self, entity: str) -> str:
+        """Return the entity that an entity is a part of; the entity itself if it was not joined to another one."""
+        while entity in self.joined:
+            entity = self.joined[entity]
+        return entity
 
     def end_sentence(self) -> None:
         """Complete the sentence, if it has words."""
@@ -212,7 +221,7 @@ class _Part:
         """Return the part as an example."""
         clusters: dict[str, list[tuple[int, int]]] = {}
         for mention, entity in self.entity_of.items():
-            clusters.setdefault(entity, []).append(mention)
+            clusters.setdefault(self._whole(entity), []).append(mention)
         genre = _GENRE.match(self.name)
         target = coref_target(
             list(clusters.values()) if labelled else None,

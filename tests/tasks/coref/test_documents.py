@@ -77,12 +77,19 @@ def test_without_labels_the_last_column_is_not_read(tmp_path: Path) -> None:
     assert (example.texts[TEXT], example.target["clusters"]) == (("the", "dog"), None)
 
 
+def test_entities_that_share_a_mention_are_one(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    text = "ann/(1) bob/(2)|(3) he/(3) cat/(4) she/(1)|(5) her/(5) his/(3)|(2) him/(2)|(6) carl/(6)"
+    (example,) = read(tmp_path, lines(text))
+    whole = [((0, 0), (4, 4), (5, 5)), ((1, 1), (2, 2), (6, 6), (7, 7), (8, 8)), ((3, 3),)]
+    assert example.target["clusters"] == whole
+    assert "3 entities have a mention of another one and are joined to it" in caplog.text
+
+
 @pytest.mark.parametrize(
     ("content", "line", "message"),
     [
         (lines("the/(7 dog barks"), 2, "a mention of entity 7 begins here and never ends before"),
         (lines("the/7) dog"), 2, "'7)' ends a mention that never began; add (7 before it"),
-        (lines("the dog/(7|(8)|7)"), 3, "'dog' is in entity 8 and in entity 7; remove one of them"),
         (lines("the dog/7"), 3, "'7' marks no mention"),
         (lines("the dog").replace("\tdog\t_", ""), 3, "3 column(s); give at least 5"),
         (lines("the dog").replace("\tdog\t", "\t \t"), 3, "5 column(s); give at least 5, the word in column 4"),
