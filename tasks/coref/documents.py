@@ -42,7 +42,7 @@ def coref_target(
 
 
 def read_documents(path: Path, *, labelled: bool = True) -> list[Example]:
-    """Return the documents of a file, or of all ``*.conll`` and ``*_conll`` files of a folder or of an archive.
+    """Return the documents of a file, or of all ``*.conll`` and ``*_conll`` files in a folder or an archive.
 
     The columns are those of CoNLL-2012: the word is the fourth, the speaker the tenth (if there are at least twelve),
     and the last one marks mentions: ``(3`` begins one of entity 3, ``3)`` ends it, ``(3)`` does both, and ``|``
@@ -50,7 +50,7 @@ def read_documents(path: Path, *, labelled: bool = True) -> list[Example]:
     have a mention in common become one entity; CoNLL-2012 has such mentions.
 
     Args:
-        path: A file, plain or ``.gz``; a folder; or a ``.tar``, ``.tar.gz`` or ``.tgz`` archive.
+        path: A file, plain or ``.gz``; a folder of such files; or a ``.tar``, ``.tar.gz`` or ``.tgz`` archive.
         labelled: Whether to read the mentions.
 
     Raises:
@@ -87,7 +87,10 @@ def read_documents(path: Path, *, labelled: bool = True) -> list[Example]:
 def _files(path: Path) -> Iterator[tuple[str, Iterable[tuple[int, str]]]]:
     """Yield the name and the numbered lines of each file, in the order of their names."""
     if path.is_dir():
-        for file in sorted(one for one in path.rglob("*") if one.name.endswith(_SUFFIXES)):
+        files = sorted(one for one in path.rglob("*") if one.name.removesuffix(".gz").endswith(_SUFFIXES))
+        if not files:
+            raise DataFormatError(f"{path}: no file in this folder ends in {' or '.join(_SUFFIXES)}, plain or .gz")
+        for file in files:
             yield str(file), numbered_lines(file)
     elif path.name.endswith(_ARCHIVE) and path.is_file():
         try:
@@ -99,7 +102,8 @@ def _files(path: Path) -> Iterator[tuple[str, Iterable[tuple[int, str]]]]:
                     name = f"{path}/{member.name}"
                     yield name, lines_of(content, name=name)
         except (tarfile.TarError, OSError, EOFError) as error:
-            raise DataFormatError(f"{path}: cannot be unpacked ({error}); download it again") from None
+            reason, *_ = str(error).split(":\n")  # tarfile adds a line for each format that it has tried
+            raise DataFormatError(f"{path}: cannot be unpacked ({reason}); download it again") from None
     else:
         yield str(path), numbered_lines(path)
 
@@ -150,6 +154,8 @@ class _Part:
                 f"{where}: {len(columns)} column(s); give at least {_FEWEST}, the word in column {_WORD + 1} and the "
                 "mentions in the last one"
             )
+        if not columns[-1].strip() and _MARKS.fullmatch(columns[-2].strip()):
+            raise DataFormatError(f"{where}: a tab after '{columns[-2].strip()}', the last column; remove the tab")
         word = columns[_WORD].strip()
         self.words.append(word[1:] if word in ("/.", "/?") else word)  # OntoNotes writes some marks so
         self.speakers.append(columns[_SPEAKER].strip() if len(columns) >= _WITH_SPEAKER else "")
@@ -201,10 +207,8 @@ class _Part:
     @property
     def crossing(self) -> int:
         """The number of mentions that begin in another one and end after it."""
-        crossing, around = (
-            0,
-            list[int](),
-        )  # the last tokens of the mentions that the next one begins in, outermost first
+        crossing = 0
+        around: list[int] = []  # the last tokens of the mentions that the next one begins in
         for start, end in sorted(self.entity_of, key=lambda mention: (mention[0], -mention[1])):
             around = [last for last in around if last >= start]
             crossing += any(last < end for last in around)
