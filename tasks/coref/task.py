@@ -57,6 +57,7 @@ class Coreference:
     primary_metric: ClassVar[str] = "f1"
     learned: ClassVar[tuple[str, ...]] = ()
     tokenizer: ClassVar[str] = "english"
+    own_columns: ClassVar[bool] = True
 
     data: DataConfig
     head: Literal["span_ranker"] = "span_ranker"
