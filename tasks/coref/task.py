@@ -75,8 +75,10 @@ class Coreference:
     def examples(self, split: Split) -> Sequence[Example]:
         """Return the documents of a split; the target has the ``clusters``, ``speakers`` and the ``genre``."""
         if self.data.source == "sample":
+            if self.fold is not None:
+                raise ConfigError(f"task.fold={self.fold}: the sample data have a dev and a test split; leave it out")
             return sample.documents(split)
-        check_options(self.data, () if self.fold is not None else CUTS)
+        check_options(self.data, CUTS)
         if self.fold is not None:
             return self._parts[split]
         return self.read(self.data.path(split), prefix=split)
@@ -85,8 +87,9 @@ class Coreference:
     def _parts(self) -> Mapping[Split, Sequence[Example]]:
         """The documents of each split, cut from those of the training file."""
         assert self.fold is not None
-        if self.data.dev is not None or self.data.test is not None:
-            raise ConfigError("task.fold cuts dev and test data from data.train; leave out data.dev and data.test")
+        if given := [name for name in ("dev", "test", *CUTS) if getattr(self.data, name) is not None]:
+            names = " and ".join(f"data.{name}" for name in given)
+            raise ConfigError(f"task.fold cuts dev and test data from data.train; leave out {names}")
         documents = self.read(self.data.path("train"), prefix="train")
         if not self.fold < self.folds <= len(documents):
             raise ConfigError(
