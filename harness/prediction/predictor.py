@@ -6,6 +6,7 @@ from typing import Any
 
 from harness.config.schema import TrainerConfig
 from harness.errors import ConfigError
+from harness.optional_protocols import SplitsText
 from harness.prediction.input_text import tokenized
 from harness.runs.model_file import Restorable
 from harness.training.evaluation import predict
@@ -61,7 +62,8 @@ class Predictor:
         portion: list[Example] = []
         waiting = 0
         for example in examples:
-            portion.append(_with_origin(example))
+            known = _with_origin(example)
+            portion.append(self.task.with_sentences(known) if isinstance(self.task, SplitsText) else known)
             waiting += 1 + sum(map(len, example.texts.values()))
             if waiting >= _PORTION:
                 yield from self._label(portion)

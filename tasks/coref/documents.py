@@ -11,6 +11,7 @@ from typing import Any
 from harness.errors import DataFormatError
 from harness.types import Document, Example, Sentence, sentences_of
 from harness.utils.text_files import lines_of, numbered_lines
+from harness.utils.tokenized_text import TokenizedText
 
 log = logging.getLogger(__name__)
 
@@ -22,6 +23,7 @@ _GENRE = re.compile(r"([a-z]{2})/")
 _NONE = ("", "-", "_")  # of the last column, where no mention begins or ends
 _WORD, _SPEAKER = 3, 9  # columns, counted from 0
 _FEWEST, _WITH_SPEAKER = 5, 12  # columns of a line; of one that has the speaker
+_ENDS, _CLOSING = (".", "!", "?"), ('"', "''", "'", "”", "’", ")", "]")  # of a sentence in raw text
 _SUFFIXES = (".conll", "_conll")
 _ARCHIVE = (".tar", ".tar.gz", ".tgz")
 
@@ -272,3 +274,15 @@ def sentence_numbers(text: Sentence) -> list[int]:
     """Return the number of the sentence of each token, without counting sentences that have none."""
     sentences = filter(None, sentences_of(text))
     return [number for number, sentence in enumerate(sentences) for _ in sentence]
+
+
+def sentences_in(text: TokenizedText) -> list[tuple[str, ...]]:
+    """Split a text into sentences, after a mark that ends one and the quotes and brackets right after it."""
+    sentences, start, ended = [], 0, False
+    for place, token in enumerate(text.tokens):
+        closing = token in _CLOSING and place > 0 and text.offsets[place, 0] == text.offsets[place - 1, 1]
+        if ended and not (closing or token in _ENDS):
+            sentences.append(text.tokens[start:place])
+            start, ended = place, False
+        ended = ended or token in _ENDS
+    return [*sentences, text.tokens[start:]]
