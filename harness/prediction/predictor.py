@@ -11,7 +11,7 @@ from harness.prediction.input_text import tokenized
 from harness.runs.model_file import Restorable
 from harness.training.evaluation import predict
 from harness.training.model import Model
-from harness.types import Example, Prediction, sentences_of
+from harness.types import Document, Example, Prediction, sentences_of
 from harness.utils.tokenized_text import TokenizedText
 from harness.utils.tokenizers import tokenizer_named
 
@@ -108,7 +108,9 @@ class Predictor:
             origin = {name: tokenized(given[name], self.tokenize) for name in self.texts}
         except ValueError as error:
             raise ConfigError(f"item {index}: {error}; give a string or a list of tokens") from None
-        return Example(id=str(index), texts={name: text.tokens for name, text in origin.items()}, origin=origin)
+        # A document keeps the sentences that it has.
+        texts = {name: one if isinstance(one := given[name], Document) else origin[name].tokens for name in origin}
+        return Example(id=str(index), texts=texts, origin=origin)
 
 
 def _with_origin(example: Example) -> Example:

@@ -128,6 +128,9 @@ def test_a_task_reads_the_words_from_its_own_columns(folder: Path, command: Call
     status, out, err = command(coref, tmp_path / "stories.txt")
     assert status == 0, err
     assert list(map(entities, rows(out))) == list(found.values())
+    assert command(coref, documents, "--input", "columns")[2].startswith(
+        f"error: {documents}:1: a document of CoNLL-2012"
+    )
 
     (tmp_path / "train.conll").write_text("".join(f"{i} {word} {word}\n\n" for i, word in enumerate("abcdefgh")))
     files = ("data=files", *(f"data.{split}={tmp_path}/train.conll" for split in ("train", "dev", "test")))
