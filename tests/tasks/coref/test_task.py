@@ -241,6 +241,13 @@ def test_folds_divide_the_documents(tmp_path: Path) -> None:
         Coreference(data=DataConfig(source="sample"), fold=1).examples("dev")
 
 
+def test_a_folder_of_documents_names_the_data(tmp_path: Path) -> None:
+    (tmp_path / "stories").mkdir()
+    (tmp_path / "stories" / "dev.conll").write_text(sample.conll("dev"))
+    assert with_folds(tmp_path / "stories").data_name == "stories"
+    assert with_folds(tmp_path / "stories" / "dev.conll").data_name == "stories"
+
+
 def test_documents_have_little_padding() -> None:
     """No padding between sentences, and documents of similar length are in one batch."""
     lengths = [example_lengths(story) for story in STORIES]
