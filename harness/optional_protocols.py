@@ -99,6 +99,29 @@ class Decomposable(Protocol):
 
 
 @runtime_checkable
+class OwnColumns(Protocol):
+    """A task that knows in which columns its files have the words; for other tasks, ``predict`` reads the first column.
+
+    Attributes:
+        own_columns: Whether ``predict`` gives column files (``.conll``, ``.bio``) to the task's own reader.
+    """
+
+    own_columns: bool
+
+
+@runtime_checkable
+class SplitsText(Protocol):
+    """A task whose texts are documents: new text is split into sentences before a trained head labels it."""
+
+    def with_sentences(self, example: Example) -> Example:
+        """Return an example whose texts are ``Document``s of the same tokens.
+
+        Args:
+            example: The example. Its ``origin`` has a ``TokenizedText`` for each of its texts.
+        """
+
+
+@runtime_checkable
 class SampleWriter(Protocol):
     """A task that can write its sample data as files, for people to read and as a model for their own data."""
 

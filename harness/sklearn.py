@@ -78,7 +78,12 @@ class FrozenEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # s
 
         Args:
             X: Texts, each a string or a list of tokens.
+
+        Raises:
+            ConfigError: It is one string, or a table, whose elements are the names of its columns.
         """
+        if isinstance(X, str) or hasattr(X, "columns"):
+            raise ConfigError(f"X is a {type(X).__name__}; give a list of texts, or one column of a table")
         if not hasattr(self, "encoder_"):
             self.fit()
         texts = list(X)

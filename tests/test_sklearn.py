@@ -1,6 +1,7 @@
 import pickle
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
@@ -50,6 +51,20 @@ def test_a_pipeline_learns_and_can_be_kept():
     assert again.predict(texts).tolist() == labels
     assert clone(pipeline).get_params()["frozenencoder__encoder"] == "elmo_mini"
     assert pipeline[:-1].get_feature_names_out()[-1] == "elmo_mini255"
+
+
+@pytest.mark.parametrize(
+    ("texts", "message"),
+    [
+        ("one text", "X is a str; give a list of texts"),
+        (pd.DataFrame({"text": ["one", "two"]}), "X is a DataFrame; give a list of texts, or one column of a table"),
+        (pd.Series(["one", float("nan")]), "text 1 is nan; give a string or a list of tokens"),
+        (["one", "two", None], "text 2 is None; give a string or a list of tokens"),
+    ],
+)
+def test_what_is_no_list_of_texts_is_one_line(encoder, texts, message):
+    with pytest.raises(ConfigError, match=message):
+        encoder.transform(texts)
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from harness.config.schema import resolved
 from harness.errors import ConfigError, DataFormatError, HarnessError
+from harness.optional_protocols import OwnColumns
 from harness.prediction.input_text import TextFormat, read_texts
 from harness.prediction.predictor import Predictor
 from harness.prediction.trained_run import load_predictor
@@ -29,8 +30,9 @@ _EPILOG = """\
 FILE is read as text (.txt and standard input: one text on each line), JSON lines
 (.jsonl: {"text": "..."} or {"tokens": [...]}; for pairs, the names of the run's
 texts, such as {"premise": "...", "hypothesis": "..."}), the first column of a
-column file (.conll, .bio), or any other file in the format of the run's task,
-with or without labels. The trees of SST-5 are .txt files: add --input task.
+column file (.conll, .bio; the word column of srl, coref and data.columns), or
+any other file in the format of the run's task, with or without labels. The
+trees of SST-5 are .txt files: add --input task.
 
 On standard output is one JSON object for each text, in the order of the input:
 its id, text, tokens and answer. Offsets of characters refer to "text". An empty
@@ -93,7 +95,7 @@ def _predict(chosen: argparse.Namespace, overrides: Sequence[str]) -> None:
     if chosen.score and form != "task":
         raise ConfigError(f"--score needs labels, and --input={form} has none; leave --input out")
     predictor = load_predictor(chosen.run, plugins=chosen.plugins, **_options(overrides))
-    if form == "jsonl" and path is not None and not chosen.input and not _has_texts(path, predictor.texts):
+    if path is not None and not chosen.input and _is_own(path, form, predictor):
         form = "task"
     scored: list[tuple[Example, Prediction]] = []
     guessed = path is not None and not chosen.input and not chosen.score
@@ -127,6 +129,13 @@ def _form_of(path: Path | None, *, labelled: bool) -> str:
     """Return the format of a file by its name; ``task`` is the format of the run's task, the only one with labels."""
     suffix = ".txt" if path is None else Path(path.name.removesuffix(".gz")).suffix
     return "task" if labelled else _BY_SUFFIX.get(suffix, "task")
+
+
+def _is_own(path: Path, form: str, predictor: Predictor) -> bool:
+    """Return whether a file is in the task's own format, although its name stands for another one, ``form``."""
+    if form == "columns":
+        return isinstance(predictor.task, OwnColumns) and predictor.task.own_columns
+    return form == "jsonl" and not _has_texts(path, predictor.texts)
 
 
 def _has_texts(path: Path, names: Sequence[str]) -> bool:

@@ -84,7 +84,7 @@ def read_texts(
     source = "standard input" if path is None else str(path)
     lines = _standard_input(source) if path is None else numbered_lines(path)
     if form == "columns":
-        for number, tokens in enumerate(_columns(lines), start=1):
+        for number, tokens in enumerate(_columns(lines, source), start=1):
             yield _example(str(number), {names[0]: TokenizedText.of_tokens(tokens)})
         return
     for number, line in lines:
@@ -146,10 +146,15 @@ def tokenized(value: Any, tokenize: Tokenizer, within: Any = None) -> TokenizedT
     return TokenizedText.of_tokens(value, within if isinstance(within, str) else None)
 
 
-def _columns(lines: Iterator[tuple[int, str]]) -> Iterator[Sentence]:
+def _columns(lines: Iterator[tuple[int, str]], source: str) -> Iterator[Sentence]:
     """Yield the first column of each sentence."""
     tokens: list[str] = []
-    for _, line in lines:
+    for number, line in lines:
+        if line.startswith("#begin document"):
+            raise DataFormatError(
+                f"{source}:{number}: a document of CoNLL-2012, whose first column is its name and not a word; "
+                "read it as the data of a task that has this format"
+            )
         columns = line.split("\t") if "\t" in line else line.split()
         if columns and columns[0].strip() and columns[0] != "-DOCSTART-":
             tokens.append(columns[0].strip())

@@ -6,11 +6,12 @@ from typing import Any
 
 from harness.config.schema import TrainerConfig
 from harness.errors import ConfigError
+from harness.optional_protocols import SplitsText
 from harness.prediction.input_text import tokenized
 from harness.runs.model_file import Restorable
 from harness.training.evaluation import predict
 from harness.training.model import Model
-from harness.types import Example, Prediction, sentences_of
+from harness.types import Document, Example, Prediction, sentences_of
 from harness.utils.tokenized_text import TokenizedText
 from harness.utils.tokenizers import tokenizer_named
 
@@ -61,7 +62,8 @@ class Predictor:
         portion: list[Example] = []
         waiting = 0
         for example in examples:
-            portion.append(_with_origin(example))
+            known = _with_origin(example)
+            portion.append(self.task.with_sentences(known) if isinstance(self.task, SplitsText) else known)
             waiting += 1 + sum(map(len, example.texts.values()))
             if waiting >= _PORTION:
                 yield from self._label(portion)
@@ -106,7 +108,9 @@ class Predictor:
             origin = {name: tokenized(given[name], self.tokenize) for name in self.texts}
         except ValueError as error:
             raise ConfigError(f"item {index}: {error}; give a string or a list of tokens") from None
-        return Example(id=str(index), texts={name: text.tokens for name, text in origin.items()}, origin=origin)
+        # A document keeps the sentences that it has.
+        texts = {name: one if isinstance(one := given[name], Document) else origin[name].tokens for name in origin}
+        return Example(id=str(index), texts=texts, origin=origin)
 
 
 def _with_origin(example: Example) -> Example:

@@ -81,11 +81,17 @@ class TextEncoder:
 
         Yields:
             float32 (layers, tokens, dim) on the CPU.
+
+        Raises:
+            ConfigError: A text is neither a string nor a list of tokens.
         """
         portion: list[Sentence] = []
         waiting = 0
-        for text in texts:
-            portion.append(tuple(self.tokenize(text) if isinstance(text, str) else text))
+        for number, text in enumerate(texts):
+            try:
+                portion.append(tuple(self.tokenize(text) if isinstance(text, str) else text))
+            except TypeError:
+                raise ConfigError(f"text {number} is {text!r:.80}; give a string or a list of tokens") from None
             waiting += len(portion[-1])
             if waiting >= _PORTION:
                 yield from self._encode(portion)

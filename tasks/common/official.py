@@ -93,12 +93,15 @@ def data_name(data: DataConfig, official: str) -> str:
         official: The name of the task's published data set.
 
     Returns:
-        ``sample``, the name of the published data set with its revision, or the name of the folder that contains the
-        local training file.
+        ``sample``, the name of the published data set with its revision, or the name of the folder of the local
+        training data.
     """
     if data.source == "sample":
         return "sample"
-    return official_name(official) if data.source == "official" else data.path("train").resolve().parent.name
+    if data.source == "official":
+        return official_name(official)
+    train = data.path("train").resolve()
+    return train.name if train.is_dir() else train.parent.name
 
 
 def _read_table(path: Path, columns: tuple[str, ...]) -> list[Row]:

@@ -11,6 +11,7 @@ from typing import Any
 from harness.errors import DataFormatError
 from harness.types import Document, Example, Sentence, sentences_of
 from harness.utils.text_files import lines_of, numbered_lines
+from harness.utils.tokenized_text import TokenizedText
 
 log = logging.getLogger(__name__)
 
@@ -22,6 +23,7 @@ _GENRE = re.compile(r"([a-z]{2})/")
 _NONE = ("", "-", "_")  # of the last column, where no mention begins or ends
 _WORD, _SPEAKER = 3, 9  # columns, counted from 0
 _FEWEST, _WITH_SPEAKER = 5, 12  # columns of a line; of one that has the speaker
+_ENDS, _CLOSING = (".", "!", "?"), ('"', "''", "'", "”", "’", ")", "]")  # of a sentence in raw text
 _SUFFIXES = (".conll", "_conll")
 _ARCHIVE = (".tar", ".tar.gz", ".tgz")
 
@@ -42,22 +44,23 @@ def coref_target(
 
 
 def read_documents(path: Path, *, labelled: bool = True) -> list[Example]:
-    """Return the documents of a file, or of all ``*.conll`` and ``*_conll`` files of a folder or of an archive.
+    """Return the documents of a file, or of all ``*.conll`` and ``*_conll`` files in a folder or an archive.
 
     The columns are those of CoNLL-2012: the word is the fourth, the speaker the tenth (if there are at least twelve),
     and the last one marks mentions: ``(3`` begins one of entity 3, ``3)`` ends it, ``(3)`` does both, and ``|``
-    separates several marks. Each part of a document is an example. A document without words is left out.
+    separates several marks. Each part of a document is an example. A document without words is left out. Entities that
+    have a mention in common become one entity; CoNLL-2012 has such mentions.
 
     Args:
-        path: A file, plain or ``.gz``; a folder; or a ``.tar``, ``.tar.gz`` or ``.tgz`` archive.
+        path: A file, plain or ``.gz``; a folder of such files; or a ``.tar``, ``.tar.gz`` or ``.tgz`` archive.
         labelled: Whether to read the mentions.
 
     Raises:
-        DataFormatError: The file is missing or not in this format, a mention is never closed or never opened, or it is
-            a mention of two entities; the message names the file and the line.
+        DataFormatError: The file is missing or not in this format, or a mention is never closed or never opened; the
+            message names the file and the line.
     """
     examples: dict[str, Example] = {}
-    empty, crossing, longer = 0, 0, 0
+    empty, crossing, longer, joined = 0, 0, 0, 0
     for name, lines in _files(path):
         for part in _parts(name, lines, labelled=labelled):
             if not part.words:
@@ -69,10 +72,12 @@ def read_documents(path: Path, *, labelled: bool = True) -> list[Example]:
             examples[example.id] = example
             crossing += part.crossing
             longer += part.longer
+            joined += len(part.joined)
     for count, what in (
         (empty, "documents without words are left out"),
         (crossing, "mentions cross another one; of two such mentions, a head finds at most one"),
         (longer, "mentions are in several sentences; no head finds them"),
+        (joined, "entities have a mention of another one and are joined to it"),
     ):
         if count:
             log.warning("%s: %s %s", path.name, f"{count:,}", what)
@@ -84,7 +89,10 @@ def read_documents(path: Path, *, labelled: bool = True) -> list[Example]:
 def _files(path: Path) -> Iterator[tuple[str, Iterable[tuple[int, str]]]]:
     """Yield the name and the numbered lines of each file, in the order of their names."""
     if path.is_dir():
-        for file in sorted(one for one in path.rglob("*") if one.name.endswith(_SUFFIXES)):
+        files = sorted(one for one in path.rglob("*") if one.name.removesuffix(".gz").endswith(_SUFFIXES))
+        if not files:
+            raise DataFormatError(f"{path}: no file in this folder ends in {' or '.join(_SUFFIXES)}, plain or .gz")
+        for file in files:
             yield str(file), numbered_lines(file)
     elif path.name.endswith(_ARCHIVE) and path.is_file():
         try:
@@ -96,7 +104,8 @@ def _files(path: Path) -> Iterator[tuple[str, Iterable[tuple[int, str]]]]:
                     name = f"{path}/{member.name}"
                     yield name, lines_of(content, name=name)
         except (tarfile.TarError, OSError, EOFError) as error:
-            raise DataFormatError(f"{path}: cannot be unpacked ({error}); download it again") from None
+            reason, *_ = str(error).split(":\n")  # tarfile adds a line for each format that it has tried
+            raise DataFormatError(f"{path}: cannot be unpacked ({reason}); download it again") from None
     else:
         yield str(path), numbered_lines(path)
 
@@ -113,6 +122,7 @@ class _Part:
         speakers: The speaker of each word.
         open: For each entity, the first token and the line of its mentions that are not closed yet.
         entity_of: The entity of each mention.
+        joined: For each entity that has a mention of another one, the other one.
         ends: The token after the last one of each sentence.
     """
 
@@ -125,6 +135,7 @@ class _Part:
     speakers: list[str] = field(default_factory=list)
     open: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
     entity_of: dict[tuple[int, int], str] = field(default_factory=dict)
+    joined: dict[str, str] = field(default_factory=dict)
     ends: list[int] = field(default_factory=list)
 
     @property
@@ -145,6 +156,8 @@ class _Part:
                 f"{where}: {len(columns)} column(s); give at least {_FEWEST}, the word in column {_WORD + 1} and the "
                 "mentions in the last one"
             )
+        if not columns[-1].strip() and _MARKS.fullmatch(columns[-2].strip()):
+            raise DataFormatError(f"{where}: a tab after '{columns[-2].strip()}', the last column; remove the tab")
         word = columns[_WORD].strip()
         self.words.append(word[1:] if word in ("/.", "/?") else word)  # OntoNotes writes some marks so
         self.speakers.append(columns[_SPEAKER].strip() if len(columns) >= _WITH_SPEAKER else "")
@@ -166,11 +179,15 @@ class _Part:
             if not self.open.get(entity):
                 raise DataFormatError(f"{where}: '{entity})' ends a mention that never began; add ({entity} before it")
             mention = self.open[entity].pop()[0], last
-            if (other := self.entity_of.setdefault(mention, entity)) != entity:
-                words = " ".join(self.words[mention[0] :])[:80]
-                raise DataFormatError(
-                    f"{where}: '{words}' is in entity {other} and in entity {entity}; remove one of them"
-                )
+            other, own = self._whole(self.entity_of.setdefault(mention, entity)), self._whole(entity)
+            if other != own:
+                self.joined[own] = other
+
+    def _whole(self, entity: str) -> str:
+        """Return the entity that an entity is a part of; the entity itself if it was not joined to another one."""
+        while entity in self.joined:
+            entity = self.joined[entity]
+        return entity
 
     def end_sentence(self) -> None:
         """Complete the sentence, if it has words."""
@@ -192,10 +209,8 @@ class _Part:
     @property
     def crossing(self) -> int:
         """The number of mentions that begin in another one and end after it."""
-        crossing, around = (
-            0,
-            list[int](),
-        )  # the last tokens of the mentions that the next one begins in, outermost first
+        crossing = 0
+        around: list[int] = []  # the last tokens of the mentions that the next one begins in
         for start, end in sorted(self.entity_of, key=lambda mention: (mention[0], -mention[1])):
             around = [last for last in around if last >= start]
             crossing += any(last < end for last in around)
@@ -212,7 +227,7 @@ class _Part:
         """Return the part as an example."""
         clusters: dict[str, list[tuple[int, int]]] = {}
         for mention, entity in self.entity_of.items():
-            clusters.setdefault(entity, []).append(mention)
+            clusters.setdefault(self._whole(entity), []).append(mention)
         genre = _GENRE.match(self.name)
         target = coref_target(
             list(clusters.values()) if labelled else None,
@@ -259,3 +274,15 @@ def sentence_numbers(text: Sentence) -> list[int]:
     """Return the number of the sentence of each token, without counting sentences that have none."""
     sentences = filter(None, sentences_of(text))
     return [number for number, sentence in enumerate(sentences) for _ in sentence]
+
+
+def sentences_in(text: TokenizedText) -> list[tuple[str, ...]]:
+    """Split a text into sentences, after a mark that ends one and the quotes and brackets right after it."""
+    sentences, start, ended = [], 0, False
+    for place, token in enumerate(text.tokens):
+        closing = token in _CLOSING and place > 0 and text.offsets[place, 0] == text.offsets[place - 1, 1]
+        if ended and not (closing or token in _ENDS):
+            sentences.append(text.tokens[start:place])
+            start, ended = place, False
+        ended = ended or token in _ENDS
+    return [*sentences, text.tokens[start:]]

@@ -12,12 +12,11 @@ from harness.types import Document, Example, Prediction
 from harness.utils.english_words import tokenize
 from harness.utils.text_files import numbered_lines
 from harness.utils.tokenized_text import TokenizedText
-from tasks.coref.documents import TEXT, coref_target
+from tasks.coref.documents import TEXT, coref_target, sentences_in
 from tasks.coref.metric import score_of
 
 HEADER = "ID\tText\tPronoun\tPronoun-offset\tA\tA-offset\tA-coref\tB\tB-offset\tB-coref\tURL".split("\t")
 _FEMININE = ("she", "her", "hers", "herself")
-_ENDS, _CLOSING = (".", "!", "?"), ('"', "''", "'", "”", "’", ")", "]")
 
 
 def is_gap(path: Path) -> bool:
@@ -49,7 +48,7 @@ def read_gap(path: Path) -> list[Example]:
             raise DataFormatError(f"{path}:{number}: not a line of GAP ({error}); download it again") from None
         gap = {"pronoun": spans[0], "names": spans[1:], "gold": gold, "feminine": pronoun.lower() in _FEMININE}
         target = {**coref_target(None), "gap": gap}
-        document = Document(_sentences(whole))
+        document = Document(sentences_in(whole))
         examples.append(Example(id=own_id, texts={TEXT: document}, target=target, origin={TEXT: whole}))
     return examples
 
@@ -60,18 +59,6 @@ def _tokens(text: TokenizedText, start: int, words: str) -> tuple[int, int]:
     if found is None or text.text[start : start + len(words)] != words:
         raise ValueError(f"'{words}' is not at character {start}")
     return found
-
-
-def _sentences(text: TokenizedText) -> list[tuple[str, ...]]:
-    """Split a text into sentences, after a mark that ends one and the quotes and brackets right after it."""
-    sentences, start, ended = [], 0, False
-    for place, token in enumerate(text.tokens):
-        closing = token in _CLOSING and place > 0 and text.offsets[place, 0] == text.offsets[place - 1, 1]
-        if ended and not (closing or token in _ENDS):
-            sentences.append(text.tokens[start:place])
-            start, ended = place, False
-        ended = ended or token in _ENDS
-    return [*sentences, text.tokens[start:]]
 
 
 def score_gap(gold: Sequence[Example], predictions: Sequence[Prediction]) -> dict[str, float]:

@@ -6,7 +6,7 @@ Source: Lee et al. 2017 (arXiv 1707.07045); Peters et al. 2018, section 4 and su
 import logging
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
@@ -20,13 +20,13 @@ from harness.config.schema import DataConfig
 from harness.errors import ConfigError
 from harness.nn.char_cnn import char_ids
 from harness.nn.masking import mask_of_sentences
-from harness.types import Batch, Example, Metrics, Prediction, Split
+from harness.types import Batch, Document, Example, Metrics, Prediction, Split
 from tasks.common.answers import span_of
 from tasks.common.official import data_name
 from tasks.common.sample_data import some, write_sample_files
 from tasks.common.splits import CUTS, check_options, read_once
 from tasks.coref import sample
-from tasks.coref.documents import TEXT, read_documents, sentence_numbers
+from tasks.coref.documents import TEXT, read_documents, sentence_numbers, sentences_in
 from tasks.coref.gap import is_gap, read_gap, score_gap
 from tasks.coref.metric import score_documents, without_singletons
 from tasks.coref.span_ranker import GENRES, Singletons, SpanRanker, SpanRankerOptions
@@ -57,6 +57,7 @@ class Coreference:
     primary_metric: ClassVar[str] = "f1"
     learned: ClassVar[tuple[str, ...]] = ()
     tokenizer: ClassVar[str] = "english"
+    own_columns: ClassVar[bool] = True
 
     data: DataConfig
     head: Literal["span_ranker"] = "span_ranker"
@@ -74,8 +75,10 @@ class Coreference:
     def examples(self, split: Split) -> Sequence[Example]:
         """Return the documents of a split; the target has the ``clusters``, ``speakers`` and the ``genre``."""
         if self.data.source == "sample":
+            if self.fold is not None:
+                raise ConfigError(f"task.fold={self.fold}: the sample data have a dev and a test split; leave it out")
             return sample.documents(split)
-        check_options(self.data, () if self.fold is not None else CUTS)
+        check_options(self.data, CUTS)
         if self.fold is not None:
             return self._parts[split]
         return self.read(self.data.path(split), prefix=split)
@@ -84,8 +87,9 @@ class Coreference:
     def _parts(self) -> Mapping[Split, Sequence[Example]]:
         """The documents of each split, cut from those of the training file."""
         assert self.fold is not None
-        if self.data.dev is not None or self.data.test is not None:
-            raise ConfigError("task.fold cuts dev and test data from data.train; leave out data.dev and data.test")
+        if given := [name for name in ("dev", "test", *CUTS) if getattr(self.data, name) is not None]:
+            names = " and ".join(f"data.{name}" for name in given)
+            raise ConfigError(f"task.fold cuts dev and test data from data.train; leave out {names}")
         documents = self.read(self.data.path("train"), prefix="train")
         if not self.fold < self.folds <= len(documents):
             raise ConfigError(
@@ -159,6 +163,12 @@ class Coreference:
         return SpanRanker(
             input_dim=input_dim, output_dim=output_dim, sizes=self.span_ranker, singletons=self.singletons
         )
+
+    def with_sentences(self, example: Example) -> Example:
+        """Return an example whose text is a ``Document``; a text without sentences is split at marks that end one."""
+        if isinstance(example.texts[TEXT], Document):
+            return example
+        return replace(example, texts={TEXT: Document(sentences_in(example.origin[TEXT]))})
 
     def answer(self, example: Example, prediction: Prediction) -> Mapping[str, Any]:
         """Return the entities of a document: the tokens, characters and text of each of their mentions.

@@ -55,6 +55,11 @@ class NamedEntityRecognition:
     train_scheme: TagScheme = "bioul"
 
     @property
+    def own_columns(self) -> bool:
+        """Whether an option says which column has the words."""
+        return self.data.columns is not None
+
+    @property
     def data_name(self) -> str:
         """The name of the data in tables."""
         return data_name(self.data, "conll2003")

@@ -72,6 +72,7 @@ class SemanticRoleLabelling:
     primary_metric: ClassVar[str] = "f1"
     learned: ClassVar[tuple[str, ...]] = ("labels",)
     tokenizer: ClassVar[str] = "whitespace"
+    own_columns: ClassVar[bool] = True
 
     data: DataConfig
     predicateless: Literal["keep", "drop"] = "keep"

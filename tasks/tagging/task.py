@@ -104,6 +104,11 @@ class Tagging:
         return "bioul" if self.head == "bilstm_crf" else "bio"  # the CRF of the task ner has it too
 
     @property
+    def own_columns(self) -> bool:
+        """Whether an option says which column has the words."""
+        return self.data.columns is not None
+
+    @property
     def data_name(self) -> str:
         """The name of the data in tables."""
         return data_name(self.data, "tagging")

@@ -5,6 +5,7 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -110,6 +111,38 @@ def test_columns_can_be_written(ner: Path, command: Callable, tmp_path: Path, ty
     type_in(TEXT)
     expected = [pair for row in rows(command(ner)[1]) for pair in zip(row["tokens"], row["labels"], strict=True)]
     assert [tuple(line.split("\t")) for _, line in numbered_lines(tmp_path / "out.conll") if line] == expected
+
+
+def test_a_task_reads_the_words_from_its_own_columns(folder: Path, command: Callable, tmp_path: Path) -> None:
+    """The first column of a document is its name, and an option may name the column of the words."""
+    documents = sample_files(tmp_path, "task=coref")["test"]
+    coref = trained_run(folder, "task=coref", "task.span_ranker.hidden_dim=4", "task.span_ranker.ffnn_dim=4")
+    status, out, err = command(coref, documents)
+    assert status == 0, err
+    found = {row["id"]: entities(row) for row in rows(out)}
+    assert any(found.values()), "an answer without entities shows nothing"
+    assert found == recorded(coref, "test")
+
+    # Text is split into the same sentences, each of which is encoded by itself.
+    (tmp_path / "stories.txt").write_text("".join(f"{row['text']}\n" for row in rows(out)))
+    status, out, err = command(coref, tmp_path / "stories.txt")
+    assert status == 0, err
+    assert list(map(entities, rows(out))) == list(found.values())
+    assert command(coref, documents, "--input", "columns")[2].startswith(
+        f"error: {documents}:1: a document of CoNLL-2012"
+    )
+
+    (tmp_path / "train.conll").write_text("".join(f"{i} {word} {word}\n\n" for i, word in enumerate("abcdefgh")))
+    files = ("data=files", *(f"data.{split}={tmp_path}/train.conll" for split in ("train", "dev", "test")))
+    tagging = trained_run(folder, "task=tagging", "task.bilstm.hidden_dim=4", "data.columns=[2,3]", *files)
+    status, out, err = command(tagging, tmp_path / "train.conll")
+    assert status == 0, err
+    assert [row["tokens"] for row in rows(out)] == [[word] for word in "abcdefgh"]
+
+
+def entities(row: dict[str, Any]) -> list[list[list[int]]]:
+    """Return the entities in a row, as a run records them."""
+    return [[[mention["start"], mention["end"] - 1] for mention in entity] for entity in row["clusters"]]
 
 
 @pytest.mark.parametrize(("task", "split"), [("ner", "dev"), ("snli", "test")])

@@ -12,7 +12,7 @@ import harness
 from harness.errors import ConfigError
 from harness.prediction import predictor as module
 from harness.prediction.predictor import Predictor
-from harness.types import Example, Prediction
+from harness.types import Document, Example, Prediction
 from harness.utils.tokenized_text import TokenizedText
 from harness.utils.tokenizers import tokenizer_named
 from tasks.common.answers import entities_answer
@@ -69,6 +69,19 @@ def test_several_texts_are_given_by_name(load: Callable[..., Predictor]) -> None
         load("snli")([pairs[0], {"text": "A man sleeps."}])
     with pytest.raises(ConfigError, match="item 0: no tokens and no text; give a string or a list of tokens"):
         load("pos")([3])
+
+
+def test_a_document_keeps_its_sentences(load: Callable[..., Predictor], monkeypatch: pytest.MonkeyPatch) -> None:
+    label, seen = load("coref"), list[Example]()
+    collate = type(label.task).collate
+    monkeypatch.setattr(type(label.task), "collate", lambda task, ones: seen.extend(ones) or collate(task, ones))
+    sentences = (("Ann", "ran"), ("She", "fell"))  # without marks at which text is split
+    label([Document(sentences), "Ann ran. She fell.", ["Ann", "ran"]])
+    assert {example.texts["document"].sentences for example in seen} == {
+        sentences,
+        (("Ann", "ran", "."), ("She", "fell", ".")),
+        (("Ann", "ran"),),
+    }
 
 
 def test_an_answer_is_in_the_passage(load: Callable[..., Predictor]) -> None:

@@ -4,6 +4,7 @@ import gzip
 import io
 import logging
 import tarfile
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -77,14 +78,22 @@ def test_without_labels_the_last_column_is_not_read(tmp_path: Path) -> None:
     assert (example.texts[TEXT], example.target["clusters"]) == (("the", "dog"), None)
 
 
+def test_entities_that_share_a_mention_are_one(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    text = "ann/(1) bob/(2)|(3) he/(3) cat/(4) she/(1)|(5) her/(5) his/(3)|(2) him/(2)|(6) carl/(6)"
+    (example,) = read(tmp_path, lines(text))
+    whole = [((0, 0), (4, 4), (5, 5)), ((1, 1), (2, 2), (6, 6), (7, 7), (8, 8)), ((3, 3),)]
+    assert example.target["clusters"] == whole
+    assert "3 entities have a mention of another one and are joined to it" in caplog.text
+
+
 @pytest.mark.parametrize(
     ("content", "line", "message"),
     [
         (lines("the/(7 dog barks"), 2, "a mention of entity 7 begins here and never ends before"),
         (lines("the/7) dog"), 2, "'7)' ends a mention that never began; add (7 before it"),
-        (lines("the dog/(7|(8)|7)"), 3, "'dog' is in entity 8 and in entity 7; remove one of them"),
         (lines("the dog/7"), 3, "'7' marks no mention"),
         (lines("the dog").replace("\tdog\t_", ""), 3, "3 column(s); give at least 5"),
+        (lines("the/(7) dog").replace("(7)", "(7)\t"), 2, "a tab after '(7)', the last column; remove the tab"),
         (lines("the dog").replace("\tdog\t", "\t \t"), 3, "5 column(s); give at least 5, the word in column 4"),
         (lines("dog", end=False), 1, "this document has no '#end document'"),
         (lines("dog", end=False) + lines("dog"), 4, "a document begins inside another one"),
@@ -126,6 +135,10 @@ def test_a_folder_and_an_archive_are_read_in_the_order_of_their_names(tmp_path: 
     with gzip.open(tmp_path / "one.conll.gz", "wt") as compressed:
         compressed.write(lines("dog"))
     assert len(read_documents(tmp_path / "one.conll.gz")) == 1
+    (tmp_path / "one.conll.gz").rename(folder / "one.conll.gz")
+    assert len(read_documents(tmp_path / "folder")) == 3
+    with pytest.raises(DataFormatError, match=r"no file in this folder ends in \.conll or _conll"):
+        read_documents(Path(tempfile.mkdtemp(dir=tmp_path)))
 
 
 def test_an_error_in_an_archive_names_the_file_in_it(tmp_path: Path) -> None:
@@ -137,7 +150,10 @@ def test_an_error_in_an_archive_names_the_file_in_it(tmp_path: Path) -> None:
     with pytest.raises(DataFormatError, match=r"all\.tar/x/one\.conll:2: a mention of entity 7 begins here"):
         read_documents(tmp_path / "all.tar")
     (tmp_path / "cut.tar.gz").write_bytes(b"\x1f\x8b not an archive")
-    with pytest.raises(DataFormatError, match=r"cut\.tar\.gz: cannot be unpacked"):
-        read_documents(tmp_path / "cut.tar.gz")
+    (tmp_path / "no.tar").write_text("not an archive")
+    for name in ("cut.tar.gz", "no.tar"):
+        with pytest.raises(DataFormatError, match="cannot be unpacked") as caught:
+            read_documents(tmp_path / name)
+        assert "\n" not in str(caught.value)
     with pytest.raises(DataFormatError, match="no such file"):
         read_documents(tmp_path / "missing.conll")

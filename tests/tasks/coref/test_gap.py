@@ -9,8 +9,8 @@ from harness.config.schema import DataConfig
 from harness.errors import DataFormatError
 from harness.types import Document, Prediction
 from harness.utils.tokenized_text import TokenizedText
-from tasks.coref.documents import TEXT
-from tasks.coref.gap import HEADER, _sentences, read_gap
+from tasks.coref.documents import TEXT, sentences_in
+from tasks.coref.gap import HEADER, read_gap
 from tasks.coref.task import Coreference
 from tests.support.trained import trained_run
 
@@ -61,7 +61,7 @@ def test_pronouns_and_names_are_tokens_of_sentences(tmp_path: Path) -> None:
 def test_sentences_keep_every_token() -> None:
     for text in ("a . b", ". . .", "a", "a . ) b ! ? c", ") ."):
         tokens = TokenizedText.of_tokens(text.split())
-        assert tuple(token for sentence in _sentences(tokens) for token in sentence) == tokens.tokens
+        assert tuple(token for sentence in sentences_in(tokens) for token in sentence) == tokens.tokens
 
 
 @pytest.mark.parametrize(

@@ -234,8 +234,18 @@ def test_folds_divide_the_documents(tmp_path: Path) -> None:
     assert len(tests) == 60
     with pytest.raises(ConfigError, match=r"task\.fold=10 with task\.folds=10, of 60 documents; count folds from 0"):
         with_folds(path, fold=10).examples("train")
-    with pytest.raises(ConfigError, match=r"leave out data\.dev and data\.test"):
-        with_folds(path, fold=0, data={"dev": str(path)}).examples("train")
+    for name, value in {"dev": str(path), "test": str(path), "dev_fraction": 0.1}.items():
+        with pytest.raises(ConfigError, match=f"cuts dev and test data from data.train; leave out data.{name}$"):
+            with_folds(path, fold=0, data={name: value}).examples("train")
+    with pytest.raises(ConfigError, match=r"task\.fold=1: the sample data have a dev and a test split"):
+        Coreference(data=DataConfig(source="sample"), fold=1).examples("dev")
+
+
+def test_a_folder_of_documents_names_the_data(tmp_path: Path) -> None:
+    (tmp_path / "stories").mkdir()
+    (tmp_path / "stories" / "dev.conll").write_text(sample.conll("dev"))
+    assert with_folds(tmp_path / "stories").data_name == "stories"
+    assert with_folds(tmp_path / "stories" / "dev.conll").data_name == "stories"
 
 
 def test_documents_have_little_padding() -> None:
