@@ -29,6 +29,9 @@ class Model(nn.Module):
     def __init__(self, *, features: TokenFeatures, head: Head | Fitted) -> None:
         super().__init__()
         assert isinstance(head, nn.Module)
+        if isinstance(head, Fitted) and hasattr(head, "loss"):
+            kind = type(head).__name__
+            raise ConfigError(f"{kind} has loss and observe; a head that learns from gradients must not have observe")
         self.features = features
         self.head: Any = head  # of the two protocols, it may have only one
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from harness.config.schema import TrainerConfig
+from harness.errors import ConfigError
 from harness.protocols import Fitted
 from harness.runs.record import folder_of
 from harness.runs.run import run
@@ -81,6 +82,15 @@ def test_each_example_is_seen_once_in_the_same_order(size: int) -> None:
     assert track.logged == [({"dev/score": 0.7}, 1)]
     assert isinstance(head, Fitted)
     assert not isinstance(nn.Linear(1, 1), Fitted)
+
+
+def test_a_head_that_could_learn_in_both_ways_is_refused() -> None:
+    class Both(Seen):
+        def loss(self, *_: Any) -> Tensor:
+            return torch.zeros(())
+
+    with pytest.raises(ConfigError, match=r"^Both has loss and observe; a head that learns from gradients must not"):
+        Model(features=_NoFeatures(), head=Both())  # type: ignore[arg-type]
 
 
 def test_a_stop_ends_the_pass() -> None:
