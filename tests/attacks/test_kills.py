@@ -25,7 +25,9 @@ def assert_kills_change_nothing(name: str, kills: int, seed: int, work: Workplac
     assert changed == {}
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize(
+    "name", [name if name == "encode" else pytest.param(name, marks=pytest.mark.slow) for name in COMMANDS]
+)
 def test_a_few_kills_change_nothing(name: str, work: Workplace) -> None:
     assert_kills_change_nothing(name, _QUICK[name], 0, work)
 

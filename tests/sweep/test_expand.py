@@ -79,6 +79,7 @@ def test_a_wrong_job_says_why(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert "would fail: trainer.lr is -1" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_several_presets_are_a_union_of_their_lists() -> None:
     def own(*overrides: str) -> list[set[str]]:
         with expanded(*overrides) as jobs:

@@ -52,6 +52,7 @@ def test_a_dry_run_shows_what_all_jobs_would_cost_and_does_nothing(
     assert "unknown" not in shown
 
 
+@pytest.mark.slow
 def test_the_same_command_finds_its_folder_and_runs_only_what_failed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -278,6 +279,7 @@ def test_one_job_raises_one_is_killed_one_exits_one_has_no_data(two_processes: l
     assert "| 2 |" in row  # including the run of the earlier sweep
 
 
+@pytest.mark.slow
 def test_a_job_that_exits_does_not_end_the_sweep(tmp_path: Path) -> None:
     process = started(tmp_path, "task.failure=exits,raises,never", "trainer.max_epochs=1")
     _, errors = process.communicate(timeout=300)

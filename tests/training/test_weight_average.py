@@ -56,7 +56,8 @@ def test_the_average_is_what_is_scored_and_kept(tmp_path: Path) -> None:
     assert plain.mixing["weights"] != averaged.mixing["weights"]
 
 
-@pytest.mark.parametrize("looks", [pytest.param(2, marks=pytest.mark.slow), 9])
+@pytest.mark.slow
+@pytest.mark.parametrize("looks", [2, 9])
 def test_a_stopped_run_resumes_with_its_average(looks: int, tmp_path: Path) -> None:
     options = ("trainer.average=0.9", "trainer.optimizer=Adadelta", "+trainer.optimizer_options.rho=0.95")
     unbroken = small_run(tmp_path / "a", *options)

@@ -28,7 +28,7 @@ def shown(code: str, **environment: str) -> str:
     return done.stdout.strip()
 
 
-@pytest.mark.parametrize("module", ["harness", "harness.sweep.job_entry"])
+@pytest.mark.parametrize("module", ["harness", pytest.param("harness.sweep.job_entry", marks=pytest.mark.slow)])
 def test_threads_wait_without_spinning_from_before_torch_is_imported(module: str) -> None:
     code = f"""
 import os, sys
