@@ -23,7 +23,7 @@ CASES = {
         "embedding.oov=mean",
     ),
     "pos-static": ("task=pos", "vectors=static", "embedding.case=lower", "embedding.oov=normal"),
-    "sst5-bcn": ("task=sst5", "task.bcn.hidden_dim=8", "trainer.average=0.5", "mixing=concat", *LONGER),
+    "sst5-bcn": ("task=sst5", "task.bcn.hidden_dim=8", "trainer.average=0.5", "mixing=concat", "seed=4", *LONGER),
     "sst5-bilstm": (
         "task=sst5",
         "task.head=bilstm",

@@ -138,10 +138,7 @@ def test_a_sweep_is_a_group_and_its_table_is_a_run_in_the_group(
     assert [one["job_type"] for one in begun] == ["ner", "ner", "table"]
     ((name, columns, rows),) = tables
     assert name == "table"
-    assert [dict(zip(columns, row, strict=True))["setting"] for row in rows] == [
-        "random-mean-input",
-        "random-top-input",
-    ]
+    assert [dict(zip(columns, row, strict=True))["mix"] for row in rows] == ["top", "mean"]
 
 
 def test_the_sweep_file_for_wandb_uses_existing_options(tmp_path: Path) -> None:
