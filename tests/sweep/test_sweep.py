@@ -273,7 +273,7 @@ def test_one_job_raises_one_is_killed_one_exits_one_has_no_data(two_processes: l
     (record,) = [record for record in records_in(tmp_path) if record.status == "ok"]
     assert record.environment["threads"] == max(1, PROCESSORS // 2)  # divided among the parallel jobs
     process = started(tmp_path, *two_processes, "task.failure=never", "seed=1,2")
-    out, errors = process.communicate(timeout=300)
+    _, errors = process.communicate(timeout=300)
     assert process.returncode == 0, errors
     tables = (tmp_path / "results" / "sweeps").glob("*/table.md")
     assert any("| 2 |" in table.read_text() for table in tables)  # two seeds, one of them of the earlier sweep
