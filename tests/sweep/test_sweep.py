@@ -262,7 +262,7 @@ def started(folder: Path, *arguments: str) -> "subprocess.Popen[str]":
 @pytest.mark.slow
 def test_one_job_raises_one_is_killed_one_exits_one_has_no_data(two_processes: list[str], tmp_path: Path) -> None:
     process = started(tmp_path, *two_processes, "task.failure=raises,never,dies,exits,empty")
-    out, errors = process.communicate(timeout=300)
+    _, errors = process.communicate(timeout=300)
     assert process.returncode == 1, errors
     assert "4 of 5 runs did not succeed:" in errors
     ended = errors.partition("did not succeed:")[2]
