@@ -298,7 +298,6 @@ def test_a_falling_rate_must_end_at_the_planned_step(text: Path) -> None:
         train(text, *falling, "trainer.max_steps=100")
 
 
-@pytest.mark.slow
 def test_fine_tuning_starts_from_an_exported_encoder(text: Path) -> None:
     train(text, "trainer.max_steps=60", out="base")
     record = train(text, f"init={text}/base", "trainer.max_steps=60", "trainer.schedule=constant", out="tuned")
@@ -387,7 +386,6 @@ def test_an_encoder_can_be_exported_in_half_precision(text: Path) -> None:
     assert record["sha256"][WEIGHTS] == file_digest(text / "half" / WEIGHTS)
 
 
-@pytest.mark.slow
 def test_the_table_compares_the_bilm_with_count_based_models(text: Path, capsys: pytest.CaptureFixture[str]) -> None:
     train(text, "trainer.max_steps=150", "trainer.epochs=2", "trainer.warmup_steps=10")
     files = ["--test", f"held-out={text}/dev.txt", "--train", f"{text}/train.txt", "--cache-dir", f"{text}/cache"]
