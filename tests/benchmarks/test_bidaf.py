@@ -19,10 +19,10 @@ from tasks.squad.bidaf import Bidaf
 from tasks.squad.bidaf_self_attention import BidafSelfAttention
 from tasks.squad.span_head import SpanHead
 from tasks.squad.token_embedding import TokenEmbedding
+from tests.benchmarks.products import Product, products_alone
 
 BATCH, PASSAGE, QUESTION, INPUT, HIDDEN = 40, 150, 12, 1224, 100
 CELLS = 90  # of each GRU of ``bidaf_self_attention``
-Product = tuple[int, int, int, int]  # number of times, rows, inner, columns
 
 
 def products() -> list[Product]:
@@ -51,23 +51,6 @@ def products_with_self_attention() -> list[Product]:
         (2 * BATCH, PASSAGE, width, QUESTION),  # the similarity and the attended vectors
         (2 * BATCH, PASSAGE, width, PASSAGE),
     ]
-
-
-def products_alone(sizes: list[Product]) -> Callable[[], None]:
-    """Return a function that computes each product, and the two products that its gradients need."""
-    operands = [
-        (times, torch.randn(rows, inner), torch.randn(inner, columns), torch.randn(rows, columns))
-        for times, rows, inner, columns in sizes
-    ]
-
-    def compute() -> None:
-        for times, left, right, grad in operands:
-            for _ in range(times):
-                left @ right
-                grad @ right.T
-                left.T @ grad
-
-    return compute
 
 
 def networks() -> dict[str, tuple[nn.Module, list[Product]]]:

@@ -15,10 +15,10 @@ from harness.types import Document, Example, TokenVectors
 from tasks.coref.documents import TEXT, coref_target
 from tasks.coref.span_ranker import SpanRankerOptions
 from tasks.coref.task import Coreference
+from tests.benchmarks.products import Product, products_alone
 
 SENTENCES, WORDS, INPUT = 50, 25, 1324  # ELMo and GloVe
 SIZES = SpanRankerOptions(hidden_dim=200, ffnn_dim=150, max_antecedents=250)
-Product = tuple[int, int, int, int]  # number of times, rows, inner, columns
 
 
 def products() -> list[Product]:
@@ -42,23 +42,6 @@ def products() -> list[Product]:
         (1, pairs, features, dim),
         (1, pairs, dim, dim),
     ]
-
-
-def products_alone(sizes: list[Product]) -> Callable[[], None]:
-    """Return a function that computes each product, and the two products that its gradients need."""
-    operands = [
-        (times, torch.randn(rows, inner), torch.randn(inner, columns), torch.randn(rows, columns))
-        for times, rows, inner, columns in sizes
-    ]
-
-    def compute() -> None:
-        for times, left, right, grad in operands:
-            for _ in range(times):
-                left @ right
-                grad @ right.T
-                left.T @ grad
-
-    return compute
 
 
 def step() -> Callable[[], None]:

@@ -16,10 +16,10 @@ from harness.types import Batch, TokenVectors
 from tasks.common.heads.bilstm_options import BiLstmOptions
 from tasks.common.tag_schemes import all_tags
 from tasks.srl.task import DeepBiLstmOptions, SemanticRoleLabelling
+from tests.benchmarks.products import Product, products_alone
 
 BATCH, TOKENS, INPUT, INDICATOR, HIDDEN, LAYERS = 80, 25, 1124, 100, 300, 8
 LABELS = all_tags([f"A{i}" for i in range(60)], "bio")
-Product = tuple[int, int, int, int]  # number of times, rows, inner, columns
 
 
 def products(head: str) -> list[Product]:
@@ -30,23 +30,6 @@ def products(head: str) -> list[Product]:
         return [*inputs, *steps, (1, words, 2 * HIDDEN, len(LABELS))]
     inputs = [(1, words, width, 6 * HIDDEN), (LAYERS - 1, words, HIDDEN, 6 * HIDDEN)]
     return [*inputs, (LAYERS * TOKENS, BATCH, HIDDEN, 5 * HIDDEN), (1, words, HIDDEN, len(LABELS))]
-
-
-def products_alone(sizes: list[Product]) -> Callable[[], None]:
-    """Return a function that computes each product, and the two products that its gradients need."""
-    operands = [
-        (times, torch.randn(rows, inner), torch.randn(inner, columns), torch.randn(rows, columns))
-        for times, rows, inner, columns in sizes
-    ]
-
-    def compute() -> None:
-        for times, left, right, grad in operands:
-            for _ in range(times):
-                left @ right
-                grad @ right.T
-                left.T @ grad
-
-    return compute
 
 
 def step(head: str) -> Callable[[], None]:
