@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from harness.nn.pooling import max_pool, mean_pool
 from harness.types import Batch, TokenVectors
-from tasks.common.heads.text_classifier import joined, joined_width
+from tasks.common.heads.text_classifier import joined_width, pooled_texts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,8 +48,5 @@ class LinearClassifier(nn.Module):
             vectors: The token vectors of each text.
             batch: The examples.
         """
-        pooled = [
-            self.pool(vectors[text].join_output(vectors[text].input), mask) for text, mask in batch.masks.items()
-        ]  # (batch, input_dim + output_dim) each
-        scores: Tensor = self.output(joined(pooled))  # (batch, labels)
+        scores: Tensor = self.output(pooled_texts(self.pool, vectors, batch))  # (batch, labels)
         return scores

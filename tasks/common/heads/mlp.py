@@ -13,7 +13,7 @@ from harness.config.bounds import Dropout, Positive
 from harness.nn.feedforward import FeedForward
 from harness.nn.pooling import max_pool, mean_pool
 from harness.types import Batch, TokenVectors
-from tasks.common.heads.text_classifier import joined, joined_width
+from tasks.common.heads.text_classifier import joined_width, pooled_texts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,8 +108,5 @@ class MlpClassifier(nn.Module):
             vectors: The token vectors of each text.
             batch: The examples.
         """
-        pooled = [
-            self.pool(vectors[text].join_output(vectors[text].input), mask) for text, mask in batch.masks.items()
-        ]  # (batch, input_dim + output_dim) each
-        scores: Tensor = self.mlp(joined(pooled))  # (batch, labels)
+        scores: Tensor = self.mlp(pooled_texts(self.pool, vectors, batch))  # (batch, labels)
         return scores

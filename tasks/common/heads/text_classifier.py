@@ -1,6 +1,6 @@
 """A head that labels each example, around a network that scores the labels."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -69,6 +69,19 @@ def joined(texts: Sequence[Tensor]) -> Tensor:
         return texts[0]
     u, v = texts
     return torch.cat([u, v, (u - v).abs(), u * v], dim=1)  # (batch, 4 * dim)
+
+
+def pooled_texts(pool: Callable[[Tensor, Tensor], Tensor], vectors: Mapping[str, TokenVectors], batch: Batch) -> Tensor:
+    """Return one vector for each example for a probe, which has no encoder: the joined texts, each pooled by itself.
+
+    Args:
+        pool: A function from vectors (batch, tokens, dim) and their mask to (batch, dim).
+        vectors: The token vectors of each text.
+        batch: The examples.
+    """
+    return joined(
+        [pool(vectors[text].join_output(vectors[text].input), mask) for text, mask in batch.masks.items()]
+    )  # (batch, ``joined_width(input_dim + output_dim, pair=...)``)
 
 
 def joined_width(dim: int, *, pair: bool) -> int:
