@@ -74,7 +74,7 @@ class PluginEncoder:
             self.dtype, self.rounding_error = encoder.dtype, encoder.rounding_error
         if isinstance(encoder, Sized):
             self.num_parameters = encoder.num_parameters
-        self.model_card = encoder.model_card if isinstance(encoder, Documented) else ""
+        self.model_card = model_card_of(encoder)
 
     name: str
     state: str
@@ -133,6 +133,11 @@ def _source_digest(encoder: Encoder) -> str:
                 continue
     contents = sorted(file.read_bytes() for file in files if file.is_file())
     return hashlib.sha256(b"\0".join(contents)).hexdigest()
+
+
+def model_card_of(encoder: Encoder) -> str:
+    """Return the title or the place of an encoder's model card; empty if it names none."""
+    return encoder.model_card if isinstance(encoder, Documented) else ""
 
 
 def _fits(value: Any, expected: type) -> bool:

@@ -13,9 +13,10 @@ import torch
 
 from harness.config.schema import HarnessConfig, plain
 from harness.config.secrets import without_values
+from harness.encoders.plugin_encoder import model_card_of
 from harness.errors import HarnessError
 from harness.features.store import precision_of
-from harness.optional_protocols import Decomposable, Documented
+from harness.optional_protocols import Decomposable
 from harness.protocols import Fitted, Tracker
 from harness.runs.cost import run_cost
 from harness.runs.model_file import MODEL, OLD_MODEL, write_model
@@ -220,7 +221,7 @@ def _record_of(plan: Plan, model: Model, progress: Progress, **ending: Any) -> R
             "state": encoder.state if encoder else "none",
             "num_layers": encoder.num_layers if encoder else 0,
             "dim": encoder.dim if encoder else 0,
-            "model_card": encoder.model_card if isinstance(encoder, Documented) else "",
+            "model_card": model_card_of(encoder) if encoder else "",
             **(precision_of(encoder) if encoder else {}),
         },
         embedding={

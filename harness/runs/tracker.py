@@ -5,7 +5,7 @@ from typing import Any
 
 from harness.config.instantiate import build
 from harness.config.schema import plain
-from harness.optional_protocols import Documented
+from harness.encoders.plugin_encoder import model_card_of
 from harness.protocols import Tracker
 from harness.runs.environment import sweep_name
 from harness.runs.plan import Plan
@@ -21,7 +21,7 @@ def start_tracker(plan: Plan) -> Tracker:
         "data": plan.task.data_name,
         "head": shown["task"].get("head") if isinstance(config.task.get("head"), str) else None,
         "encoder": plan.encoder.name if plan.encoder is not None else "none",
-        "model_card": plan.encoder.model_card if isinstance(plan.encoder, Documented) else "",
+        "model_card": model_card_of(plan.encoder) if plan.encoder else "",
         "state": plan.encoder.state if plan.encoder is not None else "none",
         "embedding": plan.static.name if plan.static is not None else "none",
         "mixing": plan.mixing.name,
