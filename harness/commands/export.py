@@ -9,7 +9,7 @@ from harness.config.schema import typed
 from harness.encoders.plugin_encoder import build_encoder
 from harness.errors import ConfigError, HarnessError
 from harness.prediction.export import export_vectors
-from harness.prediction.input_text import requested_sentences
+from harness.prediction.input_text import add_tokenize_option, requested_sentences
 from harness.prediction.reductions import reduction_named
 from harness.types import SPLITS
 from harness.utils.console import CommandParser, configure_logging, exit_status_of
@@ -43,13 +43,7 @@ def main(arguments: Sequence[str]) -> int:
     )
     parser.add_argument("paths", nargs="*", metavar="IN OUT", help="the text, and the file to write")
     parser.add_argument("--format", choices=("text", "jsonl", "columns"), help="format of IN; default: by its name")
-    parser.add_argument(
-        "--tokenize",
-        metavar="NAME",
-        nargs="?",
-        const="english",
-        help="split raw text: english (if no NAME is given), whitespace, characters, spacy:CODE",
-    )
+    add_tokenize_option(parser)
     parser.add_argument(
         "--layers", default="all", help="all, top, mean, a number, or a run's folder for its learned mix"
     )

@@ -16,7 +16,7 @@ from omegaconf.errors import OmegaConfBaseException
 from harness.config.schema import resolved
 from harness.errors import ConfigError, DataFormatError, HarnessError
 from harness.optional_protocols import OwnColumns
-from harness.prediction.input_text import TextFormat, read_texts
+from harness.prediction.input_text import TextFormat, add_tokenize_option, read_texts
 from harness.prediction.predictor import Predictor
 from harness.prediction.trained_run import load_predictor
 from harness.training.determinism import default_threads
@@ -60,13 +60,7 @@ def main(arguments: Sequence[str]) -> int:
     )
     parser.add_argument("run", metavar="RUN_DIR", help="the folder of the run")
     parser.add_argument("file", nargs="?", default="-", metavar="FILE", help="the texts; -: standard input (default)")
-    parser.add_argument(
-        "--tokenize",
-        metavar="NAME",
-        nargs="?",
-        const="english",
-        help="split raw text: english (if no NAME is given), whitespace, characters, spacy:CODE",
-    )
+    add_tokenize_option(parser)
     parser.add_argument(
         "--input", choices=("text", "jsonl", "columns", "task"), help="format of FILE; task: the task's own"
     )

@@ -1,5 +1,6 @@
 """Texts of a file that is to be encoded or labelled: plain text, JSON lines, or columns."""
 
+import argparse
 import json
 import sys
 from collections.abc import Iterator, Sequence
@@ -22,6 +23,17 @@ _BY_SUFFIX: dict[str, TextFormat] = {".jsonl": "jsonl", ".conll": "columns", ".t
 def format_of(path: Path) -> TextFormat:
     """Return the format that the name of a file stands for: ``text`` unless it ends in a known suffix."""
     return _BY_SUFFIX.get(Path(path.name.removesuffix(".gz")).suffix, "text")
+
+
+def add_tokenize_option(parser: argparse.ArgumentParser) -> None:
+    """Let a command take ``--tokenize``, which means English if no name follows."""
+    parser.add_argument(
+        "--tokenize",
+        metavar="NAME",
+        nargs="?",
+        const="english",
+        help="split raw text: english (if no NAME is given), whitespace, characters, spacy:CODE",
+    )
 
 
 def requested_sentences(
