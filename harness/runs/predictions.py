@@ -26,7 +26,7 @@ def write_predictions(path: Path, splits: Mapping[str, tuple[Sequence[Example], 
 
 
 def examples_digest(examples: Sequence[Example]) -> str:
-    """Return a SHA-256 over ids, texts and targets: the content of the data, whatever file it came from."""
+    """Return a SHA-256 over ids, texts and targets: the content of the data, from any file."""
     digest = hashlib.sha256()
     for example in examples:
         content = [example.id, _plain_texts(example), example.target]

@@ -29,8 +29,8 @@ def fit_in_one_pass(
 ) -> None:
     """Show each training example once to a ``Fitted`` head, and score dev; this is recorded as one epoch.
 
-    The examples come in the order of their lengths, equal ones in the order of the file, whatever the size of a batch
-    is. A pass takes little time, so there is no checkpoint: a stopped run starts the pass again.
+    The examples come in the order of their lengths, equal ones in the order of the file, for any size of a batch. A
+    pass takes little time, so there is no checkpoint: a stopped run starts the pass again.
 
     Args:
         task: The task, which collates and scores examples.

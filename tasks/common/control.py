@@ -1,4 +1,4 @@
-"""Control tasks: labels that a probe can only learn by heart, because each word type draws its label at random.
+"""Control tasks: labels that a probe can only remember word by word, because each word type draws its label at random.
 
 A probe with a high accuracy on the task and a low one on its control task shows what the vectors hold. The difference
 is its selectivity.

@@ -57,7 +57,7 @@ def _of_different_mentions(clusters: Clusters) -> list[list[Mention]]:
 
 
 def mention_counts(pair: Alignment) -> Counts:
-    """Count mentions that are in both, whatever their entities."""
+    """Count the mentions that are in both, without regard to their entities."""
     key, response = map(sum, pair.sizes)
     both = sum(pair.shared.values())
     return np.array([both, key, both, response], dtype=np.float64)

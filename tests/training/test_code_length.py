@@ -43,7 +43,7 @@ def test_bits_by_hand() -> None:
 
 
 class SameForAll(nn.Module):
-    """Gives each label the same probability, whatever it has seen; it has one weight, which changes nothing."""
+    """Gives each label the same probability and learns nothing; it has one weight, which changes nothing."""
 
     def __init__(self, labels: tuple[str, ...]) -> None:
         super().__init__()

@@ -91,7 +91,7 @@ def _hsic(x: Array, y: Array) -> tuple[float, float]:
 
 
 def _centred(vectors: Array) -> Array:
-    """Return the vectors minus their mean; zeros if they are all equal, whatever the last bits of their mean are."""
+    """Return the vectors minus their mean; exact zeros if they are all equal, because their mean is rounded."""
     centred = vectors - vectors.mean(axis=0)  # (vectors, dim)
     return centred if np.vdot(centred, centred) > 1e-20 * np.vdot(vectors, vectors) else np.zeros_like(vectors)
 
