@@ -13,6 +13,7 @@ from harness.encoders.kernels.lstm_steps import LstmState
 from harness.encoders.kernels.projected_lstm import ProjectedLstm
 from harness.encoders.options import BiLmOptions
 from harness.pretrain.softmax import Negatives, WordSoftmax
+from harness.pretrain.window_lstm import window_lstm
 
 _TYPES_AT_ONCE = 256  # words whose characters are convolved at the same time
 WindowState = tuple[LstmState, ...]  # per layer: tensors of (directions, streams, dim)
@@ -110,8 +111,6 @@ class PretrainingNetwork(nn.Module):
 def run_window(lstms: Sequence[ProjectedLstm], inputs: Tensor, state: LstmState) -> tuple[Tensor, LstmState]:
     """Run one layer over a window, each direction with its own LSTM.
 
-    Under autocast, matrix products have the type of the autocast and everything else is float32.
-
     Args:
         lstms: The two LSTMs of the layer, one per direction.
         inputs: (directions, steps, streams, projection_dim).
@@ -121,12 +120,10 @@ def run_window(lstms: Sequence[ProjectedLstm], inputs: Tensor, state: LstmState)
     Returns:
         The outputs, (directions, steps, streams, projection_dim), and the state after the last step, detached.
     """
-    _, steps, streams, _ = inputs.shape
     outputs, hidden, cell = [], [], []
     for d, lstm in enumerate(lstms):
-        before = LstmState(state.hidden[d], state.cell[d])
-        output, last = lstm(inputs[d].flatten(0, 1), [streams] * steps, before)  # (steps * streams, projection_dim)
-        outputs.append(output.unflatten(0, (steps, streams)))
-        hidden.append(last.hidden.detach())
-        cell.append(last.cell.detach())
+        output, last = window_lstm(lstm, inputs[d], LstmState(state.hidden[d], state.cell[d]))
+        outputs.append(output)  # (steps, streams, projection_dim)
+        hidden.append(last.hidden)
+        cell.append(last.cell)
     return torch.stack(outputs), LstmState(torch.stack(hidden), torch.stack(cell))
