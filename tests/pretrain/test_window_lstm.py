@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 import torch
 from torch import Tensor, nn
 
@@ -10,6 +11,7 @@ from harness.encoders.kernels.lstm_steps import LstmState
 from harness.encoders.kernels.projected_lstm import ProjectedLstm
 from harness.encoders.options import BiLmOptions, parse_options
 from harness.pretrain.network import run_window
+from harness.pretrain.window_lstm import window_lstm
 from tests.support.encoders import changed, tiny_elmo
 
 STEPS, STREAMS = 5, 3
@@ -40,6 +42,44 @@ def start(options: BiLmOptions) -> tuple[Tensor, LstmState]:
     hidden = 0.1 * torch.randn(2, STREAMS, width, generator=generator, dtype=torch.float64)
     cell = 0.1 * torch.randn(2, STREAMS, dim, generator=generator, dtype=torch.float64)
     return inputs, LstmState(hidden, cell)
+
+
+def loop(lstm: ProjectedLstm, inputs: Tensor, hidden: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
+    """Run a layer step by step in torch's public operators, for which autograd finds the gradient."""
+    options, outputs = lstm.options, []
+    bound = options.cell_clip or torch.inf, options.proj_clip or torch.inf
+    for step in inputs:
+        gates = torch.cat([step, hidden], dim=1) @ lstm.weight + lstm.bias  # (streams, 4 * dim)
+        enters, candidate, stays, leaves = gates.chunk(4, dim=1)
+        cell = torch.sigmoid(stays + 1) * cell + torch.sigmoid(enters) * torch.tanh(candidate)
+        cell = cell.clamp(-bound[0], bound[0])
+        hidden = torch.sigmoid(leaves) * torch.tanh(cell)
+        if options.projects_states:
+            hidden = (hidden @ lstm.projection).clamp(-bound[1], bound[1])
+        outputs.append(hidden)
+    return torch.stack(outputs), cell
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_window_equals_a_loop_over_its_steps_and_so_do_its_gradients(form: str) -> None:
+    options = options_of(form)
+    lstm = two_directions(options)[0]
+    inputs, state = start(options)
+    inputs = inputs[0].requires_grad_()  # (steps, streams, projection_dim)
+    before = LstmState(state.hidden[0], state.cell[0])
+    wanted = torch.randn(STEPS, STREAMS, options.projection_dim, dtype=torch.float64)
+    leaves = [inputs, *lstm.parameters()]
+
+    expected, cell = loop(lstm, inputs, before.hidden, before.cell)
+    output, last = window_lstm(lstm, inputs, before)
+    torch.testing.assert_close(output, expected, atol=1e-12, rtol=0)
+    torch.testing.assert_close(last.cell, cell.detach(), atol=1e-12, rtol=0)
+    ours = torch.autograd.grad((output * wanted).sum(), leaves)
+    theirs = torch.autograd.grad((expected * wanted).sum(), leaves)
+    torch.testing.assert_close(ours, theirs, atol=1e-12, rtol=1e-10)
+    if form == "clips that bite":
+        assert (cell.abs() == 0.4).any()
+        assert (expected.abs() == 0.2).any()
 
 
 def test_the_state_after_a_window_has_no_gradient() -> None:
@@ -87,3 +127,14 @@ def test_sums_of_bfloat16_products_are_float32() -> None:
         rough = char_cnn(ids)
     assert rough.dtype == torch.float32
     assert 0 < (rough - exact).norm() < 0.01 * exact.norm()
+
+
+def test_the_gradient_of_the_character_cnn_is_that_of_convolutions() -> None:
+    char_cnn = tiny_elmo(Path("unused")).bilm.char_cnn.double().requires_grad_(True)
+    ids = char_ids(["words", "of", "several", "lengths"])
+    table = nn.functional.pad(char_cnn.char_embed, (0, 0, 1, 0))
+    for weight in char_cnn.conv_weight:
+        best = char_cnn._convolved(ids, table, weight[0]), char_cnn._summed(ids, table, weight[0])
+        torch.testing.assert_close(*best)
+        expected, ours = (torch.autograd.grad(one.square().sum(), [weight, char_cnn.char_embed]) for one in best)
+        torch.testing.assert_close(ours, expected)

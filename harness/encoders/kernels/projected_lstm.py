@@ -1,10 +1,9 @@
-"""One LSTM layer of one direction, with projected output, clipped cell and clipped output.
+"""One LSTM layer of one direction, with projected output, clipped cell and clipped output, for inference.
 
 Source: Sak et al. 2014 (arXiv 1402.1128), with the clipping of the official ELMo code.
 """
 
 from collections.abc import Iterator, Sequence
-from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -21,7 +20,7 @@ _TABLE = 2**27  # greatest number of gates of word types that a direction keeps 
 
 
 class ProjectedLstm(nn.Module):
-    """One LSTM layer of one direction, with clipped cell and clipped projected output.
+    """One LSTM layer of one direction, with clipped cell and clipped projected output. It computes without a gradient.
 
     Args:
         options: The architecture.
@@ -50,9 +49,7 @@ class ProjectedLstm(nn.Module):
         Returns:
             Outputs (positions, projection_dim), time-major, and the state of each row after its last step.
         """
-        # The gradient of a slice has the size of the weight: one slice serves all steps.
-        step = partial(self.step, recurrent=self.weight[self.options.projection_dim :])
-        steps = captured_steps(self, self.step, state, batch_sizes) or Steps(step, state)
+        steps = captured_steps(self, self.step, state, batch_sizes) or Steps(self.step, state)
         blocks = _blocks(batch_sizes, most=max(1, _BLOCK // self.weight.shape[1]))
         outputs: list[Tensor] = []
         finished: list[tuple[Tensor, Tensor]] = []
@@ -65,23 +62,19 @@ class ProjectedLstm(nn.Module):
         last_hidden, last_cell = (torch.cat(parts[::-1]) for parts in zip(*finished, strict=True))
         return torch.cat(outputs), LstmState(last_hidden, last_cell)
 
-    def step(
-        self, gates: Tensor, hidden: Tensor, cell: Tensor, recurrent: Tensor | None = None
-    ) -> tuple[Tensor, Tensor]:
+    def step(self, gates: Tensor, hidden: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
         """Take one step.
 
         Args:
-            gates: Float (rows, 4 * dim), the part from the inputs; overwritten if no gradient is needed.
+            gates: Float (rows, 4 * dim), the part from the inputs; overwritten.
             hidden: Float (rows, projection_dim).
             cell: Float (rows, dim).
-            recurrent: The rows of ``weight`` for ``hidden``, if they are sliced already.
 
         Returns:
             The new hidden and cell.
         """
-        recurrent = self.weight[self.options.projection_dim :] if recurrent is None else recurrent
-        out = None if torch.is_grad_enabled() else gates
-        gates = affine(gates, hidden, recurrent, out=out)  # (rows, 4 * dim)
+        recurrent = self.weight[self.options.projection_dim :]  # (projection_dim, 4 * dim)
+        gates = affine(gates, hidden, recurrent, out=gates)  # (rows, 4 * dim)
         update = fused_cell(gates, self.options.cell_clip) or self._cell
         cell, hidden = update(gates, cell)  # (rows, dim) each
         if self.options.projects_states:
@@ -104,12 +97,12 @@ class ProjectedLstm(nn.Module):
         bias = self.run_time_bias()  # (4 * dim,)
         repeated = rows is not None and len(inputs) < len(rows) and len(inputs) * len(bias) <= _TABLE
         table = affine(bias, inputs, weight) if repeated else None  # (types, 4 * dim)
-        # New memory costs more than the arithmetic, so without a gradient each block overwrites the last one.
-        room = None if torch.is_grad_enabled() else bias.new_empty(max(map(sum, blocks)), len(bias))
+        # New memory costs more than the arithmetic, so each block overwrites the last one.
+        room = bias.new_empty(max(map(sum, blocks)), len(bias))
         start = 0
         for block in blocks:
             end = start + sum(block)
-            out = None if room is None else room[: end - start]  # (block, 4 * dim)
+            out = room[: end - start]  # (block, 4 * dim)
             if rows is None:
                 yield affine(bias, inputs[start:end], weight, out=out)
             elif table is None:
@@ -138,7 +131,5 @@ def _blocks(batch_sizes: Sequence[int], *, most: int) -> list[list[int]]:
 
 
 def _tanh(values: Tensor) -> Tensor:
-    """Return the tanh; without a gradient by a sigmoid, which is three times as fast in torch."""
-    if torch.is_grad_enabled():
-        return torch.tanh(values)
+    """Return the tanh, by a sigmoid, which is three times as fast in torch."""
     return (2 * values).sigmoid_().mul_(2).sub_(1)
