@@ -29,7 +29,7 @@ _RUN = "import runpy, time; time.perf_counter = time.process_time; runpy.run_mod
 
 
 def write_data(folder: Path, part: float) -> None:
-    """Write random sentences in CoNLL's columns. Every eighth word type is a name, always of the same entity type.
+    """Write random sentences in CoNLL-2003's four columns. Every eighth word type is a name, always of the same entity type.
 
     Args:
         folder: The folder of the files.
@@ -45,7 +45,7 @@ def write_data(folder: Path, part: float) -> None:
             for word in sentence:
                 if word not in names:
                     names[word] = f"I-{draw.choice(_TYPES)}" if draw.random() < 1 / 8 else "O"
-                lines.append(f"{word} {names[word]}")
+                lines.append(f"{word} - - {names[word]}")
             lines.append("")
         (folder / f"{split}.conll").write_text("\n".join(lines), encoding="utf-8")
 

@@ -19,7 +19,8 @@ _SCRIPT = """
 import json, sys, time
 import torch
 from allennlp.modules.elmo import _ElmoBiLm, batch_to_ids
-options, weights, text, threads, batch = sys.argv[1:]
+options, weights, text, threads, batch, rounds, clock = sys.argv[1:]
+clock = getattr(time, clock)
 torch.set_num_threads(int(threads))
 bilm = _ElmoBiLm(options, weights).eval()
 bilm._elmo_lstm.stateful = False
@@ -30,9 +31,12 @@ def encode(sentences):
         for start in range(0, len(sentences), size):
             bilm(batch_to_ids(sentences[start : start + size]))
 encode(sentences[len(sentences) // 2 :][:size])
-began = time.perf_counter()
-encode(sentences)
-print(time.perf_counter() - began)
+seconds = []
+for _ in range(int(rounds)):
+    began = clock()
+    encode(sentences)
+    seconds.append(clock() - began)
+print(json.dumps(seconds))
 """
 
 
@@ -44,8 +48,10 @@ def seconds(
     *,
     threads: int,
     batch: int,
-) -> float:
-    """Return the seconds that AllenNLP's biLM needs for the sentences, after one batch that is not timed.
+    rounds: int,
+    clock: str,
+) -> list[float]:
+    """Return the seconds that AllenNLP's biLM needs for the sentences in each round, after one batch that is not timed.
 
     Args:
         python: The path of a Python that has AllenNLP installed.
@@ -54,6 +60,8 @@ def seconds(
         sentences: The sentences to encode; they are sorted, the longest first.
         threads: The number of threads of torch.
         batch: The number of sentences in a batch.
+        rounds: The number of rounds.
+        clock: The function of the module ``time`` that measures them.
     """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -61,9 +69,10 @@ def seconds(
         write_weights(folder / "weights.hdf5", weights)
         write_json(folder / "text.json", [list(sentence) for sentence in sentences])
         files = [str(folder / "options.json"), str(folder / "weights.hdf5"), str(folder / "text.json")]
-        command = [python, "-c", _SCRIPT, *files, str(threads), str(batch)]
+        command = [python, "-c", _SCRIPT, *files, str(threads), str(batch), str(rounds), clock]
         done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-        return float(json.loads(done.stdout.split()[-1]))
+        measured: list[float] = json.loads(done.stdout.splitlines()[-1])
+        return measured
 
 
 def _official(options: BiLmOptions) -> dict[str, Any]:
