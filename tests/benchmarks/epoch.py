@@ -29,7 +29,7 @@ _RUN = "import runpy, time; time.perf_counter = time.process_time; runpy.run_mod
 
 
 def write_data(folder: Path, part: float) -> None:
-    """Write random sentences in CoNLL-2003's four columns. Every eighth word type is a name, always of the same entity type.
+    """Write random sentences in CoNLL-2003's columns. Every eighth word type is a name, always of the same entity type.
 
     Args:
         folder: The folder of the files.

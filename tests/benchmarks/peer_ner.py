@@ -3,10 +3,10 @@
     python -m tests.benchmarks.peer_ner --peer PYTHON                        # one epoch, 14,041 sentences
     python -m tests.benchmarks.peer_ner --peer PYTHON --sweep --part 0.02    # 6 mixes x 3 seeds
 
-PYTHON must have ``allennlp==2.10.1`` and ``allennlp-models==2.10.1`` (Python 3.9). The data are synthetic and have the size
-of CoNLL-2003. Sizes, batches and optimiser are the same, with one thread. The seconds are those of the processor, because other
-programs may use the same cores. An epoch is the training and scoring alone; a sweep is everything, from start to exit:
-AllenNLP starts once per run and encodes the text in each of them, we encode once.
+PYTHON must have ``allennlp==2.10.1`` and ``allennlp-models==2.10.1`` (Python 3.9). The data are synthetic and have the
+size of CoNLL-2003. Sizes, batches and optimiser are the same, with one thread. The seconds are those of the processor,
+because other programs may use the same cores. An epoch is the training and scoring alone; a sweep is everything, from
+start to exit: AllenNLP starts once per run and encodes the text in each of them, we encode once.
 """
 
 import argparse
