@@ -4,7 +4,7 @@
 
 The model has the sizes of ``task=ner``: frozen word vectors of 50 numbers, a character CNN, two layers of BiLSTM and a
 CRF. With ``elmo``, the options and weights of a biLM, ELMo's vectors are concatenated. What AllenNLP offers for speed
-is used: batches of similar length, data that are read and indexed before the training, no progress bar, no file on disk.
+is used: batches of similar length, data that are read and indexed before the training, no progress bar, no files.
 """
 
 import json

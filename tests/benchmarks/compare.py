@@ -7,8 +7,8 @@ Each round times every implementation and the products once, in a rotating order
 rounds. Only elmo_mini has trained weights; those of other sizes are random. Sentences are synthetic, or read from
 ``--text FILE`` (one sentence per line, tokens separated by spaces). ``--clock processor`` counts the seconds of the
 processor, of all threads together, for a machine whose cores other programs use. The reference
-(tests/benchmarks/reference.py) is our own implementation of the algorithm of AllenNLP 2.10. ``--peer PYTHON`` also times
-AllenNLP itself; PYTHON must have ``allennlp==2.10.1`` installed.
+(tests/benchmarks/reference.py) is our own implementation of the algorithm of AllenNLP 2.10. ``--peer PYTHON`` also
+times AllenNLP itself; PYTHON must have ``allennlp==2.10.1`` installed.
 """
 
 import argparse
