@@ -44,7 +44,7 @@ class RunRecord:
         data: The data set's name, and size and SHA-256 of each split.
         encoder: The encoder's name, fingerprint, state, number of layers, width and precision, and its model card.
         embedding: The static vectors' name, fingerprint, width and coverage of the text.
-        mixing: The mix's name and placement, and what it has learned.
+        mixing: The mix's name and placement, what it has learned, and the mean norm of each layer if it has.
         primary_metric: The metric that selected the best epoch on dev.
         metrics: Per split, the value of each metric, a fraction in [0, 1].
         code_length: The online code length of the training labels in bits; empty if it was not measured.
@@ -92,12 +92,14 @@ _TYPES: Mapping[str, Any] = {
     "encoder.name": str,
     "encoder.fingerprint": str,
     "encoder.dim": int,
+    "encoder.num_layers": int,
     "embedding.name": str,
     "embedding.fingerprint": str,
     "embedding.dim": int,
     "mixing.placement": str,
     "mixing.weights": dict[str, list[float]],
     "mixing.gamma": dict[str, float],
+    "mixing.norms": list[float],
     "environment.packages": dict[str, str | None],
     "environment.command": list[str],
     "environment.overrides": list[str] | None,

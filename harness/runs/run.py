@@ -3,7 +3,7 @@
 import json
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -15,7 +15,8 @@ from harness.config.schema import HarnessConfig, plain
 from harness.config.secrets import without_values
 from harness.encoders.plugin_encoder import model_card_of
 from harness.errors import HarnessError
-from harness.features.store import precision_of
+from harness.features.layer_norms import layer_norms
+from harness.features.store import FeatureStore, precision_of
 from harness.optional_protocols import Decomposable
 from harness.protocols import Fitted, Tracker
 from harness.runs.cost import run_cost
@@ -175,10 +176,19 @@ def _execute(plan: Plan, model: Model, tracker: Tracker, stop: Stop, progress: P
         "cache_hit_rate": filled.hit_rate,
     }
     cost = run_cost(plan, model, progress, filled=filled, memory=peak_memory(plan.device))
+    norms = _layer_norms(plan, model)
     metrics = {str(split): dict(metrics.values) for split, (metrics, _) in scored.items()}
     ending = {"metrics": metrics, "timing": timing, "weights_sha256": file_digest(weights)}
     ending["code_length"] = code_length
-    return _record_of(plan, model, progress, status="ok", cost=cost, **ending)
+    return _record_of(plan, model, progress, status="ok", cost=cost, norms=norms, **ending)
+
+
+def _layer_norms(plan: Plan, model: Model) -> dict[str, list[float]]:
+    """Return the mean norm of each layer in the training data; nothing if no weight of a layer is learned."""
+    store, mixes = model.features.source, model.features.mixes
+    if not isinstance(store, FeatureStore) or all(value.numel() < 2 for value in mixes.parameters()):
+        return {}
+    return {"norms": layer_norms(store, list(sentences({"train": plan.examples["train"]})))}
 
 
 def _code_length(plan: Plan, model: Model, stop: Stop) -> dict[str, Any]:
@@ -199,7 +209,9 @@ def _code_length(plan: Plan, model: Model, stop: Stop) -> dict[str, Any]:
     return code.measure().values()
 
 
-def _record_of(plan: Plan, model: Model, progress: Progress, **ending: Any) -> RunRecord:
+def _record_of(
+    plan: Plan, model: Model, progress: Progress, *, norms: Mapping[str, Any] | None = None, **ending: Any
+) -> RunRecord:
     """Return the record of a run; ``ending`` has the fields that depend on how it ended."""
     encoder, static, mixing = plan.encoder, plan.static, plan.mixing
     return RunRecord(
@@ -231,7 +243,7 @@ def _record_of(plan: Plan, model: Model, progress: Progress, **ending: Any) -> R
             "coverage": plan.coverage.tokens if plan.coverage else 0.0,
             "coverage_types": plan.coverage.types if plan.coverage else 0.0,
         },
-        mixing={"name": mixing.name, "placement": mixing.placement, **model.features.mix_state()},
+        mixing={"name": mixing.name, "placement": mixing.placement, **model.features.mix_state(), **(norms or {})},
         primary_metric=plan.task.primary_metric,
         best_epoch=progress.best_epoch,
         epochs=progress.epoch,

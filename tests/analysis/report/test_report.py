@@ -117,7 +117,7 @@ def test_the_markdown_has_the_tables(report: Path) -> None:
 
 def test_the_latex_is_balanced_and_escaped(report: Path) -> None:
     text = (report / "report.tex").read_text()
-    assert text.count(r"\begin{table}") == text.count(r"\end{table}") == text.count(r"\toprule") == 3
+    assert text.count(r"\begin{table}") == text.count(r"\end{table}") == text.count(r"\toprule") == 5
     body = re.sub(r"\\[&%$#_{}]", "", re.sub(r"(?m)^%.*$", "", text))
     assert body.count("{") == body.count("}")
     assert body.count("$") % 2 == 0
