@@ -9,7 +9,8 @@ from typing import Any
 from harness.analysis.layer_use import Estimate, ExpectedLayer, LayerUse, estimate, expected_layer, layer_use
 from harness.runs.record import RunRecord, identity_digest
 
-_CONTROL, _INDEX, _CUMULATIVE = "task.control", "mixing.index", "cumulative_mix"
+CUMULATIVE = "cumulative_mix"  # the value of ``mixing.code`` of mixes of layers 0 to l
+_CONTROL, _INDEX = "task.control", "mixing.index"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,7 +98,7 @@ def expected_layers(records: Iterable[RunRecord], split: str = "test") -> list[t
         records: The runs of any settings.
         split: The split that was scored.
     """
-    cumulative = [run for run in records if run.determining.get("mixing.code") == _CUMULATIVE]
+    cumulative = [run for run in records if run.determining.get("mixing.code") == CUMULATIVE]
     found = []
     for runs in _grouped(cumulative, without=(_INDEX,)):
         layers = runs[0].encoder.get("num_layers", 0)

@@ -213,6 +213,8 @@ def label_of(values: Values, others: Sequence[Values] = ()) -> str:
         elif axis == "placement":
             place = "at both places" if value == "both" else f"at the {value}"
             words.append(f"{words.pop()} {place}" if words else place)
+        elif axis == "layer" and values.get("mix") == "cumulative":
+            words.append(f"layers 0 to {value}")
         elif axis != "mix":
             words.append(f"{axis.rpartition('.')[2]} {value}")
     return ", ".join(words)

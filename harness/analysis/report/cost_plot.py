@@ -2,8 +2,9 @@
 
 import math
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise, product
 
 from harness.analysis.report.axis import scale, tick_text, ticks
 from harness.analysis.report.svg import drawing, line, shortened, text
@@ -38,9 +39,12 @@ class Point:
 
 
 def not_dominated(points: Sequence[Point]) -> list[Point]:
-    """Return the points for which no other point is both as cheap and as good, the cheapest first."""
+    """Return the points for which no other point is both as cheap and as good, the cheapest first.
+
+    Costs are compared in two digits, because measured times are not more exact than that.
+    """
     kept: list[Point] = []
-    for point in sorted(points, key=lambda one: (one.cost, -one.score)):
+    for point in sorted(points, key=lambda one: (float(f"{one.cost:.2g}"), -one.score)):
         if not kept or point.score > kept[-1].score:
             kept.append(point)
     return kept
@@ -77,7 +81,7 @@ def cost_plot(title: str, points: Sequence[Point], *, x_name: str, y_name: str) 
         parts.append(
             f'<g class="{"c2" if point in best else "c1"}">{ends}<circle cx="{x:.1f}" cy="{y:.1f}" r="4"/></g>'
         )
-    parts += _labels([*reversed(best), *(point for point in points if point not in best)], places)
+    parts += _labels([*reversed(best), *(point for point in points if point not in best)], places, len(best))
     names = [shortened(f"{point.label}  {point.name}") for point in best if point.name]
     if len(names) > _MOST_NAMES:
         names = [*names[: _MOST_NAMES - 1], f"and {len(names) - _MOST_NAMES + 1} more"]
@@ -108,14 +112,24 @@ def _x_axis(costs: Sequence[float]) -> tuple[Callable[[float], float], list[floa
     return (lambda cost: along(cost) if cost > 0 else _LEFT + 4), [*([0.0] if zero else []), *marks]
 
 
-def _labels(points: Sequence[Point], places: dict[int, tuple[float, float]]) -> list[str]:
-    """Return the labels, the most important first, each beside its point; a label without room is left out."""
+def _labels(points: Sequence[Point], places: Mapping[int, tuple[float, float]], joined: int) -> list[str]:
+    """Return the labels, the most important first, each beside its point; a label without room is left out.
+
+    Args:
+        points: The points, the most important first.
+        places: The place of each point, by its ``id``.
+        joined: How many points from the first on are joined by a line, which labels avoid.
+    """
     taken = [(x - 4, y - 4, x + 4, y + 4) for x, y in places.values()]
+    for one, other in pairwise(places[id(point)] for point in points[:joined]):
+        steps = max(1, round(math.dist(one, other) / 3))
+        between = [[a + (b - a) * i / steps for a, b in zip(one, other, strict=True)] for i in range(steps)]
+        taken += [(x - 1, y - 1, x + 1, y + 1) for x, y in between]
     parts = []
     for point in points:
         x, y = places[id(point)]
         width = _CHARACTER * len(point.label)
-        for start, up in ((x + 6, y - 4), (x - 6 - width, y - 4), (x + 6, y + 12), (x - 6 - width, y + 12)):
+        for start, up in product((x + 6, x - 6 - width), (y - 4, y + 12, y + 4)):
             box = (start, up - 9, start + width, up + 1)
             inside = start >= _LEFT and box[2] <= _WIDTH and up <= _BOTTOM and box[1] >= 0
             if inside and not any(_overlap(box, other) for other in taken):

@@ -5,7 +5,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from harness.analysis.report.cost_plot import Point, cost_plot
+from harness.analysis.report.cost_plot import Point, cost_plot, not_dominated
 from harness.analysis.report.parts import Figure
 from harness.analysis.report.settings import Setting
 from harness.runs.cost import COST_FIELDS, cost_of
@@ -88,6 +88,8 @@ def cost_figures(devices: Mapping[str, Sequence[Priced]], *, y_name: str) -> lis
             if len(devices) > 1:
                 title = f"{title}: {device}"
             note = f"{device}. {_NOTE}"
+            if not points[0].name:
+                note += f" From the cheapest: {', '.join(point.label for point in not_dominated(points))}."
             if any(len(point.scores) > 1 for point in points):
                 note += " Vertical line: from the lowest to the highest seed."
             figures.append(Figure(title, cost_plot(title, points, x_name=x_name, y_name=y_name), note))

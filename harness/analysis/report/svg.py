@@ -72,7 +72,7 @@ def line_chart(title: str, series: Sequence[Series], *, x: Scale, y: Scale) -> s
         left, top = width * (i % 2), 22 + (height + _LINE) * (i // 2)
         kinds = ["other"] * len(series)
         kinds[i] = "c1"
-        parts.append(text(left + 34, top + 12, shortened(one.label, _LONGEST // 2), "start"))
+        parts.append(text(left + 8, top + 12, shortened(one.label, _LONGEST // 2), "start"))
         parts += _panel(series, (left, top + _LINE, width, height), x, y, kinds=kinds, sparse=True)
     return drawing(title, parts, height=26 + (height + _LINE) * math.ceil(len(series) / 2))
 

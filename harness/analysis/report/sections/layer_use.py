@@ -1,18 +1,19 @@
 """The section ``Layer use``: what learned mixes weigh the layers with, beside the score of each single layer."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from harness.analysis.layer_use import CAVEAT, estimate, layer_use, scaled_weights
-from harness.analysis.probing import expected_layers, learned_weights
+from harness.analysis.probing import CUMULATIVE, expected_layers, learned_weights
 from harness.analysis.report.analysis import Analysis
 from harness.analysis.report.axes import label_of
 from harness.analysis.report.axis import Scale
 from harness.analysis.report.parts import Figure, Part, Wanted
 from harness.analysis.report.settings import Block, Setting
 from harness.analysis.report.svg import Series, line_chart
-from harness.analysis.report.tables import Table, in_order, points, spread
+from harness.analysis.report.tables import MOST_ROWS, Table, in_order, points, spread
 
 _MOST = 24
 _OF_MIX = ("mix", "layer", "lambda", "name", "setting")  # axes on which a mix differs from a single layer
@@ -31,6 +32,9 @@ _EXPECTED_NOTE = (
     "gains (Tenney et al. 2019). If a gain is negative, this mean can lie outside of the layers; the last column "
     "counts such a gain as 0."
 )
+
+
+_Alone = Mapping[int, Mapping[int, Setting]]  # the single layers that belong to a mix, by its setting and by layer
 
 
 @dataclass(frozen=True)
@@ -55,12 +59,18 @@ def section(analysis: Analysis, wanted: Wanted) -> Part | None:
     expected = _expected_table(analysis)
     if not mixes:
         return Part("Layer use", tables=[expected]) if expected.rows else None
-    tables = [_centre_table(analysis, mixes), _weights_table(analysis, mixes), *([expected] if expected.rows else [])]
-    return Part("Layer use", [_figure(mixes)], tables, notes=[CAVEAT])
+    alone = {mix.setting.number: _alone(analysis.block, mix.setting) for mix in mixes}
+    weights = _weights_table(analysis, mixes, alone)
+    is_long = len(weights.rows) > MOST_ROWS
+    tables = [_centre_table(analysis, mixes), *([] if is_long else [weights]), *([expected] if expected.rows else [])]
+    figures = [_figure(mixes), *_alone_figures(analysis, mixes, alone)]
+    return Part("Layer use", figures, tables, [weights] if is_long else [], notes=[CAVEAT])
 
 
 def _mixes(setting: Setting) -> list[_Mix]:
-    """Return the learned mixes of a setting."""
+    """Return the learned mixes of a setting; the part of a set of cumulative mixes that lacks layers is left out."""
+    if setting.record.determining.get("mixing.code") == CUMULATIVE and _lacks_layers(setting):
+        return []
     places = setting.record.mixing.get("weights", {})
     weights = {place: learned_weights([run.record for run in setting.runs], place) for place in places}
     several = len(places) > 1
@@ -69,6 +79,10 @@ def _mixes(setting: Setting) -> list[_Mix]:
         for place, some in weights.items()
         if some
     ]
+
+
+def _lacks_layers(setting: Setting) -> bool:
+    return any(0.0 in weights for weights in setting.record.mixing.get("weights", {}).values())
 
 
 def _figure(mixes: Sequence[_Mix]) -> Figure:
@@ -96,13 +110,14 @@ def _centre_table(analysis: Analysis, mixes: Sequence[_Mix]) -> Table:
     return Table("Learned mixes", columns, rows, text_columns=2, note=_CENTRE_NOTE, main=4)
 
 
-def _weights_table(analysis: Analysis, mixes: Sequence[_Mix]) -> Table:
+def _weights_table(analysis: Analysis, mixes: Sequence[_Mix], alone: _Alone) -> Table:
     """Return one row per mix and layer: its weight, and its score alone."""
-    alone = {mix.setting.number: _alone(analysis.block, mix.setting) for mix in mixes}
     rows = []
     for mix in mixes:
         scaled = _scaled(mix)
         for layer, weight in enumerate(layer_use(mix.weights).weights):
+            if not weight.mean:
+                continue  # the mix does not use this layer
             single = alone[mix.setting.number].get(layer)
             score = "" if single is None else f"{spread(single.scores(analysis.split))} (# {single.number})"
             share = estimate([row[layer] for row in scaled]).text(3) if scaled else ""
@@ -111,7 +126,9 @@ def _weights_table(analysis: Analysis, mixes: Sequence[_Mix]) -> Table:
     kept = [i for i in range(6) if any(row[i] for row in rows)]
     cells = [tuple(row[i] for i in kept) for row in rows]
     main = len(kept) - 1
-    return Table("Layers", [columns[i] for i in kept], cells, text_columns=2, note=_WEIGHTS_NOTE, main=main)
+    return Table(
+        "Weight of each layer", [columns[i] for i in kept], cells, text_columns=2, note=_WEIGHTS_NOTE, main=main
+    )
 
 
 def _scaled(mix: _Mix) -> list[list[float]]:
@@ -133,13 +150,27 @@ def _alone(block: Block, setting: Setting) -> dict[int, Setting]:
     for one in block.settings:
         weights = list(one.record.mixing.get("weights", {}).values())
         is_single = bool(weights) and all(sorted(row)[-1:] == [1.0] and set(row) <= {0.0, 1.0} for row in weights)
-        is_cumulative = one.record.determining.get("mixing.code") == "cumulative_mix"
+        is_cumulative = one.record.determining.get("mixing.code") == CUMULATIVE
         if is_single and not is_cumulative and _rest(one) == _rest(setting):
             found.setdefault(weights[0].index(1.0), one)
     return found
 
 
-def _rest(setting: Setting) -> dict[str, object]:
+def _alone_figures(analysis: Analysis, mixes: Sequence[_Mix], alone: _Alone) -> list[Figure]:
+    """Draw the score of each single layer, one line for all mixes that have the same layers."""
+    title, series = "Score of each single layer", {}
+    for mix in mixes:
+        layers = sorted(alone[mix.setting.number].items())
+        if len(layers) > 1:
+            name = label_of(_rest(mix.setting)) or str(mix.setting.record.encoder.get("name"))
+            values = [[100 * score for score in one.scores(analysis.split)] for _, one in layers]
+            series[name] = Series(name, [layer for layer, _ in layers], values)
+    x, y = Scale("layer (0: without context)", "whole"), Scale(f"{analysis.split} {analysis.block.metric}, percent")
+    note = "The score with one layer only. Line: mean over seeds. Band: from the lowest seed to the highest."
+    return [Figure(title, line_chart(title, list(series.values())[:_MOST], x=x, y=y), note)] if series else []
+
+
+def _rest(setting: Setting) -> dict[str, Any]:
     """Return the values of a setting on the axes that are not about its mix."""
     return {axis: value for axis, value in setting.values.items() if not _is_of_mix(axis)}
 
