@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from itertools import pairwise, product
 
 from harness.analysis.report.axis import scale, tick_text, ticks
-from harness.analysis.report.svg import drawing, line, shortened, text
+from harness.analysis.report.svg import drawing, line, margin_of, shortened, text
 
 _WIDTH, _HEIGHT, _LINE = 400, 280, 16
-_LEFT, _RIGHT, _TOP, _BOTTOM = 46, 386, 14, 238
+_RIGHT, _TOP, _BOTTOM = 386, 14, 238
 _ZERO = 26  # pixels between the place of zero and the logarithmic axis
+_AXIS = 42  # no label begins left of it
 _MOST_NAMES = 12
 _CHARACTER = 6.4  # pixels of a character of a label
 
@@ -62,15 +63,16 @@ def cost_plot(title: str, points: Sequence[Point], *, x_name: str, y_name: str) 
     best = not_dominated(points)
     y_ticks = ticks([score for point in points for score in point.scores])
     y_to = scale(y_ticks, _BOTTOM, _TOP)
-    x_to, x_ticks = _x_axis([point.cost for point in points])
+    left = margin_of(y_ticks)
+    x_to, x_ticks = _x_axis([point.cost for point in points], left)
     parts = []
     for value in y_ticks:
-        parts.append(line("grid", _LEFT, _RIGHT, y_to(value), y_to(value)))
-        parts.append(text(_LEFT - 5, y_to(value) + 4, tick_text(value, y_ticks), "end"))
+        parts.append(line("grid", left, _RIGHT, y_to(value), y_to(value)))
+        parts.append(text(left - 5, y_to(value) + 4, tick_text(value, y_ticks), "end"))
     for value in x_ticks:
         parts.append(line("grid", x_to(value), x_to(value), _TOP, _BOTTOM))
         parts.append(text(x_to(value), _BOTTOM + 15, short_number(value)))
-    parts.append(text((_LEFT + _RIGHT) / 2, _BOTTOM + 32, x_name, "name"))
+    parts.append(text((left + _RIGHT) / 2, _BOTTOM + 32, x_name, "name"))
     parts.append(text(0, 0, y_name, "name", f"translate(11,{(_TOP + _BOTTOM) / 2:.1f}) rotate(-90)"))
     path = " ".join(f"{x_to(point.cost):.1f},{y_to(point.score):.1f}" for point in best)
     parts.append(f'<g class="c2"><polyline class="line" points="{path}"/></g>')
@@ -89,11 +91,16 @@ def cost_plot(title: str, points: Sequence[Point], *, x_name: str, y_name: str) 
     return drawing(title, parts, height=_HEIGHT + _LINE * len(names) + (8 if names else 0))
 
 
-def _x_axis(costs: Sequence[float]) -> tuple[Callable[[float], float], list[float]]:
-    """Return the place of each cost, and the ticks: zero, if it occurs, has a place left of the logarithmic axis."""
+def _x_axis(costs: Sequence[float], start: float) -> tuple[Callable[[float], float], list[float]]:
+    """Return the place of each cost, and the ticks: zero, if it occurs, has a place left of the logarithmic axis.
+
+    Args:
+        costs: The costs.
+        start: Where the plot begins.
+    """
     above = sorted(cost for cost in costs if cost > 0)
     zero = len(above) < len(costs)
-    left = _LEFT + 8 + (_ZERO if zero else 0)
+    left = start + 8 + (_ZERO if zero else 0)
     if not above:
         return (lambda _: left), [0.0]
     low, high = above[0], above[-1]
@@ -109,7 +116,7 @@ def _x_axis(costs: Sequence[float]) -> tuple[Callable[[float], float], list[floa
         inside = [value for value in found if low <= value <= high]
     along = scale([low, high], left, _RIGHT - 10, logarithmic=True)
     marks = inside[:: math.ceil(len(inside) / 6)]
-    return (lambda cost: along(cost) if cost > 0 else _LEFT + 4), [*([0.0] if zero else []), *marks]
+    return (lambda cost: along(cost) if cost > 0 else start + 4), [*([0.0] if zero else []), *marks]
 
 
 def _labels(points: Sequence[Point], places: Mapping[int, tuple[float, float]], joined: int) -> list[str]:
@@ -131,7 +138,7 @@ def _labels(points: Sequence[Point], places: Mapping[int, tuple[float, float]], 
         width = _CHARACTER * len(point.label)
         for start, up in product((x + 6, x - 6 - width), (y - 4, y + 12, y + 4)):
             box = (start, up - 9, start + width, up + 1)
-            inside = start >= _LEFT and box[2] <= _WIDTH and up <= _BOTTOM and box[1] >= 0
+            inside = start >= _AXIS and box[2] <= _WIDTH and up <= _BOTTOM and box[1] >= 0
             if inside and not any(_overlap(box, other) for other in taken):
                 taken.append(box)
                 parts.append(text(start, up, point.label, "start"))

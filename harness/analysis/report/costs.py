@@ -18,6 +18,7 @@ _PLOTTED = {
     "bytes_per_token": ("Score by space on disk", "bytes in the feature store for each token"),
     "epoch_s": ("Score by time to train", "seconds of training for each epoch"),
 }
+_FEWEST = 3  # points of a plot
 _NUMBERS = [name for name in COST_FIELDS if name != "device"]
 _NOTE = (
     "The cost is logarithmic; cheap is left, good is up. Orange: no other point is both as cheap and as good. Labels "
@@ -73,7 +74,7 @@ def _is_cost(value: object) -> bool:
 
 
 def cost_figures(devices: Mapping[str, Sequence[Priced]], *, y_name: str) -> list[Figure]:
-    """Draw the score against each cost that differs, on each device.
+    """Draw the score of three or more points against each cost that differs, on each device.
 
     Args:
         devices: What was scored, by the name of the device.
@@ -83,8 +84,8 @@ def cost_figures(devices: Mapping[str, Sequence[Priced]], *, y_name: str) -> lis
     for device, some in devices.items():
         for cost, (title, x_name) in _PLOTTED.items():
             points = [Point(one.label, one.name, one.costs[cost], one.scores) for one in some if cost in one.costs]
-            if len({f"{point.cost:.2g}" for point in points}) < 2:
-                continue
+            if len(points) < _FEWEST or len({f"{point.cost:.2g}" for point in points}) < 2:
+                continue  # the table says the same
             if len(devices) > 1:
                 title = f"{title}: {device}"
             note = f"{device}. {_NOTE}"

@@ -87,13 +87,18 @@ def _panel(
     sparse: bool = False,
 ) -> list[str]:
     """Draw the axes and the lines of one panel into a box of left, top, width and height; grey lines first."""
-    left, top, right, bottom = box[0] + 42, box[1] + 10, box[0] + box[2] - 14, box[1] + box[3] - (22 if sparse else 38)
+    y_ticks = ticks([value for one in series for values in one.values for value in values])
+    left, top, right, bottom = (
+        box[0] + margin_of(y_ticks),
+        box[1] + 10,
+        box[0] + box[2] - 14,
+        box[1] + box[3] - (22 if sparse else 38),
+    )
     xs = sorted({value for one in series if len(one.x) > 1 for value in one.x}) or [0.0]
     x_ticks = xs if x.kind in ("log", "names") else ticks(xs, whole=x.kind == "whole")
     x_ticks = [value for value in x_ticks if x.kind != "whole" or xs[0] <= value <= xs[-1]]
     ends = {"names": [xs[0] - 0.3, xs[-1] + 0.3], "whole": [xs[0], xs[-1]]}.get(x.kind, x_ticks)
     x_to = scale(ends, left, right, logarithmic=x.kind == "log")
-    y_ticks = ticks([value for one in series for values in one.values for value in values])
     y_to = scale(y_ticks, bottom, top)
     parts = []
     for value in y_ticks[:: 2 if sparse else 1]:
@@ -121,6 +126,11 @@ def _panel(
         path = f'<polyline class="line" points="{_path(list(zip(at, means, strict=True)))}"/>'
         parts.append(f'<g class="{kind}{" level" if level else ""}">{shade}{path}{dots}</g>')
     return parts
+
+
+def margin_of(y_ticks: Sequence[float]) -> float:
+    """Return the room for the name of a vertical axis and the numbers at its ticks, in pixels."""
+    return max(42.0, 21 + 7.2 * max(len(tick_text(value, y_ticks)) for value in y_ticks))
 
 
 def dot_plot(title: str, rows: Sequence[Row], *, x_name: str) -> str:

@@ -3,7 +3,7 @@
 import math
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from harness.analysis.report.axes import title_of
 from harness.analysis.report.paper_numbers import PublishedNumbers
@@ -37,6 +37,19 @@ class Table:
     bold: frozenset[tuple[int, int]] = frozenset()
     links: Mapping[tuple[int, int], str] = field(default_factory=dict)
     main: int | None = None
+
+    def without_empty_columns(self) -> "Table":
+        """Return the table without the columns, right of those with text, in which every cell is empty."""
+        kept = [j for j in range(len(self.columns)) if j < self.text_columns or any(row[j] for row in self.rows)]
+        place = {j: i for i, j in enumerate(kept)}
+        return replace(
+            self,
+            columns=[self.columns[j] for j in kept],
+            rows=[[row[j] for j in kept] for row in self.rows],
+            bold=frozenset((i, place[j]) for i, j in self.bold if j in place),
+            links={(i, place[j]): address for (i, j), address in self.links.items() if j in place},
+            main=None if self.main is None else place.get(self.main),
+        )
 
 
 def spread(scores: Sequence[float]) -> str:

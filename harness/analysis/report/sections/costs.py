@@ -45,14 +45,12 @@ def section(analysis: Analysis, wanted: Wanted) -> Part | None:
     if not rows:
         return None
     columns = ("#", "setting", split, *_COLUMNS.values(), "device")
-    kept = [i for i in range(len(columns)) if any(row[i] for row in rows)]
-    cells = [tuple(row[i] for i in kept) for row in rows]
-    table = Table("What each setting costs", [columns[i] for i in kept], cells, text_columns=2, note=_NOTE, main=2)
+    table = Table("What each setting costs", columns, rows, text_columns=2, note=_NOTE, main=2)
     runs = [run.record for one in block.settings for run in one.runs]
     without = sum(not record.cost for record in runs)
     notes = [f"Left out: {without} of {len(runs)} runs, which have no recorded costs."] if without else []
     figures = cost_figures(devices, y_name=f"{split} {block.metric}, percent")
-    return Part("Cost", figures, [table], notes=notes)
+    return Part("Cost", figures, [table.without_empty_columns()], notes=notes)
 
 
 def _cells(costs: Mapping[str, float]) -> list[str]:

@@ -17,12 +17,11 @@ from harness.analysis.report.tables import MOST_ROWS, Table, in_order, points, s
 
 _MOST = 24
 _OF_MIX = ("mix", "layer", "lambda", "name", "setting")  # axes on which a mix differs from a single layer
-_WEIGHTS_NOTE = (
-    "Weights sum to one; ± is half of the 95 % interval over seeds. Scaled: weight times the mean norm of the layer, "
-    "as a share of the sum, because a layer of long vectors has more influence than its weight says; empty if the "
-    "norms are not in the record, or if the mix normalises its layers. Alone: the score with this layer only, if such "
-    "runs are among these results (experiment=layers makes them)."
+_SCALED = (
+    "Scaled: weight times the mean norm of the layer, as a share of the sum, because a layer of long vectors has more "
+    "influence than its weight says; empty if the norms are not in the record, or if the mix normalises its layers. "
 )
+_ALONE = "Alone: the score with this layer only, ± the standard deviation over seeds."
 _CENTRE_NOTE = (
     "Centre of gravity: the mean layer, weighted by the weights. KL: their divergence from equal weights of all "
     "layers, 0 for equal weights. ± is half of the 95 % interval over seeds (Tenney et al. 2019)."
@@ -107,7 +106,7 @@ def _centre_table(analysis: Analysis, mixes: Sequence[_Mix]) -> Table:
         score = spread(mix.setting.scores(analysis.split))
         rows.append((str(mix.setting.number), mix.name, use.centre.text(), use.divergence.text(3), score))
     columns = ("#", "setting", "centre of gravity", "KL, bits", analysis.split)
-    return Table("Learned mixes", columns, rows, text_columns=2, note=_CENTRE_NOTE, main=4)
+    return Table("Learned mixes", columns, rows, text_columns=2, note=_CENTRE_NOTE, main=2)
 
 
 def _weights_table(analysis: Analysis, mixes: Sequence[_Mix], alone: _Alone) -> Table:
@@ -123,12 +122,12 @@ def _weights_table(analysis: Analysis, mixes: Sequence[_Mix], alone: _Alone) -> 
             share = estimate([row[layer] for row in scaled]).text(3) if scaled else ""
             rows.append((str(mix.setting.number), mix.name, str(layer), weight.text(3), share, score))
     columns = ["#", "setting", "layer", "weight", "scaled", f"alone, {analysis.split}"]
-    kept = [i for i in range(6) if any(row[i] for row in rows)]
-    cells = [tuple(row[i] for i in kept) for row in rows]
-    main = len(kept) - 1
-    return Table(
-        "Weight of each layer", [columns[i] for i in kept], cells, text_columns=2, note=_WEIGHTS_NOTE, main=main
-    )
+    is_known = {column: any(row[i] for row in rows) for i, column in ((4, "scaled"), (5, "alone"))}
+    note = f"Weights sum to one; ± is half of the 95 % interval over seeds. {_SCALED if is_known['scaled'] else ''}"
+    note += _ALONE if is_known["alone"] else "The score of each layer alone: run experiment=layers, too."
+    main = 5 if is_known["alone"] else 3
+    table = Table("Weight of each layer", columns, rows, text_columns=3, note=note, main=main)
+    return table.without_empty_columns()
 
 
 def _scaled(mix: _Mix) -> list[list[float]]:
