@@ -54,6 +54,7 @@ class RunRecord:
         timing: Seconds per part of the run. ``train_s`` covers all sessions of a resumed run, the others the last one.
         cost: What the run cost, by the names in ``harness.runs.cost``; only runs of the same device are comparable.
         environment: The code revision, package versions, hardware and command line.
+        url: The page of the run at its tracker, for example at wandb; empty if it has none.
         config: The resolved configuration; a value from the environment has its text, ``${oc.env:NAME}``.
     """
 
@@ -81,6 +82,7 @@ class RunRecord:
     timing: Mapping[str, float] = field(default_factory=dict)
     cost: Mapping[str, int | float | str | None] = field(default_factory=dict)
     environment: Mapping[str, Any] = field(default_factory=dict)
+    url: str = ""
     config: Mapping[str, Any] = field(default_factory=dict)
 
 

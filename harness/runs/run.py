@@ -5,7 +5,7 @@ import logging
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from harness.encoders.plugin_encoder import model_card_of
 from harness.errors import HarnessError
 from harness.features.layer_norms import layer_norms
 from harness.features.store import FeatureStore, precision_of
-from harness.optional_protocols import Decomposable
+from harness.optional_protocols import Decomposable, Linked
 from harness.protocols import Fitted, Tracker
 from harness.runs.cost import run_cost
 from harness.runs.model_file import MODEL, OLD_MODEL, write_model
@@ -114,8 +114,7 @@ def _run_and_record(plan: Plan, model: Model, stop: Stop) -> RunRecord:
         if isinstance(error, HarnessError):
             error.recorded = True
         raise
-    _save(plan, record, progress, tracker)
-    return record
+    return _save(plan, record, progress, tracker)
 
 
 def _described(error: Exception, plan: Plan) -> str:
@@ -123,14 +122,17 @@ def _described(error: Exception, plan: Plan) -> str:
     return without_values(f"{type(error).__name__}: {error}", plain(plan.config))
 
 
-def _save(plan: Plan, record: RunRecord, progress: Progress, tracker: Tracker) -> None:
-    """Write the record and the history of a run to disk; then hand them to the tracker."""
+def _save(plan: Plan, record: RunRecord, progress: Progress, tracker: Tracker) -> RunRecord:
+    """Write the record and the history of a run to disk; then hand them to the tracker, whose page the record names."""
+    if isinstance(tracker, Linked):
+        record = replace(record, url=tracker.url)
     write_text(plan.folder / "history.jsonl", "".join(json.dumps(row) + "\n" for row in progress.history))
     write_record(plan.folder, record)
     if record.status == "ok":
         remove_checkpoints(plan.folder)
     files = {name: str(plan.folder / name) for name in RUN_FILES if (plan.folder / name).exists()}
     tracker.finish(asdict(record), files)
+    return record
 
 
 def _execute(plan: Plan, model: Model, tracker: Tracker, stop: Stop, progress: Progress) -> RunRecord:
