@@ -1,6 +1,5 @@
 """Figures as PDF files for papers: matplotlib draws the elements of the SVG drawing, in the colours of a light page."""
 
-import importlib.util
 import re
 from io import BytesIO
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 from harness.analysis.report.parts import Figure
+from harness.analysis.report.printable import printable
 from harness.errors import ConfigError
 
 _COLOURS = re.compile(r"--(\w+): (#\w{6})")
@@ -25,13 +25,24 @@ _ALIGNED = {"start": "left", "end": "right"}
 
 def check_matplotlib() -> None:
     """Raise ConfigError if matplotlib is not installed."""
-    if importlib.util.find_spec("matplotlib") is None:
-        raise ConfigError("--figures pdf: matplotlib is not installed; pip install 'elmo-harness[plots]'")
+    try:
+        import matplotlib  # noqa: F401
+    except ImportError:
+        raise ConfigError("--figures pdf: matplotlib is not installed; pip install 'elmo-harness[plots]'") from None
 
 
 def as_pdf(figure: Figure) -> bytes:
-    """Return a figure as a PDF document whose text can be searched; a pixel of the drawing is a point."""
+    """Return a figure as a PDF document with text that can be selected; a pixel of the drawing is a point."""
     import matplotlib
+
+    file = BytesIO()
+    with matplotlib.rc_context({"pdf.fonttype": 42}):
+        canvas_of(figure).savefig(file, format="pdf", metadata={"CreationDate": None, "Title": printable(figure.title)})
+    return file.getvalue()
+
+
+def canvas_of(figure: Figure) -> Any:
+    """Return a figure as one of matplotlib."""
     from matplotlib.figure import Figure as Canvas
 
     drawing = ElementTree.fromstring(figure.drawing)
@@ -42,10 +53,7 @@ def as_pdf(figure: Figure) -> bytes:
     style = (Path(__file__).parent / "drawing.css").read_text(encoding="utf-8")
     colours = dict(reversed(_COLOURS.findall(style)))  # the first of a name, which is that of a light page
     _draw(axes, drawing, colours)
-    file = BytesIO()
-    with matplotlib.rc_context({"pdf.fonttype": 42}):
-        canvas.savefig(file, format="pdf", metadata={"CreationDate": None, "Title": figure.title})
-    return file.getvalue()
+    return canvas
 
 
 def _draw(axes: Any, parent: ElementTree.Element, colours: dict[str, str], group: str = "") -> None:
