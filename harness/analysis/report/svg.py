@@ -67,14 +67,14 @@ def line_chart(title: str, series: Sequence[Series], *, x: Scale, y: Scale) -> s
             parts.append(f'<g class="c{i + 1}">{sample}{text(46, top, shortened(one.label), "start")}</g>')
         return drawing(title, parts, height=250 + _LINE * len(series) + 8)
     width, height = _WIDTH / 2, 112
-    parts = [text(12, 12, f"up: {y.name}; to the right: {x.name}", "start")]
+    parts = [text(8, 12, f"up: {y.name}", "start"), text(8, 12 + _LINE, f"to the right: {x.name}", "start")]
     for i, one in enumerate(series):
-        left, top = width * (i % 2), 22 + (height + _LINE) * (i // 2)
+        left, top = width * (i % 2), 22 + _LINE + (height + _LINE) * (i // 2)
         kinds = ["other"] * len(series)
         kinds[i] = "c1"
         parts.append(text(left + 8, top + 12, shortened(one.label, _LONGEST // 2), "start"))
         parts += _panel(series, (left, top + _LINE, width, height), x, y, kinds=kinds, sparse=True)
-    return drawing(title, parts, height=26 + (height + _LINE) * math.ceil(len(series) / 2))
+    return drawing(title, parts, height=26 + _LINE + (height + _LINE) * math.ceil(len(series) / 2))
 
 
 def _panel(
