@@ -11,6 +11,7 @@ from harness.analysis.report.settings import Block, Results, Setting
 
 SPLITS = ("dev", "test")
 TIE = "≈"
+_FEW = 20  # rows of a table that only explains figures
 MOST_ROWS = 50  # of a table that are open, and of a plot
 
 
@@ -50,6 +51,11 @@ class Table:
             links={(i, place[j]): address for (i, j), address in self.links.items() if j in place},
             main=None if self.main is None else place.get(self.main),
         )
+
+
+def open_and_folded(tables: Sequence[Table]) -> tuple[list[Table], list[Table]]:
+    """Return the tables with few rows, and those that a reader must open, so that the figures are not far away."""
+    return [one for one in tables if len(one.rows) <= _FEW], [one for one in tables if len(one.rows) > _FEW]
 
 
 def spread(scores: Sequence[float]) -> str:

@@ -1,5 +1,6 @@
 """Score against cost: which points nothing dominates, where they are drawn, and which runs are left out."""
 
+import csv
 import json
 import re
 from itertools import combinations
@@ -16,6 +17,7 @@ from harness.analysis.report.cost_plot import Point, cost_plot, not_dominated, s
 from harness.analysis.report.parts import Part, Wanted
 from harness.analysis.report.sections.costs import section
 from harness.analysis.report.settings import gathered, read_records
+from harness.commands.report import main
 from tests.support.reports import write_run
 
 numbers = st.integers(0, 5).map(float)
@@ -144,6 +146,19 @@ def test_devices_are_never_in_one_plot(tmp_path: Path) -> None:
     scores = {(row[1], row[-1]): row[2] for row in part.tables[0].rows}
     assert "±" in scores["large", "a GPU"]  # two runs
     assert "±" not in scores["large", "a CPU"]  # one run
+
+
+def test_the_table_of_many_settings_is_folded_away_and_report_csv_has_their_costs(tmp_path: Path) -> None:
+    for i in range(21):
+        write(tmp_path / "results", f"encoder{i}", 0.5, **costs(1000 * (1 + i)))
+    part = section_of(tmp_path / "results")
+    assert part is not None
+    assert (len(part.tables), len(part.folded[0].rows)) == (0, 21)
+    assert main([str(tmp_path / "results"), "--out", str(tmp_path), "--rounds", "0"]) == 0
+    with (tmp_path / "report.csv").open(newline="") as file:
+        assert {float(row["cost.encoder_parameters"]) for row in csv.DictReader(file)} == {
+            1000 * (1 + i) for i in range(21)
+        }
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -1, 1e-300, "text"])

@@ -6,7 +6,7 @@ from harness.analysis.report.analysis import Analysis
 from harness.analysis.report.cost_plot import short_number
 from harness.analysis.report.costs import Priced, cost_figures, costs_of
 from harness.analysis.report.parts import Part, Wanted
-from harness.analysis.report.tables import Table, in_order, spread
+from harness.analysis.report.tables import Table, in_order, open_and_folded, spread
 from harness.runs.cost import cost_of
 
 _COLUMNS = {
@@ -50,7 +50,7 @@ def section(analysis: Analysis, wanted: Wanted) -> Part | None:
     without = sum(not record.cost for record in runs)
     notes = [f"Left out: {without} of {len(runs)} runs, which have no recorded costs."] if without else []
     figures = cost_figures(devices, y_name=f"{split} {block.metric}, percent")
-    return Part("Cost", figures, [table.without_empty_columns()], notes=notes)
+    return Part("Cost", figures, *open_and_folded([table.without_empty_columns()]), notes=notes)
 
 
 def _cells(costs: Mapping[str, float]) -> list[str]:

@@ -13,7 +13,7 @@ from harness.analysis.report.axis import Scale
 from harness.analysis.report.parts import Figure, Part, Wanted
 from harness.analysis.report.settings import Block, Setting
 from harness.analysis.report.svg import Series, line_chart
-from harness.analysis.report.tables import MOST_ROWS, Table, in_order, points, spread
+from harness.analysis.report.tables import Table, in_order, open_and_folded, points, spread
 
 _MOST = 24
 _OF_MIX = ("mix", "layer", "lambda", "name", "setting")  # axes on which a mix differs from a single layer
@@ -59,11 +59,10 @@ def section(analysis: Analysis, wanted: Wanted) -> Part | None:
     if not mixes:
         return Part("Layer use", tables=[expected]) if expected.rows else None
     alone = {mix.setting.number: _alone(analysis.block, mix.setting) for mix in mixes}
-    weights = _weights_table(analysis, mixes, alone)
-    is_long = len(weights.rows) > MOST_ROWS
-    tables = [_centre_table(analysis, mixes), *([] if is_long else [weights]), *([expected] if expected.rows else [])]
+    tables = [_centre_table(analysis, mixes), _weights_table(analysis, mixes, alone)]
+    shown, folded = open_and_folded([*tables, *([expected] if expected.rows else [])])
     figures = [_figure(mixes), *_alone_figures(analysis, mixes, alone)]
-    return Part("Layer use", figures, tables, [weights] if is_long else [], notes=[CAVEAT])
+    return Part("Layer use", figures, shown, folded, notes=[CAVEAT])
 
 
 def _mixes(setting: Setting) -> list[_Mix]:
