@@ -49,6 +49,17 @@ class Documented(Protocol):
 
 
 @runtime_checkable
+class Linked(Protocol):
+    """A tracker with a page for the run; the record names it, and the report links to it.
+
+    Attributes:
+        url: The address of the page; empty if there is none, as for an offline run.
+    """
+
+    url: str
+
+
+@runtime_checkable
 class Penalised(Protocol):
     """A mix that adds a term to the training loss."""
 

@@ -5,14 +5,14 @@ A weight says how much of a layer enters the head, and not how much the head nee
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-from torch import Tensor
 
 NAN = float("nan")
+CAVEAT = "Weights are not importance (arXiv 2404.09385): compare them with the score of each single layer."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +27,16 @@ class Estimate:
     mean: float
     low: float
     high: float
+
+    def text(self, digits: int = 2, factor: float = 1.0) -> str:
+        """Return the mean, and after ± half of the interval if there is one.
+
+        Args:
+            digits: The number of decimals.
+            factor: What both are multiplied by, for example 100 for percent.
+        """
+        half = "" if math.isnan(self.high) else f" ± {factor * (self.high - self.mean):.{digits}f}"
+        return f"{factor * self.mean:.{digits}f}{half}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,26 +105,11 @@ def scaled_weights(weights: Sequence[float], norms: Sequence[float]) -> list[flo
 
     Args:
         weights: The weight of each layer.
-        norms: The mean norm of each layer; see ``mean_norms``.
+        norms: The mean norm of each layer.
     """
     products = [weight * norm for weight, norm in zip(weights, norms, strict=True)]
     total = math.fsum(products)
     return [product / total if total else NAN for product in products]
-
-
-def mean_norms(sentences: Iterable[Tensor]) -> list[float]:
-    """Return the mean Euclidean norm of the token vectors of each layer.
-
-    Args:
-        sentences: The layers of each sentence, float (layers, tokens, dim), as ``Encoder.encode`` yields them; at least
-            one token in all.
-    """
-    total, tokens = np.zeros(0), 0
-    for layers in sentences:
-        norms = layers.double().norm(dim=2).sum(dim=1).numpy()  # (layers,)
-        total, tokens = norms + (total if tokens else 0.0), tokens + layers.shape[1]
-    means: list[float] = (total / tokens).tolist()
-    return means
 
 
 def expected_layer(scores: Sequence[float]) -> ExpectedLayer:

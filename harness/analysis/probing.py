@@ -9,7 +9,8 @@ from typing import Any
 from harness.analysis.layer_use import Estimate, ExpectedLayer, LayerUse, estimate, expected_layer, layer_use
 from harness.runs.record import RunRecord, identity_digest
 
-_CONTROL, _INDEX, _CUMULATIVE = "task.control", "mixing.index", "cumulative_mix"
+CUMULATIVE = "cumulative_mix"  # the value of ``mixing.code`` of mixes of layers 0 to l
+_CONTROL, _INDEX = "task.control", "mixing.index"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,26 +64,49 @@ def probes(records: Iterable[RunRecord]) -> list[Probe]:
 
 def layer_uses(records: Iterable[RunRecord]) -> list[tuple[RunRecord, str, LayerUse]]:
     """Return one run, the place of the mix, and what it has learned, for each setting with a learned mix."""
-    learned = [run for run in records if run.determining.get("mixing.code") in (_CUMULATIVE, "ScalarMix")]
     return [
-        (runs[0], place, layer_use([run.mixing["weights"][place] for run in runs]))
-        for runs in _grouped(learned, without=())
+        (runs[0], place, layer_use(weights))
+        for runs in _grouped(records, without=())
         for place in runs[0].mixing["weights"]
+        if (weights := learned_weights(runs, place))
     ]
 
 
-def expected_layers(records: Iterable[RunRecord]) -> list[tuple[RunRecord, ExpectedLayer]]:
+def learned_weights(runs: Iterable[RunRecord], place: str) -> list[list[float]]:
+    """Return the weights of the layers in each run; nothing if they were not learned, or are damaged.
+
+    Fixed mixes have equal weights, or a single layer.
+
+    Args:
+        runs: The runs of a setting.
+        place: Where the mix enters the head, ``input`` or ``output``.
+    """
+    weights = [list(run.mixing.get("weights", {}).get(place, ())) for run in runs]
+    lengths = set(map(len, weights))
+    if len(lengths) != 1 or lengths <= {0, 1} or not all(0 <= weight <= 1 for one in weights for weight in one):
+        return []
+    fixed = all(len(set(one)) == 1 or set(one) <= {0.0, 1.0} for one in weights)
+    return [] if fixed else weights
+
+
+def expected_layers(records: Iterable[RunRecord], split: str = "test") -> list[tuple[RunRecord, ExpectedLayer]]:
     """Return the expected layer of each setting that was run with the mixes of layers 0 to l, for all l.
 
     The scores of seeds are averaged before. A setting that lacks one of the mixes is left out.
+
+    Args:
+        records: The runs of any settings.
+        split: The split that was scored.
     """
-    cumulative = [run for run in records if run.determining.get("mixing.code") == _CUMULATIVE]
+    cumulative = [run for run in records if run.determining.get("mixing.code") == CUMULATIVE]
     found = []
     for runs in _grouped(cumulative, without=(_INDEX,)):
-        layers = runs[0].encoder["num_layers"]
+        layers = runs[0].encoder.get("num_layers", 0)
         scores = defaultdict(list)
         for run in runs:
-            scores[run.determining[_INDEX] % layers].append(_score(run))
+            index = run.determining.get(_INDEX)
+            if layers > 1 and isinstance(index, int):
+                scores[index % layers].append(_score(run, split))
         if len(scores) == layers > 1:
             found.append((runs[0], expected_layer([mean(scores[layer]) for layer in range(layers)])))
     return found
@@ -104,8 +128,8 @@ def _grouped(records: Iterable[RunRecord], *, without: Sequence[str]) -> list[li
     return list(groups.values())
 
 
-def _score(run: RunRecord) -> float:
-    return run.metrics["test"][run.primary_metric]
+def _score(run: RunRecord, split: str = "test") -> float:
+    return run.metrics[split][run.primary_metric]
 
 
 def _estimate(values: Sequence[float]) -> Estimate | None:

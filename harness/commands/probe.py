@@ -1,11 +1,10 @@
 """``python -m harness probe DIR``: what the probes and the mixes of finished runs say about layers."""
 
 import argparse
-import math
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness.analysis.layer_use import Estimate
+from harness.analysis.layer_use import CAVEAT, Estimate
 from harness.analysis.probing import expected_layers, layer_uses, probes
 from harness.errors import DataFormatError
 from harness.runs.record import RunRecord, readable_record
@@ -46,17 +45,15 @@ def _show(chosen: argparse.Namespace) -> None:
         [
             *_of(run),
             place,
-            ", ".join(_shown(one, digits=3) for one in use.weights),
-            _shown(use.centre),
-            _shown(use.divergence, digits=3),
+            ", ".join(one.text(3) for one in use.weights),
+            use.centre.text(),
+            use.divergence.text(3),
         ]
         for run, place, use in layer_uses(records)
     ]
     if uses:
         _print(["place", "weights of the layers", "centre of gravity", "KL from uniform (bits)"], uses)
-        print(  # noqa: T201
-            "Weights are not importance (arXiv 2404.09385): compare them with the score of each single layer.\n"
-        )
+        print(f"{CAVEAT}\n")  # noqa: T201
     expected = [
         [*_of(run), " ".join(f"{100 * gain:+.2f}" for gain in found.gains), f"{found.raw:.2f}", f"{found.clipped:.2f}"]
         for run, found in expected_layers(records)
@@ -73,12 +70,9 @@ def _of(run: RunRecord) -> list[str]:
     return [run.task, data, head, run.name.removesuffix(f"-s{run.seed}")]
 
 
-def _shown(value: Estimate | None, factor: float = 1.0, digits: int = 2) -> str:
+def _shown(value: Estimate | None, factor: float = 1.0) -> str:
     """Return a mean with its interval over seeds, or a dash for what was not measured."""
-    if value is None:
-        return "-"
-    half = "" if math.isnan(value.high) else f" ± {factor * (value.high - value.mean):.{digits}f}"
-    return f"{factor * value.mean:.{digits}f}{half}"
+    return "-" if value is None else value.text(factor=factor)
 
 
 def _print(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -16,7 +16,8 @@ seed belong to one setting. Its number is what `compare` and `--baseline` take.
 _EPILOG = """
 With --out, FOLDER receives report.html (one page with figures), report.md, report.tex (for the packages booktabs and
 graphicx), report.csv (one row per run, a column per option and per metric), settings.csv (means and intervals),
-comparisons.csv, and a folder with each figure as an SVG file; with pyarrow, also report.parquet. With --compare AXIS,
+comparisons.csv, and a folder with each figure as an SVG file (with --figures pdf, also as a PDF file); with pyarrow,
+also report.parquet. With --compare AXIS,
 it receives the comparison page instead: compare.html, compare.csv and compare.json.
 """
 
@@ -39,6 +40,8 @@ def main(arguments: Sequence[str]) -> int:
     published = "a YAML file of published numbers to compare with, or none (default: numbers of the ELMo paper)"
     add("--published", metavar="FILE", help=published)
     add("--compare", metavar="AXIS", help="rank the values of an axis over all tasks: encoder, mix, layer, ...")
+    kinds = "the files of figures: svg, or pdf as well (needs the extra plots; default: svg)"
+    add("--figures", default="svg", choices=("svg", "pdf"), help=kinds)
     add("--rerun", type=Path, metavar="RUN", help="print the command that repeats this run, and stop")
     chosen = parser.parse_args(arguments)
     if (chosen.dir is None) == (chosen.rerun is None):
@@ -65,8 +68,7 @@ def _run(chosen: argparse.Namespace, command: str) -> None:
     if chosen.rerun is not None:
         print(rerun_command(chosen.rerun))  # noqa: T201
         return
-    if chosen.rounds < 0:
-        raise ConfigError(f"--rounds is {chosen.rounds}; give 0 or more")
+    _check(chosen)
     numbers = NO_NUMBERS if chosen.published == "none" else published_numbers(Path(chosen.published or DEFAULT))
     results = gathered(read_records(chosen.dir), split=chosen.split, only=chosen.only)
     if chosen.list:
@@ -76,10 +78,11 @@ def _run(chosen: argparse.Namespace, command: str) -> None:
         return
     _check_baseline(chosen.baseline, {str(setting.number): setting.label for setting in results.settings})
     date = datetime.datetime.now(tz=datetime.UTC).strftime("%-d %B %Y")
+    pdf = chosen.figures == "pdf"
     draws = {"rounds": chosen.rounds, "seed": chosen.seed}
     if chosen.compare is not None:
         values = ranked_values(results, chosen.compare, split=chosen.split, **draws)
-        write_comparison(values, chosen.out, command=command, date=date)
+        write_comparison(values, chosen.out, command=command, date=date, pdf=pdf)
         return
     if chosen.out is None:
         draws["rounds"] = 0  # without a report, settings are compared over seeds only
@@ -88,9 +91,24 @@ def _run(chosen: argparse.Namespace, command: str) -> None:
         print(printable(f"{analysis.block.task} on {analysis.block.data}: {headline(analysis)}") + "\n")  # noqa: T201
     print_table(overview(results, numbers, split=chosen.split, sort=chosen.sort), *results.notes)
     if chosen.out is not None:
-        title, wants = f"Report of {chosen.dir.resolve().name}", Wanted(numbers, chosen.out, chosen.sort)
+        title, wants = (
+            f"Report of {chosen.dir.resolve().name}",
+            Wanted(numbers, chosen.out, chosen.sort, chosen.figures == "pdf"),
+        )
         written = write_report(results, analyses, wants, title=title, command=command, date=date)
         print(f"\nwritten to {chosen.out}: {', '.join(written)}")  # noqa: T201
+
+
+def _check(chosen: argparse.Namespace) -> None:
+    """Raise ConfigError for options that cannot be obeyed."""
+    from harness.analysis.report.pdf import check_matplotlib
+
+    if chosen.rounds < 0:
+        raise ConfigError(f"--rounds is {chosen.rounds}; give 0 or more")
+    if chosen.figures == "pdf":
+        check_matplotlib()
+        if chosen.out is None:
+            raise ConfigError("--figures pdf needs a folder for its files; add --out FOLDER")
 
 
 def _check_baseline(wanted: str | None, labels: Mapping[str, str]) -> None:

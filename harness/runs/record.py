@@ -44,7 +44,7 @@ class RunRecord:
         data: The data set's name, and size and SHA-256 of each split.
         encoder: The encoder's name, fingerprint, state, number of layers, width and precision, and its model card.
         embedding: The static vectors' name, fingerprint, width and coverage of the text.
-        mixing: The mix's name and placement, and what it has learned.
+        mixing: The mix's name and placement, what it has learned, and the mean norm of each layer if it has.
         primary_metric: The metric that selected the best epoch on dev.
         metrics: Per split, the value of each metric, a fraction in [0, 1].
         code_length: The online code length of the training labels in bits; empty if it was not measured.
@@ -54,6 +54,7 @@ class RunRecord:
         timing: Seconds per part of the run. ``train_s`` covers all sessions of a resumed run, the others the last one.
         cost: What the run cost, by the names in ``harness.runs.cost``; only runs of the same device are comparable.
         environment: The code revision, package versions, hardware and command line.
+        url: The page of the run at its tracker, for example at wandb; empty if it has none.
         config: The resolved configuration; a value from the environment has its text, ``${oc.env:NAME}``.
     """
 
@@ -81,6 +82,7 @@ class RunRecord:
     timing: Mapping[str, float] = field(default_factory=dict)
     cost: Mapping[str, int | float | str | None] = field(default_factory=dict)
     environment: Mapping[str, Any] = field(default_factory=dict)
+    url: str = ""
     config: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -92,12 +94,14 @@ _TYPES: Mapping[str, Any] = {
     "encoder.name": str,
     "encoder.fingerprint": str,
     "encoder.dim": int,
+    "encoder.num_layers": int,
     "embedding.name": str,
     "embedding.fingerprint": str,
     "embedding.dim": int,
     "mixing.placement": str,
     "mixing.weights": dict[str, list[float]],
     "mixing.gamma": dict[str, float],
+    "mixing.norms": list[float],
     "environment.packages": dict[str, str | None],
     "environment.command": list[str],
     "environment.overrides": list[str] | None,

@@ -3,9 +3,9 @@
 import json
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,9 @@ from harness.config.schema import HarnessConfig, plain
 from harness.config.secrets import without_values
 from harness.encoders.plugin_encoder import model_card_of
 from harness.errors import HarnessError
-from harness.features.store import precision_of
-from harness.optional_protocols import Decomposable
+from harness.features.layer_norms import layer_norms
+from harness.features.store import FeatureStore, precision_of
+from harness.optional_protocols import Decomposable, Linked
 from harness.protocols import Fitted, Tracker
 from harness.runs.cost import run_cost
 from harness.runs.model_file import MODEL, OLD_MODEL, write_model
@@ -113,8 +114,7 @@ def _run_and_record(plan: Plan, model: Model, stop: Stop) -> RunRecord:
         if isinstance(error, HarnessError):
             error.recorded = True
         raise
-    _save(plan, record, progress, tracker)
-    return record
+    return _save(plan, record, progress, tracker)
 
 
 def _described(error: Exception, plan: Plan) -> str:
@@ -122,14 +122,17 @@ def _described(error: Exception, plan: Plan) -> str:
     return without_values(f"{type(error).__name__}: {error}", plain(plan.config))
 
 
-def _save(plan: Plan, record: RunRecord, progress: Progress, tracker: Tracker) -> None:
-    """Write the record and the history of a run to disk; then hand them to the tracker."""
+def _save(plan: Plan, record: RunRecord, progress: Progress, tracker: Tracker) -> RunRecord:
+    """Write the record and the history of a run to disk; then hand them to the tracker, whose page the record names."""
+    if isinstance(tracker, Linked):
+        record = replace(record, url=tracker.url)
     write_text(plan.folder / "history.jsonl", "".join(json.dumps(row) + "\n" for row in progress.history))
     write_record(plan.folder, record)
     if record.status == "ok":
         remove_checkpoints(plan.folder)
     files = {name: str(plan.folder / name) for name in RUN_FILES if (plan.folder / name).exists()}
     tracker.finish(asdict(record), files)
+    return record
 
 
 def _execute(plan: Plan, model: Model, tracker: Tracker, stop: Stop, progress: Progress) -> RunRecord:
@@ -175,10 +178,19 @@ def _execute(plan: Plan, model: Model, tracker: Tracker, stop: Stop, progress: P
         "cache_hit_rate": filled.hit_rate,
     }
     cost = run_cost(plan, model, progress, filled=filled, memory=peak_memory(plan.device))
+    norms = _layer_norms(plan, model)
     metrics = {str(split): dict(metrics.values) for split, (metrics, _) in scored.items()}
     ending = {"metrics": metrics, "timing": timing, "weights_sha256": file_digest(weights)}
     ending["code_length"] = code_length
-    return _record_of(plan, model, progress, status="ok", cost=cost, **ending)
+    return _record_of(plan, model, progress, status="ok", cost=cost, norms=norms, **ending)
+
+
+def _layer_norms(plan: Plan, model: Model) -> dict[str, list[float]]:
+    """Return the mean norm of each layer in the training data; nothing if no weight of a layer is learned."""
+    store, mixes = model.features.source, model.features.mixes
+    if not isinstance(store, FeatureStore) or all(value.numel() < 2 for value in mixes.parameters()):
+        return {}
+    return {"norms": layer_norms(store, list(sentences({"train": plan.examples["train"]})))}
 
 
 def _code_length(plan: Plan, model: Model, stop: Stop) -> dict[str, Any]:
@@ -199,7 +211,9 @@ def _code_length(plan: Plan, model: Model, stop: Stop) -> dict[str, Any]:
     return code.measure().values()
 
 
-def _record_of(plan: Plan, model: Model, progress: Progress, **ending: Any) -> RunRecord:
+def _record_of(
+    plan: Plan, model: Model, progress: Progress, *, norms: Mapping[str, Any] | None = None, **ending: Any
+) -> RunRecord:
     """Return the record of a run; ``ending`` has the fields that depend on how it ended."""
     encoder, static, mixing = plan.encoder, plan.static, plan.mixing
     return RunRecord(
@@ -231,7 +245,7 @@ def _record_of(plan: Plan, model: Model, progress: Progress, **ending: Any) -> R
             "coverage": plan.coverage.tokens if plan.coverage else 0.0,
             "coverage_types": plan.coverage.types if plan.coverage else 0.0,
         },
-        mixing={"name": mixing.name, "placement": mixing.placement, **model.features.mix_state()},
+        mixing={"name": mixing.name, "placement": mixing.placement, **model.features.mix_state(), **(norms or {})},
         primary_metric=plan.task.primary_metric,
         best_epoch=progress.best_epoch,
         epochs=progress.epoch,

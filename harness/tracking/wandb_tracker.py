@@ -85,6 +85,7 @@ class _WandbTracker:
 
     def __init__(self, run: Any, guard: "_Guard") -> None:
         self._run, self._guard = run, guard
+        self.url: str = guard(lambda: getattr(run, "url", None)) or ""
 
     def log(self, values: Mapping[str, float], *, step: int) -> None:
         """Log scalars at an epoch."""

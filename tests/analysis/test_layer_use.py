@@ -4,7 +4,6 @@ import math
 
 import numpy as np
 import pytest
-import torch
 from scipy.stats import entropy, ttest_1samp
 
 from harness.analysis.layer_use import (
@@ -13,7 +12,6 @@ from harness.analysis.layer_use import (
     estimate,
     expected_layer,
     layer_use,
-    mean_norms,
     scaled_weights,
 )
 
@@ -33,9 +31,6 @@ def test_the_divergence_is_in_bits() -> None:
 
 
 def test_weights_scaled_by_norms() -> None:
-    layers = torch.tensor([[[3.0, 4.0], [0.0, 0.0]], [[1.0, 0.0], [0.0, 3.0]]])  # (layers, tokens, dim)
-    assert mean_norms([layers]) == [2.5, 2.0]
-    assert mean_norms([layers, layers[:, :1], layers[:, :0]]) == pytest.approx([10 / 3, 5 / 3])
     assert scaled_weights([0.5, 0.5], [3.0, 1.0]) == [0.75, 0.25]
     assert all(math.isnan(one) for one in scaled_weights([1.0, 0.0], [0.0, 5.0]))
 
@@ -61,6 +56,12 @@ def test_the_interval_is_that_of_a_t_test() -> None:
     found, expected = estimate(values), ttest_1samp(values, 0.0).confidence_interval(0.95)
     assert (found.mean, found.low, found.high) == pytest.approx((np.mean(values), expected.low, expected.high))
     assert math.isnan(estimate([0.3]).low)
+
+
+def test_an_estimate_as_text() -> None:
+    found = estimate([0.5, 0.7])
+    assert found.text() == f"0.60 ± {found.high - 0.6:.2f}"
+    assert estimate([0.5]).text(1, 100) == "50.0"
 
 
 def test_the_use_over_seeds() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from harness.analysis.layer_use import expected_layer
-from harness.analysis.probing import expected_layers, layer_uses, probes
+from harness.analysis.probing import expected_layers, layer_uses, learned_weights, probes
 from harness.commands.probe import main
 from harness.runs.record import RunRecord, folder_of, write_record
 
@@ -15,6 +15,7 @@ from harness.runs.record import RunRecord, folder_of, write_record
 def record(score: float, *, seed: int = 1, code: dict[str, Any] | None = None, **determining: Any) -> RunRecord:
     """Return the record of a run with these options, whose data digests depend on all of them."""
     found = {"seed": seed, "mixing.code": "FixedMix", **{name.replace("_", "."): v for name, v in determining.items()}}
+    is_fixed = found["mixing.code"] == "FixedMix"
     return RunRecord(
         status="ok",
         task="pos",
@@ -24,7 +25,7 @@ def record(score: float, *, seed: int = 1, code: dict[str, Any] | None = None, *
         seed=seed,
         data={"name": "ewt", "sizes": {"train": 3}},
         encoder={"name": "enc", "num_layers": 3},
-        mixing={"weights": {"input": [0.2, 0.3, 0.5]}, "gamma": {"input": 1.0}},
+        mixing={"weights": {"input": [0.0, 1.0, 0.0] if is_fixed else [0.2, 0.3, 0.5]}, "gamma": {"input": 1.0}},
         primary_metric="accuracy",
         metrics={split: {"accuracy": score} for split in ("dev", "test")},
         code_length=code or {},
@@ -69,6 +70,21 @@ def test_the_expected_layer_needs_every_mix() -> None:
 def test_the_use_of_layers_is_that_of_learned_mixes() -> None:
     found = layer_uses(records())
     assert [(place, use.centre.mean) for _, place, use in found] == [("input", pytest.approx(1.3))] * 3
+
+
+def test_damaged_or_fixed_weights_are_not_learned() -> None:
+    for weights in ([0.0, 1.0, 0.0], [1 / 3] * 3, [0.5, float("nan"), 0.5], [2.0, -1.0, 0.0], [1.0], []):
+        run = RunRecord(**{**vars(record(0.5)), "mixing": {"weights": {"input": weights}}})
+        assert learned_weights([run], "input") == []
+    run = RunRecord(**{**vars(record(0.5)), "mixing": {"weights": {"input": [0.25, 0.75]}}})
+    assert learned_weights([run, run], "input") == [[0.25, 0.75]] * 2
+    assert learned_weights([run, record(0.5)], "input") == []  # of another number of layers
+
+
+def test_an_odd_index_or_number_of_layers_gives_no_expected_layer() -> None:
+    runs = [record(0.5, mixing_index=index, mixing_code="cumulative_mix") for index in (0, 1, "2")]
+    assert expected_layers(runs) == []
+    assert expected_layers([RunRecord(**{**vars(run), "encoder": {"num_layers": 0}}) for run in runs]) == []
 
 
 def test_the_command_prints_everything(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -23,7 +23,7 @@ from harness.analysis.report.csv_files import as_csv, comparisons_table, runs_ta
 from harness.analysis.report.document import document
 from harness.analysis.report.latex import as_latex
 from harness.analysis.report.markdown import as_markdown
-from harness.analysis.report.page import figure_files, page
+from harness.analysis.report.page import page, standalone
 from harness.analysis.report.paper_numbers import published_numbers
 from harness.analysis.report.parts import Wanted
 from harness.analysis.report.rerun import rerun_command
@@ -229,10 +229,14 @@ def make_exported(folder: Path) -> None:
 
 def make_results(folder: Path) -> None:
     """Write runs of two settings, and the folder of a sweep of which one run is a job."""
-    about = {"overrides": ["task=ner"], "packages": {"torch": "2"}, "threads": 1, "device": "cpu"}
-    for encoder_name, chance in (("none", 0.5), ("elmo", 0.9)):
+    about: dict[str, Any] = {"overrides": ["task=ner"], "packages": {"torch": "2"}, "threads": 1, "device": "cpu"}
+    weights = {"input": [0.4, 0.6]}
+    mix = {"name": "scalar_mix", "placement": "input", "weights": weights, "gamma": {"input": 1.0}, "norms": [1.0, 2.0]}
+    cost = {"encoder_parameters": 9, "tokens_per_s": 0.5, "device": "cpu", "bytes_per_token": 8.0, "epoch_s": 1.0}
+    about = {"environment": about, "mixing": mix, "cost": cost, "url": "https://example.org"}
+    for encoder_name, chance in (("none", 0.5), ("elmo", 0.9), ("bert", 0.9)):
         for seed in (1, 2):
-            run = write_run(folder, encoder=encoder_name, seed=seed, chance=chance, examples=9, environment=about)
+            run = write_run(folder, encoder=encoder_name, seed=seed, chance=chance, examples=9, **about)
     sweep = SweepFolder(folder / "sweeps" / "s")
     sweep.open([("seed=2",)], {})
     sweep.write_outcome(("seed=2",), Outcome("ok", 0, "", str(run)))
@@ -243,7 +247,8 @@ def read_results(folder: Path) -> None:
     results, numbers = gathered(read_records(folder)), published_numbers()
     analyses = [analyse(block, split="test", rounds=9, seed=0, baseline=None) for block in results.blocks]
     report = document(results, analyses, Wanted(numbers))
-    for made in (page(report, title="t"), as_markdown(report), as_latex(report), *figure_files(report).values()):
+    figures = map(standalone, report.figures.values())
+    for made in (page(report, title="t"), as_markdown(report), as_latex(report), *figures):
         made.encode()
     for frame in (runs_table(results), settings_table(analyses, numbers), comparisons_table(analyses)):
         as_csv(frame)

@@ -18,6 +18,7 @@ from safetensors.torch import load_file
 from harness.errors import CacheError, ConfigError, HarnessError
 from harness.runs.plan import SharedObjects, prepare
 from harness.runs.record import LOCK, RUN_FILES, RunRecord, folder_of, read_record
+from harness.tracking.wandb_tracker import NoTracker
 from harness.training.trainer import Trainer
 from harness.utils.signals import Interrupted
 from tests.support.runs import SMALL, StopAfter, config_of, small_run, without_times
@@ -162,6 +163,24 @@ def test_every_mix_runs(mixing: str, tmp_path: Path) -> None:
     record = small_run(tmp_path, *f"mixing={mixing}".split(), "trainer.max_epochs=1")
     assert record.status == "ok"
     assert record.mixing["name"] == mixing.split()[0].replace("layer", "layer1")
+    assert "norms" not in record.mixing
+
+
+def test_the_record_has_the_norms_of_layers_with_learned_weights(tmp_path: Path) -> None:
+    learned = small_run(tmp_path, "trainer.max_epochs=1")
+    assert len(learned.mixing["norms"]) == len(learned.mixing["weights"]["input"]) == 3
+    assert min(learned.mixing["norms"]) > 0
+    assert "norms" not in small_run(tmp_path, "trainer.max_epochs=1", "cache=none").mixing
+
+
+def test_the_record_names_the_page_of_the_tracker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Tracker(NoTracker):
+        url = "https://example.org/run"
+
+    monkeypatch.setattr("harness.runs.run.start_tracker", lambda _: Tracker())
+    record = small_run(tmp_path, "trainer.max_epochs=1")
+    assert record.url == Tracker.url
+    assert read_record(folder_in(tmp_path, record) / "record.json").url == Tracker.url
 
 
 def test_larger_fractions_contain_smaller_ones(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from harness.optional_protocols import Linked
 from harness.protocols import Tracker
 from harness.runs.run import run
 from harness.tracking.wandb_tracker import NoTracker, _mode, _predictions, wandb_tracker
@@ -24,7 +25,7 @@ WANDB = [*(o for o in SMALL if not o.startswith("tracking")), "tracking=wandb", 
 def test_a_run_is_tracked_offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WANDB_MODE", "offline")
     record = run(config_of(tmp_path, *WANDB), stop=Stop())
-    assert record.status == "ok"
+    assert (record.status, record.url) == ("ok", "")
     (folder,) = (tmp_path / "results" / "wandb").glob("offline-run-*")
     names = [b"dev/f1", b"test/f1", b"mix/input/s0", b"mix/input/gamma", b"time/train_s", b"cost/epoch_s"]
     names += [b"predictions", b"record"]
@@ -60,7 +61,7 @@ def test_a_failure_during_a_run_is_one_warning(
     import wandb
 
     class Broken:
-        id = "x"
+        id, url = "x", "https://wandb.ai/x"
 
         closed = False
 
@@ -75,6 +76,8 @@ def test_a_failure_during_a_run_is_one_warning(
         tracker = wandb_tracker(
             project="p", dir=str(tmp_path), run_name="n", run_group="g", run_tags=["a:b"], job_type="j", config={}
         )
+        assert isinstance(tracker, Linked)
+        assert tracker.url == Broken.url
         tracker.log({"dev/f1": 0.5}, step=1)
         tracker.log({"dev/f1": 0.6}, step=2)
         tracker.finish({"status": "ok"}, {})

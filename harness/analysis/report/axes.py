@@ -192,12 +192,13 @@ def _of_version_1(record: RunRecord) -> dict[str, Any]:
     }
 
 
-def label_of(values: Values, others: Sequence[Values] = ()) -> str:
+def label_of(values: Values, others: Sequence[Values] = (), mix: Any = None) -> str:
     """Return a name of a setting: its value on each axis that separates it from others that are equal so far.
 
     Args:
         values: The values of the setting on the axes, for example ``elmo_mini``, 1 and 0.1.
         others: The values of the settings from which it must be separated; without any, all values are named.
+        mix: The name of its mix, if all settings have the same one, so that it is no axis.
     """
     words, left = [], list(others)
     for axis, value in values.items():
@@ -213,6 +214,8 @@ def label_of(values: Values, others: Sequence[Values] = ()) -> str:
         elif axis == "placement":
             place = "at both places" if value == "both" else f"at the {value}"
             words.append(f"{words.pop()} {place}" if words else place)
+        elif axis == "layer" and values.get("mix", mix) == "cumulative":
+            words.append(f"layers 0 to {value}")
         elif axis != "mix":
             words.append(f"{axis.rpartition('.')[2]} {value}")
     return ", ".join(words)

@@ -8,6 +8,7 @@ from typing import Any
 
 from harness.analysis.ranking import Ranked, ranking, seeds_interval, tie_groups
 from harness.analysis.report.axes import NAMED, options_of, sort_key, title_of
+from harness.analysis.report.costs import Priced, cost_figures, costs_of, medians
 from harness.analysis.report.parts import Figure
 from harness.analysis.report.settings import Block, Results, Setting
 from harness.analysis.report.svg import Row, dot_plot
@@ -221,4 +222,16 @@ def figures(found: Ranking) -> list[Figure]:
             rows.append(Row(f"{one.name} (group {one.group})", [value], ends, f"c{1 + (one.group + 1) % 2}"))
         note = "Bar: the 95 % interval. The colour changes where a new group of ties begins."
         plots.append(Figure(title, dot_plot(title, rows, x_name=f"{title.lower()}, {unit}"), note))
-    return plots
+    return [*plots, *cost_figures(_priced(found), y_name=f"mean over tasks on {found.split}, percent")]
+
+
+def _priced(found: Ranking) -> dict[str, list[Priced]]:
+    """Return the mean of each ranked value and the median of its costs over the tasks, on each device of all tasks."""
+    devices: dict[str, list[Priced]] = {}
+    for one in found.ranked:
+        by_task = [costs_of(cell.setting) for cell in found.cells[one.name] if cell is not None]
+        for device in by_task[0]:
+            if all(device in costs for costs in by_task):
+                costs = medians([costs[device] for costs in by_task])
+                devices.setdefault(device, []).append(Priced(one.name, "", [100 * one.mean], costs))
+    return devices

@@ -17,13 +17,13 @@ from harness.analysis.report.comparison import (
     score_table,
 )
 from harness.analysis.report.csv_files import as_csv
-from harness.analysis.report.page import rendered
-from harness.analysis.report.page import standalone as standalone_figure
+from harness.analysis.report.page import rendered, write_figures
+from harness.analysis.report.parts import file_name
 from harness.analysis.report.terminal import print_table
 from harness.utils.files import write_text
 
 
-def write_comparison(found: Ranking, out: Path | None, *, command: str, date: str) -> None:
+def write_comparison(found: Ranking, out: Path | None, *, command: str, date: str, pdf: bool = False) -> None:
     """Print the ranking of the values of an axis, and write it to a folder.
 
     Args:
@@ -31,6 +31,7 @@ def write_comparison(found: Ranking, out: Path | None, *, command: str, date: st
         out: The folder; None only prints.
         command: The command that makes the page.
         date: The day on which it is made.
+        pdf: Whether each figure is written as a PDF file, too.
     """
     print_table(score_table(found), *found.notes)
     if out is None:
@@ -43,11 +44,11 @@ def write_comparison(found: Ranking, out: Path | None, *, command: str, date: st
         "compare.html": rendered("comparison.html", title=title, found=found, **values),
         "compare.csv": as_csv(pandas.DataFrame(_rows(found))),
         "compare.json": json.dumps(_as_json(found), indent=2, ensure_ascii=False, allow_nan=False) + "\n",
-        **{f"figures/compare-{one.title.lower().replace(' ', '-')}.svg": standalone_figure(one) for one in drawings},
     }
     for name, text in files.items():
         write_text(out / name, text)
-    print(f"\nwritten to {out}: {', '.join(files)}")  # noqa: T201
+    write_figures({f"compare-{file_name(one.title)}": one for one in drawings}, out / "figures", pdf=pdf)
+    print(f"\nwritten to {out}: {', '.join(files)}, {len(drawings)} figures")  # noqa: T201
 
 
 def first_sentence(found: Ranking) -> str:

@@ -12,6 +12,7 @@ from harness.analysis.report.paper_numbers import PublishedNumbers
 from harness.analysis.report.printable import printable
 from harness.analysis.report.settings import Results
 from harness.analysis.report.tables import SPLITS
+from harness.runs.cost import cost_of
 
 _OF_COMPARISONS = (
     "task data family split metric number_a number_b a b seeds difference low high hedges_g p_seeds p_seeds_holm "
@@ -38,7 +39,8 @@ def runs_table(results: Results) -> pandas.DataFrame:
                     "parameters": record.parameters,
                 }
                 times = {f"timing.{name}": value for name, value in record.timing.items()}
-                rows.append(options_of(record) | about | {"data": block.data} | more | times | scores)
+                costs = {f"cost.{name}": value for name, value in cost_of(record).items()} | {"url": record.url}
+                rows.append(options_of(record) | about | {"data": block.data} | more | times | costs | scores)
     frame = _frame(rows)
     same = [name for name in frame if frame[name].map(repr).nunique() == 1]
     dropped = {name for name in same if name not in (*_ABOUT, "folder", "primary_metric") and "/" not in name}

@@ -1,19 +1,19 @@
 """The content of a whole report, independent of its formats."""
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from harness.analysis.report.analysis import Analysis
 from harness.analysis.report.headline import headline
-from harness.analysis.report.parts import Figure, Part, Wanted
+from harness.analysis.report.parts import Figure, Part, Wanted, file_name
 from harness.analysis.report.provenance import provenance_table
 from harness.analysis.report.sections import (
     classes,
     comparisons,
     confusions,
+    costs,
+    layer_use,
     learning_curves,
-    mix_weights,
     published,
     runs,
     scores,
@@ -28,7 +28,8 @@ SECTIONS: tuple[Callable[[Analysis, Wanted], Part | None], ...] = (
     sweeps.section,
     comparisons.section,
     learning_curves.section,
-    mix_weights.section,
+    layer_use.section,
+    costs.section,
     classes.section,
     confusions.section,
     published.section,
@@ -73,7 +74,7 @@ class Document:
     def figures(self) -> dict[str, Figure]:
         """Every figure by the name of its file: the number of its chapter, then its title."""
         return {
-            f"{number}-{re.sub(r'[^a-z0-9]+', '-', figure.title.lower()).strip('-')[:80]}": figure
+            f"{number}-{file_name(figure.title)}": figure
             for number, chapter in enumerate(self.chapters, start=1)
             for part in chapter.parts
             for figure in part.figures

@@ -10,7 +10,7 @@ from harness.analysis.report.printable import printable
 from harness.analysis.report.tables import Table
 
 _MOST_ROWS = 45  # on one page
-_CAPTION = 170  # characters of two lines
+_CAPTION = 145  # characters of two lines
 _SPECIAL = {
     "\\": r"\textbackslash{}",
     **{character: f"\\{character}" for character in "&%$#_{}"},
@@ -30,6 +30,10 @@ _SHORT = {  # columns with shorter names; those with none are left out, because 
     "p over examples": "p ex.",
     "Holm, examples": "Holm",
     "fraction of the training data": "fraction",
+    "encoder weights": "weights",
+    "tokens/s encoded": "tokens/s",
+    "s an epoch": "s/epoch",
+    **dict.fromkeys(("head weights", "peak memory, bytes", "peak GPU memory, bytes", "device"), ""),
     **dict.fromkeys(("95 % over examples", "detectable", "epochs", "parameters"), ""),
     **dict.fromkeys(("dev, 95 % over examples", "test, 95 % over examples"), ""),
 }
@@ -59,7 +63,7 @@ def latex(table: Table) -> Iterator[str]:
         yield "\n".join(
             [
                 r"\begin{table}\centering\small",
-                rf"\caption{{{_caption(table)}{' Continued.' if first else ''}}}",
+                rf"\caption{{{_caption(table)}{' Continued.' if first else ''}}}\smallskip",
                 r"\resizebox{\ifdim\width>\textwidth\textwidth\else\width\fi}{!}{%",
                 f"{tabular}}}",
                 r"\end{table}",

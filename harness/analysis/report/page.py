@@ -1,6 +1,7 @@
 """A report as one HTML page that needs no other file, and its figures as files. The page is a Jinja template."""
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +9,10 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from harness.analysis.report.document import Document
 from harness.analysis.report.parts import Figure
+from harness.analysis.report.pdf import as_pdf
 from harness.analysis.report.printable import printable
 from harness.analysis.report.svg import escaped
+from harness.utils.files import replacing, write_text
 
 _FOLDER = Path(__file__).parent
 
@@ -47,9 +50,19 @@ def drawing_style() -> str:
     return (_FOLDER / "drawing.css").read_text(encoding="utf-8").rstrip()
 
 
-def figure_files(report: Document) -> dict[str, str]:
-    """Return the content of each SVG file by its name."""
-    return {f"{name}.svg": standalone(figure) for name, figure in report.figures.items()}
+def write_figures(figures: Mapping[str, Figure], folder: Path, *, pdf: bool) -> None:
+    """Write each figure as an SVG file.
+
+    Args:
+        figures: The figures by the names of their files.
+        folder: The folder of the files.
+        pdf: Whether to write each as a PDF file, too.
+    """
+    for name, figure in figures.items():
+        write_text(folder / f"{name}.svg", standalone(figure))
+        if pdf:
+            with replacing(folder / f"{name}.pdf") as temporary:
+                temporary.write_bytes(as_pdf(figure))
 
 
 def standalone(figure: Figure) -> str:

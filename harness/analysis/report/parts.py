@@ -1,5 +1,6 @@
 """What a section of the report gives to the page: tables, figures and the words around them."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,8 +51,15 @@ class Wanted:
         numbers: Published numbers to show next to the scores.
         out: The folder of the report, to which links are relative.
         sort: The order of settings; see ``tables.in_order``.
+        pdf: Whether each figure is written as a PDF file, too.
     """
 
     numbers: PublishedNumbers = NO_NUMBERS
     out: Path = Path()
     sort: str = "auto"
+    pdf: bool = False
+
+
+def file_name(title: str) -> str:
+    """Return the title of a figure as the name of a file: letters, digits and hyphens."""
+    return re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")[:80]

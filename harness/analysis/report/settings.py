@@ -180,7 +180,7 @@ def _block(task: str, data: str, runs_of: Mapping[str, list[Recorded]], first: i
     settings = (
         Setting(
             number,
-            label_of(values[key], every) or name_of_all,
+            label_of(values[key], every, options_of(runs_of[key][0].record)["mix"]) or name_of_all,
             values[key],
             tuple(sorted(runs_of[key], key=lambda run: run.record.seed)),
         )

@@ -67,14 +67,14 @@ def line_chart(title: str, series: Sequence[Series], *, x: Scale, y: Scale) -> s
             parts.append(f'<g class="c{i + 1}">{sample}{text(46, top, shortened(one.label), "start")}</g>')
         return drawing(title, parts, height=250 + _LINE * len(series) + 8)
     width, height = _WIDTH / 2, 112
-    parts = [text(12, 12, f"up: {y.name}; to the right: {x.name}", "start")]
+    parts = [text(8, 12, f"up: {y.name}", "start"), text(8, 12 + _LINE, f"to the right: {x.name}", "start")]
     for i, one in enumerate(series):
-        left, top = width * (i % 2), 22 + (height + _LINE) * (i // 2)
+        left, top = width * (i % 2), 22 + _LINE + (height + _LINE) * (i // 2)
         kinds = ["other"] * len(series)
         kinds[i] = "c1"
-        parts.append(text(left + 34, top + 12, shortened(one.label, _LONGEST // 2), "start"))
+        parts.append(text(left + 8, top + 12, shortened(one.label, _LONGEST // 2), "start"))
         parts += _panel(series, (left, top + _LINE, width, height), x, y, kinds=kinds, sparse=True)
-    return drawing(title, parts, height=26 + (height + _LINE) * math.ceil(len(series) / 2))
+    return drawing(title, parts, height=26 + _LINE + (height + _LINE) * math.ceil(len(series) / 2))
 
 
 def _panel(
@@ -87,13 +87,18 @@ def _panel(
     sparse: bool = False,
 ) -> list[str]:
     """Draw the axes and the lines of one panel into a box of left, top, width and height; grey lines first."""
-    left, top, right, bottom = box[0] + 42, box[1] + 10, box[0] + box[2] - 14, box[1] + box[3] - (22 if sparse else 38)
+    y_ticks = ticks([value for one in series for values in one.values for value in values])
+    left, top, right, bottom = (
+        box[0] + margin_of(y_ticks),
+        box[1] + 10,
+        box[0] + box[2] - 14,
+        box[1] + box[3] - (22 if sparse else 38),
+    )
     xs = sorted({value for one in series if len(one.x) > 1 for value in one.x}) or [0.0]
     x_ticks = xs if x.kind in ("log", "names") else ticks(xs, whole=x.kind == "whole")
     x_ticks = [value for value in x_ticks if x.kind != "whole" or xs[0] <= value <= xs[-1]]
     ends = {"names": [xs[0] - 0.3, xs[-1] + 0.3], "whole": [xs[0], xs[-1]]}.get(x.kind, x_ticks)
     x_to = scale(ends, left, right, logarithmic=x.kind == "log")
-    y_ticks = ticks([value for one in series for values in one.values for value in values])
     y_to = scale(y_ticks, bottom, top)
     parts = []
     for value in y_ticks[:: 2 if sparse else 1]:
@@ -121,6 +126,11 @@ def _panel(
         path = f'<polyline class="line" points="{_path(list(zip(at, means, strict=True)))}"/>'
         parts.append(f'<g class="{kind}{" level" if level else ""}">{shade}{path}{dots}</g>')
     return parts
+
+
+def margin_of(y_ticks: Sequence[float]) -> float:
+    """Return the room for the name of a vertical axis and the numbers at its ticks, in pixels."""
+    return max(42.0, 21 + 7.2 * max(len(tick_text(value, y_ticks)) for value in y_ticks))
 
 
 def dot_plot(title: str, rows: Sequence[Row], *, x_name: str) -> str:

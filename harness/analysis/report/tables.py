@@ -3,7 +3,7 @@
 import math
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from harness.analysis.report.axes import title_of
 from harness.analysis.report.paper_numbers import PublishedNumbers
@@ -11,6 +11,7 @@ from harness.analysis.report.settings import Block, Results, Setting
 
 SPLITS = ("dev", "test")
 TIE = "≈"
+_FEW = 20  # rows of a table that only explains figures
 MOST_ROWS = 50  # of a table that are open, and of a plot
 
 
@@ -37,6 +38,24 @@ class Table:
     bold: frozenset[tuple[int, int]] = frozenset()
     links: Mapping[tuple[int, int], str] = field(default_factory=dict)
     main: int | None = None
+
+    def without_empty_columns(self) -> "Table":
+        """Return the table without the columns, right of those with text, in which every cell is empty."""
+        kept = [j for j in range(len(self.columns)) if j < self.text_columns or any(row[j] for row in self.rows)]
+        place = {j: i for i, j in enumerate(kept)}
+        return replace(
+            self,
+            columns=[self.columns[j] for j in kept],
+            rows=[[row[j] for j in kept] for row in self.rows],
+            bold=frozenset((i, place[j]) for i, j in self.bold if j in place),
+            links={(i, place[j]): address for (i, j), address in self.links.items() if j in place},
+            main=None if self.main is None else place.get(self.main),
+        )
+
+
+def open_and_folded(tables: Sequence[Table]) -> tuple[list[Table], list[Table]]:
+    """Return the tables with few rows, and those that a reader must open, so that the figures are not far away."""
+    return [one for one in tables if len(one.rows) <= _FEW], [one for one in tables if len(one.rows) > _FEW]
 
 
 def spread(scores: Sequence[float]) -> str:

@@ -9,7 +9,7 @@ from harness.analysis.report.csv_files import as_csv, comparisons_table, runs_ta
 from harness.analysis.report.document import document
 from harness.analysis.report.latex import as_latex
 from harness.analysis.report.markdown import as_markdown
-from harness.analysis.report.page import figure_files, page
+from harness.analysis.report.page import page, write_figures
 from harness.analysis.report.parts import Wanted
 from harness.analysis.report.settings import Results
 from harness.utils.files import write_text
@@ -40,12 +40,10 @@ def write_report(
         "settings.csv": as_csv(settings_table(analyses, wanted.numbers)),
         "comparisons.csv": as_csv(comparisons_table(analyses)),
     }
-    figures = figure_files(report)
     for name, text in files.items():
         write_text(wanted.out / name, text)
-    for name, text in figures.items():
-        write_text(wanted.out / "figures" / name, text)
-    written = [*files, f"{len(figures)} figures"]
+    write_figures(report.figures, wanted.out / "figures", pdf=wanted.pdf)
+    written = [*files, f"{len(report.figures)} figures"]
     if importlib.util.find_spec("pyarrow") is not None:
         texts = [name for name in runs if runs[name].dtype == object]
         runs.astype(dict.fromkeys(texts, "string")).to_parquet(wanted.out / "report.parquet", index=False)

@@ -117,7 +117,7 @@ def test_the_markdown_has_the_tables(report: Path) -> None:
 
 def test_the_latex_is_balanced_and_escaped(report: Path) -> None:
     text = (report / "report.tex").read_text()
-    assert text.count(r"\begin{table}") == text.count(r"\end{table}") == text.count(r"\toprule") == 3
+    assert text.count(r"\begin{table}") == text.count(r"\end{table}") == text.count(r"\toprule") == 5
     body = re.sub(r"\\[&%$#_{}]", "", re.sub(r"(?m)^%.*$", "", text))
     assert body.count("{") == body.count("}")
     assert body.count("$") % 2 == 0
@@ -228,6 +228,27 @@ def test_other_test_data_are_another_block(tmp_path: Path) -> None:
     assert main([str(tmp_path / "results"), "--out", str(tmp_path), "--rounds", "9"]) == 0
     assert (tmp_path / "report.md").read_text().count("## labels on made_up") == 2
     assert rows_of(tmp_path / "comparisons.csv") == []
+
+
+def test_scores_are_links_to_folders_and_to_pages(tmp_path: Path) -> None:
+    """An address that a browser would execute is none."""
+    for seed, url in enumerate(("https://wandb.ai/me/p/runs/1", "javascript:alert(1)", ""), start=1):
+        write_run(tmp_path / "results", encoder="none", seed=seed, chance=0.5, url=url)
+    assert main([str(tmp_path / "results"), "--out", str(tmp_path), "--rounds", "0"]) == 0
+    links = re.findall(r'<a href="([^#"][^"]*)">[\d.]+</a>', (tmp_path / "report.html").read_text())
+    folders = [f"results/labels/none-1.0-s{seed}/" for seed in (1, 2, 3)]
+    assert links == [*folders, "https://wandb.ai/me/p/runs/1"]
+    (tmp_path / "results" / "labels" / "none-1.0-s1" / "record.json").unlink()
+    assert main([str(tmp_path / "results"), "--out", str(tmp_path), "--rounds", "0"]) == 0
+    assert "wandb" not in (tmp_path / "report.html").read_text()
+
+
+def test_columns_without_any_value_are_left_out() -> None:
+    rows = [("", "", "1", "", "2"), ("x", "", "3", "", "")]
+    table = Table("t", "abcde", rows, text_columns=2, bold=frozenset({(0, 4), (1, 3)}), links={(1, 2): "u"}, main=4)
+    found = table.without_empty_columns()
+    assert (list(found.columns), found.rows) == (["a", "b", "c", "e"], [["", "", "1", "2"], ["x", "", "3", ""]])
+    assert (found.bold, found.links, found.main) == ({(0, 3)}, {(1, 2): "u"}, 3)
 
 
 def test_p_values() -> None:

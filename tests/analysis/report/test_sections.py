@@ -10,7 +10,7 @@ import pytest
 from harness.analysis.report.analysis import Analysis, analyse
 from harness.analysis.report.headline import headline
 from harness.analysis.report.parts import Wanted
-from harness.analysis.report.sections import learning_curves, mix_weights, scores, sweeps
+from harness.analysis.report.sections import layer_use, learning_curves, scores, sweeps
 from harness.analysis.report.settings import gathered, read_records
 from harness.commands.compare import main as compare
 from harness.commands.report import main
@@ -135,12 +135,12 @@ def test_curves_of_many_settings_are_small_panels(tmp_path: Path) -> None:
 def test_only_learned_mixes_have_weights(tmp_path: Path) -> None:
     write(tmp_path, "none", 0.5, encoder="none")
     write(tmp_path, "elmo", 0.6)
-    assert mix_weights.section(analysed(tmp_path), Wanted()) is not None
+    assert layer_use.section(analysed(tmp_path), Wanted()) is not None
     for path in tmp_path.glob("elmo*/*/*/record.json"):
         record = json.loads(path.read_text())
         record["mixing"]["weights"] = {"input": [0.0, 1.0, 0.0], "output": [1 / 3] * 3}
         path.write_text(json.dumps(record))
-    assert mix_weights.section(analysed(tmp_path), Wanted()) is None
+    assert layer_use.section(analysed(tmp_path), Wanted()) is None
 
 
 def test_never_more_than_fifty_rows_are_open(tmp_path: Path) -> None:

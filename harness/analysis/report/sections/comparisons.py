@@ -66,7 +66,7 @@ def _table(title: str, pairs: Sequence[Compared], *, both: bool = True) -> Table
     cells = [tuple(row.values()) for row in rows]
     bold = frozenset((i, columns.index("Holm, seeds")) for i, pair in enumerate(pairs) if pair.differ)
     main = columns.index("difference")
-    return Table(title, columns, cells, text_columns=2, note=_NOTE, bold=bold, main=main)
+    return Table(title, columns, cells, text_columns=2, note=_NOTE, bold=bold, main=main).without_empty_columns()
 
 
 def _contrast(label: str, other: str) -> str:

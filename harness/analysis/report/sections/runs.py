@@ -1,4 +1,4 @@
-"""The section ``Runs``: the score of each seed, with a link to the folder of the run."""
+"""The section ``Runs``: the score of each seed, with links to the folder of the run and to its page at a tracker."""
 
 import os
 from urllib.parse import quote
@@ -18,13 +18,19 @@ def section(analysis: Analysis, wanted: Wanted) -> Part | None:
     block, split = analysis.block, analysis.split
     seeds = sorted({run.record.seed for setting in block.settings for run in setting.runs})
     columns = ("#", "setting", *(f"seed {seed}" for seed in seeds))
-    rows, links = [], {}
+    rows, folders, pages = [], {}, {}
     for i, one in enumerate(in_order(block, split, wanted.sort)):
         scores = {run.record.seed: percent(run.record.metrics[split][block.metric]) for run in one.runs}
         rows.append((str(one.number), one.label, *(scores.get(seed, "") for seed in seeds)))
         for run in one.runs:
+            cell = (i, 2 + seeds.index(run.record.seed))
             place = os.path.relpath(run.folder.resolve(), wanted.out.resolve())
-            links[i, 2 + seeds.index(run.record.seed)] = f"{quote(os.fsencode(place))}/"
-    note = "A score is a link to the folder of its run."
+            folders[cell] = f"{quote(os.fsencode(place))}/"
+            if run.record.url.startswith(("https://", "http://")):
+                pages[cell] = run.record.url
     title = f"Seeds: {block.metric} on {split}"
-    return Part("Runs", folded=[Table(title, columns, rows, text_columns=2, note=note, links=links)])
+    tables = [Table(title, columns, rows, text_columns=2, note="A score is a link to its run's folder.", links=folders)]
+    if pages:
+        note = "A score is a link to the page of its run at wandb, or another tracker."
+        tables.append(Table(f"{title}, with links to wandb", columns, rows, text_columns=2, note=note, links=pages))
+    return Part("Runs", folded=tables)

@@ -67,7 +67,7 @@ def _table(analysis: Analysis, wanted: Wanted) -> Table:
         note=note,
         bold=frozenset({(best, column) for column in (0, main, columns.index("dev"))}),
         main=main,
-    )
+    ).without_empty_columns()
 
 
 def _figure(analysis: Analysis, wanted: Wanted) -> Figure:
