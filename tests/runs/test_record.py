@@ -3,8 +3,8 @@
 import json
 import logging
 import os
-import sys
 import subprocess
+import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
