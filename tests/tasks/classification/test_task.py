@@ -220,12 +220,12 @@ def test_columns_of_column_files_are_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("head", ["linear", "mlp", "bilstm", "bcn", "esim"])
 @pytest.mark.parametrize("placement", ["input", "output", "both"])
-def test_a_run_of_every_head_at_every_place(head: str, placement: str, tmp_path: Path) -> None:
+def test_a_run_of_every_head_at_every_place(head: str, placement: str, one_store: Path) -> None:
     small = [option for option in SMALL_RUN if not option.startswith(("task.", "embedding"))]
     chosen = [f"task.head={head}", f"mixing.placement={placement}", *(["task.pair=b"] if head == "esim" else [])]
     sizes = ["task.bilstm.hidden_dim=8", "task.bcn.hidden_dim=8", "task.esim.hidden_dim=8"]
     quick = ["data.fraction=0.02", "trainer.max_epochs=1"]
-    record = run(config_of(tmp_path, "task=classification", *small, *chosen, *sizes, *quick), stop=Stop())
+    record = run(config_of(one_store, "task=classification", *small, *chosen, *sizes, *quick), stop=Stop())
     assert (record.status, record.data["name"], record.primary_metric) == ("ok", "sample", "accuracy")
     label = "yes/f1" if head == "esim" else "neutral/f1"
     assert {"accuracy", "macro_f1", label} <= set(record.metrics["test"])

@@ -319,9 +319,9 @@ def test_one_word_long_text_and_unlabelled_text_work(task: SentimentTreebank) ->
 
 @pytest.mark.parametrize("head", ["bcn", "bilstm"])
 @pytest.mark.parametrize("placement", ["input", "output", "both"])
-def test_every_placement_runs_with_either_head(head: str, placement: str, tmp_path: Path) -> None:
+def test_every_placement_runs_with_either_head(head: str, placement: str, one_store: Path) -> None:
     vectors_too = ["embedding=static_mini"] if placement == "output" else []  # without them, the head has no input
-    record = small(tmp_path, *vectors_too, f"task.head={head}", f"mixing.placement={placement}")
+    record = small(one_store, *vectors_too, f"task.head={head}", f"mixing.placement={placement}")
     assert record.status == "ok"
     assert record.primary_metric == "accuracy"
     assert set(record.mixing["weights"]) == {"input", "output"} & {
