@@ -38,7 +38,7 @@ def score_tags(gold: list[list[str]], predicted: list[list[str]]) -> dict[str, f
     pairs = list(zip(gold, predicted, strict=True))
     lenient = _counted((spans(a, "iob1"), spans(b, "iob1")) for a, b in pairs)
     strict = _counted((_well_formed(a), _well_formed(b)) for a, b in pairs)
-    scores = {}
+    scores: dict[str, float] = {}
     for kind, counts in lenient.items():
         prefix = f"{kind}/" if kind else ""
         scores |= {f"{prefix}{name}": value for name, value in _ratios(*counts).items()}
