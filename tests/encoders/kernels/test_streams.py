@@ -42,7 +42,7 @@ FORMS: dict[str, dict[str, Any]] = {
     "tanh, wide": {"char_cnn": {"activation": "tanh"}, "lstm": {"dim": 200, "projection_dim": 50, "cell_clip": 0.3}},
 }
 EXTREMES: list[Sentence] = [("word",), (), tuple(f"w{i % 9}" for i in range(90)), ("", "x" * 60, "🙂")]
-SENTENCES = [*texts.drawn(24), *EXTREMES]
+SENTENCES = [*texts.drawn(40), *EXTREMES]
 
 
 def encoder_of(form: str, folder: Path, **options: Any) -> ElmoEncoder:
@@ -115,7 +115,7 @@ def test_other_instruction_sets_keep_the_bits_too(variables: str) -> None:
 
 def test_what_the_store_holds_does_not_depend_on_how_it_was_filled(tmp_path: Path) -> None:
     kept = []
-    for name, parts in (("at once", [SENTENCES]), ("in parts", [SENTENCES[24:], SENTENCES[:26], SENTENCES])):
+    for name, parts in (("at once", [SENTENCES]), ("in parts", [SENTENCES[40:], SENTENCES[:50], SENTENCES])):
         store = FeatureStore(tmp_path / name, encoder_of("elmo_mini", tmp_path))
         for part in parts:
             store.fill(part)
