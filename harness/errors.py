@@ -50,14 +50,18 @@ class DownloadError(HarnessError):
 _LONGEST = 1000  # characters of a message
 
 
+def escaped(text: str) -> str:
+    """Return a text in one line: control characters, and what UTF-8 cannot hold, are replaced by their escapes."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 def _readable(message: str) -> str:
     """Return a message as one line that a terminal can show.
 
     A message quotes values from files and command lines: control characters and what UTF-8 cannot hold are escaped,
     and of a very long message, its start (the place) and its end (the fix) are kept.
     """
-    if not message.isprintable():
-        message = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in message)
+    message = escaped(message)
     if len(message) > _LONGEST:
         message = f"{message[: _LONGEST * 6 // 10]} [...] {message[-_LONGEST * 3 // 10 :]}"
     return message

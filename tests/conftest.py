@@ -2,12 +2,17 @@
 
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from copy import deepcopy
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hydra._internal.sources_registry import SourcesRegistry
+from hydra.core.plugins import Plugins
 from hypothesis import settings
 
+from harness.config.options import CONF
 from harness.runs import cost
 
 # Examples of hypothesis are the same in every run, and none fails because the machine is slow.
@@ -47,6 +52,30 @@ def two_processes(request: pytest.FixtureRequest) -> list[str]:
 def _short_speed_trials() -> None:
     """Measure the speed of encoders with the smallest batches, because tests make hundreds of runs."""
     cost._LONG_ENOUGH = 0.0
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _parse_each_config_file_once() -> Iterator[None]:
+    """Let Hydra read each file of ``conf/`` and its own once, because tests compose hundreds of configs from them."""
+    parsed: dict[tuple[str, str], Any] = {}
+
+    def remembered(load: Callable[[Any, str], Any]) -> Callable[[Any, str], Any]:
+        def load_config(source: Any, config_path: str) -> Any:
+            if source.path not in (str(CONF), "hydra.conf"):
+                return load(source, config_path)
+            key = (source.path, config_path)
+            if key not in parsed:
+                parsed[key] = load(source, config_path)
+            return deepcopy(parsed[key])
+
+        return load_config
+
+    Plugins.instance()  # registers the kinds of sources
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("file", "pkg"):
+            kind: Any = SourcesRegistry.instance().types[name]
+            patch.setattr(kind, "load_config", remembered(kind.load_config))
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -20,7 +20,7 @@ from harness.config.schema import HarnessConfig, typed
 from harness.encoders.plugin_encoder import build_encoder
 from harness.errors import ConfigError, HarnessError
 from harness.features.uncached import LayerSource
-from harness.prediction.input_text import requested_sentences
+from harness.prediction.input_text import add_tokenize_option, requested_sentences
 from harness.runs.environment import environment
 from harness.runs.plan import source_of
 from harness.training.determinism import set_up_torch
@@ -65,7 +65,7 @@ def main(arguments: Sequence[str]) -> int:
     add("words", nargs="*", metavar="TEXT", help="a text file, JSON lines, or a column file")
     add("--split", choices=SPLITS, help="instead of TEXT: the texts of a split of task=NAME")
     add("--format", choices=("text", "jsonl", "columns"), help="format of TEXT; default: by its name")
-    add("--tokenize", metavar="NAME", help="split raw text: english, whitespace, characters, spacy:CODE")
+    add_tokenize_option(parser)
     more = "measure also the encoder of these options, in quotes; may be repeated"
     add("--also", action="append", default=[], metavar="'encoder=NAME ...'", help=more)
     add("--out", type=Path, metavar="DIR", help="write geometry.json, layers.csv, cka.csv and plots (SVG) to DIR")
@@ -74,7 +74,10 @@ def main(arguments: Sequence[str]) -> int:
     least = "draw so many tokens, for anisotropy and CKA; default: 10,000, or 10 per dimension if that is more"
     add("--tokens", type=int, metavar="N", help=least)
     add("--types", type=int, default=1000, metavar="N", help="draw so many words and whole sentences; default: 1,000")
-    chosen, rest = parser.parse_with_overrides(arguments)
+    # A bare --tokenize would otherwise take the override that follows it for a name.
+    pairs = zip(arguments, [*arguments[1:], ""], strict=True)
+    words = ["--tokenize=english" if word == "--tokenize" and "=" in after else word for word, after in pairs]
+    chosen, rest = parser.parse_with_overrides(words)
     given = [*chosen.words, *rest]
     paths = [word for word in given if "=" not in word and not word.startswith(("-", "+", "~"))]
     configure_logging()

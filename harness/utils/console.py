@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NoReturn, TypeVar
 
-from harness.errors import HarnessError, one_line
+from harness.errors import HarnessError, escaped, one_line
 
 T = TypeVar("T")
 
@@ -81,8 +81,7 @@ def printable(message: str) -> str:
 
     A message quotes files and arguments, which may contain anything.
     """
-    escaped = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in message)
-    return _LONG.sub(lambda match: _cut(match[0]), escaped)
+    return _LONG.sub(lambda match: _cut(match[0]), escaped(message))
 
 
 def _cut(value: str) -> str:

@@ -20,10 +20,10 @@ from tasks.classification.reader import TextColumns, read_examples
 from tasks.common.answers import label_answer
 from tasks.common.heads.bcn import BcnOptions, BiattentiveClassifier
 from tasks.common.heads.bilstm_classifier import BiLstmClassifier
-from tasks.common.heads.bilstm_options import BiLstmOptions
+from tasks.common.heads.bilstm_options import PooledBiLstmOptions
 from tasks.common.heads.esim import Esim, EsimOptions
 from tasks.common.heads.linear_classifier import LinearClassifier, LinearOptions
-from tasks.common.heads.mlp import MlpClassifier, MlpOptions
+from tasks.common.heads.mlp import MlpClassifier, PooledMlpOptions
 from tasks.common.heads.text_classifier import PAIR, TextClassifier
 from tasks.common.label_scores import IGNORED, label_counts, labels_in_train, score_labels
 from tasks.common.official import data_name
@@ -71,8 +71,8 @@ class TextClassification:
     label: Column = "label"
     head: Literal["linear", "mlp", "bilstm", "bcn", "esim"] = "bilstm"
     linear: LinearOptions = field(default_factory=LinearOptions)
-    mlp: MlpOptions = field(default_factory=MlpOptions)
-    bilstm: BiLstmOptions = field(default_factory=BiLstmOptions)
+    mlp: PooledMlpOptions = field(default_factory=PooledMlpOptions)
+    bilstm: PooledBiLstmOptions = field(default_factory=PooledBiLstmOptions)
     bcn: BcnOptions = field(default_factory=BcnOptions)
     esim: EsimOptions = field(default_factory=EsimOptions)
 

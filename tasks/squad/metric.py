@@ -7,10 +7,6 @@ import re
 import string
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-
-from harness.errors import DataFormatError
-from harness.utils.text_files import read_json
 
 _NO_PUNCTUATION = str.maketrans("", "", string.punctuation)  # only ASCII; other punctuation marks stay
 _ARTICLES = re.compile(r"\b(?:a|an|the)\b")
@@ -66,16 +62,3 @@ def score_answers(gold: Mapping[str, Sequence[str]], predicted: Mapping[str, str
     """
     scores = [best_scores(predicted.get(question), answers) for question, answers in gold.items()]
     return {"f1": sum(f for _, f in scores) / len(scores), "em": sum(e for e, _ in scores) / len(scores)}
-
-
-def read_predictions(path: Path) -> dict[str, str]:
-    """Return the answers by question id of a predictions file in the official format, for ``score_answers``.
-
-    Raises:
-        DataFormatError: The file is missing, unreadable, or in another format.
-    """
-    fix = 'give one JSON object of question ids and answers: {"id": "answer", ...}'
-    answers = read_json(path, fix=fix)
-    if not isinstance(answers, dict) or not all(isinstance(answer, str) for answer in answers.values()):
-        raise DataFormatError(f"{path}: not question ids and answers; {fix}")
-    return answers

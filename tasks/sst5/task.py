@@ -19,7 +19,7 @@ from harness.types import Batch, Example, Metrics, Prediction, Sentence, Split
 from tasks.common.answers import label_answer
 from tasks.common.heads.bcn import BcnOptions, BiattentiveClassifier
 from tasks.common.heads.bilstm_classifier import BiLstmClassifier
-from tasks.common.heads.bilstm_options import BiLstmOptions
+from tasks.common.heads.bilstm_options import PooledBiLstmOptions
 from tasks.common.heads.text_classifier import TextClassifier
 from tasks.common.label_scores import label_counts, score_labels
 from tasks.common.official import data_name
@@ -71,7 +71,7 @@ class SentimentTreebank:
     unescape: bool = True
     head: Literal["bcn", "bilstm"] = "bcn"
     bcn: BcnOptions = field(default_factory=BcnOptions)
-    bilstm: BiLstmOptions = field(default_factory=BiLstmOptions)
+    bilstm: PooledBiLstmOptions = field(default_factory=PooledBiLstmOptions)
 
     @property
     def data_name(self) -> str:

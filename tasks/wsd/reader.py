@@ -19,6 +19,7 @@ from tasks.wsd.senses import PARTS_OF_SPEECH, Lemma, SenseIndex, lemma_of
 log = logging.getLogger(__name__)
 
 _BETWEEN_WORDS = re.compile(r"[_\s]+")
+_PLACE = re.compile(r"\((?:a|p|ip)\)(?=:)")  # of an adjective: before a noun, after a verb, after its noun
 _TOKEN = 'give [word, lemma, tag] or [word, lemma, tag, ["lemma%1:00:00::"]] for each token'
 
 
@@ -143,9 +144,13 @@ def _token(token: Any, where: str) -> tuple[str, tuple[str, ...]]:
 
 
 def _divided(keys: list[Any]) -> list[str]:
-    """Return the keys of a token; SemCor writes several senses as one key, ``year%1:28:02::;1:28:01::``."""
+    """Return the keys of a token as WordNet's index has them.
+
+    SemCor writes several senses as one key, ``year%1:28:02::;1:28:01::``, and after the head word of some adjectives
+    where they may stand, ``several%5:00:00:some(a):00``.
+    """
     parts = ((lemma, senses) for lemma, _, senses in (str(key).partition("%") for key in keys))
-    return [f"{lemma}%{sense}" for lemma, senses in parts for sense in senses.split(";")]
+    return [f"{lemma}%{_PLACE.sub('', sense)}" for lemma, senses in parts for sense in senses.split(";")]
 
 
 def _of_xml(path: Path, index: SenseIndex | None) -> list[Example]:

@@ -73,6 +73,8 @@ def write_inputs(folder: Path) -> None:
 class Workplace:
     """A folder in which commands are attacked. Its path never changes, because records and digests contain paths.
 
+    All tests of a process share it, so that each command runs unbroken only once.
+
     Args:
         folder: The folder; it is emptied and filled with the inputs.
         inputs: The folder of the files that all commands read.
@@ -81,12 +83,23 @@ class Workplace:
 
     def __init__(self, *, folder: Path, inputs: Path, forked: ForkedCommands) -> None:
         self.folder, self._inputs, self._forked = folder, inputs, forked
-        self.start_again()
+        self._unbroken: dict[str, tuple[dict[str, Any], int]] = {}
 
     def start_again(self) -> None:
         """Delete everything except the inputs."""
+        for path in (self.folder, *self.folder.rglob("*")):
+            if path.is_dir():
+                path.chmod(0o700)  # a test may have made it read only
         rmtree(self.folder, ignore_errors=True)
         copytree(self._inputs, self.folder)
+
+    def encode(self) -> None:
+        """Fill the cache as the command ``encode`` does, which runs once for all tests."""
+        kept = self.folder.with_name("encoded")
+        if not kept.exists():
+            assert self.run("encode").status == 0
+            copytree(self.folder / "cache", kept)
+        copytree(kept, self.folder / "cache", dirs_exist_ok=True)
 
     def run(self, name: str, **options: Any) -> Ended:
         """Run one of ``COMMANDS``; the options are those of ``Command``."""
@@ -99,11 +112,13 @@ class Workplace:
         )
 
     def unbroken(self, name: str) -> tuple[dict[str, Any], int]:
-        """Run one of ``COMMANDS`` without an attack; return its results and the number of its steps on disk."""
-        self.start_again()
-        ended = self.run(name)
-        assert ended.status == 0, ended.text
-        return self.results(), ended.steps
+        """Return the results of one of ``COMMANDS`` without an attack, and the number of its steps on disk."""
+        if name not in self._unbroken:
+            self.start_again()
+            ended = self.run(name)
+            assert ended.status == 0, ended.text
+            self._unbroken[name] = self.results(), ended.steps
+        return self._unbroken[name]
 
     def differences(self, expected: dict[str, Any]) -> list[str]:
         """Return the names of files that are not as expected, missing or new."""

@@ -1,7 +1,6 @@
 """Fixtures of all attacks."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -17,14 +16,15 @@ def forked() -> Iterator[ForkedCommands]:
 
 
 @pytest.fixture(scope="session")
-def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with the files that the commands read."""
-    folder = tmp_path_factory.mktemp("inputs")
-    write_inputs(folder)
-    return folder
+def workplace(forked: ForkedCommands, tmp_path_factory: pytest.TempPathFactory) -> Workplace:
+    """Return the folder in which all commands are run."""
+    inputs = tmp_path_factory.mktemp("inputs")
+    write_inputs(inputs)
+    return Workplace(folder=tmp_path_factory.mktemp("attacked") / "work", inputs=inputs, forked=forked)
 
 
 @pytest.fixture
-def work(forked: ForkedCommands, inputs: Path, tmp_path: Path) -> Workplace:
-    """Return a folder with the inputs, in which commands can be run."""
-    return Workplace(folder=tmp_path / "work", inputs=inputs, forked=forked)
+def work(workplace: Workplace) -> Workplace:
+    """Return the folder in which commands can be run, with nothing in it but the inputs."""
+    workplace.start_again()
+    return workplace

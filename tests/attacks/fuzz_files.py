@@ -55,7 +55,6 @@ from harness.utils.signals import Interrupted, Stop
 from tasks.ner.reader import read_tagged
 from tasks.pos.reader import read_conllu
 from tasks.snli.reader import read_pairs
-from tasks.squad.metric import read_predictions
 from tasks.squad.reader import read_squad
 from tasks.srl.reader import read_frames
 from tasks.sst5.reader import read_trees
@@ -129,7 +128,6 @@ TEXTS: dict[str, tuple[Callable[[Path], Any], str]] = {
         read_frames,
         "Zoë - (A0* *\nherself - *) (A0*)\neats eat (V*) *\n, - * *\nsings sing * (V*)\n\nShe -\n. -\n",
     ),
-    "squad predictions": (read_predictions, '{"q1": "Zoë",\n "q2": ""}\n'),
     "trees": (read_trees, "(3 (2 Zoë) (4 eats))\n(2 (1 (2 It) (0 fails)) (2 .))\n(4 good)\n(0 (0 -LRB-) (1 1\\/2))\n"),
     "published numbers": (
         published_numbers,

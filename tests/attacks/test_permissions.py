@@ -52,7 +52,7 @@ def test_files_have_the_permissions_that_the_user_wants(name: str, umask: int, w
 def test_a_cache_of_another_user_can_be_read(work: Workplace) -> None:
     expected, _ = work.unbroken("train")
     work.start_again()
-    work.run("encode", umask=0o022)
+    work.encode()
     give_away(work.folder / "cache")
     ended = work.run("train", privileged=False)
     assert ended.status == 0, ended.text
@@ -62,7 +62,7 @@ def test_a_cache_of_another_user_can_be_read(work: Workplace) -> None:
 def test_a_read_only_cache_can_be_read(work: Workplace) -> None:
     expected, _ = work.unbroken("train")
     work.start_again()
-    work.run("encode")
+    work.encode()
     make_read_only(work.folder / "cache")
     ended = work.run("train", privileged=False)
     assert ended.status == 0, ended.text
@@ -84,7 +84,7 @@ def test_two_users_can_write_to_one_cache(work: Workplace) -> None:
 @only_root
 @pytest.mark.parametrize("folder", ["cache/features", "cache/vectors"])
 def test_a_private_cache_is_explained(folder: str, work: Workplace) -> None:
-    work.run("encode")
+    work.encode()
     for path in (work.folder / folder).rglob("*"):
         path.chmod(0o700 if path.is_dir() else 0o600)
     give_away(work.folder / folder)
@@ -93,7 +93,7 @@ def test_a_private_cache_is_explained(folder: str, work: Workplace) -> None:
 
 @pytest.mark.parametrize("folder", ["cache/features", "cache/vectors"])
 def test_a_cache_that_lacks_something_and_is_read_only_is_explained(folder: str, work: Workplace) -> None:
-    work.run("encode")
+    work.encode()
     rmtree(work.folder / folder)
     (work.folder / folder).mkdir()
     make_read_only(work.folder / "cache")

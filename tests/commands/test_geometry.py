@@ -31,6 +31,13 @@ def command(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pyt
     return run
 
 
+def test_raw_text_is_split_into_english_tokens_if_no_name_follows(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "raw.txt").write_text("".join(f"The cat{i % 5} isn't on mat{i}.\n" for i in range(60)))
+    status, printed, _ = command(str(tmp_path / "raw.txt"), "--tokenize")
+    assert status == 0
+    assert "60 sentences, 420 tokens" in printed  # The cat is n't on mat .
+
+
 def test_it_prints_tables_and_writes_files(command: Command, tmp_path: Path) -> None:
     out = tmp_path / "out"
     also = f"encoder=random encoder.name=other encoder.weights_seed=5 encoder.options={tmp_path}/options.json"

@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +23,6 @@ from harness.pretrain.config import PretrainConfig
 from harness.pretrain.exported_model import RECORD, SOFTMAX, VOCABULARY, WEIGHTS
 from harness.pretrain.pretrain import pretrain
 from harness.pretrain.trainer import CHECKPOINT, HISTORY, BiLmTrainer
-from harness.utils.checkpoint import reading_checkpoint, write_checkpoint
 from harness.utils.files import file_digest
 from harness.utils.signals import Interrupted, Stop
 from tests.runs.test_run import StopAfter
@@ -48,8 +46,7 @@ SMALL = (
 )
 
 
-@pytest.fixture
-def text(tmp_path: Path) -> Path:
+def write_texts(folder: Path) -> Path:
     """Write text in which each word determines the next one, in nine cases of ten."""
     generator = np.random.default_rng(0)
     for name, count in (("train", 400), ("dev", 40)):
@@ -59,8 +56,13 @@ def text(tmp_path: Path) -> Path:
             while len(words) < 8:
                 words.append((words[-1] * 3 + 1 + int(generator.random() < 0.1)) % 20)
             lines.append(" ".join(f"w{word}" for word in words) + "\n")
-        (tmp_path / f"{name}.txt").write_text("".join(lines))
-    return tmp_path
+        (folder / f"{name}.txt").write_text("".join(lines))
+    return folder
+
+
+@pytest.fixture
+def text(tmp_path: Path) -> Path:
+    return write_texts(tmp_path)
 
 
 def overrides(folder: Path, *more: str, out: str = "out") -> list[str]:
@@ -190,95 +192,6 @@ def test_a_finished_training_is_not_repeated(text: Path) -> None:
     with pytest.raises(ConfigError, match="trained with other options or text"):
         train(text, "seed=2")
     assert train(text, "seed=2", "overwrite=true")["identity"] != first["identity"]
-
-
-def test_a_checkpoint_with_other_options_is_refused(text: Path) -> None:
-    with pytest.raises(Interrupted):
-        train(text, stop=StopAfter(3))
-    with pytest.raises(HarnessError, match="other options or other text"):
-        train(text, "trainer.lr=0.02")
-
-
-def without(*keys: str) -> Callable[[dict], None]:
-    def change(state: dict) -> None:
-        for key in keys[:-1]:
-            state = state[key]
-        del state[keys[-1]]
-
-    return change
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        without("progress"),
-        without("identity"),
-        without("lstm"),
-        without("windows", "taken"),
-        without("network", "softmax.bias"),
-        lambda state: state["progress"].update(steps=1),
-        lambda state: state["progress"].update(seconds=10**400),
-        lambda state: state["progress"].update(history=[{"step": 99.0}]),
-        lambda state: state["windows"].update(current=[10**6] * 8),
-        lambda state: state["windows"].update(offset=[99] * 8),
-        lambda state: state.update(lstm=[(one, two[:, :, :1]) for one, two in state["lstm"]]),
-        lambda state: state["network"].update({"softmax.bias": torch.zeros(3)}),
-        lambda state: state["optimizers"].pop(),
-        lambda state: state["optimizers"][1]["param_groups"][0]["params"].pop(),
-        lambda state: state.update(lstm=[(one[:, :1], two[:, :1]) for one, two in state["lstm"]]),
-        lambda state: state.update(lstm=state["lstm"][:1]),
-        lambda state: state.update(rng=state["rng"][:5]),
-    ],
-)
-def test_a_checkpoint_that_does_not_fit_is_one_line_with_the_fix(text: Path, change: Callable[[dict], None]) -> None:
-    with pytest.raises(Interrupted):
-        train(text, stop=StopAfter(3))
-    path = text / "out" / CHECKPOINT
-    with reading_checkpoint(path, device="cpu") as state:
-        change(state)
-    write_checkpoint(path, state)
-    with pytest.raises(HarnessError, match=r"this checkpoint cannot be used .*; delete it to restart$") as caught:
-        train(text)
-    assert "\n" not in str(caught.value)
-
-
-@pytest.mark.parametrize("place", [5, 0.3, 0.6, 0.9, -1])
-def test_one_changed_byte_of_a_checkpoint_is_noticed(text: Path, place: float) -> None:
-    with pytest.raises(Interrupted):
-        train(text, stop=StopAfter(3))
-    path = text / "out" / CHECKPOINT
-    content = bytearray(path.read_bytes())
-    content[int(place * len(content)) if isinstance(place, float) else place] ^= 4
-    path.write_bytes(content)
-    with pytest.raises(HarnessError, match=r"it is damaged.*; delete it to restart$"):
-        train(text)
-    path.unlink()
-    train(text)
-
-
-@pytest.mark.parametrize("content", ["", "[]", "{}", "{", "[" * 100_000, "3", '{"identity": "x"}'])
-def test_a_damaged_record_is_one_line_with_the_fix(text: Path, content: str) -> None:
-    train(text)
-    path = text / "out" / RECORD
-    path.write_text(content)
-    with pytest.raises(HarnessError, match=r"not (the record of a training|JSON) .*; delete it to train") as caught:
-        train(text)
-    assert "\n" not in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        lambda record: record.update(parameters="1"),
-        lambda record: record["perplexity"].pop("before"),
-    ],
-)
-def test_a_record_without_what_is_shown_is_one_line(text: Path, change: Callable[[dict], None]) -> None:
-    record = train(text)
-    change(record)
-    (text / "out" / RECORD).write_text(json.dumps(record))
-    with pytest.raises(HarnessError, match=r"not the record of a training .*; delete it to train again$"):
-        train(text)
 
 
 def test_a_stopped_training_with_a_constant_rate_can_be_made_longer(text: Path) -> None:

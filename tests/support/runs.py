@@ -1,10 +1,12 @@
 """Compose and run small configs inside the test process."""
 
+from copy import deepcopy
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from hydra import compose, initialize_config_dir
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
 from harness.config.compose import CONF, register_resolvers
 from harness.config.schema import HarnessConfig, typed
@@ -30,11 +32,19 @@ SMALL = (
 
 def config_of(folder: Path, *overrides: str) -> HarnessConfig:
     """Compose a config with its results and cache in ``folder``."""
+    composed = deepcopy(_composed(overrides))
+    composed.results_dir = f"{folder}/results"
     register_resolvers()
     OmegaConf.register_new_resolver("user_cache", lambda: str(folder / "cache"), replace=True)
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        composed = compose("config", overrides=[*overrides, f"results_dir={folder}/results"])
     return typed(composed)
+
+
+@cache
+def _composed(overrides: tuple[str, ...]) -> DictConfig:
+    """Return what Hydra composes, which takes much longer than a copy of it; no interpolation is resolved yet."""
+    register_resolvers()
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        return compose("config", overrides=list(overrides))
 
 
 def small_run(folder: Path, *overrides: str, stop: Stop | None = None) -> RunRecord:

@@ -24,12 +24,21 @@ class MlpOptions:
         hidden_dim: The width of each hidden layer.
         num_layers: The number of hidden layers.
         dropout: The dropout after each hidden layer.
-        pooling: How the vectors of all tokens become one vector. A head that labels each token does not pool.
     """
 
     hidden_dim: Positive = 256
     num_layers: Positive = 1
     dropout: Dropout = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class PooledMlpOptions(MlpOptions):
+    """Options of the MLP probe of whole texts.
+
+    Args:
+        pooling: How the vectors of all tokens become one vector.
+    """
+
     pooling: Literal["mean", "max"] = "mean"
 
 
@@ -39,7 +48,7 @@ class Mlp(nn.Module):
     Args:
         input_dim: The width of the input.
         num_labels: The number of labels.
-        options: The sizes of the hidden layers; ``pooling`` is not used.
+        options: The sizes of the hidden layers.
     """
 
     def __init__(self, *, input_dim: int, num_labels: int, options: MlpOptions) -> None:
@@ -64,7 +73,7 @@ class MlpTagger(nn.Module):
         output_dim: The width of the vectors that other heads join to the output of their encoder; 0 for none. A probe
             has no encoder, so it joins them to the token vectors.
         num_labels: The number of labels.
-        options: The sizes of the hidden layers; ``pooling`` is not used.
+        options: The sizes of the hidden layers.
     """
 
     def __init__(self, *, input_dim: int, output_dim: int, num_labels: int, options: MlpOptions) -> None:
@@ -94,7 +103,7 @@ class MlpClassifier(nn.Module):
     """
 
     def __init__(
-        self, *, input_dim: int, output_dim: int, num_labels: int, options: MlpOptions, pair: bool = False
+        self, *, input_dim: int, output_dim: int, num_labels: int, options: PooledMlpOptions, pair: bool = False
     ) -> None:
         super().__init__()
         self.pool = {"max": max_pool, "mean": mean_pool}[options.pooling]

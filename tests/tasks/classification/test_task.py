@@ -18,10 +18,10 @@ from harness.utils.signals import Stop
 from tasks.classification import sample
 from tasks.classification.task import TextClassification
 from tasks.common.heads.bcn import BcnOptions
-from tasks.common.heads.bilstm_options import BiLstmOptions
+from tasks.common.heads.bilstm_options import PooledBiLstmOptions
 from tasks.common.heads.esim import EsimOptions
 from tasks.common.heads.linear_classifier import LinearOptions
-from tasks.common.heads.mlp import MlpOptions
+from tasks.common.heads.mlp import PooledMlpOptions
 from tasks.common.heads.text_classifier import joined
 from tasks.common.label_scores import IGNORED
 from tests.support.memorise import memorised
@@ -30,7 +30,7 @@ from tests.support.runs import config_of
 from tests.support.vectors import vectors_of_words as vectors
 
 SMALL: dict[str, Any] = {
-    "bilstm": BiLstmOptions(hidden_dim=10, dropout=0.0),
+    "bilstm": PooledBiLstmOptions(hidden_dim=10, dropout=0.0),
     "bcn": BcnOptions(pre_encode_dim=12, hidden_dim=8, output_dims=(12,), output_dropouts=(0.0,)),
     "esim": EsimOptions(hidden_dim=10, dropout=0.0),
 }
@@ -40,7 +40,7 @@ CHOICES: list[dict[str, Any]] = [
     {"head": "bilstm"},
     {"head": "bcn"},
     {"head": "linear", "pair": "hypothesis"},
-    {"head": "mlp", "mlp": MlpOptions(hidden_dim=24, num_layers=2, pooling="max")},
+    {"head": "mlp", "mlp": PooledMlpOptions(hidden_dim=24, num_layers=2, pooling="max")},
     {"head": "mlp", "pair": "hypothesis"},
     {"head": "bilstm", "pair": "hypothesis"},
     {"head": "esim", "pair": "hypothesis"},
@@ -220,12 +220,12 @@ def test_columns_of_column_files_are_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("head", ["linear", "mlp", "bilstm", "bcn", "esim"])
 @pytest.mark.parametrize("placement", ["input", "output", "both"])
-def test_a_run_of_every_head_at_every_place(head: str, placement: str, tmp_path: Path) -> None:
+def test_a_run_of_every_head_at_every_place(head: str, placement: str, one_store: Path) -> None:
     small = [option for option in SMALL_RUN if not option.startswith(("task.", "embedding"))]
     chosen = [f"task.head={head}", f"mixing.placement={placement}", *(["task.pair=b"] if head == "esim" else [])]
     sizes = ["task.bilstm.hidden_dim=8", "task.bcn.hidden_dim=8", "task.esim.hidden_dim=8"]
     quick = ["data.fraction=0.02", "trainer.max_epochs=1"]
-    record = run(config_of(tmp_path, "task=classification", *small, *chosen, *sizes, *quick), stop=Stop())
+    record = run(config_of(one_store, "task=classification", *small, *chosen, *sizes, *quick), stop=Stop())
     assert (record.status, record.data["name"], record.primary_metric) == ("ok", "sample", "accuracy")
     label = "yes/f1" if head == "esim" else "neutral/f1"
     assert {"accuracy", "macro_f1", label} <= set(record.metrics["test"])

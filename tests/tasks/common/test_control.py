@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from harness import cli
 from harness.config.schema import DataConfig
 from harness.errors import ConfigError
 from harness.runs.plan import prepare
@@ -61,3 +62,14 @@ def test_only_its_own_runs_have_another_identity(tmp_path: Path) -> None:
 def test_spans_have_no_control_task() -> None:
     with pytest.raises(ConfigError, match=r"task.control=1: random labels mark no spans; choose task.metric=accuracy"):
         Tagging(data=DataConfig(), metric="span_f1", control=1)
+
+
+@pytest.mark.parametrize("task", ["sst5", "squad"])
+def test_a_task_without_a_control_task_refuses_the_option_in_one_line(
+    task: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as exit_:
+        cli.main([f"task={task}", "task.control=1"])
+    assert exit_.value.code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: task.control: there is no such option; another choice of the group 'task' has it")

@@ -130,6 +130,11 @@ def test_a_folder_and_an_archive_are_read_in_the_order_of_their_names(tmp_path: 
     archive = tmp_path / "all.tar.gz"
     with tarfile.open(archive, "w:gz") as file:
         file.add(folder, arcname="all")
+    damaged = bytearray(archive.read_bytes())
+    damaged[-8] ^= 1  # the first byte of gzip's checksum
+    (tmp_path / "damaged.tar.gz").write_bytes(damaged)
+    with pytest.raises(DataFormatError, match=r"damaged\.tar\.gz: cannot be unpacked \(CRC check failed"):
+        read_documents(tmp_path / "damaged.tar.gz")
     for path in (tmp_path / "folder", archive):
         assert [example.id for example in read_documents(path)] == ["a.v4_gold_conll#0", "b.conll#0"]
     with gzip.open(tmp_path / "one.conll.gz", "wt") as compressed:

@@ -161,10 +161,10 @@ def test_equal_words_have_one_label_in_the_control_task() -> None:
 
 
 @pytest.mark.parametrize(("head", "placement"), [("linear", "both"), ("mlp", "input")])
-def test_a_run_of_every_head(head: str, placement: str, tmp_path: Path) -> None:
+def test_a_run_of_every_head(head: str, placement: str, one_store: Path) -> None:
     small = ("encoder.options.lstm.dim=16", "encoder.options.lstm.projection_dim=8", "data.fraction=0.05")
     own = (f"task.head={head}", f"mixing.placement={placement}", "trainer.max_epochs=1", "embedding=static_mini")
-    record = run(config_of(tmp_path, "task=edges", "encoder=random", "tracking=none", *small, *own), stop=Stop())
+    record = run(config_of(one_store, "task=edges", "encoder=random", "tracking=none", *small, *own), stop=Stop())
     assert record.status == "ok"
     assert {"f1", "obj/f1"} <= set(record.metrics["test"])
 

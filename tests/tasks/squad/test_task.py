@@ -250,11 +250,11 @@ def test_dev_may_be_test_and_a_warning_says_so(tmp_path: Path, caplog: pytest.Lo
 
 @pytest.mark.parametrize("head", HEADS)
 @pytest.mark.parametrize("placement", ["input", "output", "both"])
-def test_every_placement_runs_and_is_recorded(head: str, placement: str, tmp_path: Path) -> None:
+def test_every_placement_runs_and_is_recorded(head: str, placement: str, tmp_path: Path, one_store: Path) -> None:
     vectors_file = tmp_path / "vectors.txt"
     vectors_file.write_text("the 1 2 3\nin 4 5 6\nParis 7 8 9\n")
     config = config_of(
-        tmp_path,
+        one_store,
         *(override for override in SMALL if not override.startswith("task.")),
         "task=squad",
         f"task.head={head}",

@@ -157,11 +157,11 @@ def test_a_sentence_with_many_predicates_is_encoded_once(tmp_path: Path) -> None
     ("head", "placement"),
     [("deep_bilstm", "input"), ("deep_bilstm", "output"), ("deep_bilstm", "both"), ("bilstm", "both")],
 )
-def test_every_placement_runs_and_is_recorded(head: str, placement: str, tmp_path: Path) -> None:
+def test_every_placement_runs_and_is_recorded(head: str, placement: str, tmp_path: Path, one_store: Path) -> None:
     vectors_file = tmp_path / "vectors.txt"
     vectors_file.write_text("the 1 2 3\nby 4 5 6\nwas 7 8 9\n")
     config = config_of(
-        tmp_path,
+        one_store,
         *(override for override in SMALL if not override.startswith("task.")),
         "task=srl",
         f"task.head={head}",

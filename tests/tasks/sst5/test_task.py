@@ -19,7 +19,7 @@ from harness.training.batching import bucketed, example_lengths
 from harness.types import SPLITS, Example, Prediction
 from harness.utils.signals import Stop
 from tasks.common.heads.bcn import BcnOptions, BiattentiveClassifier, biattend
-from tasks.common.heads.bilstm_options import BiLstmOptions
+from tasks.common.heads.bilstm_options import PooledBiLstmOptions
 from tasks.sst5.reader import parse_tree, read_trees
 from tasks.sst5.task import LABELS, Granularity, SentimentTreebank, distinct_of, examples_of
 from tests.support.memorise import memorised
@@ -31,9 +31,11 @@ BCN = {"pre_encode_dim": 7, "hidden_dim": 6, "output_dims": (8, 5)}
 TASKS = {
     "maxout": SentimentTreebank(data=DataConfig(), bcn=BcnOptions(**BCN)),
     "relu": SentimentTreebank(data=DataConfig(), bcn=BcnOptions(**BCN, output="relu")),
-    "bilstm": SentimentTreebank(data=DataConfig(), head="bilstm", bilstm=BiLstmOptions(hidden_dim=6, num_layers=2)),
+    "bilstm": SentimentTreebank(
+        data=DataConfig(), head="bilstm", bilstm=PooledBiLstmOptions(hidden_dim=6, num_layers=2)
+    ),
     "bilstm mean": SentimentTreebank(
-        data=DataConfig(), head="bilstm", bilstm=BiLstmOptions(hidden_dim=6, pooling="mean")
+        data=DataConfig(), head="bilstm", bilstm=PooledBiLstmOptions(hidden_dim=6, pooling="mean")
     ),
 }
 TREES = [
@@ -288,7 +290,7 @@ def test_ten_sentences_are_memorised(head: Any) -> None:
             pre_encode_dropout=0.0,
             pooled_dropout=0.0,
         ),
-        bilstm=BiLstmOptions(hidden_dim=20, dropout=0.0),
+        bilstm=PooledBiLstmOptions(hidden_dim=20, dropout=0.0),
     )
     torch.manual_seed(0)
     examples = list(task.examples("train")[:10])
@@ -317,9 +319,9 @@ def test_one_word_long_text_and_unlabelled_text_work(task: SentimentTreebank) ->
 
 @pytest.mark.parametrize("head", ["bcn", "bilstm"])
 @pytest.mark.parametrize("placement", ["input", "output", "both"])
-def test_every_placement_runs_with_either_head(head: str, placement: str, tmp_path: Path) -> None:
+def test_every_placement_runs_with_either_head(head: str, placement: str, one_store: Path) -> None:
     vectors_too = ["embedding=static_mini"] if placement == "output" else []  # without them, the head has no input
-    record = small(tmp_path, *vectors_too, f"task.head={head}", f"mixing.placement={placement}")
+    record = small(one_store, *vectors_too, f"task.head={head}", f"mixing.placement={placement}")
     assert record.status == "ok"
     assert record.primary_metric == "accuracy"
     assert set(record.mixing["weights"]) == {"input", "output"} & {

@@ -221,11 +221,11 @@ def test_a_wrong_option_is_one_line() -> None:
 @pytest.mark.parametrize("head", HEADS)
 @pytest.mark.parametrize("metric", METRICS)
 @pytest.mark.parametrize("placement", ["input", "output", "both"])
-def test_a_run_of_every_head_at_every_place(head: str, metric: str, placement: str, tmp_path: Path) -> None:
+def test_a_run_of_every_head_at_every_place(head: str, metric: str, placement: str, one_store: Path) -> None:
     small = [option for option in SMALL_RUN if not option.startswith(("task.bilstm_crf.num", "embedding"))]
     chosen = [f"task.head={head}", f"task.metric={metric}", f"mixing.placement={placement}", "task.bilstm.hidden_dim=8"]
     quick = ["data.fraction=0.02", "trainer.max_epochs=1"]
-    record = run(config_of(tmp_path, "task=tagging", *small, *chosen, *quick), stop=Stop())
+    record = run(config_of(one_store, "task=tagging", *small, *chosen, *quick), stop=Stop())
     assert record.status == "ok"
     assert record.primary_metric == {"accuracy": "accuracy", "span_f1": "f1"}[metric]
     assert {record.primary_metric, "NOUN/f1" if metric == "accuracy" else "LOC/f1"} <= set(record.metrics["test"])

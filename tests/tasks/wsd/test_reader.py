@@ -130,6 +130,14 @@ def test_what_is_wrong_in_json_lines_is_one_line(token: object, problem: str, tm
         read_senses(jsonl(tmp_path, token), INDEX, prefix="train")
 
 
+def test_the_place_of_an_adjective_is_no_part_of_its_key(tmp_path: Path) -> None:
+    index = SenseIndex({("several", "ADJ"): ["several%5:00:00:some:00"], ("asleep", "ADJ"): ["asleep%3:00:00::"]})
+    marked = ["several", "several", "JJ", ["several%5:00:00:some(a):00"]]  # SemCor; the framework has it without "(a)"
+    (example,) = read_senses(jsonl(tmp_path, marked), index, prefix="train")
+    (instance,) = example.target
+    assert instance.senses == ("several%5:00:00:some:00",)
+
+
 def test_a_sentence_of_json_lines_that_is_there_twice(tmp_path: Path) -> None:
     """Its words would have the same ids, and the score has only one word for each id."""
     path = jsonl(tmp_path, ["said", "say", "VB", ["say%2:32:00::"]])
