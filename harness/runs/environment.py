@@ -17,7 +17,7 @@ from hydra.types import RunMode
 from harness.config.secrets import overrides_of
 
 _CODE = ("harness", "tasks", "conf", "pyproject.toml")  # below the root of the repository
-_PACKAGES = ("torch", "numpy", "hydra-core", "scikit-learn", "datasets", "wandb")
+_PACKAGES = ("torch", "numpy", "hydra-core", "seqeval", "scikit-learn", "datasets", "wandb")
 
 
 def environment(device: str) -> dict[str, Any]:

@@ -24,6 +24,7 @@ _SLOW_IMPORTS = (
     "harness.sweep.sweeper",
     "hydra.main",
     "rich.table",
+    "seqeval.metrics",
     "torch._inductor",
 )
 _BLOCK = 2000  # bytes of features that are written at a time, so that few sentences make many steps
