@@ -1,5 +1,6 @@
 """Print the end of a run: scores, the dev score of each epoch, and what the mix has learned."""
 
+import sys
 from collections import defaultdict
 from math import nan
 from pathlib import Path
@@ -21,6 +22,13 @@ def print_summary(record: RunRecord, *, folder: Path) -> None:
         folder: The folder of its files.
     """
     console = Console()
+    with console.capture() as captured:
+        _print(record, folder, console)
+    sys.stdout.write(captured.get())  # at once, because the jobs of a sweep may share the terminal
+    sys.stdout.flush()
+
+
+def _print(record: RunRecord, folder: Path, console: Console) -> None:
     console.print(f"{record.task} on {record.data['name']}: {record.name} (scores in percent)", soft_wrap=True)
     table = Table()
     table.add_column("metric")
