@@ -93,13 +93,13 @@ def _run(jobs: Sequence[Job], config: DictConfig, folder: SweepFolder, processes
 def _fill_features(jobs: Sequence[Job], config: DictConfig, folder: SweepFolder) -> None:
     """Encode before the jobs run; a stop that is requested meanwhile, here or in a job, stops the sweep."""
     with listening(folder.stop_file) as stop:
+
+        def launch(parts: Sequence[Job]) -> None:
+            launch_jobs(parts, config, folder)
+            stop.requested = stop.requested or folder.stopped
+
         try:
-            fill_features(
-                jobs,
-                processes=encoding_processes(config, len(jobs)),
-                launch=lambda parts: launch_jobs(parts, config, folder),
-                stop=stop,
-            )
+            fill_features(jobs, processes=encoding_processes(config, len(jobs)), launch=launch, stop=stop)
         except Interrupted:
             log.info("stopped while encoding; run the same command again to continue")
 
