@@ -1,6 +1,5 @@
 """Print the end of a run: scores, the dev score of each epoch, and what the mix has learned."""
 
-import sys
 from collections import defaultdict
 from math import nan
 from pathlib import Path
@@ -21,11 +20,8 @@ def print_summary(record: RunRecord, *, folder: Path) -> None:
         record: The record of the run.
         folder: The folder of its files.
     """
-    console = Console()
-    with console.capture() as captured:
+    with Console() as console:  # writes everything at its end, because the jobs of a sweep may share the terminal
         _print(record, folder, console)
-    sys.stdout.write(captured.get())  # at once, because the jobs of a sweep may share the terminal
-    sys.stdout.flush()
 
 
 def _print(record: RunRecord, folder: Path, console: Console) -> None:
