@@ -50,7 +50,7 @@ class Stop:
 
 
 _heard: list[Stop] = []  # those of the blocks that listen now
-_usual: dict[int, Any] = {}  # what the signals do outside of these blocks
+_usual: dict[signal.Signals, Any] = {}  # what the signals do outside of these blocks
 
 
 def check_stop() -> None:
@@ -90,7 +90,7 @@ def listening(file: Path | None = None) -> Iterator[Stop]:
         _usual.update(before)
 
     def ask(number: int, _: FrameType | None) -> None:
-        signal.signal(number, _usual[number])
+        signal.signal(number, _usual[signal.Signals(number)])
         log.warning("stopping at the next point where no work is lost; send a second signal to stop immediately")
         for one in _heard:
             one.requested = True
