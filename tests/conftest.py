@@ -39,12 +39,16 @@ def shared() -> Path:
     return SHARED
 
 
-@pytest.fixture(params=["joblib", "submitit_local"])
+@pytest.fixture(params=["joblib", "submitit_local", "ray"])
 def two_processes(request: pytest.FixtureRequest) -> list[str]:
-    """Return the options of a launcher that runs two jobs at the same time."""
-    pytest.importorskip("hydra_plugins.hydra_joblib_launcher", reason="needs the extra joblib")
-    pytest.importorskip("hydra_plugins.hydra_submitit_launcher", reason="needs the extra submitit")
-    two = {"joblib": "hydra.launcher.n_jobs=2", "submitit_local": "hydra.sweeper.max_batch_size=2"}
+    """Return the options of a launcher that runs two jobs at the same time; ray starts a cluster on this machine."""
+    extra = request.param.partition("_")[0]
+    pytest.importorskip(f"hydra_plugins.hydra_{extra}_launcher", reason=f"needs the extra {extra}")
+    two = {
+        "joblib": "hydra.launcher.n_jobs=2",
+        "submitit_local": "hydra.sweeper.max_batch_size=2",
+        "ray": "+hydra.launcher.ray.init.num_cpus=2",
+    }
     return [f"hydra/launcher={request.param}", two[request.param]]
 
 

@@ -20,7 +20,11 @@ def print_summary(record: RunRecord, *, folder: Path) -> None:
         record: The record of the run.
         folder: The folder of its files.
     """
-    console = Console()
+    with Console() as console:  # writes everything at its end, because the jobs of a sweep may share the terminal
+        _print(record, folder, console)
+
+
+def _print(record: RunRecord, folder: Path, console: Console) -> None:
     console.print(f"{record.task} on {record.data['name']}: {record.name} (scores in percent)", soft_wrap=True)
     table = Table()
     table.add_column("metric")

@@ -11,8 +11,13 @@ from harness.utils.console import human_bytes, human_seconds, printable
 from harness.utils.download import NotDownloaded, no_downloads
 
 
-def dry_run(jobs: Sequence[Job]) -> tuple[str, int]:
-    """Return one line per job and a last line with the cost of all of them together, and how many would fail."""
+def dry_run(jobs: Sequence[Job], processes: int) -> tuple[str, int]:
+    """Return one line per job and a last line with the cost of all of them together, and how many would fail.
+
+    Args:
+        jobs: The jobs of the sweep.
+        processes: How many of them run at the same time.
+    """
     estimator = CostEstimator()
     with no_downloads():
         costs = {job.overrides: _estimate_or_error(job, estimator) for job in by_data(jobs)}
@@ -23,7 +28,7 @@ def dry_run(jobs: Sequence[Job]) -> tuple[str, int]:
         cost = one if isinstance(one, str) else "finished" if one.finished else one.download or one.training
         lines.append(f"{job!s:<{width}}  {cost}")
     estimates = [one for one in found if isinstance(one, CostEstimate)]
-    return "\n".join([*lines, _total(len(jobs), estimates)]), len(jobs) - len(estimates)
+    return "\n".join([*lines, _total(len(jobs), estimates, processes)]), len(jobs) - len(estimates)
 
 
 def _estimate_or_error(job: Job, estimator: CostEstimator) -> CostEstimate | str:
@@ -40,12 +45,12 @@ def _estimate_or_error(job: Job, estimator: CostEstimator) -> CostEstimate | str
         return f"would fail: {type(error).__name__}: {' '.join(str(error).split())}"
 
 
-def _total(jobs: int, estimates: Sequence[CostEstimate]) -> str:
+def _total(jobs: int, estimates: Sequence[CostEstimate], processes: int) -> str:
     """Return the line about all jobs; the estimates count a sentence that several jobs need only once."""
     unfinished = [one for one in estimates if not one.finished]
     waiting = [one for one in unfinished if one.download]
     known = [one.train_s for one in unfinished if one.train_s is not None]
-    training = [f"at most {human_seconds(sum(known))}"] if known or not unfinished else []
+    training = [f"at most {human_seconds(sum(known) / processes)}"] if known or not unfinished else []
     if waiting:
         training.append(f"an unknown time for {len(waiting)} jobs whose files are not downloaded yet")
     if unknown := len(unfinished) - len(known) - len(waiting):
@@ -54,8 +59,9 @@ def _total(jobs: int, estimates: Sequence[CostEstimate]) -> str:
         )
     tokens, written = sum(one.tokens for one in estimates), human_bytes(sum(one.bytes for one in estimates))
     seconds = human_seconds(sum(one.encode_s for one in estimates))
+    order = "one after the other" if processes == 1 else f"{processes} at the same time"
     return (
         f"{jobs} jobs: {len(estimates) - len(unfinished)} finished, {len(unfinished)} to run, "
         f"{jobs - len(estimates)} would fail; to encode, once: {sum(one.missing for one in estimates):,} sentences "
-        f"({tokens:,} tokens, {written}, {seconds}); to train, one after the other: {' and '.join(training)}"
+        f"({tokens:,} tokens, {written}, {seconds}); to train, {order}: {' and '.join(training)}"
     )

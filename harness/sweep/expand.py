@@ -95,13 +95,14 @@ def _combinations(config: DictConfig) -> list[list[str]]:
 
 
 def by_data(jobs: Sequence[Job]) -> list[Job]:
-    """Return the jobs in an order in which those with the same data, encoder and vectors follow each other."""
+    """Return the jobs in an order in which those with the same data, encoder and vectors follow the first such job."""
 
     def parts(job: Job) -> str:
         config = job.config
         return identity_digest({"parts": [config.task, config.encoder, config.embedding]}) if config else ""
 
-    return sorted(jobs, key=parts)
+    first: dict[str, int] = {}
+    return sorted(jobs, key=lambda job: first.setdefault(parts(job), len(first)))
 
 
 class _Composer:

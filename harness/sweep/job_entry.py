@@ -1,7 +1,13 @@
 """The function that a launcher calls for each job of a sweep, in whatever process it chooses."""
 
 import logging
+import os
+import signal
+import time
+from collections.abc import Set
+from functools import cache
 from pathlib import Path
+from threading import Thread
 
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
@@ -19,30 +25,54 @@ from harness.utils.signals import Interrupted, Stop, listening
 log = logging.getLogger(__name__)
 
 
-def run_sweep_job(config: DictConfig) -> None:
-    """Run one job unless the sweep was stopped; write its outcome to the sweep's folder and update the table."""
-    configure_logging()
-    register_resolvers()
+def run_sweep_job(config: DictConfig, *, launcher_pid: int, common: Set[str]) -> None:
+    """Run one job unless the sweep was stopped; write its outcome to the sweep's folder and update the table.
+
+    Args:
+        config: The configuration of the job.
+        launcher_pid: The process of the launcher. In another process, the job may run beside others.
+        common: The overrides that all jobs have; the job's name in the log leaves them out.
+    """
     hydra = HydraConfig.get()
     overrides = overrides_of(hydra)
+    name = " ".join(word for word in overrides if word not in common) or "the only job"
+    is_alone, is_child = os.getpid() == launcher_pid, os.getppid() == launcher_pid
+    configure_logging("" if is_alone else name)
+    register_resolvers()
+    if is_child:
+        _stop_without(launcher_pid)
     try:
-        _run_and_write(config, SweepFolder(Path(hydra.sweep.dir)), overrides)
+        _run_and_write(config, SweepFolder(Path(hydra.sweep.dir)), overrides, name)
     except OSError as error:  # for example of a full disk; the sweep will list the job
-        log.error("%s: %s", " ".join(overrides), one_line(error))
+        log.error("%s: %s", name, one_line(error))
+    finally:
+        if not is_alone:  # Ctrl-C reaches the idle processes of a pool too; the end of one would end the whole pool
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+        if is_child and os.getppid() != launcher_pid:
+            os._exit(1)  # and begin none of the jobs that still wait in the pool
 
 
-def _run_and_write(config: DictConfig, folder: SweepFolder, overrides: tuple[str, ...]) -> None:
+@cache
+def _stop_without(launcher_pid: int) -> None:
+    """Send SIGTERM to this process when its launcher is killed; a job that runs then ends with a checkpoint."""
+
+    def watch() -> None:
+        while os.getppid() == launcher_pid:
+            time.sleep(0.5)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    Thread(target=watch, daemon=True).start()
+
+
+def _run_and_write(config: DictConfig, folder: SweepFolder, overrides: tuple[str, ...], name: str) -> None:
     if folder.stopped:
         folder.write_outcome(overrides, Outcome("interrupted", 1, "not begun: the sweep was stopped"))
         return
     folder.write_outcome(overrides, Outcome("running"))
-    name = " ".join(overrides)
-    with listening() as stop:
+    with listening(folder.stop_file) as stop:
         outcome = _outcome(config, stop, name)
     if outcome.status != "ok":
         log.warning("%s: %s", name, outcome.reason)
-    if stop.requested:
-        folder.stop()
     folder.write_outcome(overrides, outcome)
     folder.write_table()
 

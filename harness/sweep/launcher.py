@@ -5,23 +5,50 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 
+import torch
 from hydra._internal.callbacks import Callbacks
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.plugins import Plugins
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext
-from omegaconf import DictConfig
+from omegaconf import DictConfig, open_dict, read_write
 
 from harness.sweep.expand import Job
 from harness.sweep.job_entry import run_sweep_job
 from harness.sweep.state import SweepFolder
-from harness.utils.devices import usable_cores
+from harness.training.determinism import default_threads
+from harness.utils.devices import usable_cores, usable_memory
+from harness.utils.signals import listening
 
 log = logging.getLogger(__name__)
 
 _REMOTE_PROCESSES = 8  # at most this many processes encode if the launcher uses other machines
+_MEMORY = 2 * 1024**3  # bytes; jobs with large data need more, and may be given fewer processes
+_THREADS = "OMP_NUM_THREADS"
 _POLL = 0.5  # seconds between two looks at jobs that still run after their launcher has ended
+
+
+def settle_processes(config: DictConfig, jobs: int) -> int:
+    """Return how many jobs run on this machine at the same time; by default, set it to as many as the machine can run.
+
+    That is one job per core, because single threads lose no time to each other, or one per ``threads`` cores, or one
+    per GPU. The number does not depend on how many jobs are finished: a sweep that was stopped continues with the same
+    number of threads, and therefore to the same bits.
+
+    Args:
+        config: The configuration of the sweep, with the node ``hydra``; ``hydra.launcher.n_jobs=-1`` is replaced.
+        jobs: The number of jobs in the sweep.
+    """
+    if _kind(config) == "JoblibLauncher" and config.hydra.launcher.n_jobs == -1:
+        threads = config.threads or (default_threads() if _THREADS in os.environ else 1)
+        places = min(usable_cores() // threads, usable_memory() // _MEMORY)
+        if config.device != "cpu" and torch.cuda.is_available():
+            places = min(places, torch.cuda.device_count() if config.device == "auto" else 1)
+        with read_write(config), open_dict(config):
+            config.hydra.launcher.n_jobs = max(1, min(int(places), jobs))
+    return local_processes(config)
 
 
 def local_processes(config: DictConfig) -> int:
@@ -56,15 +83,15 @@ def _processors_divided(config: DictConfig) -> Iterator[None]:
 
     The number is left alone if the user has set it, by ``threads=N`` or OpenMP's own variable.
     """
-    jobs, name = local_processes(config), "OMP_NUM_THREADS"
-    if jobs == 1 or name in os.environ:
+    jobs = local_processes(config)
+    if jobs == 1 or _THREADS in os.environ:
         yield
         return
-    os.environ[name] = str(max(1, usable_cores() // jobs))
+    os.environ[_THREADS] = str(max(1, usable_cores() // jobs))
     try:
         yield
     finally:
-        del os.environ[name]
+        del os.environ[_THREADS]
 
 
 def _kind(config: DictConfig) -> str:
@@ -90,11 +117,11 @@ def launch_jobs(jobs: Sequence[Job], config: DictConfig, folder: SweepFolder) ->
     processes = local_processes(config)
     size = processes if _kind(config) == "LocalLauncher" else config.hydra.sweeper.max_batch_size or max(1, len(jobs))
     context = HydraContext(config_loader=GlobalHydra.instance().config_loader(), callbacks=Callbacks(config))
-    launcher = Plugins.instance().instantiate_launcher(
-        hydra_context=context, task_function=run_sweep_job, config=config
-    )
+    common = frozenset(jobs[0].overrides).difference(jobs[0].own) if jobs else frozenset[str]()
+    run_job = partial(run_sweep_job, launcher_pid=os.getpid(), common=common)
+    launcher = Plugins.instance().instantiate_launcher(hydra_context=context, task_function=run_job, config=config)
     error, waiting = "", list(jobs)
-    with _processors_divided(config):
+    with _processors_divided(config), listening(folder.stop_file):
         while waiting:
             for start in range(0, len(waiting), size):
                 error = _launch(launcher, waiting[start : start + size], folder) or error

@@ -57,17 +57,22 @@ class SweepFolder:
                 path.unlink(missing_ok=True)
         for path, (overrides, outcome) in known.items():
             write_job_state(path, overrides, outcome)
-        (self.path / "stopped").unlink(missing_ok=True)
+        self.stop_file.unlink(missing_ok=True)
         write_json(self.path / "sweep.json", {"jobs": [list(overrides) for overrides in jobs]})
 
     @property
     def stopped(self) -> bool:
         """Whether somebody asked to stop."""
-        return (self.path / "stopped").exists()
+        return self.stop_file.exists()
+
+    @property
+    def stop_file(self) -> Path:
+        """The file that asks every job to stop, whatever process runs it."""
+        return self.path / "stopped"
 
     def stop(self) -> None:
-        """Prevent the jobs that have not begun from starting."""
-        write_text(self.path / "stopped", "")
+        """Stop the jobs that run, and prevent those that have not begun from starting."""
+        write_text(self.stop_file, "")
 
     def write_outcome(self, overrides: Overrides, outcome: Outcome) -> None:
         """Write how a job ended, or that it is running in this process.

@@ -19,8 +19,8 @@ from harness.config.request import quoted
 from harness.errors import HarnessError
 from harness.runs.tracker import build_tracker
 from harness.sweep.dry_run import dry_run
-from harness.sweep.expand import Job, expand_jobs, sweep_dir
-from harness.sweep.launcher import encoding_processes, launch_jobs
+from harness.sweep.expand import Job, by_data, expand_jobs, sweep_dir
+from harness.sweep.launcher import encoding_processes, launch_jobs, settle_processes
 from harness.sweep.prefill import fill_features, finished_jobs
 from harness.sweep.state import SweepFolder
 from harness.utils.console import bad_request, human_seconds, printable
@@ -62,21 +62,24 @@ def run_sweep(config: DictConfig) -> int:
     folder = SweepFolder(sweep_dir(config))
     _set_hydra_dir(config, folder.path)
     jobs = expand_jobs(config)
+    processes = settle_processes(config, len(jobs))
     if config.dry_run:
-        text, failing = dry_run(jobs)
+        text, failing = dry_run(jobs, processes)
         print(text)  # noqa: T201
         return 1 if failing else 0
     with folder.claimed():
-        return _run(jobs, config, folder)
+        return _run(jobs, config, folder, processes)
 
 
-def _run(jobs: Sequence[Job], config: DictConfig, folder: SweepFolder) -> int:
+def _run(jobs: Sequence[Job], config: DictConfig, folder: SweepFolder, processes: int) -> int:
     """Encode, run the jobs that are not finished, and report; return the exit status."""
     started = perf_counter()
     with listening() as stop:
         finished = finished_jobs(jobs, stop=stop)
     folder.open([job.overrides for job in jobs], finished)
-    unfinished = [job for job in jobs if job.overrides not in finished]
+    unfinished = by_data([job for job in jobs if job.overrides not in finished])
+    if processes > 1:
+        log.info("%d jobs run at the same time (hydra/launcher=basic runs one after the other)", processes)
     _fill_features(unfinished, config, folder)
     filled = perf_counter()
     error = launch_jobs(unfinished, config, folder)
@@ -89,7 +92,7 @@ def _run(jobs: Sequence[Job], config: DictConfig, folder: SweepFolder) -> int:
 
 def _fill_features(jobs: Sequence[Job], config: DictConfig, folder: SweepFolder) -> None:
     """Encode before the jobs run; a stop that is requested meanwhile, here or in a job, stops the sweep."""
-    with listening() as stop:
+    with listening(folder.stop_file) as stop:
 
         def launch(parts: Sequence[Job]) -> None:
             launch_jobs(parts, config, folder)
@@ -99,8 +102,6 @@ def _fill_features(jobs: Sequence[Job], config: DictConfig, folder: SweepFolder)
             fill_features(jobs, processes=encoding_processes(config, len(jobs)), launch=launch, stop=stop)
         except Interrupted:
             log.info("stopped while encoding; run the same command again to continue")
-        if stop.requested:
-            folder.stop()
 
 
 def _track_table(jobs: Sequence[Job], folder: SweepFolder) -> None:

@@ -16,10 +16,20 @@ _LONGEST = 200  # characters of one value in an error line
 _LONG = re.compile(rf"(?<!\w)'[^']{{{_LONGEST},}}'(?!\w)|\S{{{_LONGEST + 1},}}")  # in quotes, or without a space
 
 
-def configure_logging() -> None:
-    """Send log messages of level INFO and above to stderr, one line each; calling it again changes nothing."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S", force=True)
-    for noisy in ("wandb", "urllib3", "filelock", "datasets", "fsspec"):
+_bars = True  # whether progress bars are shown on a terminal
+
+
+def configure_logging(job: str = "") -> None:
+    """Send log messages of level INFO and above to stderr, one line each; calling it again changes nothing.
+
+    Args:
+        job: The name of the job that this process runs beside others: it begins each line, and no bar is shown.
+    """
+    global _bars
+    _bars = not job
+    form = f"%(asctime)s {job and f'[{job}] '.replace('%', '%%')}%(message)s"
+    logging.basicConfig(level=logging.INFO, format=form, datefmt="%H:%M:%S", force=True)
+    for noisy in ("wandb", "urllib3", "filelock", "datasets", "fsspec", "hydra_plugins.hydra_joblib_launcher"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
 
@@ -97,7 +107,7 @@ def progress(items: Iterable[T], what: str, *, total: int | None = None) -> Iter
         what: The label of the bar.
         total: The number of items; None if it is unknown.
     """
-    if not sys.stderr.isatty():
+    if not (_bars and sys.stderr.isatty()):
         yield from items
         return
     from rich.console import Console
@@ -121,7 +131,9 @@ def progress_of_bytes(what: str, total: int | None) -> Iterator[Callable[[int], 
     from rich.progress import DownloadColumn, Progress
 
     columns = (*Progress.get_default_columns(), DownloadColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
+    with Progress(
+        *columns, console=Console(stderr=True), transient=True, disable=not (_bars and sys.stderr.isatty())
+    ) as bar:
         task = bar.add_task(what, total=total)
         yield lambda done: bar.update(task, completed=done)
 

@@ -1,8 +1,9 @@
-"""Find the torch device that the option ``device`` names, and the cores that this process may use."""
+"""Find the torch device that the option ``device`` names, and the cores and the memory that this process may use."""
 
 import math
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
@@ -33,21 +34,37 @@ def usable_cores() -> int:
     return max(1, int(min(cores, _quota())))
 
 
+def usable_memory() -> float:
+    """Return the memory of this machine in bytes, or the limit of this process's control groups if less.
+
+    Infinity where the system does not tell it.
+    """
+    names = os.sysconf_names if hasattr(os, "sysconf") else {}
+    own = math.inf if "SC_PHYS_PAGES" not in names else os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    limits = [path.read_text() for path in _control_files("memory.max", "memory/memory.limit_in_bytes")]
+    return min([own, *(int(limit) for limit in limits if limit.strip().isdigit())])
+
+
 def _quota() -> float:
     """Return the quota of this process's control groups (Linux) in cores; infinity without a quota.
 
     Source: Linux, Documentation/admin-guide/cgroup-v2.rst (``cpu.max``); ``cpu.cfs_quota_us`` is its name in version 1.
+    """
+    return min([math.inf, *map(_quota_in, _control_files("cpu.max", "cpu/cpu.cfs_quota_us"))])
+
+
+def _control_files(*names: str) -> Iterator[Path]:
+    """Yield the existing files of these names in the control groups of this process.
+
     A container often sees its own group as the root, so the root is looked at as well.
     """
     lines = _OWN_CGROUP.read_text().splitlines() if _OWN_CGROUP.exists() else []
     paths = [Path(line.split(":", 2)[2].lstrip("/")) for line in lines]
-    folders = {Path(), *paths, *(parent for path in paths for parent in path.parents)}
-    quotas = [math.inf]
-    for folder in folders:
-        for name in ("cpu.max", "cpu/cpu.cfs_quota_us"):
+    for folder in {Path(), *paths, *(parent for path in paths for parent in path.parents)}:
+        for name in names:
             kind, _, file = name.rpartition("/")
-            quotas.append(_quota_in(_CGROUPS / kind / folder / file))
-    return min(quotas)
+            if (path := _CGROUPS / kind / folder / file).is_file():
+                yield path
 
 
 def _quota_in(path: Path) -> float:

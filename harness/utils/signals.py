@@ -4,9 +4,12 @@ import logging
 import os
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
+from typing import Any
 
 log = logging.getLogger(__name__)
 
@@ -16,10 +19,29 @@ class Interrupted(Exception):
 
 
 class Stop:
-    """Holds whether someone has asked the run to stop (``requested``)."""
+    """Holds whether someone has asked the run to stop (``requested``).
 
-    def __init__(self) -> None:
-        self.requested = False
+    Args:
+        file: A file that is written with the request. Processes that use the same file stop together, also on several
+            machines: each looks at it once a second.
+    """
+
+    def __init__(self, file: Path | None = None) -> None:
+        self._requested, self._file, self._looked = False, file, 0.0
+
+    @property
+    def requested(self) -> bool:
+        """Whether this process, or another one with the same file, was asked to stop."""
+        if self._file is not None and not self._requested and time.monotonic() - self._looked > 1:
+            self._looked = time.monotonic()
+            self._requested = self._file.exists()
+        return self._requested
+
+    @requested.setter
+    def requested(self, value: bool) -> None:
+        self._requested = value
+        if value and self._file is not None:
+            self._file.touch()
 
     def check(self) -> None:
         """Raise ``Interrupted`` if a stop was requested; call it at points where no work would be lost."""
@@ -28,6 +50,7 @@ class Stop:
 
 
 _heard: list[Stop] = []  # those of the blocks that listen now
+_usual: dict[signal.Signals, Any] = {}  # what the signals do outside of these blocks
 
 
 def check_stop() -> None:
@@ -50,18 +73,27 @@ def is_alive(pid: int) -> bool:
 
 
 @contextmanager
-def listening() -> Iterator[Stop]:
-    """Yield a ``Stop`` that SIGINT and SIGTERM set; a second signal has its usual effect."""
-    stop = Stop()
+def listening(file: Path | None = None) -> Iterator[Stop]:
+    """Yield a ``Stop`` that SIGINT and SIGTERM set; a second signal has its usual effect.
+
+    A signal also sets the ``Stop`` of every block around this one.
+
+    Args:
+        file: A file by which several processes stop together.
+    """
+    stop = Stop(file)
     if threading.current_thread() is not threading.main_thread():
         yield stop  # Python delivers signals to the main thread only
         return
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    if not _heard:
+        _usual.update(before)
 
     def ask(number: int, _: FrameType | None) -> None:
-        stop.requested = True
+        signal.signal(number, _usual[signal.Signals(number)])
         log.warning("stopping at the next point where no work is lost; send a second signal to stop immediately")
-        signal.signal(number, before[signal.Signals(number)])
+        for one in _heard:
+            one.requested = True
 
     for number in before:
         signal.signal(number, ask)

@@ -52,7 +52,7 @@ _PRETRAINING = (
 COMMANDS = {
     "encode": ("encode", *_RUN),
     "train": _RUN,
-    "sweep": ("-m", *_RUN, "seed=1,2"),
+    "sweep": ("-m", *_RUN, "seed=1,2", "hydra/launcher=basic"),
     "pretrain": ("pretrain", *_PRETRAINING),
 }
 

@@ -64,7 +64,7 @@ def test_a_run_can_write_to_a_folder_whose_name_is_not_utf_8(tmp_path: Path, mon
     folder = tmp_path / BYTE
     folder.mkdir()
     paths = [f"results_dir='{folder}/results'", f"cache_dir='{folder}/cache'"]
-    for more in ([], ["-m", "seed=2,3"]):
+    for more in ([], ["-m", "seed=2,3", "hydra/launcher=basic"]):
         with pytest.raises(SystemExit) as exit_:
             cli.main([*more[:1], *SMALL, *more[1:], *paths, "trainer.max_epochs=1"])
         assert exit_.value.code == 0

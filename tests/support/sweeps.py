@@ -21,7 +21,7 @@ def not_given(defaults: Sequence[str], arguments: Sequence[str]) -> list[str]:
 def sweep(folder: Path, *arguments: str) -> int:
     paths = [f"results_dir={folder}/results", f"cache_dir={folder}/cache"]
     with pytest.raises(SystemExit) as exit_:
-        cli.main(["-m", *not_given(QUICK, arguments), *paths, *arguments])
+        cli.main(["-m", *not_given([*QUICK, "hydra/launcher=basic"], arguments), *paths, *arguments])
     return int(exit_.value.code or 0)
 
 

@@ -88,3 +88,18 @@ def test_usable_cores_respect_the_quota(
     assert devices.usable_cores() == expected
     monkeypatch.setattr(determinism, "_TORCH_THREADS", 4)
     assert determinism.default_threads() == min(4, expected)
+
+
+@pytest.mark.skipif(not hasattr(os, "sysconf"), reason="this system does not tell its memory")
+def test_usable_memory_respects_the_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(devices, "_CGROUPS", tmp_path)
+    monkeypatch.setattr(devices, "_OWN_CGROUP", tmp_path / "self")
+    monkeypatch.setattr(os, "sysconf", {"SC_PHYS_PAGES": 1000, "SC_PAGE_SIZE": 4096}.__getitem__)
+    assert devices.usable_memory() == 4_096_000
+    (tmp_path / "memory.max").write_text("max\n")
+    assert devices.usable_memory() == 4_096_000
+    (tmp_path / "memory").mkdir()
+    (tmp_path / "memory" / "memory.limit_in_bytes").write_text("2000000\n")
+    assert devices.usable_memory() == 2_000_000
+    (tmp_path / "memory.max").write_text("1000000\n")
+    assert devices.usable_memory() == 1_000_000

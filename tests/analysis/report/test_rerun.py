@@ -39,7 +39,7 @@ def test_a_job_of_a_sweep_is_repeated_to_the_bit(
     arguments = ["trainer.max_epochs=1", "embedding=static_mini", *paths, "seed=3,4"]
     small = [override for override in not_given(SMALL, arguments) if not override.startswith("threads")]
     with pytest.raises(SystemExit) as exit_:
-        cli.main(["-m", *small, *arguments])
+        cli.main(["-m", *small, *arguments, "hydra/launcher=basic"])
     assert exit_.value.code == 0
     (first,) = (tmp_path / "first results" / "ner").glob("*-s4-*")
     check_names(read_record(first / "record.json"))
