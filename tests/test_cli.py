@@ -248,7 +248,7 @@ def test_a_signal_stops_a_sweep_even_at_the_end_of_a_run(
         return record
 
     monkeypatch.setattr(run_module, "_execute", signalled)
-    assert harness(tmp_path, "-m", "seed=1,2,3") == 1
+    assert harness(tmp_path, "-m", "seed=1,2,3", "hydra/launcher=basic") == 1
     assert "2 of 3 runs did not succeed" in capfd.readouterr().err
     records = [read_record(path) for path in (tmp_path / "results").glob("ner/*/record.json")]
     assert [record.status for record in records] == ["ok"]
