@@ -45,7 +45,7 @@ def write_data(folder: Path, part: float) -> None:
             for word in sentence:
                 if word not in names:
                     names[word] = f"I-{draw.choice(_TYPES)}" if draw.random() < 1 / 8 else "O"
-                lines.append(f"{word} - - {names[word]}")
+                lines.append(f"{word} - O {names[word]}")
             lines.append("")
         (folder / f"{split}.conll").write_text("\n".join(lines), encoding="utf-8")
 

@@ -40,9 +40,11 @@ def peer(python: str, folder: Path, epochs: int, **settings: Any) -> tuple[float
     """
     files = {split: str(folder / f"{split}.conll") for split in ("train", "dev")}
     write_json(folder / "settings.json", {"seed": 1, "epochs": epochs, **files, **settings})
-    command = [python, str(Path(__file__).with_name("allennlp_ner.py")), str(folder / "settings.json")]
+    command = [python, "-W", "ignore", str(Path(__file__).with_name("allennlp_ner.py")), str(folder / "settings.json")]
     before = _children()
-    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=_environment())
+    done = subprocess.run(command, capture_output=True, text=True, env=_environment())
+    if done.returncode:
+        sys.exit(f"AllenNLP failed: {done.stderr[-2000:]}")
     return json.loads(done.stdout.splitlines()[-1])["train_s"], _children() - before
 
 
@@ -83,7 +85,9 @@ def _children() -> float:
 
 
 def _environment() -> dict[str, str]:
-    return {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+    """Return the environment of both: one thread, no GPU, and none of this process's paths."""
+    inherited = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    return inherited | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
 
 
 def main() -> None:
