@@ -17,7 +17,8 @@ def layer_norms(store: FeatureStore, sentences: Sequence[Sentence]) -> list[floa
         store: Where the layers of all sentences are.
         sentences: The sentences, of which at most 200 are read, evenly spread.
     """
-    chosen = sentences[:: max(1, len(sentences) // _SENTENCES)][:_SENTENCES]
+    count = min(_SENTENCES, len(sentences))
+    chosen = [sentences[i * len(sentences) // count] for i in range(count)]
     total, tokens = zeros(store.encoder.num_layers).double(), 0  # (layers,)
     for first in range(0, len(chosen), _BATCH):
         batch = chosen[first : first + _BATCH]

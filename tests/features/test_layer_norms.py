@@ -24,7 +24,10 @@ def test_padding_adds_nothing(tmp_path: Path) -> None:
     assert layer_norms(store, []) == []
 
 
-def test_of_many_sentences_some_are_read_from_everywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("count", [200, 201, 399, 1050])
+def test_of_many_sentences_some_are_read_from_everywhere(
+    count: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     store = FeatureStore(tmp_path, tiny_elmo(tmp_path))
     read: list[tuple[str, ...]] = []
 
@@ -33,7 +36,9 @@ def test_of_many_sentences_some_are_read_from_everywhere(tmp_path: Path, monkeyp
         return torch.zeros(len(texts), 3, max(map(len, texts)), 16)
 
     monkeypatch.setattr(store, "read", zeros)
-    text = sentences(1050)
+    text = sentences(count)
     layer_norms(store, text)
     assert len(read) == len(set(read)) == 200
-    assert text.index(read[-1]) > 900
+    at = [text.index(one) for one in read]
+    assert at[0] == 0
+    assert max(b - a for a, b in zip(at, [*at[1:], count], strict=True)) <= -(-count // 200)  # no gap is larger

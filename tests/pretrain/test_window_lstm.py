@@ -82,6 +82,16 @@ def test_a_window_equals_a_loop_over_its_steps_and_so_do_its_gradients(form: str
         assert (expected.abs() == 0.2).any()
 
 
+def test_a_gradient_that_comes_in_is_not_changed() -> None:
+    options = options_of("clips that bite")
+    lstm = two_directions(options)[0]
+    inputs, state = start(options)
+    output, _ = window_lstm(lstm, inputs[0], LstmState(state.hidden[0], state.cell[0]))
+    wanted = torch.ones_like(output)
+    output.backward(wanted)
+    assert (wanted == 1).all()
+
+
 def test_the_state_after_a_window_has_no_gradient() -> None:
     options = options_of("no clip")
     lstms = two_directions(options)

@@ -173,6 +173,14 @@ def test_the_record_has_the_norms_of_layers_with_learned_weights(tmp_path: Path)
     assert "norms" not in small_run(tmp_path, "trainer.max_epochs=1", "cache=none").mixing
 
 
+def test_norms_are_those_of_the_training_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[int] = []
+    monkeypatch.setattr("harness.runs.run.layer_norms", lambda _, sentences: seen.append(len(sentences)) or [])
+    sizes = small_run(tmp_path, "trainer.max_epochs=1").data["sizes"]
+    assert seen == [sizes["train"]]
+    assert sizes["train"] != sizes["dev"]
+
+
 def test_the_record_names_the_page_of_the_tracker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Tracker(NoTracker):
         url = "https://example.org/run"

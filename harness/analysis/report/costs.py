@@ -91,6 +91,7 @@ def cost_figures(devices: Mapping[str, Sequence[Priced]], *, y_name: str) -> lis
             note = f"{device}. {_NOTE}"
             if not points[0].name:
                 note += f" From the cheapest: {', '.join(point.label for point in not_dominated(points))}."
+                note += " Costs are medians over tasks; a row without this cost on every task is left out."
             if any(len(point.scores) > 1 for point in points):
                 note += " Vertical line: from the lowest to the highest seed."
             figures.append(Figure(title, cost_plot(title, points, x_name=x_name, y_name=y_name), note))

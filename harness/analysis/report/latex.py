@@ -32,7 +32,7 @@ _SHORT = {  # columns with shorter names; those with none are left out, because 
     "fraction of the training data": "fraction",
     "encoder weights": "weights",
     "tokens/s encoded": "tokens/s",
-    "s an epoch": "s/epoch",
+    "s per epoch": "s/epoch",
     **dict.fromkeys(("head weights", "peak memory, bytes", "peak GPU memory, bytes", "device"), ""),
     **dict.fromkeys(("95 % over examples", "detectable", "epochs", "parameters"), ""),
     **dict.fromkeys(("dev, 95 % over examples", "test, 95 % over examples"), ""),

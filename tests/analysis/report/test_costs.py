@@ -12,8 +12,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from harness.analysis.report.analysis import analyse
-from harness.analysis.report.comparison import figures, ranked_values
+from harness.analysis.report.comparison import _priced, figures, ranked_values
 from harness.analysis.report.cost_plot import Point, cost_plot, not_dominated, short_number
+from harness.analysis.report.costs import costs_of
 from harness.analysis.report.parts import Part, Wanted
 from harness.analysis.report.sections.costs import section
 from harness.analysis.report.settings import gathered, read_records
@@ -148,6 +149,16 @@ def test_devices_are_never_in_one_plot(tmp_path: Path) -> None:
     assert "±" not in scores["large", "a CPU"]  # one run
 
 
+def test_the_cost_of_a_setting_is_the_median_of_its_runs_in_the_unit_of_the_axis(tmp_path: Path) -> None:
+    for seed, epoch in enumerate((1.0, 2.0, 9.0)):
+        write(tmp_path / str(seed), "elmo", 0.5, seed=seed, epoch_s=epoch, **costs(200_000))
+    (block,) = gathered(read_records(tmp_path)).blocks
+    (setting,) = block.settings
+    found = costs_of(setting)["a CPU"]
+    assert found["epoch_s"] == 2.0
+    assert found["s_per_million_tokens"] == 200.0  # 5,000 tokens in a second
+
+
 def test_the_table_of_many_settings_is_folded_away_and_report_csv_has_their_costs(tmp_path: Path) -> None:
     for i in range(21):
         write(tmp_path / "results", f"encoder{i}", 0.5, **costs(1000 * (1 + i)))
@@ -167,7 +178,7 @@ def test_a_cost_that_is_no_number_is_unknown(value: Any, tmp_path: Path) -> None
         write(tmp_path, encoder, 0.5 + 0.1 * i, **{**costs(10 + i), "epoch_s": value})
     part = section_of(tmp_path)
     assert part is not None
-    assert "s an epoch" not in part.tables[0].columns
+    assert "s per epoch" not in part.tables[0].columns
 
 
 def test_the_comparison_has_the_median_cost_over_tasks(tmp_path: Path) -> None:
@@ -184,5 +195,8 @@ def test_the_comparison_has_the_median_cost_over_tasks(tmp_path: Path) -> None:
     names = re.search(r"From the cheapest: ([^.]+)\.", train.note)
     assert names is not None
     assert names[1].split(", ")[0] == "static vectors"
+    assert "medians over tasks" in train.note
+    (priced,) = _priced(ranked).values()
+    assert {one.label: one.costs["epoch_s"] for one in priced} == {"static vectors": 2.0, "small": 4.0, "large": 6.0}
     shown = json.dumps(train.drawing)
     assert shown.count("elsewhere") == 0

@@ -103,6 +103,26 @@ def test_the_expected_layer_of_cumulative_mixes(tmp_path: Path) -> None:
     assert [one.label for one in block.settings] == [f"layers 0 to {index}" for index in range(3)]
 
 
+def test_a_cumulative_mix_of_layer_0_is_not_the_single_layer_0(tmp_path: Path) -> None:
+    write(tmp_path, "elmo", "cumulative", 0.2, single(0), index=0)
+    write(tmp_path, "elmo", "layer", 0.5, single(0), index=0)
+    write(tmp_path, "elmo", "scalar_mix", 0.9, WEIGHTS)
+    assert [
+        row[4].split()[0] if row[4] else "" for row in table(section_of(tmp_path), "Weight of each layer").rows
+    ] == [
+        "50.00",
+        "",
+        "",
+    ]
+
+
+def test_the_two_meanings_of_plus_or_minus_are_told(tmp_path: Path) -> None:
+    write(tmp_path, "elmo", "scalar_mix", 0.9, WEIGHTS)
+    found = table(section_of(tmp_path), "Learned mixes")
+    assert "± is half of the 95 % interval" in found.note
+    assert "after a score, it is the standard deviation" in found.note
+
+
 def test_a_chosen_part_of_the_layers_is_shown_without_the_others(tmp_path: Path) -> None:
     write(tmp_path, "elmo", "scalar_mix", 0.9, {1: [0.0, 0.4, 0.6], 2: [0.0, 0.5, 0.5]}, layers=[1, 2])
     assert [row[2] for row in table(section_of(tmp_path), "Weight of each layer").rows] == ["1", "2"]

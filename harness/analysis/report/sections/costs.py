@@ -1,4 +1,4 @@
-"""The section ``Cost``: what each setting costs, and its score against the costs that tell most."""
+"""The section ``Cost``: what each setting costs, and plots of its score against the most important costs."""
 
 from collections.abc import Mapping
 
@@ -12,16 +12,16 @@ from harness.runs.cost import cost_of
 _COLUMNS = {
     "encoder_parameters": "encoder weights",
     "tokens_per_s": "tokens/s encoded",
-    "bytes_per_token": "bytes a token",
+    "bytes_per_token": "bytes per token",
     "head_parameters": "head weights",
-    "epoch_s": "s an epoch",
+    "epoch_s": "s per epoch",
     "peak_memory_bytes": "peak memory, bytes",
     "peak_gpu_memory_bytes": "peak GPU memory, bytes",
 }
 _NOTE = (
-    "Medians over runs; k, M and G are thousands, millions and billions. Encoding: the median of five batches. Bytes a "
-    "token: in the feature store. An epoch includes the scoring of dev. Memory is of the whole process. Times are too "
-    "long if the machine did other work."
+    "Costs are medians over runs; k, M and G are thousands, millions and billions. ± after a score: the standard "
+    "deviation over seeds. Encoding: the median of five batches. Bytes per token: in the feature store. An epoch "
+    "includes the scoring of dev. Memory is of the whole process. Times are too long if the machine did other work."
 )
 
 

@@ -1,4 +1,4 @@
-"""The section ``Layer use``: what learned mixes weigh the layers with, beside the score of each single layer."""
+"""The section ``Layer use``: the weights that learned mixes give to layers, and the score of each single layer."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -24,7 +24,8 @@ _SCALED = (
 _ALONE = "Alone: the score with this layer only, ± the standard deviation over seeds."
 _CENTRE_NOTE = (
     "Centre of gravity: the mean layer, weighted by the weights. KL: their divergence from equal weights of all "
-    "layers, 0 for equal weights. ± is half of the 95 % interval over seeds (Tenney et al. 2019)."
+    "layers, 0 for equal weights (Tenney et al. 2019). After these two, ± is half of the 95 % interval over seeds; "
+    "after a score, it is the standard deviation over seeds."
 )
 _EXPECTED_NOTE = (
     "From mixes of layers 0 to l: what layer l adds to the score, in points, and the mean layer weighted by these "
