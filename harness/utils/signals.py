@@ -104,3 +104,33 @@ def listening(file: Path | None = None) -> Iterator[Stop]:
         _heard.remove(stop)
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def children_deaf() -> Iterator[None]:
+    """Keep SIGINT and SIGTERM from processes that start in this block; this process still hears them.
+
+    Ctrl-C and ``timeout`` send a signal to the whole process group. A process that is still importing, or is idle, has
+    no handler and would die, and with it the pool. Linux passes the signals that a thread blocks to the processes that
+    it starts. Another thread, which blocks nothing, receives the signals here; Python handles them in the main thread.
+    """
+    numbers, ended = {signal.SIGINT, signal.SIGTERM}, threading.Event()
+    hearing = threading.Thread(target=ended.wait, daemon=True)
+    hearing.start()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        ended.set()
+        hearing.join()
+
+
+@contextmanager
+def hearing_sigterm() -> Iterator[None]:
+    """Let SIGTERM through in this block, in a process that started deaf to it."""
+    before = signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
