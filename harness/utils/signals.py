@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from multiprocessing.resource_tracker import ensure_running
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -114,6 +115,7 @@ def children_deaf() -> Iterator[None]:
     no handler and would die, and with it the pool. Linux passes the signals that a thread blocks to the processes that
     it starts. Another thread, which blocks nothing, receives the signals here; Python handles them in the main thread.
     """
+    ensure_running()  # joblib would start this helper of Python later, and that lifts the block (before Python 3.13)
     numbers, ended = {signal.SIGINT, signal.SIGTERM}, threading.Event()
     hearing = threading.Thread(target=ended.wait, daemon=True)
     hearing.start()
