@@ -139,6 +139,8 @@ def test_jobs_at_the_same_time_have_the_bits_of_jobs_one_after_the_other(tmp_pat
     assert len(pids) == 2
     assert sweep(tmp_path / "one", *arguments, "data.fraction=0.1") == 0
     assert results_of(tmp_path / "both") == results_of(tmp_path / "one")
+    assert "at the same time" in log
+    assert "at the same time" not in ended(tmp_path / "both", *arguments)  # because all runs are finished
 
 
 def wait_until(condition: Callable[[], object]) -> None:
