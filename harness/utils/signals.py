@@ -50,6 +50,7 @@ class Stop:
             raise Interrupted("stopped by a signal; run the same command again to continue")
 
 
+_NUMBERS = (signal.SIGINT, signal.SIGTERM)
 _heard: list[Stop] = []  # those of the blocks that listen now
 _usual: dict[signal.Signals, Any] = {}  # what the signals do outside of these blocks
 
@@ -86,7 +87,7 @@ def listening(file: Path | None = None) -> Iterator[Stop]:
     if threading.current_thread() is not threading.main_thread():
         yield stop  # Python delivers signals to the main thread only
         return
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.getsignal(number) for number in _NUMBERS}
     if not _heard:
         _usual.update(before)
 
@@ -116,10 +117,10 @@ def children_deaf() -> Iterator[None]:
     it starts. Another thread, which blocks nothing, receives the signals here; Python handles them in the main thread.
     """
     ensure_running()  # joblib would start this helper of Python later, and that lifts the block (before Python 3.13)
-    numbers, ended = {signal.SIGINT, signal.SIGTERM}, threading.Event()
+    ended = threading.Event()
     hearing = threading.Thread(target=ended.wait, daemon=True)
     hearing.start()
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _NUMBERS)
     try:
         yield
     finally:
@@ -129,9 +130,9 @@ def children_deaf() -> Iterator[None]:
 
 
 @contextmanager
-def hearing_sigterm() -> Iterator[None]:
-    """Let SIGTERM through in this block, in a process that started deaf to it."""
-    before = signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+def hearing_signals() -> Iterator[None]:
+    """Let SIGINT and SIGTERM through in this block, in a process that started deaf to them."""
+    before = signal.pthread_sigmask(signal.SIG_UNBLOCK, _NUMBERS)
     try:
         yield
     finally:
