@@ -37,6 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.stdout.flush()
     except BrokenPipeError:  # the program that reads the output has ended, as in --help | head
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except KeyboardInterrupt:
+        print_error("stopped immediately; run the same command again to continue")
     sys.exit(status)
 
 

@@ -20,7 +20,7 @@ from harness.runs.outcome import Outcome
 from harness.sweep.gpu_locks import reserve_gpu
 from harness.sweep.state import SweepFolder
 from harness.utils.console import configure_logging
-from harness.utils.signals import Interrupted, Stop, listening
+from harness.utils.signals import Interrupted, Stop, hearing_signals, listening
 
 log = logging.getLogger(__name__)
 
@@ -60,6 +60,9 @@ def _stop_without(launcher_pid: int) -> None:
         while os.getppid() == launcher_pid:
             time.sleep(0.5)
         os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(0.5)
+        if signal.SIGTERM in signal.sigpending():  # no job runs here that could hear it
+            os._exit(1)
 
     Thread(target=watch, daemon=True).start()
 
@@ -69,7 +72,7 @@ def _run_and_write(config: DictConfig, folder: SweepFolder, overrides: tuple[str
         folder.write_outcome(overrides, Outcome("interrupted", 1, "not begun: the sweep was stopped"))
         return
     folder.write_outcome(overrides, Outcome("running"))
-    with listening(folder.stop_file) as stop:
+    with listening(folder.stop_file) as stop, hearing_signals():
         outcome = _outcome(config, stop, name)
     if outcome.status != "ok":
         log.warning("%s: %s", name, outcome.reason)

@@ -4,7 +4,7 @@ import logging
 import os
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 
 import torch
@@ -20,7 +20,7 @@ from harness.sweep.job_entry import run_sweep_job
 from harness.sweep.state import SweepFolder
 from harness.training.determinism import default_threads
 from harness.utils.devices import usable_cores, usable_memory
-from harness.utils.signals import listening
+from harness.utils.signals import children_deaf, listening
 
 log = logging.getLogger(__name__)
 
@@ -121,7 +121,8 @@ def launch_jobs(jobs: Sequence[Job], config: DictConfig, folder: SweepFolder) ->
     run_job = partial(run_sweep_job, launcher_pid=os.getpid(), common=common)
     launcher = Plugins.instance().instantiate_launcher(hydra_context=context, task_function=run_job, config=config)
     error, waiting = "", list(jobs)
-    with _processors_divided(config), listening(folder.stop_file):
+    deaf = children_deaf() if _kind(config) == "JoblibLauncher" and processes > 1 else nullcontext()
+    with _processors_divided(config), listening(folder.stop_file), deaf:
         while waiting:
             for start in range(0, len(waiting), size):
                 error = _launch(launcher, waiting[start : start + size], folder) or error

@@ -78,7 +78,7 @@ def _run(jobs: Sequence[Job], config: DictConfig, folder: SweepFolder, processes
         finished = finished_jobs(jobs, stop=stop)
     folder.open([job.overrides for job in jobs], finished)
     unfinished = by_data([job for job in jobs if job.overrides not in finished])
-    if processes > 1:
+    if min(processes, len(unfinished)) > 1:
         log.info("%d jobs run at the same time (hydra/launcher=basic runs one after the other)", processes)
     _fill_features(unfinished, config, folder)
     filled = perf_counter()

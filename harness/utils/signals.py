@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from multiprocessing.resource_tracker import ensure_running
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -49,6 +50,7 @@ class Stop:
             raise Interrupted("stopped by a signal; run the same command again to continue")
 
 
+_NUMBERS = (signal.SIGINT, signal.SIGTERM)
 _heard: list[Stop] = []  # those of the blocks that listen now
 _usual: dict[signal.Signals, Any] = {}  # what the signals do outside of these blocks
 
@@ -85,7 +87,7 @@ def listening(file: Path | None = None) -> Iterator[Stop]:
     if threading.current_thread() is not threading.main_thread():
         yield stop  # Python delivers signals to the main thread only
         return
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.getsignal(number) for number in _NUMBERS}
     if not _heard:
         _usual.update(before)
 
@@ -104,3 +106,34 @@ def listening(file: Path | None = None) -> Iterator[Stop]:
         _heard.remove(stop)
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def children_deaf() -> Iterator[None]:
+    """Keep SIGINT and SIGTERM from processes that start in this block; this process still hears them.
+
+    Ctrl-C and ``timeout`` send a signal to the whole process group. A process that is still importing, or is idle, has
+    no handler and would die, and with it the pool. Linux passes the signals that a thread blocks to the processes that
+    it starts. Another thread, which blocks nothing, receives the signals here; Python handles them in the main thread.
+    """
+    ensure_running()  # joblib would start this helper of Python later, and that lifts the block (before Python 3.13)
+    ended = threading.Event()
+    hearing = threading.Thread(target=ended.wait, daemon=True)
+    hearing.start()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _NUMBERS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        ended.set()
+        hearing.join()
+
+
+@contextmanager
+def hearing_signals() -> Iterator[None]:
+    """Let SIGINT and SIGTERM through in this block, in a process that started deaf to them."""
+    before = signal.pthread_sigmask(signal.SIG_UNBLOCK, _NUMBERS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

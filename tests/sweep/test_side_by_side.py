@@ -19,6 +19,7 @@ from harness.sweep import launcher
 from harness.sweep.launcher import settle_processes
 from harness.sweep.state import SweepFolder
 from harness.utils.files import file_digest
+from harness.utils.signals import children_deaf, hearing_signals, listening
 from tests.support.sweeps import QUICK, not_given, records_in, sweep
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -138,6 +139,8 @@ def test_jobs_at_the_same_time_have_the_bits_of_jobs_one_after_the_other(tmp_pat
     assert len(pids) == 2
     assert sweep(tmp_path / "one", *arguments, "data.fraction=0.1") == 0
     assert results_of(tmp_path / "both") == results_of(tmp_path / "one")
+    assert "at the same time" in log
+    assert "at the same time" not in ended(tmp_path / "both", *arguments)  # because all runs are finished
 
 
 def wait_until(condition: Callable[[], object]) -> None:
@@ -155,6 +158,19 @@ def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("uninterrupted")
     ended(folder, *LONG)
     return folder
+
+
+@pytest.mark.slow
+def test_a_signal_while_the_processes_start_is_not_an_error_of_the_pool(tmp_path: Path) -> None:
+    process = started(tmp_path, *LONG)
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    wait_until(lambda: len(children.read_text().split()) >= 3)  # two workers and joblib's helper
+    os.killpg(process.pid, signal.SIGINT)
+    errors = process.communicate(timeout=60)[1]
+    assert process.returncode == 1
+    assert "Traceback" not in errors
+    assert "Pool" not in errors
+    assert "the sweep was stopped" in errors
 
 
 @pytest.mark.slow
@@ -185,8 +201,6 @@ def test_one_signal_stops_all_jobs_and_loses_nothing(how: str, uninterrupted: Pa
 
 
 def test_the_processes_of_a_sweep_learn_of_a_stop_from_its_folder(tmp_path: Path) -> None:
-    from harness.utils.signals import listening
-
     folder = SweepFolder(tmp_path)
     with listening(folder.stop_file) as one, listening(folder.stop_file) as other, listening() as alone:
         assert not one.requested
@@ -206,3 +220,18 @@ def test_the_processes_of_a_sweep_learn_of_a_stop_from_its_folder(tmp_path: Path
         signal.raise_signal(signal.SIGINT)
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)  # the second one has its usual effect in nested blocks too
+
+
+def test_the_processes_of_a_pool_are_deaf_to_signals_until_a_job_hears_them() -> None:
+    from joblib.externals.loky import ProcessPoolExecutor
+
+    both = {signal.SIGINT, signal.SIGTERM}
+    with children_deaf(), ProcessPoolExecutor(1) as pool:
+        assert both <= pool.submit(signal.pthread_sigmask, signal.SIG_BLOCK, set()).result()
+        with listening() as stop:
+            os.kill(os.getpid(), signal.SIGTERM)  # this process still hears them
+            wait_until(lambda: stop.requested)
+        signal.pthread_sigmask(signal.SIG_BLOCK, both)
+        with hearing_signals(), listening() as stop:
+            assert not signal.pthread_sigmask(signal.SIG_BLOCK, set())
+    assert not both & signal.pthread_sigmask(signal.SIG_BLOCK, set())

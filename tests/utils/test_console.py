@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from harness import cli
 from harness.runs.record import read_record
 from harness.utils.console import CommandParser, printable
 from tests.support.runs import SMALL
@@ -75,3 +76,16 @@ def test_a_run_whose_output_is_not_read_is_a_success(tmp_path: Path) -> None:
         run.communicate()
     records = [read_record(path) for path in (tmp_path / "results").glob("ner/*/record.json")]
     assert [record.status for record in records] == ["ok", "ok"]
+
+
+def test_ctrl_c_before_anything_can_be_lost_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(_: list[str]) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("harness.cli._status_of", interrupted)
+    with pytest.raises(SystemExit) as exit_:
+        cli.main(["-m"])
+    assert exit_.value.code == 1
+    assert capsys.readouterr().err == "error: stopped immediately; run the same command again to continue\n"
