@@ -8,8 +8,8 @@ size of CoNLL-2003. Sizes, batches and optimiser are the same, with one thread. 
 because other programs may use the same cores. An epoch is the training and scoring alone; a sweep is everything, from
 start to exit: AllenNLP starts once per run and encodes the text in each of them, we encode once.
 
-What differs: AllenNLP decodes and scores each training batch too; its version of torch is 1.12; our sweep also scores the
-test data and writes files.
+What differs: AllenNLP decodes and scores each training batch too; its version of torch is 1.12; our sweep also scores
+the test data and writes files.
 """
 
 import argparse
