@@ -3,11 +3,8 @@
 import logging
 import os
 import signal
-import time
 from collections.abc import Set
-from functools import cache
 from pathlib import Path
-from threading import Thread
 
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
@@ -20,7 +17,7 @@ from harness.runs.outcome import Outcome
 from harness.sweep.gpu_locks import reserve_gpu
 from harness.sweep.state import SweepFolder
 from harness.utils.console import configure_logging
-from harness.utils.signals import Interrupted, Stop, hearing_signals, listening
+from harness.utils.signals import Interrupted, Stop, hearing_signals, listening, stop_without
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +37,7 @@ def run_sweep_job(config: DictConfig, *, launcher_pid: int, common: Set[str]) ->
     configure_logging("" if is_alone else name)
     register_resolvers()
     if is_child:
-        _stop_without(launcher_pid)
+        stop_without(launcher_pid)
     try:
         _run_and_write(config, SweepFolder(Path(hydra.sweep.dir)), overrides, name)
     except OSError as error:  # for example of a full disk; the sweep will list the job
@@ -50,21 +47,6 @@ def run_sweep_job(config: DictConfig, *, launcher_pid: int, common: Set[str]) ->
             signal.signal(signal.SIGINT, signal.SIG_IGN)
         if is_child and os.getppid() != launcher_pid:
             os._exit(1)  # and begin none of the jobs that still wait in the pool
-
-
-@cache
-def _stop_without(launcher_pid: int) -> None:
-    """Send SIGTERM to this process when its launcher is killed; a job that runs then ends with a checkpoint."""
-
-    def watch() -> None:
-        while os.getppid() == launcher_pid:
-            time.sleep(0.5)
-        os.kill(os.getpid(), signal.SIGTERM)
-        time.sleep(0.5)
-        if signal.SIGTERM in signal.sigpending():  # no job runs here that could hear it
-            os._exit(1)
-
-    Thread(target=watch, daemon=True).start()
 
 
 def _run_and_write(config: DictConfig, folder: SweepFolder, overrides: tuple[str, ...], name: str) -> None:

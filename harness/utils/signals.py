@@ -7,10 +7,13 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from multiprocessing.resource_tracker import ensure_running
 from pathlib import Path
 from types import FrameType
 from typing import Any
+
+LAUNCHER = "HARNESS_LAUNCHER"  # the variable that tells the processes of a pool who started them
 
 log = logging.getLogger(__name__)
 
@@ -121,9 +124,11 @@ def children_deaf() -> Iterator[None]:
     hearing = threading.Thread(target=ended.wait, daemon=True)
     hearing.start()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _NUMBERS)
+    os.environ[LAUNCHER] = str(os.getpid())  # a process of a pool then ends with this one, also if it has no job yet
     try:
         yield
     finally:
+        del os.environ[LAUNCHER]
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
         ended.set()
         hearing.join()
@@ -137,3 +142,18 @@ def hearing_signals() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@cache
+def stop_without(parent: int) -> None:
+    """Send SIGTERM to this process when its parent process has ended; a job that runs then ends with a checkpoint."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(0.5)
+        if signal.SIGTERM in signal.sigpending():  # no job runs here that could hear it
+            os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
