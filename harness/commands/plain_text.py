@@ -12,8 +12,8 @@ def main(arguments: Sequence[str]) -> int:
     parser = CommandParser(
         prog="python -m harness plain-text",
         description="Write the text of a published data set without its labels. Each line of the result is a paragraph "
-        "of raw text, for python -m harness pretrain text.tokenize=true. With the forms columns and semcor, it is a "
-        "tokenised sentence.",
+        "of raw text, for python -m harness pretrain text.tokenize=true. With the forms columns, semcor and trees, it "
+        "is a tokenised sentence.",
     )
     add = parser.add_argument
     add("form", choices=sorted(FORMATS), metavar="FORM", help=f"The format of SOURCE: {', '.join(sorted(FORMATS))}.")

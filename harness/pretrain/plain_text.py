@@ -10,6 +10,7 @@ from typing import Any
 from harness.errors import ConfigError, DataFormatError, nearest
 from harness.utils.files import replacing
 from harness.utils.text_files import json_value, numbered_lines
+from harness.utils.treebank import unescaped
 
 
 def plain(lines: Iterable[str]) -> Iterator[str]:
@@ -72,13 +73,20 @@ def semcor(lines: Iterable[str]) -> Iterator[str]:
         yield words.replace("_", " ").replace("``", '"').replace("''", '"')
 
 
+def trees(lines: Iterable[str]) -> Iterator[str]:
+    """Yield the tokenised sentences of bracketed trees, one per line, as in SST: their leaves, without escapes."""
+    for line in lines:
+        if leaves := re.findall(r"([^() \t]+)[ \t]*\)", line):
+            yield " ".join(map(unescaped, leaves))
+
+
 def _json_rows(lines: Iterable[str]) -> Iterator[Any]:
     """Yield the value of each line that is not blank."""
     return (json_value(line) for line in lines if line.strip())
 
 
 _GAP = 50  # paragraphs between the training text and the held-out text, because documents are not marked
-FORMATS = {form.__name__: form for form in (plain, squad, snli, conllu, books, wikitext, semcor, columns)}
+FORMATS = {form.__name__: form for form in (plain, squad, snli, conllu, books, wikitext, semcor, columns, trees)}
 
 
 def write_plain_text(

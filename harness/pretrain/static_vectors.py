@@ -62,7 +62,7 @@ def train_static_vectors(
 
 
 def write_vectors(path: Path, words: Sequence[str], vectors: NDArray[np.float32]) -> None:
-    """Write vectors in GloVe's text format, with three decimals. The same vectors give the same bytes.
+    """Write vectors in GloVe's text format, with two decimals. The same vectors give the same bytes.
 
     Args:
         path: The file to write, plain or ``.gz``.
@@ -70,4 +70,4 @@ def write_vectors(path: Path, words: Sequence[str], vectors: NDArray[np.float32]
         vectors: float32 (words, dim).
     """
     rows = zip(words, vectors, strict=True)
-    write_lines(path, (" ".join([word, *(f"{value:.3f}" for value in vector)]) for word, vector in rows))
+    write_lines(path, (" ".join([word, *(f"{value:.2f}" for value in vector)]) for word, vector in rows))

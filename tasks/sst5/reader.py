@@ -11,11 +11,11 @@ from typing import NamedTuple
 from harness.errors import DataFormatError
 from harness.types import Sentence
 from harness.utils.text_files import numbered_lines
+from harness.utils.treebank import unescaped
 
 _LABELS = {str(label): label for label in range(5)}
 # An opening bracket with its label, a closing bracket, or a word. A word may contain no-break spaces ("8\xa01/2").
 _PIECE = re.compile(r"\([ \t]*(?P<label>[^() \t\r\n]*)|\)|[^() \t\r\n]+")
-_BRACKETS = {"-LRB-": "(", "-RRB-": ")", "-LSB-": "[", "-RSB-": "]", "-LCB-": "{", "-RCB-": "}"}
 
 
 class Phrase(NamedTuple):
@@ -96,16 +96,6 @@ def parse_tree(text: str, *, where: str, unescape: bool = True) -> Tree:
     if opened or not phrases:
         raise _no_tree(f"{len(opened)} bracket(s) are not closed" if opened else "there is no bracket", where)
     return Tree(tuple(tokens), tuple(phrases))
-
-
-def unescaped(word: str) -> str:
-    r"""Return a word without the escapes of the Penn Treebank: ``-LRB-`` and the other brackets, ``\/`` and ``\*``.
-
-    Quotation marks of two backticks or two apostrophes stay, because they are tokens and not escapes.
-    """
-    if word in _BRACKETS:
-        return _BRACKETS[word]
-    return word.replace("\\/", "/").replace("\\*", "*") if "\\" in word else word
 
 
 def _label(text: str, where: str) -> int:

@@ -32,6 +32,7 @@ CASES = {
     "wikitext": (WIKITEXT, ["He didn't pay 1,000 well-known dollars's ."]),
     "columns": ("-DOCSTART-\tO\n\nThe\tO\nbank\tB-ORG\n\n\nIt\tO\n", ["The bank", "It"]),
     "semcor": (json.dumps(SEMCOR), ['The Grand Jury " play']),
+    "trees": ("(3 (2 It) (4 (2 -LRB-) (4 shines)))\n\n(2 (2 w\\/o) (2 it))\n", ["It ( shines", "w/o it"]),
 }
 
 

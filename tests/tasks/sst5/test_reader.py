@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from harness.errors import DataFormatError
-from tasks.sst5.reader import Phrase, parse_tree, read_trees, unescaped
+from harness.utils.treebank import unescaped
+from tasks.sst5.reader import Phrase, parse_tree, read_trees
 
 GOOD = "(3 (2 It) (4 (3 (2 is) (4 good)) (2 .)))\n"
 
