@@ -17,6 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from harness.analysis.report.paper_numbers import published_numbers
 from harness.config.compose import compose_values
 from tests.support.disk_faults import DiskFaults, Fault
 from tests.support.fast_setup import config_files_parsed_once
@@ -109,6 +110,8 @@ def _serve() -> None:
     for slow in _SLOW_IMPORTS:
         import_module(slow)
     sys.modules["harness.features.store"].__dict__["_FLUSH"] = _BLOCK
+    sys.modules["harness.runs.cost"].__dict__["_LONG_ENOUGH"] = 0.0  # as in all tests
+    published_numbers()  # which every sweep reads
     with config_files_parsed_once():
         for root, overrides in (("config", _ANY_OVERRIDES), ("pretrain", ["threads=1"])):
             compose_values(root, overrides)  # fills the tables of the parser of overrides

@@ -272,7 +272,7 @@ def test_one_job_raises_one_is_killed_one_exits_one_has_no_data(two_processes: l
     assert "task.failure=empty: train.txt: no such file" in ended
     (record,) = [record for record in records_in(tmp_path) if record.status == "ok"]
     assert record.environment["threads"] == max(1, PROCESSORS // 2)  # divided among the parallel jobs
-    process = started(tmp_path, *two_processes, "task.failure=never", "seed=1,2")
+    process = started(tmp_path, "hydra/launcher=basic", "task.failure=never", "seed=1,2")
     _, errors = process.communicate(timeout=300)
     assert process.returncode == 0, errors
     tables = (tmp_path / "results" / "sweeps").glob("*/table.md")
@@ -321,7 +321,7 @@ def test_a_full_disk_is_one_line_with_the_remedy(
 @pytest.mark.slow
 def test_a_sweep_killed_at_random_moments_ends_in_the_same_table(tmp_path: Path) -> None:
     """Once in CI; SWEEP_KILLS=20 repeats what results/published/sweeps.md reports."""
-    arguments = ("threads=1", "task.pause=0.3", "trainer.max_epochs=5", "seed=1,2,3", "mixing=top,mean")
+    arguments = ("threads=1", "task.pause=0.3", "trainer.max_epochs=5", "seed=1,2", "mixing=top,mean")
 
     def ended(folder: Path) -> tuple[str, list[dict[str, dict[str, float]]]]:
         process = started(folder, *arguments)
@@ -341,5 +341,5 @@ def test_a_sweep_killed_at_random_moments_ends_in_the_same_table(tmp_path: Path)
             process.wait(timeout=took * moments.random())
         except subprocess.TimeoutExpired:
             process.kill()
-        process.communicate()
+        process.communicate(timeout=60)
         assert ended(folder) == whole
