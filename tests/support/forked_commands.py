@@ -39,7 +39,7 @@ _SLOW_IMPORTS = (
     "torch.utils.serialization.config",
 )
 _ANY_OVERRIDES = ("seed=1", "threads=1", "encoder=random", "encoder.options.char_cnn.filters=[[1,8],[2,8]]")
-_BLOCK = 2000  # bytes of features that are written at a time, so that few sentences make many steps
+_BLOCK = 5000  # bytes of features that are written at a time, so that few sentences are written in several steps
 
 
 @dataclass(frozen=True, kw_only=True)
