@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from importlib import import_module
 from pathlib import Path
+from threading import Timer
 from types import TracebackType
 from typing import Any
 
@@ -38,6 +39,7 @@ _SLOW_IMPORTS = (
     "torch.profiler._cupti_monitor",
     "torch.utils.serialization.config",
 )
+_SECONDS = 300  # after which commands are given up
 _ANY_OVERRIDES = ("seed=1", "threads=1", "encoder=random", "encoder.options.char_cnn.filters=[[1,8],[2,8]]")
 _BLOCK = 5000  # bytes of features that are written at a time, so that few sentences are written in several steps
 
@@ -98,7 +100,12 @@ class ForkedCommands:
         assert self._server.stdin is not None
         assert self._server.stdout is not None
         print(json.dumps(request), file=self._server.stdin, flush=True)
-        ended = json.loads(self._server.stdout.readline())
+        limit = Timer(_SECONDS, self._server.kill)
+        limit.start()
+        answer = self._server.stdout.readline()
+        limit.cancel()
+        assert answer, f"the process that runs the commands has died, or they took {_SECONDS} s: {commands}"
+        ended = json.loads(answer)
         texts = [log.read_text(errors="replace") for log in logs]
         for log in logs:
             log.unlink()
