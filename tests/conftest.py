@@ -2,18 +2,14 @@
 
 import logging
 import os
-from collections.abc import Callable, Iterator
-from copy import deepcopy
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from hydra._internal.sources_registry import SourcesRegistry
-from hydra.core.plugins import Plugins
 from hypothesis import settings
 
-from harness.config.options import CONF
 from harness.runs import cost
+from tests.support.fast_setup import config_files_parsed_once, no_fsync
 
 # Examples of hypothesis are the same in every run, and none fails because the machine is slow.
 settings.register_profile("reproducible", derandomize=True, deadline=None)
@@ -60,25 +56,16 @@ def _short_speed_trials() -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _parse_each_config_file_once() -> Iterator[None]:
-    """Let Hydra read each file of ``conf/`` and its own once, because tests compose hundreds of configs from them."""
-    parsed: dict[tuple[str, str], Any] = {}
+    """Let Hydra read each config file once, because tests compose hundreds of configs from them."""
+    with config_files_parsed_once():
+        yield
 
-    def remembered(load: Callable[[Any, str], Any]) -> Callable[[Any, str], Any]:
-        def load_config(source: Any, config_path: str) -> Any:
-            if source.path not in (str(CONF), "hydra.conf"):
-                return load(source, config_path)
-            key = (source.path, config_path)
-            if key not in parsed:
-                parsed[key] = load(source, config_path)
-            return deepcopy(parsed[key])
 
-        return load_config
-
-    Plugins.instance()  # registers the kinds of sources
+@pytest.fixture(scope="session", autouse=True)
+def _no_waiting_for_the_disk() -> Iterator[None]:
+    """Do not wait until each small file is on the disk, because a run writes dozens of them."""
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("file", "pkg"):
-            kind: Any = SourcesRegistry.instance().types[name]
-            patch.setattr(kind, "load_config", remembered(kind.load_config))
+        patch.setattr(os, "fsync", no_fsync)
         yield
 
 

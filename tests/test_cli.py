@@ -321,7 +321,7 @@ def run_in_process(folder: Path, *arguments: str) -> subprocess.CompletedProcess
     search = os.pathsep.join(filter(None, [str(folder / "code"), str(ROOT), os.environ.get("PYTHONPATH")]))
     command = [sys.executable, "-m", "harness", *arguments]
     environment = {**os.environ, "PYTHONPATH": search}
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
 
 
 def test_files_of_the_user_with_the_names_of_ours_are_not_read(tmp_path: Path) -> None:

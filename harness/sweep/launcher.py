@@ -20,7 +20,7 @@ from harness.sweep.job_entry import run_sweep_job
 from harness.sweep.state import SweepFolder
 from harness.training.determinism import default_threads
 from harness.utils.devices import usable_cores, usable_memory
-from harness.utils.signals import children_deaf, listening
+from harness.utils.signals import children_deaf, listening, stop_without
 
 log = logging.getLogger(__name__)
 
@@ -136,13 +136,32 @@ def launch_jobs(jobs: Sequence[Job], config: DictConfig, folder: SweepFolder) ->
     return error
 
 
+@contextmanager
+def _pool_ends_with_this_process() -> Iterator[None]:
+    """Let each process of a pool of joblib call ``stop_without`` before it waits for its first job.
+
+    A launcher that is killed while it sends a job leaves half of it in the pipe; its reader would wait forever. Hydra's
+    launcher cannot pass an initializer, and processes that ``python -m harness`` starts do not import its main file.
+    """
+    from joblib import _parallel_backends
+
+    real = _parallel_backends.get_memmapping_executor
+    stops = {"initializer": stop_without, "initargs": (os.getpid(),)}
+    _parallel_backends.get_memmapping_executor = partial(real, **stops)
+    try:
+        yield
+    finally:
+        _parallel_backends.get_memmapping_executor = real
+
+
 def _launch(launcher: Launcher, jobs: Sequence[Job], folder: SweepFolder) -> str:
     """Let the launcher run some jobs unless the sweep was stopped; return why it ended early, if it did."""
     if folder.stopped:
         return ""
     error = ""
     try:
-        launcher.launch([job.overrides for job in jobs], initial_job_idx=0)
+        with _pool_ends_with_this_process():
+            launcher.launch([job.overrides for job in jobs], initial_job_idx=0)
     except KeyboardInterrupt:
         error = "the sweep was stopped"
         folder.stop()

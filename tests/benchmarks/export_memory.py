@@ -7,13 +7,14 @@ The sentences have six words each, drawn from 3,000 invented words, so nearly al
 """
 
 import argparse
-import os
 import random
 import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+
+from tests.support.processes import usage_of
 
 _FACTORS = (1, 10)
 _TYPES = 3_000
@@ -37,9 +38,7 @@ def peak_and_size(count: int, folder: Path, *, form: str, encoder: Sequence[str]
             file.write(" ".join(draw.choices(words, k=_WORDS)) + "\n")
     command = [sys.executable, "-m", "harness", "export", str(text), str(out), "threads=1", *encoder]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    if status:
-        raise SystemExit(f"the export of {count} sentences failed")
+    usage = usage_of(process, seconds=3600)
     size = out.stat().st_size
     out.unlink()
     return usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024), size

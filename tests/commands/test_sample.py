@@ -46,7 +46,7 @@ def test_a_task_of_the_user_may_be_built_on_ours(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "harness", "sample", "--config-dir", "conf", "out", "task=mine", "plugins=[mine]"]
     search = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
     ended = subprocess.run(
-        command, cwd=tmp_path, env={**os.environ, "PYTHONPATH": search}, capture_output=True, text=True, check=False
+        command, cwd=tmp_path, env={**os.environ, "PYTHONPATH": search}, capture_output=True, text=True, timeout=300
     )
     assert ended.returncode == 0, ended.stderr
     assert len(list((tmp_path / "out").iterdir())) == 3

@@ -192,7 +192,7 @@ def _fill(folder: Path, log: Path, pause: float) -> None:
 def test_if_two_processes_fill_a_store_one_encodes_and_both_read(tmp_path: Path) -> None:
     context = multiprocessing.get_context("fork")
     log = tmp_path / "log"
-    both = [context.Process(target=_fill, args=(tmp_path, log, 0.005)) for _ in range(2)]
+    both = [context.Process(target=_fill, args=(tmp_path, log, 0.005), daemon=True) for _ in range(2)]
     for process in both:
         process.start()
     for process in both:
@@ -213,7 +213,7 @@ def test_processes_fill_one_store_at_the_same_time_with_a_shard_each(
     monkeypatch.setattr("harness.features.store._FLUSH", 64)  # write after nearly every sentence
     context = multiprocessing.get_context("fork")
     log = tmp_path / "log"
-    parts = [context.Process(target=_fill_shard, args=(tmp_path, log, shard)) for shard in range(3)]
+    parts = [context.Process(target=_fill_shard, args=(tmp_path, log, shard), daemon=True) for shard in range(3)]
     for process in parts:
         process.start()
     for process in parts:

@@ -72,7 +72,9 @@ def outputs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, P
     program = (
         "import json, sys; from harness.commands.predict import main; sys.exit(max(map(main, json.load(sys.stdin))))"
     )
-    ended = subprocess.run([sys.executable, "-c", program], input=json.dumps(jobs), capture_output=True, text=True)
+    ended = subprocess.run(
+        [sys.executable, "-c", program], input=json.dumps(jobs), capture_output=True, text=True, timeout=300
+    )
     assert ended.returncode == 0, ended.stderr
     assert "error:" not in ended.stderr
     return folder, runs

@@ -70,7 +70,9 @@ def test_a_wrong_request_is_one_line(name, options, text):
 def test_importing_the_package_imports_nothing_heavy():
     code = "import harness, sys; print([m for m in ('torch', 'numpy', 'hydra', 'pydantic') if m in sys.modules])"
     folder = Path(harness.__file__).parents[1]
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=folder)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=folder, timeout=300
+    )
     assert done.stdout.strip() == "[]"
 
 

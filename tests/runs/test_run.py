@@ -207,33 +207,39 @@ def command(folder: Path, *overrides: str) -> list[str]:
     return [sys.executable, "-m", "harness", *SMALL, *paths, "trainer.max_epochs=6", *overrides]
 
 
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> RunRecord:
+    return small_run(tmp_path_factory.mktemp("uninterrupted"), "trainer.max_epochs=6")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_a_killed_process_is_resumed_to_the_metrics_of_an_uninterrupted_one(
-    number: signal.Signals, tmp_path: Path
+    number: signal.Signals, uninterrupted: RunRecord, tmp_path: Path
 ) -> None:
-    subprocess.run(command(tmp_path / "a"), check=True, capture_output=True)
-    (uninterrupted,) = (tmp_path / "a" / "results" / "ner").glob("*/record.json")
-    process = subprocess.Popen(command(tmp_path / "b"), stderr=subprocess.PIPE, stdout=subprocess.PIPE)
-    while not list((tmp_path / "b").glob("results/ner/*/checkpoint.pt")):
+    process = subprocess.Popen(command(tmp_path), stderr=subprocess.PIPE, stdout=subprocess.PIPE)
+    while not list(tmp_path.glob("results/ner/*/checkpoint.pt")):
+        assert process.poll() is None, "it ended without a checkpoint"
         time.sleep(0.01)
     os.kill(process.pid, number)
-    process.communicate()
+    process.communicate(timeout=60)
     if number == signal.SIGKILL:
         assert process.returncode == -number
+        subprocess.run(command(tmp_path), check=True, capture_output=True, timeout=300)
     else:
         assert process.returncode == 1
-        (stopped,) = (tmp_path / "b" / "results" / "ner").glob("*/record.json")
+        (stopped,) = tmp_path.glob("results/ner/*/record.json")
         assert read_record(stopped).status == "interrupted"
-    subprocess.run(command(tmp_path / "b"), check=True, capture_output=True)
-    (resumed,) = (tmp_path / "b" / "results" / "ner").glob("*/record.json")
-    assert read_record(resumed).metrics == read_record(uninterrupted).metrics
+        small_run(tmp_path, "trainer.max_epochs=6")
+    (resumed,) = tmp_path.glob("results/ner/*/record.json")
+    assert read_record(resumed).status == "ok"
+    assert read_record(resumed).metrics == uninterrupted.metrics
 
 
 @pytest.mark.slow
 def test_two_processes_of_the_same_run_end_with_one_record(tmp_path: Path) -> None:
     both = [subprocess.Popen(command(tmp_path), stderr=subprocess.PIPE, stdout=subprocess.PIPE) for _ in range(2)]
-    logs = [process.communicate()[1].decode() for process in both]
+    logs = [process.communicate(timeout=300)[1].decode() for process in both]
     assert [process.returncode for process in both] == [0, 0], logs
     (path,) = (tmp_path / "results" / "ner").glob("*/record.json")
     assert read_record(path).status == "ok"

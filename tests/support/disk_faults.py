@@ -12,6 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
+from tests.support.fast_setup import no_fsync
+
 Fault = Literal["kill", "full"]
 
 KILLED = 137  # exit status of a process that SIGKILL ended, as shells report it
@@ -38,6 +40,7 @@ class DiskFaults:
         import safetensors.torch
         import torch
 
+        os.fsync = no_fsync
         for name in _CALLS[self._fault]:
             setattr(os, name, self._call(getattr(os, name)))
         io.open = builtins.open = self._open(io.open)  # type: ignore[assignment]

@@ -5,6 +5,7 @@ at the same time, and answers with one list of exit statuses and numbers of step
 """
 
 import ctypes
+import gc
 import json
 import os
 import subprocess
@@ -13,21 +14,34 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from importlib import import_module
 from pathlib import Path
+from threading import Timer
 from types import TracebackType
 from typing import Any
 
+from harness.analysis.report.paper_numbers import published_numbers
+from harness.config.compose import compose_values
 from tests.support.disk_faults import DiskFaults, Fault
+from tests.support.fast_setup import config_files_parsed_once
 
 _ROOT = Path(__file__).resolve().parents[2]
 _SLOW_IMPORTS = (
+    "harness.commands.pretrain",
     "harness.pretrain.pretrain",
     "harness.sweep.sweeper",
     "hydra.main",
+    "pydantic.dataclasses",
+    "rich._emoji_codes",
+    "rich.progress",
     "rich.table",
     "seqeval.metrics",
+    "tasks.ner.task",
     "torch._inductor",
+    "torch.profiler._cupti_monitor",
+    "torch.utils.serialization.config",
 )
-_BLOCK = 2000  # bytes of features that are written at a time, so that few sentences make many steps
+_SECONDS = 300  # after which commands are given up
+_ANY_OVERRIDES = ("seed=1", "threads=1", "encoder=random", "encoder.options.char_cnn.filters=[[1,8],[2,8]]")
+_BLOCK = 5000  # bytes of features that are written at a time, so that few sentences are written in several steps
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,7 +100,12 @@ class ForkedCommands:
         assert self._server.stdin is not None
         assert self._server.stdout is not None
         print(json.dumps(request), file=self._server.stdin, flush=True)
-        ended = json.loads(self._server.stdout.readline())
+        limit = Timer(_SECONDS, self._server.kill)
+        limit.start()
+        answer = self._server.stdout.readline()
+        limit.cancel()
+        assert answer, f"the process that runs the commands has died, or they took {_SECONDS} s: {commands}"
+        ended = json.loads(answer)
         texts = [log.read_text(errors="replace") for log in logs]
         for log in logs:
             log.unlink()
@@ -98,9 +117,16 @@ def _serve() -> None:
     for slow in _SLOW_IMPORTS:
         import_module(slow)
     sys.modules["harness.features.store"].__dict__["_FLUSH"] = _BLOCK
-    for line in sys.stdin:
-        started = [_forked(request) for request in json.loads(line)]
-        print(json.dumps([_ended(process, pipe) for process, pipe in started]), flush=True)
+    sys.modules["harness.runs.cost"].__dict__["_LONG_ENOUGH"] = 0.0  # as in all tests
+    published_numbers()  # which every sweep reads
+    with config_files_parsed_once():
+        for root, overrides in (("config", _ANY_OVERRIDES), ("pretrain", ["threads=1"])):
+            compose_values(root, overrides)  # fills the tables of the parser of overrides
+        gc.collect()
+        gc.freeze()  # so that no command looks for garbage among the objects of the imports
+        for line in sys.stdin:
+            started = [_forked(request) for request in json.loads(line)]
+            print(json.dumps([_ended(process, pipe) for process, pipe in started]), flush=True)
 
 
 def _forked(request: dict[str, Any]) -> tuple[int, int]:

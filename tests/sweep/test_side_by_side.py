@@ -113,6 +113,13 @@ def ended(folder: Path, *arguments: str) -> str:
     return errors
 
 
+def ended_here(folder: Path, capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    """Run a sweep to its end in this process, which is faster; return what it logged."""
+    capsys.readouterr()
+    assert sweep(folder, *arguments, "data.fraction=0.1") == 0
+    return capsys.readouterr().err
+
+
 def results_of(folder: Path) -> dict[str, object]:
     """Return everything that a run computed, by its folder, without times and paths."""
     found = {}
@@ -126,7 +133,9 @@ def results_of(folder: Path) -> dict[str, object]:
 
 
 @pytest.mark.slow
-def test_jobs_at_the_same_time_have_the_bits_of_jobs_one_after_the_other(tmp_path: Path) -> None:
+def test_jobs_at_the_same_time_have_the_bits_of_jobs_one_after_the_other(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     arguments = ("threads=1", "trainer.max_epochs=2", "mixing=top,scalar_mix", "seed=1,2,3")
     log = ended(tmp_path / "both", *arguments)
     lines = [line for line in log.splitlines() if "epoch " in line]
@@ -138,10 +147,12 @@ def test_jobs_at_the_same_time_have_the_bits_of_jobs_one_after_the_other(tmp_pat
     assert lines != sorted(lines, key=lambda line: line.partition("[")[2])  # the jobs did run at the same time
     pids = {json.loads(path.read_text())["pid"] for path in tmp_path.glob("both/results/sweeps/*/jobs/*.json")}
     assert len(pids) == 2
-    assert sweep(tmp_path / "one", *arguments, "data.fraction=0.1") == 0
+    ended_here(tmp_path / "one", capsys, *arguments)
     assert results_of(tmp_path / "both") == results_of(tmp_path / "one")
     assert "at the same time" in log
-    assert "at the same time" not in ended(tmp_path / "both", *arguments)  # because all runs are finished
+    again = ended_here(tmp_path / "both", capsys, *arguments, "hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
+    assert "6 of 6 runs are finished" in again
+    assert "at the same time" not in again
 
 
 def wait_until(condition: Callable[[], object]) -> None:
@@ -157,7 +168,7 @@ LONG = ("trainer.max_epochs=15", "trainer.patience=100", "seed=1,2,3")
 @pytest.fixture(scope="module")
 def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("uninterrupted")
-    ended(folder, *LONG)
+    assert sweep(folder, *LONG, "data.fraction=0.1") == 0  # one after the other, which does not change a bit
     return folder
 
 
@@ -176,7 +187,9 @@ def test_a_signal_while_the_processes_start_is_not_an_error_of_the_pool(tmp_path
 
 @pytest.mark.slow
 @pytest.mark.parametrize("how", ["Ctrl-C", "Ctrl-C beside an idle process", "SIGTERM to the sweep", "sweep killed"])
-def test_one_signal_stops_all_jobs_and_loses_nothing(how: str, uninterrupted: Path, tmp_path: Path) -> None:
+def test_one_signal_stops_all_jobs_and_loses_nothing(
+    how: str, uninterrupted: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     running, finished = (1, 2) if "idle" in how else (2, 0)
     process = started(tmp_path, *LONG)
     wait_until(
@@ -197,7 +210,8 @@ def test_one_signal_stops_all_jobs_and_loses_nothing(how: str, uninterrupted: Pa
     assert all(record.epochs > 0 for record in records)
     assert any(record.epochs < 15 for record in records)
     assert ("did not succeed" in errors) is ("killed" not in how)
-    assert ended(tmp_path, *LONG).count(" epoch 1: ") == 3 - running - finished  # the others continue
+    log = ended_here(tmp_path, capsys, *LONG)
+    assert log.count(" epoch 1: ") == 3 - running - finished  # the others continue
     assert results_of(tmp_path) == results_of(uninterrupted)
 
 
@@ -257,3 +271,25 @@ def test_a_process_of_a_pool_ends_with_its_launcher_even_before_its_first_job(is
             assert process.returncode == 0
         else:
             assert process.wait(timeout=60) == -signal.SIGTERM
+
+
+def test_a_process_of_a_pool_ends_after_a_job_that_hears_the_end_of_its_launcher() -> None:
+    """The job may be at its end already; the process then has a result that nobody reads."""
+    code = """
+import time
+from harness.utils.signals import listening, stop_without
+with listening() as stop:
+    stop_without(2**30)  # no process has such an id
+    while not stop.requested:
+        time.sleep(0.01)
+    time.sleep(1)
+    print("the job has ended", flush=True)
+input()
+"""
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "text": True}
+    with subprocess.Popen([sys.executable, "-c", code], **pipes) as process:  # type: ignore[call-overload]
+        try:
+            assert process.wait(timeout=30) == 1
+        finally:
+            process.kill()
+        assert process.stdout.read() == "the job has ended\n"

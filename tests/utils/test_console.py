@@ -54,7 +54,7 @@ def test_the_output_may_end_early() -> None:
 def test_torch_is_not_imported_where_it_is_not_needed(words: list[str]) -> None:
     """Importing it takes seconds, which a person would wait for a text or for a refusal."""
     code = "import sys, harness.cli\ntry: harness.cli.main()\nfinally: sys.exit(9 if 'torch' in sys.modules else 3)"
-    ended = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, check=False)
+    ended = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, timeout=300)
     assert ended.returncode == 3, ended.stderr
 
 
@@ -73,7 +73,7 @@ def test_a_run_whose_output_is_not_read_is_a_success(tmp_path: Path) -> None:
     with subprocess.Popen([*COMMAND, "-m", *words, "seed=1,2"], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as run:
         assert run.stdout is not None
         run.stdout.close()
-        run.communicate()
+        run.communicate(timeout=300)
     records = [read_record(path) for path in (tmp_path / "results").glob("ner/*/record.json")]
     assert [record.status for record in records] == ["ok", "ok"]
 

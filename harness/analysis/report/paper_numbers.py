@@ -6,6 +6,7 @@ have. A number is compared with a setting only if all of these agree, including 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -118,6 +119,17 @@ def published_numbers(path: Path = DEFAULT) -> PublishedNumbers:
     Raises:
         DataFormatError: The file is missing or has another form.
     """
+    return _own_numbers() if path == DEFAULT else _read(path)
+
+
+@cache
+def _own_numbers() -> PublishedNumbers:
+    """Read the file in this package once, because a sweep writes its table after each of its runs."""
+    return _read(DEFAULT)
+
+
+def _read(path: Path) -> PublishedNumbers:
+    """Read and check a YAML file of published numbers."""
     import yaml
 
     if not path.exists():

@@ -323,7 +323,7 @@ def test_an_unreachable_hub_is_one_line(tmp_path: Path, monkeypatch: pytest.Monk
             official_rows("conll2003", "train", cache_dir=str(tmp_path))
         assert "\n" not in str(caught.value)
         command = [sys.executable, "-m", "harness", *SMALL, "data=official", f"cache_dir={tmp_path}/cache"]
-        ended = subprocess.run([*command, f"results_dir={tmp_path}/r"], capture_output=True, text=True, check=False)
+        ended = subprocess.run([*command, f"results_dir={tmp_path}/r"], capture_output=True, text=True, timeout=300)
     assert ended.returncode == 1
     assert "Traceback" not in ended.stderr
     assert "licence: the text is the Reuters Corpus" in ended.stderr

@@ -165,5 +165,5 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20)
 
 @pytest.mark.slow
 def test_ten_thousand_words_are_trained_and_scored_within_four_gibibytes() -> None:
-    ended = subprocess.run([sys.executable, "-c", _LONG], capture_output=True, text=True, check=True)
+    ended = subprocess.run([sys.executable, "-c", _LONG], capture_output=True, text=True, check=True, timeout=300)
     assert float(ended.stdout) < 4.0
