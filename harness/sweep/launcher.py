@@ -137,21 +137,20 @@ def launch_jobs(jobs: Sequence[Job], config: DictConfig, folder: SweepFolder) ->
 
 
 @contextmanager
-def _pool_ends_with_this_process() -> Iterator[None]:
-    """Let each process of a pool of joblib call ``stop_without`` before it waits for its first job.
+def pool_that_ends_with_this_process() -> Iterator[None]:
+    """Let each process of joblib's pool call ``stop_without`` before it waits for its first job, in this block.
 
-    A launcher that is killed while it sends a job leaves half of it in the pipe; its reader would wait forever. Hydra's
-    launcher cannot pass an initializer, and processes that ``python -m harness`` starts do not import its main file.
+    A launcher that is killed while it sends a job leaves half of it in the pipe; its reader would wait forever.
     """
-    from joblib import _parallel_backends
+    from joblib import register_parallel_backend
+    from joblib.parallel import BACKENDS
 
-    real = _parallel_backends.get_memmapping_executor
-    stops = {"initializer": stop_without, "initargs": (os.getpid(),)}
-    _parallel_backends.get_memmapping_executor = partial(real, **stops)
+    usual = BACKENDS["loky"]
+    register_parallel_backend("loky", partial(usual, initializer=stop_without, initargs=(os.getpid(),)))
     try:
         yield
     finally:
-        _parallel_backends.get_memmapping_executor = real
+        register_parallel_backend("loky", usual)
 
 
 def _launch(launcher: Launcher, jobs: Sequence[Job], folder: SweepFolder) -> str:
@@ -160,7 +159,7 @@ def _launch(launcher: Launcher, jobs: Sequence[Job], folder: SweepFolder) -> str
         return ""
     error = ""
     try:
-        with _pool_ends_with_this_process():
+        with pool_that_ends_with_this_process():
             launcher.launch([job.overrides for job in jobs], initial_job_idx=0)
     except KeyboardInterrupt:
         error = "the sweep was stopped"

@@ -13,8 +13,6 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-LAUNCHER = "HARNESS_LAUNCHER"  # the variable that tells the processes of a pool who started them
-
 log = logging.getLogger(__name__)
 
 
@@ -124,11 +122,9 @@ def children_deaf() -> Iterator[None]:
     hearing = threading.Thread(target=ended.wait, daemon=True)
     hearing.start()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _NUMBERS)
-    os.environ[LAUNCHER] = str(os.getpid())  # a process of a pool then ends with this one, also if it has no job yet
     try:
         yield
     finally:
-        del os.environ[LAUNCHER]
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
         ended.set()
         hearing.join()

@@ -12,11 +12,13 @@ from pathlib import Path
 
 import pytest
 from hydra import compose, initialize_config_dir
+from joblib import Parallel, delayed
+from joblib.externals.loky import get_reusable_executor
 from omegaconf import DictConfig
 
 from harness.config.compose import CONF, register_resolvers
 from harness.sweep import launcher
-from harness.sweep.launcher import settle_processes
+from harness.sweep.launcher import pool_that_ends_with_this_process, settle_processes
 from harness.sweep.state import SweepFolder
 from harness.utils import signals
 from harness.utils.files import file_digest
@@ -252,25 +254,14 @@ def test_the_processes_of_a_pool_are_deaf_to_signals_until_a_job_hears_them() ->
     assert not both & signal.pthread_sigmask(signal.SIG_BLOCK, set())
 
 
-@pytest.mark.parametrize("is_parent", [True, False])
-def test_a_process_of_a_pool_ends_with_its_launcher_even_before_its_first_job(is_parent: bool) -> None:
-    """A launcher that is killed while it sends a job leaves half of it in the pipe; its reader would wait forever."""
-    code = "import runpy; runpy.run_module('harness', run_name='__mp_main__'); input(); input()"
-    launcher = os.getpid() if is_parent else 2**30  # no process has such an id
-    process = subprocess.Popen(
-        [sys.executable, "-c", code],
-        env={**os.environ, signals.LAUNCHER: str(launcher)},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-    with process:
-        if is_parent:
-            process.communicate("\n\n", timeout=60)
-            assert process.returncode == 0
-        else:
-            assert process.wait(timeout=60) == -signal.SIGTERM
+def watching() -> bool:
+    return signals.stop_without.cache_info().currsize == 1
+
+
+def test_each_process_of_a_pool_watches_its_launcher_even_before_its_first_job() -> None:
+    with pool_that_ends_with_this_process():
+        assert Parallel(n_jobs=2, backend="loky")(delayed(watching)() for _ in range(2)) == [True, True]
+    get_reusable_executor().shutdown()
 
 
 def test_a_process_of_a_pool_ends_after_a_job_that_hears_the_end_of_its_launcher() -> None:
