@@ -50,16 +50,17 @@ def run_sweep_job(config: DictConfig, *, launcher_pid: int, common: Set[str]) ->
 
 
 def _run_and_write(config: DictConfig, folder: SweepFolder, overrides: tuple[str, ...], name: str) -> None:
-    if folder.stopped:
-        folder.write_outcome(overrides, Outcome("interrupted", 1, "not begun: the sweep was stopped"))
-        return
-    folder.write_outcome(overrides, Outcome("running"))
-    with listening(folder.stop_file) as stop, hearing_signals():
-        outcome = _outcome(config, stop, name)
-    if outcome.status != "ok":
-        log.warning("%s: %s", name, outcome.reason)
-    folder.write_outcome(overrides, outcome)
-    folder.write_table()
+    with listening(folder.stop_file) as stop:  # until all is written, because a pool may end after that
+        if folder.stopped:
+            folder.write_outcome(overrides, Outcome("interrupted", 1, "not begun: the sweep was stopped"))
+            return
+        folder.write_outcome(overrides, Outcome("running"))
+        with hearing_signals():
+            outcome = _outcome(config, stop, name)
+        if outcome.status != "ok":
+            log.warning("%s: %s", name, outcome.reason)
+        folder.write_outcome(overrides, outcome)
+        folder.write_table()
 
 
 def _outcome(config: DictConfig, stop: Stop, name: str) -> Outcome:

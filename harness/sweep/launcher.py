@@ -4,7 +4,7 @@ import logging
 import os
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from functools import partial
 
 import torch
@@ -121,8 +121,12 @@ def launch_jobs(jobs: Sequence[Job], config: DictConfig, folder: SweepFolder) ->
     run_job = partial(run_sweep_job, launcher_pid=os.getpid(), common=common)
     launcher = Plugins.instance().instantiate_launcher(hydra_context=context, task_function=run_job, config=config)
     error, waiting = "", list(jobs)
-    deaf = children_deaf() if _kind(config) == "JoblibLauncher" and processes > 1 else nullcontext()
-    with _processors_divided(config), listening(folder.stop_file), deaf:
+    with ExitStack() as block:
+        block.enter_context(_processors_divided(config))
+        block.enter_context(listening(folder.stop_file))
+        if _kind(config) == "JoblibLauncher" and processes > 1:
+            block.enter_context(children_deaf())
+            block.enter_context(pool_that_ends_with_this_process())
         while waiting:
             for start in range(0, len(waiting), size):
                 error = _launch(launcher, waiting[start : start + size], folder) or error
@@ -138,19 +142,18 @@ def launch_jobs(jobs: Sequence[Job], config: DictConfig, folder: SweepFolder) ->
 
 @contextmanager
 def pool_that_ends_with_this_process() -> Iterator[None]:
-    """Let each process of joblib's pool call ``stop_without`` before it waits for its first job, in this block.
+    """In this block, each process of joblib's pool calls ``stop_without`` when it starts.
 
     A launcher that is killed while it sends a job leaves half of it in the pipe; its reader would wait forever.
     """
     from joblib import register_parallel_backend
-    from joblib.parallel import BACKENDS
+    from joblib.parallel import LokyBackend
 
-    usual = BACKENDS["loky"]
-    register_parallel_backend("loky", partial(usual, initializer=stop_without, initargs=(os.getpid(),)))
+    register_parallel_backend("loky", partial(LokyBackend, initializer=stop_without, initargs=(os.getpid(),)))
     try:
         yield
     finally:
-        register_parallel_backend("loky", usual)
+        register_parallel_backend("loky", LokyBackend)
 
 
 def _launch(launcher: Launcher, jobs: Sequence[Job], folder: SweepFolder) -> str:
@@ -159,8 +162,7 @@ def _launch(launcher: Launcher, jobs: Sequence[Job], folder: SweepFolder) -> str
         return ""
     error = ""
     try:
-        with pool_that_ends_with_this_process():
-            launcher.launch([job.overrides for job in jobs], initial_job_idx=0)
+        launcher.launch([job.overrides for job in jobs], initial_job_idx=0)
     except KeyboardInterrupt:
         error = "the sweep was stopped"
         folder.stop()

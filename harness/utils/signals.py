@@ -142,7 +142,10 @@ def hearing_signals() -> Iterator[None]:
 
 @cache
 def stop_without(parent: int) -> None:
-    """Send SIGTERM to this process when its parent process has ended; a job that runs then ends with a checkpoint."""
+    """End this process when its parent process has ended, with exit status 1.
+
+    SIGTERM asks first. A job, which must be inside a block ``listening`` of the main thread, ends with a checkpoint.
+    """
 
     def watch() -> None:
         while os.getppid() == parent:

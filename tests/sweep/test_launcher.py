@@ -7,6 +7,9 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from joblib import Parallel, delayed
+from joblib.externals.loky import get_reusable_executor
+from joblib.parallel import BACKENDS, LokyBackend
 from omegaconf import DictConfig, OmegaConf
 
 from harness.runs.outcome import JobState, Outcome
@@ -14,6 +17,7 @@ from harness.sweep import launcher
 from harness.sweep.expand import Job
 from harness.sweep.launcher import launch_jobs
 from harness.sweep.state import SweepFolder
+from harness.utils.signals import stop_without
 
 Overrides = tuple[str, ...]
 
@@ -112,3 +116,32 @@ def test_a_process_is_alive_until_it_has_ended() -> None:
     process.kill()
     process.wait()
     assert not state.is_alive
+
+
+def watching() -> bool:
+    return stop_without.cache_info().currsize == 1
+
+
+def test_each_process_of_joblibs_pool_watches_its_launcher_even_before_its_first_job(
+    launch: Callable[..., tuple[Pool, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+
+    def run_pool(self: Pool, jobs: Sequence[Overrides], initial_job_idx: int) -> None:
+        seen.append(Parallel(n_jobs=2, backend="loky")(delayed(watching)() for _ in range(2)))
+        get_reusable_executor().shutdown()
+
+    monkeypatch.setattr(Pool, "launch", run_pool)
+    assert launch("a")[1] == ""
+    assert seen[0] == [True, True]
+    assert BACKENDS["loky"] is LokyBackend
+
+
+def test_other_launchers_do_not_touch_joblib(
+    launch: Callable[..., tuple[Pool, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Pool, "launch", lambda *_, **__: seen.append(BACKENDS["loky"]))
+    for kind in ("Basic", "Local", "Ray"):
+        seen: list[object] = []
+        launch("a", config_of(kind))
+        assert seen[0] is LokyBackend

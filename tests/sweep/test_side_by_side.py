@@ -8,19 +8,19 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hydra import compose, initialize_config_dir
-from joblib import Parallel, delayed
-from joblib.externals.loky import get_reusable_executor
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from harness.config.compose import CONF, register_resolvers
-from harness.sweep import launcher
-from harness.sweep.launcher import pool_that_ends_with_this_process, settle_processes
+from harness.runs.outcome import Outcome
+from harness.sweep import job_entry, launcher
+from harness.sweep.launcher import settle_processes
 from harness.sweep.state import SweepFolder
-from harness.utils import signals
 from harness.utils.files import file_digest
 from harness.utils.signals import children_deaf, hearing_signals, listening
 from tests.support.sweeps import QUICK, not_given, records_in, sweep
@@ -254,14 +254,33 @@ def test_the_processes_of_a_pool_are_deaf_to_signals_until_a_job_hears_them() ->
     assert not both & signal.pthread_sigmask(signal.SIG_BLOCK, set())
 
 
-def watching() -> bool:
-    return signals.stop_without.cache_info().currsize == 1
+@pytest.mark.parametrize("moment", ["running", "ok", "table"])
+def test_a_job_listens_until_all_of_its_files_are_written(moment: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After that, a process of a pool may end at once if its launcher has ended."""
+    written = []
 
+    class Folder:
+        stopped, stop_file = False, None
 
-def test_each_process_of_a_pool_watches_its_launcher_even_before_its_first_job() -> None:
-    with pool_that_ends_with_this_process():
-        assert Parallel(n_jobs=2, backend="loky")(delayed(watching)() for _ in range(2)) == [True, True]
-    get_reusable_executor().shutdown()
+        def write_outcome(self, overrides: tuple[str, ...], outcome: Outcome) -> None:
+            self.write(outcome.status)
+
+        def write_table(self) -> None:
+            self.write("table")
+
+        def write(self, what: str) -> None:
+            if what == moment:
+                signal.raise_signal(signal.SIGINT)  # raises KeyboardInterrupt if nothing listens
+            written.append(what)
+
+    hydra = OmegaConf.create({"sweep": {"dir": "x"}, "overrides": {"task": []}, "runtime": {"choices": {}}})
+    monkeypatch.setattr(job_entry, "HydraConfig", SimpleNamespace(get=lambda: hydra))
+    monkeypatch.setattr(job_entry, "SweepFolder", lambda _: Folder())
+    monkeypatch.setattr(job_entry, "configure_logging", lambda _: None)
+    monkeypatch.setattr(job_entry, "reserve_gpu", nullcontext)
+    monkeypatch.setattr(job_entry, "run_job", lambda *_, **__: Outcome("ok"))
+    job_entry.run_sweep_job(OmegaConf.create({}), launcher_pid=os.getpid(), common=frozenset())
+    assert written == ["running", "ok", "table"]
 
 
 def test_a_process_of_a_pool_ends_after_a_job_that_hears_the_end_of_its_launcher() -> None:
