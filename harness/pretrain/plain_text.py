@@ -76,7 +76,10 @@ def semcor(lines: Iterable[str]) -> Iterator[str]:
 def trees(lines: Iterable[str]) -> Iterator[str]:
     """Yield the tokenised sentences of bracketed trees, one per line, as in SST: their leaves, without escapes."""
     for line in lines:
-        if leaves := re.findall(r"([^() \t]+)[ \t]*\)", line):
+        leaves = re.findall(r"\([ \t]*[^() \t]+[ \t]+([^() \t]+)[ \t]*\)", line)
+        if line.strip() and not leaves:
+            raise ValueError("there is no tree")
+        if leaves:
             yield " ".join(map(unescaped, leaves))
 
 

@@ -61,13 +61,14 @@ def train_static_vectors(
     return list(model.wv.index_to_key), model.wv.vectors
 
 
-def write_vectors(path: Path, words: Sequence[str], vectors: NDArray[np.float32]) -> None:
-    """Write vectors in GloVe's text format, with two decimals. The same vectors give the same bytes.
+def write_vectors(path: Path, words: Sequence[str], vectors: NDArray[np.float32], *, decimals: int = 3) -> None:
+    """Write vectors in GloVe's text format. The same vectors give the same bytes.
 
     Args:
         path: The file to write, plain or ``.gz``.
         words: One word per row of ``vectors``.
         vectors: float32 (words, dim).
+        decimals: Number of decimals of each value.
     """
     rows = zip(words, vectors, strict=True)
-    write_lines(path, (" ".join([word, *(f"{value:.2f}" for value in vector)]) for word, vector in rows))
+    write_lines(path, (" ".join([word, *(f"{value:.{decimals}f}" for value in vector)]) for word, vector in rows))

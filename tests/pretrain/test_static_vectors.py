@@ -17,7 +17,9 @@ def test_static_vectors_can_be_read_back(tmp_path: Path) -> None:
     assert (tmp_path / "one.txt.gz").read_bytes() == (tmp_path / "two.txt.gz").read_bytes()
     read, found = StaticVectors(name="x", path=tmp_path / "one.txt.gz", cache_dir=tmp_path).lookup(["é", "the"])
     assert found.all()
-    np.testing.assert_allclose(read.numpy(), vectors[::-1], atol=5e-3)
+    np.testing.assert_allclose(read.numpy(), vectors[::-1], atol=5e-4)
+    write_vectors(tmp_path / "short.txt", ["the", "é"], vectors, decimals=2)
+    assert (tmp_path / "short.txt").read_text(encoding="utf-8") == "the 0.12 -2.00\né 0.00 3.50\n"
 
 
 def test_the_same_text_and_seed_give_the_same_vectors(tmp_path: Path) -> None:

@@ -38,5 +38,5 @@ def config_files_parsed_once() -> Iterator[None]:
 
 
 def no_fsync(descriptor: int) -> None:
-    """Take the place of ``os.fsync``: only what a loss of power leaves depends on it, and no test cuts the power."""
+    """Take the place of ``os.fsync``: it matters only after a power failure, which no test simulates."""
     os.fstat(descriptor)  # a closed file is an error here too
