@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
@@ -217,6 +217,15 @@ def test_one_signal_stops_all_jobs_and_loses_nothing(
     assert results_of(tmp_path) == results_of(uninterrupted)
 
 
+@pytest.fixture
+def sigint_interrupts() -> Iterator[None]:
+    """Give SIGINT its usual effect: a shell starts a process in the background with SIGINT ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("sigint_interrupts")
 def test_the_processes_of_a_sweep_learn_of_a_stop_from_its_folder(tmp_path: Path) -> None:
     folder = SweepFolder(tmp_path)
     with listening(folder.stop_file) as one, listening(folder.stop_file) as other, listening() as alone:
@@ -254,6 +263,7 @@ def test_the_processes_of_a_pool_are_deaf_to_signals_until_a_job_hears_them() ->
     assert not both & signal.pthread_sigmask(signal.SIG_BLOCK, set())
 
 
+@pytest.mark.usefixtures("sigint_interrupts")
 @pytest.mark.parametrize("moment", ["running", "ok", "table"])
 def test_a_job_listens_until_all_of_its_files_are_written(moment: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """After that, a process of a pool may end at once if its launcher has ended."""
