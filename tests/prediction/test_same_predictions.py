@@ -23,7 +23,16 @@ CASES = {
         "embedding.oov=mean",
     ),
     "pos-static": ("task=pos", "vectors=static", "embedding.case=lower", "embedding.oov=normal"),
-    "sst5-bcn": ("task=sst5", "task.bcn.hidden_dim=8", "trainer.average=0.5", "mixing=concat", "seed=4", *LONGER),
+    "sst5-bcn": (
+        "task=sst5",
+        "task.bcn.hidden_dim=16",
+        "trainer.average=0.5",
+        "mixing=concat",
+        "data.fraction=0.5",
+        "trainer.max_epochs=4",
+        "trainer.lr=0.003",
+        "trainer.batch_size=16",
+    ),
     "sst5-bilstm": (
         "task=sst5",
         "task.head=bilstm",
