@@ -26,7 +26,14 @@ def main(arguments: Sequence[str]) -> int:
     add("--tokenize", action="store_true", help="The files are raw text, one paragraph per line.")
     add("--dim", type=int, default=100, help="Width of the vectors (default: %(default)s).")
     add("--words", type=int, default=20_000, help="Largest number of words, by frequency (default: %(default)s).")
-    add("--decimals", type=int, default=3, help="Decimals of the values in the file (default: %(default)s).")
+    add(
+        "--decimals",
+        type=int,
+        choices=range(1, 9),
+        default=3,
+        metavar="1..8",
+        help="Decimals of the values in the file (default: %(default)s).",
+    )
     add("--epochs", type=int, default=3, help="Number of passes over the text (default: %(default)s).")
     add("--seed", type=int, default=1, help="Seed of the random numbers (default: %(default)s).")
     add("--cache-dir", type=Path, default=user_cache(), help="The folder for tokenised text (default: %(default)s).")

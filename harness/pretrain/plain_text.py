@@ -75,12 +75,11 @@ def semcor(lines: Iterable[str]) -> Iterator[str]:
 
 def trees(lines: Iterable[str]) -> Iterator[str]:
     """Yield the tokenised sentences of bracketed trees, one per line, as in SST: their leaves, without escapes."""
-    for line in lines:
+    for line in filter(str.strip, lines):
         leaves = re.findall(r"\([ \t]*[^() \t]+[ \t]+([^() \t]+)[ \t]*\)", line)
-        if line.strip() and not leaves:
+        if not leaves:
             raise ValueError("there is no tree")
-        if leaves:
-            yield " ".join(map(unescaped, leaves))
+        yield " ".join(map(unescaped, leaves))
 
 
 def _json_rows(lines: Iterable[str]) -> Iterator[Any]:

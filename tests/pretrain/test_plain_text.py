@@ -141,6 +141,13 @@ def test_a_sentence_without_its_text_is_refused(tmp_path: Path) -> None:
         write_plain_text(tmp_path / "text", tmp_path / "out", form="conllu")
 
 
+@pytest.mark.parametrize("line", ["no tree", "(2 )", "()"])
+def test_a_line_without_a_tree_is_refused(line: str, tmp_path: Path) -> None:
+    (tmp_path / "text").write_text(f"(2 (2 It) (2 shines))\n{line}\n")
+    with pytest.raises(DataFormatError, match=r"text:2: not readable as 'trees' .*there is no tree"):
+        write_plain_text(tmp_path / "text", tmp_path / "out", form="trees")
+
+
 def test_a_sentence_may_follow_the_start_of_a_document(tmp_path: Path) -> None:
     (tmp_path / "text").write_text("It\tO\n-DOCSTART-\tO\nThe\tO\nbank\tO\n")
     assert write_plain_text(tmp_path / "text", tmp_path / "out", form="columns") == 2

@@ -324,8 +324,8 @@ def test_a_sweep_killed_at_random_moments_ends_in_the_same_table(tmp_path: Path)
     """Once in CI; SWEEP_KILLS=20 repeats it as in results/published/sweeps.md, with four runs."""
     arguments = ("threads=1", "task.pause=0.3", "trainer.max_epochs=5", "seed=1,2", "mixing=top,mean")
 
-    def ended(folder: Path, *launcher: str) -> tuple[str, list[dict[str, dict[str, float]]]]:
-        process = started(folder, *arguments, *launcher)
+    def ended(folder: Path) -> tuple[str, list[dict[str, dict[str, float]]]]:
+        process = started(folder, *arguments)
         _, errors = process.communicate(timeout=300)
         assert process.returncode == 0, errors
         (path,) = (folder / "results" / "sweeps").glob("*/table.md")
