@@ -14,7 +14,8 @@ class CoupledBiLstm(nn.Module):
     What is forgotten is what is written: ``cell = (1 - input) * cell + input * candidate``. In training, the hidden
     state that enters the next step loses the same dimensions at every step of a row.
 
-    Initial values: input and hidden weights orthogonal for each gate, biases 0, initial states Xavier uniform.
+    Initial values: for each gate, input and hidden weights together have orthonormal columns; biases are 0; each initial
+    state is a Xavier uniform matrix of one row.
 
     Args:
         input_dim: Width of the input, at least 1.
@@ -33,11 +34,13 @@ class CoupledBiLstm(nn.Module):
         self.initial_hidden = nn.Parameter(torch.empty(2, 1, hidden_dim))
         self.initial_cell = nn.Parameter(torch.empty(2, 1, hidden_dim))
         recurrent = [gate for direction in self.recurrent.data for gate in direction.chunk(3, dim=1)]
-        for gate in (*self.input.weight.data.chunk(6), *recurrent):
-            nn.init.orthogonal_(gate)
+        for read, remembered in zip(self.input.weight.data.chunk(6), recurrent, strict=True):
+            both = nn.init.orthogonal_(torch.empty(input_dim + hidden_dim, hidden_dim))
+            read.copy_(both[:input_dim].T)
+            remembered.copy_(both[input_dim:])
         nn.init.zeros_(self.input.bias)
-        nn.init.xavier_uniform_(self.initial_hidden)
-        nn.init.xavier_uniform_(self.initial_cell)
+        for state in (*self.initial_hidden.data, *self.initial_cell.data):  # (1, hidden_dim) each
+            nn.init.xavier_uniform_(state)
 
     @property
     def output_dim(self) -> int:

@@ -54,9 +54,21 @@ def test_no_positions_give_no_output(lstm: CoupledBiLstm) -> None:
     assert lstm(torch.zeros(0, 5), torch.tensor([0, 0])).shape == (0, 8)
 
 
-def test_each_gate_starts_orthogonal(lstm: CoupledBiLstm) -> None:
-    for gate in (gate for direction in lstm.recurrent for gate in direction.chunk(3, dim=1)):
-        torch.testing.assert_close(gate @ gate.T, torch.eye(4), atol=1e-5, rtol=0)
+def test_the_columns_of_each_gate_start_orthonormal(lstm: CoupledBiLstm) -> None:
+    read = lstm.input.weight.chunk(6)  # (4, 5) each
+    remembered = [gate for direction in lstm.recurrent for gate in direction.chunk(3, dim=1)]  # (4, 4) each
+    for one, other in zip(read, remembered, strict=True):
+        both = torch.cat([one.T, other])  # (9, 4)
+        torch.testing.assert_close(both.T @ both, torch.eye(4), atol=1e-5, rtol=0)
+
+
+def test_the_initial_states_have_the_range_of_a_matrix_of_one_row() -> None:
+    torch.manual_seed(0)
+    lstm = CoupledBiLstm(input_dim=1, hidden_dim=500)
+    limit = (6 / 501) ** 0.5  # Glorot and Bengio 2010, equation 16
+    for state in (lstm.initial_hidden, lstm.initial_cell):
+        assert 0.95 * limit < state.abs().max() <= limit
+
 
 
 def test_recurrent_dropout_drops_the_same_dimensions_at_every_step() -> None:
