@@ -59,7 +59,7 @@ def probes(records: Iterable[RunRecord]) -> list[Probe]:
                 compression=_estimate([code["compression"] for code in codes]),
             )
         )
-    return sorted(found, key=lambda one: (one.example.task, one.example.data["name"], one.example.name))
+    return found
 
 
 def layer_uses(records: Iterable[RunRecord]) -> list[tuple[RunRecord, str, LayerUse]]:

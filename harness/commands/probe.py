@@ -38,7 +38,7 @@ def _show(chosen: argparse.Namespace) -> None:
             _shown(one.bits, 0.001),
             _shown(one.compression),
         ]
-        for one in probes(records)
+        for one in sorted(probes(records), key=lambda one: _of(one.example))
     ]
     _print(["score", "control", "selectivity", "code (kbit)", "compression"], rows)
     uses = [
