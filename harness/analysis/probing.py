@@ -10,7 +10,8 @@ from harness.analysis.layer_use import Estimate, ExpectedLayer, LayerUse, estima
 from harness.runs.record import RunRecord, identity_digest
 
 CUMULATIVE = "cumulative_mix"  # the value of ``mixing.code`` of mixes of layers 0 to l
-_CONTROL, _INDEX = "task.control", "mixing.index"
+CONTROL = "task.control"  # the option with the seed of a control task
+_INDEX = "mixing.index"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,11 +40,11 @@ def probes(records: Iterable[RunRecord]) -> list[Probe]:
     Source: Hewitt and Liang 2019 (arXiv 1909.03368), section 2: selectivity.
     """
     found = []
-    for runs in _grouped(records, without=(_CONTROL,)):
-        task = {run.seed: run for run in runs if _CONTROL not in run.determining}
+    for runs in _grouped(records, without=(CONTROL,)):
+        task = {run.seed: run for run in runs if CONTROL not in run.determining}
         control = defaultdict(list)
         for run in runs:
-            if _CONTROL in run.determining:
+            if CONTROL in run.determining:
                 control[run.seed].append(_score(run))
         if not task:
             continue

@@ -70,7 +70,6 @@ def test_the_initial_states_have_the_range_of_a_matrix_of_one_row() -> None:
         assert 0.95 * limit < state.abs().max() <= limit
 
 
-
 def test_recurrent_dropout_drops_the_same_dimensions_at_every_step() -> None:
     torch.manual_seed(0)
     lstm = CoupledBiLstm(input_dim=5, hidden_dim=4, recurrent_dropout=0.5)

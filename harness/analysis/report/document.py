@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from harness.analysis.report.analysis import Analysis
 from harness.analysis.report.headline import headline
 from harness.analysis.report.parts import Figure, Part, Wanted, file_name
+from harness.analysis.report.probes import probes_part
 from harness.analysis.report.provenance import provenance_table
 from harness.analysis.report.sections import (
     classes,
@@ -39,7 +40,7 @@ SECTIONS: tuple[Callable[[Analysis, Wanted], Part | None], ...] = (
 
 @dataclass(frozen=True)
 class Chapter:
-    """What a report says about one block of settings.
+    """What a report says about one block of settings, or about the probes of all of them.
 
     Attributes:
         heading: The task and the data.
@@ -57,7 +58,7 @@ class Document:
     """A whole report: a chapter per block, notes on the runs that were left out, and what the runs were made with.
 
     Attributes:
-        chapters: One per block of settings.
+        chapters: One per block of settings, and one about probes if there are any.
         notes: Notes on runs that were left out.
         provenance: What the runs were made with.
         command: The command that made the report.
@@ -99,4 +100,6 @@ def document(
         found = [section(one, wanted) for section in SECTIONS]
         heading = f"{one.block.task} on {one.block.data}"
         chapters.append(Chapter(heading, headline(one), tuple(part for part in found if part is not None)))
+    if (probed := probes_part(results)) is not None:
+        chapters.append(Chapter("Probes", probed[0], (probed[1],)))
     return Document(tuple(chapters), results.notes, provenance_table(records), command, date)

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.analysis.probing import CONTROL
 from harness.analysis.report.axes import Values, axes_of, chooser, label_of, options_of, sort_key
 from harness.errors import DataFormatError
 from harness.runs.outcome import read_job_state
@@ -191,13 +192,19 @@ def _block(task: str, data: str, runs_of: Mapping[str, list[Recorded]], first: i
 
 def _names_of(blocks: Mapping[tuple[str, str], Sequence[Recorded]]) -> dict[tuple[str, str], str]:
     """Name the data of each block: with the file or the digest if other data of the task have the same name."""
-    names = {key: ", ".join(sorted({run.record.data["name"] for run in runs})) for key, runs in blocks.items()}
+    names = {key: ", ".join(sorted({_data_of(run.record) for run in runs})) for key, runs in blocks.items()}
     for more in (_file_of, lambda key, _: key[1][:8]):
         given = [(key[0], name) for key, name in names.items()]
         for key, name in names.items():
             if given.count((key[0], name)) > 1:
                 names[key] = f"{name} {more(key, blocks[key])}".rstrip()
     return names
+
+
+def _data_of(record: RunRecord) -> str:
+    """Return the name of a run's data; a control task has the same data with other labels."""
+    name = str(record.data["name"])
+    return name if record.determining.get(CONTROL) is None else f"{name} (control task)"
 
 
 def _file_of(_: tuple[str, str], runs: Sequence[Recorded]) -> str:

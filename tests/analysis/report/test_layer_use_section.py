@@ -68,7 +68,7 @@ def test_a_mix_beside_the_layers_of_its_own_encoder(tmp_path: Path) -> None:
     (centre,) = table(part, "Learned mixes").rows
     assert centre[2].startswith("1.10 ± ")  # the mean of 1.3 and 0.9
     rows = table(part, "Weight of each layer").rows
-    assert [row[2] for row in rows] == ["0", "1", "2"]
+    assert [row[1] for row in rows] == ["0", "1", "2"]
     assert [row[3].split()[0] for row in rows] == ["0.300", "0.300", "0.400"]
     assert [float(row[3].split()[2]) for row in rows] == pytest.approx([12.706 * 0.1, 0, 12.706 * 0.1], abs=1e-3)
     scaled = [(0.2 / 2.8 + 0.4 / 2.2) / 2, (0.6 / 2.8 + 0.6 / 2.2) / 2, (2.0 / 2.8 + 1.2 / 2.2) / 2]
@@ -125,7 +125,7 @@ def test_the_two_meanings_of_plus_or_minus_are_told(tmp_path: Path) -> None:
 
 def test_a_chosen_part_of_the_layers_is_shown_without_the_others(tmp_path: Path) -> None:
     write(tmp_path, "elmo", "scalar_mix", 0.9, {1: [0.0, 0.4, 0.6], 2: [0.0, 0.5, 0.5]}, layers=[1, 2])
-    assert [row[2] for row in table(section_of(tmp_path), "Weight of each layer").rows] == ["1", "2"]
+    assert [row[1] for row in table(section_of(tmp_path), "Weight of each layer").rows] == ["1", "2"]
 
 
 def test_a_long_table_of_weights_is_folded_away(tmp_path: Path) -> None:

@@ -121,7 +121,7 @@ def _weights_table(analysis: Analysis, mixes: Sequence[_Mix], alone: _Alone) -> 
             score = "" if single is None else f"{spread(single.scores(analysis.split))} (# {single.number})"
             share = estimate([row[layer] for row in scaled]).text(3) if scaled else ""
             rows.append((str(mix.setting.number), str(layer), mix.name, weight.text(3), share, score))
-    columns = ["#", "layer", "setting", "weight", "scaled", f"alone, {analysis.split}"]  # on a phone, the first are seen
+    columns = ["#", "layer", "setting", "weight", "scaled", f"alone, {analysis.split}"]  # a phone shows the first
     is_known = {column: any(row[i] for row in rows) for i, column in ((4, "scaled"), (5, "alone"))}
     note = f"Weights sum to one; ± is half of the 95 % interval over seeds. {_SCALED if is_known['scaled'] else ''}"
     note += _ALONE if is_known["alone"] else "The score of each layer alone: run experiment=layers, too."

@@ -1,6 +1,7 @@
-"""The section ``Sweeps``: the score along each axis that has numbers, and by placement."""
+"""The section ``Sweeps``: score and code length along each axis that has numbers, and by placement."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from harness.analysis.report.analysis import Analysis
@@ -14,25 +15,44 @@ _PLACES = ("input", "output", "both")
 _MOST_LEVELS, _MOST_NUMBERED = 3, 5  # lines for settings without a value; lines with the numbers of their settings
 
 
+@dataclass(frozen=True)
+class _Measure:
+    """What is drawn upwards: its name, its axis, and its value in each run of a setting that has it."""
+
+    name: str
+    y: Scale
+    of: Callable[[Setting], list[float]]
+
+
 def section(analysis: Analysis, wanted: Wanted) -> Part | None:
-    """Return a figure for each axis along which the settings form lines.
+    """Return a figure of the score for each axis along which the settings form lines, and one of measured code lengths.
 
     Args:
         analysis: The statistics of the block.
         wanted: What the reader asked for.
     """
     del wanted
-    found = [_figure(analysis, axis) for axis in analysis.block.axes]
+    split = analysis.split
+    score = _Measure(
+        "Score", Scale(f"{split} {analysis.block.metric}, percent"), lambda one: [100 * v for v in one.scores(split)]
+    )
+    compression = _Measure("Compression", Scale("compression of the code of the labels"), _compressions)
+    found = [_figure(analysis, axis, measure) for measure in (score, compression) for axis in analysis.block.axes]
     figures = [figure for figure in found if figure is not None]
     return Part("Scores along each axis", figures) if figures else None
 
 
-def _figure(analysis: Analysis, axis: str) -> Figure | None:
+def _compressions(setting: Setting) -> list[float]:
+    """Return how many times shorter than a uniform code the code of the labels is, in each run that measured it."""
+    return [run.record.code_length["compression"] for run in setting.runs if run.record.code_length]
+
+
+def _figure(analysis: Analysis, axis: str, measure: _Measure) -> Figure | None:
     """Draw one line for settings that differ in this axis only, and levels for those that have no value on it."""
-    block = analysis.block
-    values = {one.number: one.values[axis] for one in block.settings if _is_place(axis, one.values[axis])}
+    measured = [one for one in analysis.block.settings if measure.of(one)]
+    values = {one.number: one.values[axis] for one in measured if _is_place(axis, one.values[axis])}
     groups: dict[str, list[Setting]] = {}
-    for one in block.settings:
+    for one in measured:
         if one.number in values:
             groups.setdefault(repr(_without(one, axis)), []).append(one)
     lines = [group for group in groups.values() if len({values[one.number] for one in group}) > 1]
@@ -43,23 +63,20 @@ def _figure(analysis: Analysis, axis: str) -> Figure | None:
     series = []
     for group in lines:
         ordered = sorted(group, key=place_of)
-        columns = [[100 * score for score in one.scores(analysis.split)] for one in ordered]
         other = _without(ordered[0], axis)
         label = label_of(other, rest) or label_of(other) or title_of(axis)
         numbers = f" (# {', '.join(str(one.number) for one in ordered)})" if len(lines) <= _MOST_NUMBERED else ""
-        series.append(Series(f"{label}{numbers}", [place_of(one) for one in ordered], columns))
-    others = [one for one in block.settings if one.values[axis] is None]
+        series.append(Series(f"{label}{numbers}", [place_of(one) for one in ordered], [*map(measure.of, ordered)]))
+    others = [one for one in measured if one.values[axis] is None]
     levels = [one for one in others if one in analysis.baselines]
     levels += [one for one in others if one not in levels]
     for one in levels[:_MOST_LEVELS]:
-        scores = [100 * score for score in one.scores(analysis.split)]
-        series.append(Series(f"{one.label} (# {one.number})", [0], [scores]))
-    title = f"Score by {scale.name}"
+        series.append(Series(f"{one.label} (# {one.number})", [0], [measure.of(one)]))
+    title = f"{measure.name} by {scale.name}"
     note = "A line joins settings that differ only in this axis. Band: from the lowest to the highest seed."
     if levels:
         note += " Dashed: settings without a value on this axis."
-    y = Scale(f"{analysis.split} {block.metric}, percent")
-    return Figure(title, line_chart(title, series, x=scale, y=y), note)
+    return Figure(title, line_chart(title, series, x=scale, y=measure.y), note)
 
 
 def _is_place(axis: str, value: Any) -> bool:

@@ -1,0 +1,69 @@
+"""The chapter ``Probes``: the control tasks and code lengths of all tasks; a control task is a block of its own."""
+
+from collections.abc import Sequence
+
+from harness.analysis.layer_use import Estimate
+from harness.analysis.probing import Probe, probes
+from harness.analysis.report.parts import Part
+from harness.analysis.report.settings import Block, Results, Setting
+from harness.analysis.report.tables import Table
+
+_COLUMNS = ("#", "task", "data", "setting", "test", "control task", "selectivity", "code, kbit", "compression")
+_NOTE = (
+    "± is half of the 95 % interval over seeds. Control task: the score if each word type has one label, drawn at "
+    "random; selectivity: the difference of the two (Hewitt and Liang 2019). Code: the bits that the training labels "
+    "cost, given the vectors, if the probe learns while they are sent; compression: how many times shorter this is "
+    "than a uniform code (Voita and Titov 2020)."
+)
+
+_Found = tuple[Block, Setting, Probe]
+
+
+def probes_part(results: Results) -> tuple[str, Part] | None:
+    """Return what to know first, and the table; None if no run has a control task or a code length.
+
+    Args:
+        results: The finished runs.
+    """
+    every = [(run.record, block, one) for block in results.blocks for one in block.settings for run in one.runs]
+    places = {record.identity: (block, one) for record, block, one in every}
+    records = [record for record, _, _ in every]
+    measured = [probe for probe in probes(records) if probe.control is not None or probe.bits is not None]
+    found = sorted(((*places[one.example.identity], one) for one in measured), key=lambda row: row[1].number)
+    if not found:
+        return None
+    rows = [
+        (
+            str(one.number),
+            block.task,
+            block.data,
+            one.label,
+            _cell(probe.score, 100),
+            _cell(probe.control, 100),
+            _cell(probe.selectivity, 100),
+            _cell(probe.bits, 0.001),
+            _cell(probe.compression),
+        )
+        for block, one, probe in found
+    ]
+    table = Table("Control tasks and code lengths", _COLUMNS, rows, text_columns=4, note=_NOTE)
+    return _headline(found), Part("Control tasks and code lengths", tables=[table.without_empty_columns()])
+
+
+def _headline(found: Sequence[_Found]) -> str:
+    """Return one sentence about the shortest code of each block."""
+    sentences = []
+    for name in dict.fromkeys(f"{block.task} on {block.data}" for block, _, _ in found):
+        of_block = [(one, probe.compression) for block, one, probe in found if f"{block.task} on {block.data}" == name]
+        coded = [(compression.mean, one) for one, compression in of_block if compression is not None]
+        if coded:
+            most, best = max(coded, key=lambda pair: pair[0])
+            sentences.append(
+                f"The code of the labels of {name} is shortest with {best.label} (# {best.number}): {most:.2f} times "
+                "shorter than a uniform code."
+            )
+    return " ".join(sentences) or "Each control task beside its task."
+
+
+def _cell(value: Estimate | None, factor: float = 1.0) -> str:
+    return "" if value is None else value.text(factor=factor)
