@@ -1,13 +1,14 @@
 """What probes say: scores next to those of control tasks, code lengths, and expected layers, from recorded runs."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import mean
 from typing import Any
 
 from harness.analysis.layer_use import Estimate, ExpectedLayer, LayerUse, estimate, expected_layer, layer_use
-from harness.runs.record import RunRecord, identity_digest
+from harness.runs.record import RunRecord, flattened, identity_digest
+from harness.types import SPLITS
 
 CUMULATIVE = "cumulative_mix"  # the value of ``mixing.code`` of mixes of layers 0 to l
 CONTROL = "task.control"  # the option with the seed of a control task
@@ -41,26 +42,38 @@ def probes(records: Iterable[RunRecord]) -> list[Probe]:
     """
     found = []
     for runs in _grouped(records, without=(CONTROL,)):
-        task = {run.seed: run for run in runs if CONTROL not in run.determining}
-        control = defaultdict(list)
+        controls = [run for run in runs if CONTROL in run.determining]
+        tasks: dict[str, dict[int, RunRecord]] = defaultdict(dict)
         for run in runs:
-            if CONTROL in run.determining:
-                control[run.seed].append(_score(run))
-        if not task:
-            continue
-        pairs = [_score(run) - mean(control[seed]) for seed, run in task.items() if seed in control]
-        codes = [run.code_length for run in task.values() if run.code_length]
-        found.append(
-            Probe(
-                example=next(iter(task.values())),
-                score=estimate([_score(run) for run in task.values()]),
-                control=_estimate([mean(scores) for scores in control.values()]),
-                selectivity=_estimate(pairs),
-                bits=_estimate([code["bits"] for code in codes]),
-                compression=_estimate([code["compression"] for code in codes]),
-            )
-        )
+            if CONTROL not in run.determining:
+                tasks[run.setting][run.seed] = run
+        for task in tasks.values():
+            example = next(iter(task.values()))
+            # Other data of the same name and size is another setting, with other files.
+            found.append(_probe(task, [run for run in controls if len(tasks) == 1 or _files(run) == _files(example)]))
     return found
+
+
+def _probe(task: Mapping[int, RunRecord], controls: Iterable[RunRecord]) -> Probe:
+    """Return what the runs of a setting, by seed, and of its control task say."""
+    control = defaultdict(list)
+    for run in controls:
+        control[run.seed].append(_score(run))
+    codes = [run.code_length for run in task.values() if run.code_length]
+    return Probe(
+        example=next(iter(task.values())),
+        score=estimate([_score(run) for run in task.values()]),
+        control=_estimate([mean(scores) for scores in control.values()]),
+        selectivity=_estimate([_score(run) - mean(control[seed]) for seed, run in task.items() if seed in control]),
+        bits=_estimate([code["bits"] for code in codes]),
+        compression=_estimate([code["compression"] for code in codes]),
+    )
+
+
+def _files(run: RunRecord) -> list[Any]:
+    """Return the files of a run's data."""
+    options = flattened(run.config)
+    return [options.get(f"data.{split}") for split in SPLITS]
 
 
 def layer_uses(records: Iterable[RunRecord]) -> list[tuple[RunRecord, str, LayerUse]]:
@@ -114,7 +127,10 @@ def expected_layers(records: Iterable[RunRecord], split: str = "test") -> list[t
 
 
 def _grouped(records: Iterable[RunRecord], *, without: Sequence[str]) -> list[list[RunRecord]]:
-    """Return the finished runs that differ only in their seed and in these options, in the order of their first run."""
+    """Return the finished runs that differ only in their seed and in these options, in the order of their first run.
+
+    A control task has the same data with other labels. A part of the training data depends on the seed.
+    """
     groups: dict[str, list[RunRecord]] = defaultdict(list)
     for run in records:
         if run.status == "ok" and run.determining:
@@ -122,9 +138,10 @@ def _grouped(records: Iterable[RunRecord], *, without: Sequence[str]) -> list[li
             key: dict[str, Any] = {
                 name: value
                 for name, value in run.determining.items()
-                if name not in left_out and not name.startswith("data.sha256")  # a control task has other labels
+                if name not in left_out and not name.startswith("data.sha256")
             }
-            key["data"] = [run.data["name"], run.data["sizes"]]
+            test = None if CONTROL in without else run.data.get("sha256", {}).get("test")
+            key["data"] = [run.data["name"], run.data.get("sizes"), test]
             groups[identity_digest(key)].append(run)
     return list(groups.values())
 

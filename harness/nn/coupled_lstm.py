@@ -14,8 +14,8 @@ class CoupledBiLstm(nn.Module):
     What is forgotten is what is written: ``cell = (1 - input) * cell + input * candidate``. In training, the hidden
     state that enters the next step loses the same dimensions at every step of a row.
 
-    Initial values: for each gate, input and hidden weights together have orthonormal columns; biases are 0; each
-    initial state is a Xavier uniform matrix of one row.
+    Initial values: for each gate, input and hidden weights together have orthonormal columns; biases are 0 (there,
+    small and random); each initial state is a Xavier uniform matrix of one row.
 
     Args:
         input_dim: Width of the input, at least 1.

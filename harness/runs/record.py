@@ -181,6 +181,7 @@ def read_record(path: Path) -> RunRecord:
         raise DataFormatError(f"{path}: not a complete record ({where}: {first['msg'].lower()}); {_FIX}") from None
     if record.status == "ok":
         _check_scores(record, path)
+        _check_code_length(record, path)
     return record
 
 
@@ -231,6 +232,15 @@ def _check_scores(record: RunRecord, path: Path) -> None:
         wrong = [name for name, score in scores.items() if not _is_score(score)]
         if wrong or record.primary_metric not in scores:
             what = f"metrics.{split}.{(wrong or [record.primary_metric])[0]} is no number"
+            raise DataFormatError(f"{path}: not a complete record ({what}); delete it and run again")
+
+
+def _check_code_length(record: RunRecord, path: Path) -> None:
+    """Check the numbers of a code length that tables and figures show, if it was measured."""
+    for name in ("bits", "uniform_bits", "compression") if record.code_length else ():
+        value = record.code_length.get(name)
+        if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= 1e12:
+            what = f"code_length.{name} is no number"
             raise DataFormatError(f"{path}: not a complete record ({what}); delete it and run again")
 
 

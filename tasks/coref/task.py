@@ -53,7 +53,7 @@ class Coreference:
     """
 
     name: ClassVar[str] = "coref"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     primary_metric: ClassVar[str] = "f1"
     learned: ClassVar[tuple[str, ...]] = ()
     tokenizer: ClassVar[str] = "english"

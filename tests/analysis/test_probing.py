@@ -35,7 +35,12 @@ def record(score: float, *, seed: int = 1, code: dict[str, Any] | None = None, *
 
 def records() -> Iterator[RunRecord]:
     for seed, task, control in ((1, 0.9, 0.5), (2, 0.8, 0.6)):
-        yield record(task, seed=seed, mixing_index=1, code={"bits": 1000.0 * seed, "compression": 2.0 * seed})
+        yield record(
+            task,
+            seed=seed,
+            mixing_index=1,
+            code={"bits": 1000.0 * seed, "uniform_bits": 2000.0, "compression": 2.0 * seed},
+        )
         yield record(control, seed=seed, mixing_index=1, task_control=1)
     yield record(0.7, seed=3, mixing_index=1)  # without a control task
     yield record(0.4, seed=1, mixing_index=2, task_control=1)  # without the task itself
@@ -54,6 +59,22 @@ def test_selectivity_is_paired_by_seed() -> None:
     assert found.bits.mean == 1500.0
     assert found.compression is not None
     assert found.compression.mean == 3.0
+
+
+def test_other_data_of_the_same_name_and_size_has_its_own_control_task() -> None:
+    runs = []
+    for file, task, control in (("a", 0.9, 0.5), ("b", 0.8, 0.2)):
+        for score, more in ((task, {}), (control, {"task_control": 1})):
+            one = vars(record(score, mixing_index=1, **more))
+            config = {"task": {}, "data": {split: f"{file}.{split}" for split in ("train", "dev", "test")}}
+            runs.append(RunRecord(**{**one, "setting": f"{file}{more}", "config": config}))
+    found = [one.selectivity for one in probes(runs)]
+    assert [one.mean for one in found if one is not None] == [pytest.approx(0.4), pytest.approx(0.6)]
+
+
+def test_records_without_sizes_are_read() -> None:
+    runs = [RunRecord(**{**vars(one), "data": {"name": "ewt"}}) for one in records()]
+    assert len(probes(runs)) == len(list(probes(records())))
 
 
 def test_failed_runs_are_left_out() -> None:
@@ -95,5 +116,10 @@ def test_the_command_prints_everything(tmp_path: Path, capsys: pytest.CaptureFix
     assert "| 80.00 ± 24.84 | 55.00 ± 63.53 | 30.00 ± 127.06 | 1.50 ± 6.35 | 3.00 ± 12.71 |" in out
     assert "| +40.00 -10.00 | 0.67 | 1.00 |" in out
     assert "Weights are not importance" in out
+    (tmp_path / "controls").mkdir()
+    control = record(0.4, mixing_index=2, task_control=1)
+    write_record(folder_of(control, str(tmp_path / "controls")), control)
+    assert main([str(tmp_path / "controls")]) == 2
+    assert "only runs of control tasks; run the task, too" in capsys.readouterr().err
     assert main([str(tmp_path / "nothing")]) == 2
     assert "no finished run in it" in capsys.readouterr().err

@@ -97,6 +97,11 @@ DAMAGES: dict[str, Any] = {
     "task": {"config": {"task": "ner"}},
     "packages": {"environment": {"packages": ["torch"]}},
     "overrides": {"environment": {"overrides": "seed=1"}},
+    "half a code length": {"code_length": {"bits": 10.0, "uniform_bits": 20.0}},
+    "a code length as text": {"code_length": {"bits": "10", "uniform_bits": 20.0, "compression": 2.0}},
+    "a code length that is NaN": {"code_length": {"bits": float("nan"), "uniform_bits": 20.0, "compression": 2.0}},
+    "an endless code": {"code_length": {"bits": float("inf"), "uniform_bits": 20.0, "compression": 0.0}},
+    "a negative code length": {"code_length": {"bits": -1.0, "uniform_bits": 20.0, "compression": 2.0}},
 }
 
 

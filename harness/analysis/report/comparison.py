@@ -77,7 +77,7 @@ def ranked_values(results: Results, axis: str, *, split: str, rounds: int, seed:
     """Rank the values of an axis over the tasks of some results.
 
     Args:
-        results: The finished runs; each of their blocks is a task.
+        results: The finished runs; each of their blocks is a task. Control tasks are left out.
         axis: A named axis or the dotted key of an option, also in the plural: ``encoders``.
         split: The split whose scores count.
         rounds: The number of resamples for the intervals of the aggregates.
@@ -86,24 +86,27 @@ def ranked_values(results: Results, axis: str, *, split: str, rounds: int, seed:
     Raises:
         ConfigError: No run has the axis, or all have the same value.
     """
+    blocks = [block for block in results.blocks if not block.is_control]
     known = {key for setting in results.settings for key in options_of(setting.record)}
     axis = axis if axis in known else axis.removesuffix("s")
     if axis not in known:
         raise ConfigError(f"--compare {axis}: no run has this option{nearest(axis, known | set(NAMED))}")
-    columns = [_column(block, axis, split) for block in results.blocks]
+    columns = [_column(block, axis, split) for block in blocks]
     names = sorted({value for column in columns for value in column}, key=lambda value: sort_key({axis: value}))
     if len(names) < 2:
         raise ConfigError(f"--compare {axis}: all runs have the same value, {', '.join(map(str, names)) or 'none'}")
     cells = {_name_of(axis, name): tuple(column.get(name) for column in columns) for name in names}
-    bases = [_base(block, split) for block in results.blocks]
+    bases = [_base(block, split) for block in blocks]
     whole = {name: [cell.scores for cell in row if cell is not None] for name, row in cells.items() if None not in row}
     notes = [f"Left out of the aggregates, because a score is missing: {name}." for name in cells if name not in whole]
+    if left_out := len(results.blocks) - len(blocks):
+        notes.append(f"Left out: control tasks ({left_out}), on which a high score is not good.")
     if None in bases:
         notes.append("The normalised score needs a run with static vectors alone on every task.")
     ranked = ranking(whole, base=bases, rounds=rounds, seed=seed)
     if ranked and None not in bases and math.isnan(ranked[0].normalised):
         notes.append("There is no normalised score, because on a task nothing is above static vectors.")
-    tasks = tuple(f"{block.task} on {block.data} ({block.metric})" for block in results.blocks)
+    tasks = tuple(f"{block.task} on {block.data} ({block.metric})" for block in blocks)
     return Ranking(axis, split, tasks, cells, tuple(ranked), tuple(notes))
 
 

@@ -43,7 +43,7 @@ class Chapter:
     """What a report says about one block of settings, or about the probes of all of them.
 
     Attributes:
-        heading: The task and the data.
+        heading: The task and the data, or ``Probes``.
         headline: What a reader wants to know first.
         parts: The sections.
     """

@@ -9,11 +9,14 @@ from harness.analysis.report.settings import Block, Results, Setting
 from harness.analysis.report.tables import Table
 
 _COLUMNS = ("#", "task", "data", "setting", "test", "control task", "selectivity", "code, kbit", "compression")
-_NOTE = (
-    "± is half of the 95 % interval over seeds. Control task: the score if each word type has one label, drawn at "
-    "random; selectivity: the difference of the two (Hewitt and Liang 2019). Code: the bits that the training labels "
-    "cost, given the vectors, if the probe learns while they are sent; compression: how many times shorter this is "
-    "than a uniform code (Voita and Titov 2020)."
+_NOTE = "± is half of the 95 % interval over seeds."
+_CONTROL_NOTE = (
+    " Control task: the score if each word type has one label, drawn at random; selectivity: the score minus that of "
+    "the control task, over the seeds that have both (Hewitt and Liang 2019)."
+)
+_CODE_NOTE = (
+    " Code: the bits needed to send the training labels in portions, each coded by a probe that was trained on the "
+    "portions before it; compression: the bits of a uniform code, divided by these (Voita and Titov 2020)."
 )
 
 _Found = tuple[Block, Setting, Probe]
@@ -46,12 +49,15 @@ def probes_part(results: Results) -> tuple[str, Part] | None:
         )
         for block, one, probe in found
     ]
-    table = Table("Control tasks and code lengths", _COLUMNS, rows, text_columns=4, note=_NOTE)
+    has_control, has_code = (any(row[i] for row in rows) for i in (5, 8))
+    note = f"{_NOTE}{_CONTROL_NOTE if has_control else ''}{_CODE_NOTE if has_code else ''}"
+    title = "Test scores of each setting that has a control task or a code length"
+    table = Table(title, _COLUMNS, rows, text_columns=4, note=note, main=8 if has_code else 6)
     return _headline(found), Part("Control tasks and code lengths", tables=[table.without_empty_columns()])
 
 
 def _headline(found: Sequence[_Found]) -> str:
-    """Return one sentence about the shortest code of each block."""
+    """Return one sentence about the highest compression of each block."""
     sentences = []
     for name in dict.fromkeys(f"{block.task} on {block.data}" for block, _, _ in found):
         of_block = [(one, probe.compression) for block, one, probe in found if f"{block.task} on {block.data}" == name]
@@ -59,8 +65,7 @@ def _headline(found: Sequence[_Found]) -> str:
         if coded:
             most, best = max(coded, key=lambda pair: pair[0])
             sentences.append(
-                f"The code of the labels of {name} is shortest with {best.label} (# {best.number}): {most:.2f} times "
-                "shorter than a uniform code."
+                f"The labels of {name} are compressed most with {best.label} (# {best.number}): compression {most:.2f}."
             )
     return " ".join(sentences) or "Each control task beside its task."
 

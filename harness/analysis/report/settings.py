@@ -78,6 +78,11 @@ class Block:
         return tuple(self.settings[0].values)
 
     @property
+    def is_control(self) -> bool:
+        """Whether all settings are those of a control task, whose score does not say how good an encoder is."""
+        return all(CONTROL in one.record.determining for one in self.settings)
+
+    @property
     def metric(self) -> str:
         """The primary metric of the task."""
         return self.settings[0].record.primary_metric
@@ -204,7 +209,8 @@ def _names_of(blocks: Mapping[tuple[str, str], Sequence[Recorded]]) -> dict[tupl
 def _data_of(record: RunRecord) -> str:
     """Return the name of a run's data; a control task has the same data with other labels."""
     name = str(record.data["name"])
-    return name if record.determining.get(CONTROL) is None else f"{name} (control task)"
+    control = record.determining.get(CONTROL)
+    return name if control is None else f"{name} (control task, seed {control})"
 
 
 def _file_of(_: tuple[str, str], runs: Sequence[Recorded]) -> str:

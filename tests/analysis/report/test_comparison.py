@@ -86,6 +86,31 @@ def test_the_files(results: Path, tmp_path: Path, capsys: pytest.CaptureFixture[
     assert (tmp_path / "figures" / "compare-mean-rank.svg").exists()
 
 
+def test_a_control_task_is_no_task_of_the_comparison(tmp_path: Path) -> None:
+    for task in TASKS[:2]:
+        write(tmp_path, task, "none", 0.3)
+        write(tmp_path, task, "elmo", 0.9)
+    for encoder, chance in (("none", 0.9), ("elmo", 0.3)):
+        data = {"name": "one", "sizes": {"test": 200, "dev": 200}, "sha256": {"test": "c" * 64}}
+        control = {"seed": 1, "encoder.name": encoder, "task.control": 7}
+        name = f"control-{encoder}"
+        write_run(
+            tmp_path / name,
+            encoder=encoder,
+            seed=1,
+            chance=chance,
+            setting=name,
+            identity=name,
+            task="one",
+            data=data,
+            determining=control,
+        )
+    found = ranked_values(gathered(read_records(tmp_path)), "encoders", split="test", rounds=0, seed=0)
+    assert [one.name for one in found.ranked] == ["elmo", "static vectors"]
+    assert found.tasks == ("one on one (accuracy)", "two on two (accuracy)")
+    assert found.notes[0] == "Left out: control tasks (1), on which a high score is not good."
+
+
 def test_any_axis_can_be_compared(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([str(results), "--compare", "mix", "--only", "encoder=elmo"]) == 0
     shown = capsys.readouterr().out

@@ -29,7 +29,9 @@ def write(folder: Path, *, layer: int, seed: int, accuracy: float, control: int 
         determining={**options, "seed": seed},
         data={"name": "ewt", "sizes": {"train": 3}, "sha256": {"test": labels * 64}},
         mixing={"name": f"layer{layer}", "placement": "input", "weights": {}, "gamma": {}},
-        code_length={"bits": 3000.0 * seed, "compression": COMPRESSION[layer]} if control is None else {},
+        code_length={"bits": 3000.0 * seed, "uniform_bits": 6000.0, "compression": COMPRESSION[layer]}
+        if control is None
+        else {},
     )
     record = json.loads((run / "record.json").read_text())
     record["metrics"]["test"]["accuracy"] = accuracy
@@ -48,12 +50,9 @@ def test_a_control_task_is_shown_next_to_its_task(tmp_path: Path) -> None:
             write(tmp_path, layer=layer, seed=seed, accuracy=0.9)
     write(tmp_path, layer=1, seed=1, accuracy=0.3, control=7)
     *tasks, chapter = report_of(tmp_path).chapters
-    assert [one.heading for one in tasks] == ["labels on ewt", "labels on ewt (control task)"]
+    assert [one.heading for one in tasks] == ["labels on ewt", "labels on ewt (control task, seed 7)"]
     assert chapter.heading == "Probes"
-    assert chapter.headline == (
-        "The code of the labels of labels on ewt is shortest with layer 1 (# 2): 4.00 times shorter than a uniform "
-        "code."
-    )
+    assert chapter.headline == ("The labels of labels on ewt are compressed most with layer 1 (# 2): compression 4.00.")
     (part,) = chapter.parts
     (table,) = part.tables
     by_column = [dict(zip(table.columns, row, strict=True)) for row in table.rows]

@@ -25,7 +25,7 @@ class _Measure:
 
 
 def section(analysis: Analysis, wanted: Wanted) -> Part | None:
-    """Return a figure of the score for each axis along which the settings form lines, and one of measured code lengths.
+    """Return a figure of the score for each axis along which the settings form lines, and one of measured compression.
 
     Args:
         analysis: The statistics of the block.
@@ -36,10 +36,10 @@ def section(analysis: Analysis, wanted: Wanted) -> Part | None:
     score = _Measure(
         "Score", Scale(f"{split} {analysis.block.metric}, percent"), lambda one: [100 * v for v in one.scores(split)]
     )
-    compression = _Measure("Compression", Scale("compression of the code of the labels"), _compressions)
+    compression = _Measure("Compression", Scale("bits of a uniform code / bits of the code"), _compressions)
     found = [_figure(analysis, axis, measure) for measure in (score, compression) for axis in analysis.block.axes]
     figures = [figure for figure in found if figure is not None]
-    return Part("Scores along each axis", figures) if figures else None
+    return Part("Along each axis", figures) if figures else None
 
 
 def _compressions(setting: Setting) -> list[float]:
