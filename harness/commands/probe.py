@@ -6,7 +6,7 @@ from pathlib import Path
 
 from harness.analysis.layer_use import CAVEAT, Estimate
 from harness.analysis.probing import expected_layers, layer_uses, probes
-from harness.analysis.report.axes import sort_key
+from harness.analysis.report.axes import natural
 from harness.errors import DataFormatError
 from harness.runs.record import RunRecord, readable_record
 from harness.utils.console import CommandParser, exit_status_of
@@ -39,7 +39,7 @@ def _show(chosen: argparse.Namespace) -> None:
             _shown(one.bits, 0.001),
             _shown(one.compression),
         ]
-        for one in sorted(probes(records), key=lambda one: sort_key(dict(enumerate(_of(one.example)))))
+        for one in sorted(probes(records), key=lambda one: [natural(cell) for cell in _of(one.example)])
     ]
     if not rows:
         raise DataFormatError(f"{chosen.folder}: only runs of control tasks; run the task, too, without task.control")

@@ -223,10 +223,11 @@ def label_of(values: Values, others: Sequence[Values] = (), mix: Any = None) -> 
 
 def sort_key(values: Values) -> list[tuple[Any, ...]]:
     """Return what settings are sorted by: numbers by their size, names as people count, a baseline first."""
-    return [_natural(value) for value in values.values()]
+    return [natural(value) for value in values.values()]
 
 
-def _natural(value: Any) -> tuple[Any, ...]:
+def natural(value: Any) -> tuple[Any, ...]:
+    """Return what one value is sorted by; see ``sort_key``."""
     if value is None or value in _FIRST:
         return (0, "none" if value is None else str(value))
     if isinstance(value, int | float):
