@@ -55,6 +55,9 @@ class Progress:
 class Trainer:
     """Trains a model until dev has not improved for ``patience`` epochs.
 
+    While the best dev score is exactly 0, training goes on: a tagger that has not found its first name yet is not
+    finished.
+
     Args:
         task: The task, which collates and scores examples.
         model: The model; it is trained in place.
@@ -101,7 +104,9 @@ class Trainer:
         if self.checkpoint.exists():
             self._load()
         now = self.progress
-        while now.epoch < self.options.max_epochs and now.epoch - now.best_epoch < self.options.patience:
+        while now.epoch < self.options.max_epochs and (
+            now.best_score == 0 or now.epoch - now.best_epoch < self.options.patience
+        ):
             started = time.perf_counter()
             if self._train_epoch():
                 self._finish_epoch()

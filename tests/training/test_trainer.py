@@ -43,6 +43,12 @@ def test_training_stops_after_patience_epochs_without_a_better_score(
     assert trainer.progress.epoch == epochs
 
 
+def test_patience_does_not_count_before_the_first_score_above_zero(tmp_path: Path) -> None:
+    trainer = scripted(tmp_path, [0.0, 0.0, 0.0, 0.0, 0.2, 0.1, 0.1, 0.3], patience=2)
+    trainer.fit()
+    assert (trainer.progress.epoch, trainer.progress.best_epoch) == (7, 5)
+
+
 def test_patience_counts_across_a_resume(tmp_path: Path) -> None:
     scores = [0.5, 0.4, 0.3, 0.9]
     with pytest.raises(Interrupted):
