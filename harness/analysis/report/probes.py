@@ -8,7 +8,7 @@ from harness.analysis.report.parts import Part
 from harness.analysis.report.settings import Block, Results, Setting
 from harness.analysis.report.tables import Table
 
-_COLUMNS = ("#", "task", "data", "setting", "test", "control task", "selectivity", "code, kbit", "compression")
+_COLUMNS = ("#", "setting", "task", "data", "test", "control task", "selectivity", "code, kbit", "compression")
 _NOTE = "± is half of the 95 % interval over seeds."
 _CONTROL_NOTE = (
     " Control task: the score if each word type has one label, drawn at random; selectivity: the score minus that of "
@@ -38,9 +38,9 @@ def probes_part(results: Results) -> tuple[str, Part] | None:
     rows = [
         (
             str(one.number),
+            one.label,
             block.task,
             block.data,
-            one.label,
             _cell(probe.score, 100),
             _cell(probe.control, 100),
             _cell(probe.selectivity, 100),

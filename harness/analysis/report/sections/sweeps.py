@@ -12,16 +12,20 @@ from harness.analysis.report.settings import Setting
 from harness.analysis.report.svg import Series, line_chart
 
 _PLACES = ("input", "output", "both")
+_COMPRESSION_NOTE = (
+    " Compression: the bits of a uniform code of the training labels, divided by those of the online code."
+)
 _MOST_LEVELS, _MOST_NUMBERED = 3, 5  # lines for settings without a value; lines with the numbers of their settings
 
 
 @dataclass(frozen=True)
 class _Measure:
-    """What is drawn upwards: its name, its axis, and its value in each run of a setting that has it."""
+    """What is drawn upwards: its name, its axis, its value in each run of a setting that has it, and what it is."""
 
     name: str
     y: Scale
     of: Callable[[Setting], list[float]]
+    note: str = ""
 
 
 def section(analysis: Analysis, wanted: Wanted) -> Part | None:
@@ -36,7 +40,7 @@ def section(analysis: Analysis, wanted: Wanted) -> Part | None:
     score = _Measure(
         "Score", Scale(f"{split} {analysis.block.metric}, percent"), lambda one: [100 * v for v in one.scores(split)]
     )
-    compression = _Measure("Compression", Scale("bits of a uniform code / bits of the code"), _compressions)
+    compression = _Measure("Compression", Scale("compression of the labels"), _compressions, _COMPRESSION_NOTE)
     found = [_figure(analysis, axis, measure) for measure in (score, compression) for axis in analysis.block.axes]
     figures = [figure for figure in found if figure is not None]
     return Part("Along each axis", figures) if figures else None
@@ -76,7 +80,7 @@ def _figure(analysis: Analysis, axis: str, measure: _Measure) -> Figure | None:
     note = "A line joins settings that differ only in this axis. Band: from the lowest to the highest seed."
     if levels:
         note += " Dashed: settings without a value on this axis."
-    return Figure(title, line_chart(title, series, x=scale, y=measure.y), note)
+    return Figure(title, line_chart(title, series, x=scale, y=measure.y), note + measure.note)
 
 
 def _is_place(axis: str, value: Any) -> bool:
