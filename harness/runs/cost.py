@@ -39,9 +39,10 @@ COST_FIELDS = (
     "peak_memory_bytes",
     "peak_gpu_memory_bytes",
 )
-_BATCHES = 5
+_PLACES = (0.1, 0.3, 0.5, 0.7, 0.9)  # of the timed batches, among the sentences in the order of their lengths
 _FIRST = 16  # sentences of the smallest batch
 _LONG_ENOUGH = 0.1  # seconds that a batch should take, so that the clock and the first step do not matter
+_FASTER = 1.2  # a batch of twice as many sentences is used if it is so many times as fast
 _MOST = 10_000  # sentences from which batches are drawn
 
 
@@ -90,7 +91,7 @@ def encoding_speed(plan: Plan, store: Path | None) -> float | None:
         return None
     if store is None:
         return tokens_per_second(plan.encoder, sentences(plan.examples))
-    path, device = store / "speed.json", _device(plan)
+    path, device = store / "tokens_per_s.json", _device(plan)
     known: dict[str, Any] = {}
     with suppress(DataFormatError):  # it is not there yet, or damaged: measure again
         read = read_written_json(path, fix="delete it")
@@ -106,23 +107,36 @@ def encoding_speed(plan: Plan, store: Path | None) -> float | None:
 def tokens_per_second(encoder: Encoder, text: Iterable[Sentence]) -> float | None:
     """Return the median speed of an encoder over five batches, each encoded once before it is timed.
 
+    A batch has 16 sentences of about the same length, or twice, four times ... as many, until it takes a tenth of a
+    second and a larger one is not much faster: an encoder fills up batches that are too small.
+
     Args:
         encoder: The encoder.
-        text: Sentences; the batches have the first ones, 16 in each, or twice, four times ... as many until a batch
-            takes a tenth of a second. None is returned without any token.
+        text: Sentences, of which the first 10,000 are used. None is returned without any token.
     """
-    rows = [sentence for sentence in dict.fromkeys(islice(text, _MOST)) if sentence]
+    rows = sorted((sentence for sentence in dict.fromkeys(islice(text, _MOST)) if sentence), key=len)
     if not rows:
         return None
     size = min(_FIRST, len(rows))
-    while _seconds(encoder, rows[:size]) < _LONG_ENOUGH and size < len(rows):
-        size = min(2 * size, len(rows))
+    seconds = _seconds(encoder, _around(0.5, rows, size))
+    while size < len(rows):
+        larger = min(2 * size, len(rows))
+        of_larger = _seconds(encoder, _around(0.5, rows, larger))
+        if seconds >= _LONG_ENOUGH and larger / of_larger < _FASTER * size / seconds:
+            break
+        size, seconds = larger, of_larger
     speeds = []
-    for start in range(0, _BATCHES * size, size):
-        batch = [rows[i % len(rows)] for i in range(start, start + size)]
+    for place in _PLACES:
+        batch = _around(place, rows, size)
         _seconds(encoder, batch)  # fills caches of words, and captures what a GPU replays
         speeds.append(sum(map(len, batch)) / _seconds(encoder, batch))
     return median(speeds)
+
+
+def _around(place: float, rows: Sequence[Sentence], size: int) -> Sequence[Sentence]:
+    """Return neighbouring rows; ``place`` is 0 for the first ones and 1 for the last ones."""
+    start = round(place * (len(rows) - size))
+    return rows[start : start + size]
 
 
 def _seconds(encoder: Encoder, batch: Sequence[Sentence]) -> float:

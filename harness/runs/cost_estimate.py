@@ -138,8 +138,10 @@ def _size_of(task: Mapping[str, Any], widths: tuple[int, int]) -> str:
 
 
 def _seconds_per_token(encoder: Encoder, missing: Sequence[Sentence]) -> float:
-    """Encode a few of the missing sentences, and return the time per token."""
-    trial = missing[:: max(1, len(missing) // _TRIAL)][:_TRIAL]
+    """Encode a few missing sentences, of about the same length as in a large batch; return the time per token."""
+    ordered = sorted(missing, key=len)
+    start = max(0, (len(ordered) - _TRIAL) // 2)
+    trial = ordered[start : start + _TRIAL]
     list(encoder.encode(trial[:4]))  # the first call is slower
     started = time.perf_counter()
     list(encoder.encode(trial))

@@ -130,7 +130,7 @@ class Workplace:
         found: dict[str, Any] = {}
         for path in sorted(path for path in self.folder.rglob("*") if path.is_file()):
             name = path.relative_to(self.folder).as_posix()
-            if path.name == "speed.json":  # of an encoder: a measured time
+            if path.name == "tokens_per_s.json":  # of an encoder: a measured time
                 continue
             if path.suffix == ".idx":
                 found[name] = _features(path)

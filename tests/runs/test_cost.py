@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -50,7 +51,7 @@ def test_a_record_has_the_costs_of_its_run(tmp_path: Path) -> None:
     tokens = sum(map(len, set(sentences(plan.examples))))
     assert found["bytes_per_token"] == pytest.approx(stored / tokens, rel=1e-12)
     assert not any("cost" in key for key in record.determining)
-    (speeds,) = (tmp_path / "cache").glob("features/*/speed.json")
+    (speeds,) = (tmp_path / "cache").glob("features/*/tokens_per_s.json")
     assert json.loads(speeds.read_text()) == {found["device"]: found["tokens_per_s"]}
     raw = json.loads(path.read_text())
     del raw["cost"]  # an older record
@@ -62,7 +63,7 @@ def test_a_record_has_the_costs_of_its_run(tmp_path: Path) -> None:
 def test_the_speed_is_measured_once_for_each_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     plan = prepare(config_of(tmp_path, *SMALL))
     speed = encoding_speed(plan, tmp_path)
-    path = tmp_path / "speed.json"
+    path = tmp_path / "tokens_per_s.json"
     device = f"{plan.environment['processor']}, 1 thread"
     assert json.loads(path.read_text()) == {device: speed}
     monkeypatch.setattr(cost, "tokens_per_second", lambda *_: 7.5)
@@ -129,6 +130,23 @@ def test_the_speed_is_the_median_of_five_batches_after_warm_up(
     speeds = sorted(sum(map(len, batch)) / size for batch in timed)  # no word is new any more
     assert speed == pytest.approx(speeds[2])
     assert tokens_per_second(encoder, [(), ()]) is None
+
+
+class Filling(Timed):
+    """An encoder that reads 32 sentences of one length in a second, and as slowly if there are fewer."""
+
+    def encode(self, sentences: Sequence[Sentence]) -> Iterator[tuple[int, Tensor]]:
+        self.now += sum(-(-count // 32) for count in Counter(map(len, sentences)).values())
+        yield from ((i, torch.zeros(1, len(one), 1)) for i, one in enumerate(sentences))
+
+
+def test_an_encoder_that_fills_up_its_batches_is_not_called_slow(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = [(f"a{i}", *["of"] * (i % 20)) for i in range(2000)]
+    encoder: Any = Filling()
+    monkeypatch.setattr("time.perf_counter", lambda: encoder.now)
+    list(encoder.encode(text))
+    whole = sum(map(len, text)) / encoder.now
+    assert whole / 2 < tokens_per_second(encoder, text) < 2 * whole  # type: ignore[operator]
 
 
 def test_the_size_of_an_elmo_is_that_of_its_network(tmp_path: Path) -> None:
