@@ -41,8 +41,8 @@ COST_FIELDS = (
 )
 _PLACES = (0.1, 0.3, 0.5, 0.7, 0.9)  # of the timed batches, among the sentences in the order of their lengths
 _FIRST = 16  # sentences of the smallest batch
-_LONG_ENOUGH = 0.1  # seconds that a batch should take, so that the clock and the first step do not matter
-_FASTER = 1.2  # a batch of twice as many sentences is used if it is so many times as fast
+_LONG_ENOUGH = 0.5  # seconds that a batch should take, so that the clock and the first step do not matter
+_FASTER = 1.2  # a larger batch is used if it encodes so many times as many sentences in a second
 _MOST = 10_000  # sentences from which batches are drawn
 
 
@@ -107,8 +107,8 @@ def encoding_speed(plan: Plan, store: Path | None) -> float | None:
 def tokens_per_second(encoder: Encoder, text: Iterable[Sentence]) -> float | None:
     """Return the median speed of an encoder over five batches, each encoded once before it is timed.
 
-    A batch has 16 sentences of about the same length, or twice, four times ... as many, until it takes a tenth of a
-    second and a larger one is not much faster: an encoder fills up batches that are too small.
+    A batch has 16 sentences of about the same length, or twice, four times ... as many, until it takes half a
+    second and a larger one is not much faster. Some encoders add empty rows to small batches, which are then slow.
 
     Args:
         encoder: The encoder.

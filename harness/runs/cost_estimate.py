@@ -1,6 +1,5 @@
 """Estimate what runs would cost before they start: what they would encode and train, in bytes and seconds."""
 
-import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,12 +9,11 @@ from typing import Any
 
 from harness.config.schema import without_data
 from harness.protocols import Encoder, Fitted
+from harness.runs.cost import tokens_per_second
 from harness.runs.plan import Plan, build_model, layer_source, sentences
 from harness.runs.record import RunRecord, finished_record, identity_digest, readable_record
 from harness.types import Sentence
 from harness.utils.console import human_bytes, human_seconds
-
-_TRIAL = 64  # sentences that are encoded to measure the encoder's speed
 
 
 @dataclass(kw_only=True)
@@ -138,14 +136,9 @@ def _size_of(task: Mapping[str, Any], widths: tuple[int, int]) -> str:
 
 
 def _seconds_per_token(encoder: Encoder, missing: Sequence[Sentence]) -> float:
-    """Encode a few missing sentences, of about the same length as in a large batch; return the time per token."""
-    ordered = sorted(missing, key=len)
-    start = max(0, (len(ordered) - _TRIAL) // 2)
-    trial = ordered[start : start + _TRIAL]
-    list(encoder.encode(trial[:4]))  # the first call is slower
-    started = time.perf_counter()
-    list(encoder.encode(trial))
-    return (time.perf_counter() - started) / max(1, sum(map(len, trial)))
+    """Return the time that the encoder needs for a token; 0 if there is none."""
+    speed = tokens_per_second(encoder, missing)
+    return 1 / speed if speed else 0.0
 
 
 def _finished_records(folder: Path) -> list[RunRecord]:

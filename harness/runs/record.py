@@ -240,8 +240,8 @@ def _check_code_length(record: RunRecord, path: Path) -> None:
     for name in ("bits", "uniform_bits", "compression") if record.code_length else ():
         value = record.code_length.get(name)
         if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= 1e12:
-            what = f"code_length.{name} is no number"
-            raise DataFormatError(f"{path}: not a complete record ({what}); delete it and run again")
+            what = f"code_length.{name} is missing or out of range"
+            raise DataFormatError(f"{path}: not a complete record ({what}); {_FIX}")
 
 
 def _is_score(value: float) -> bool:

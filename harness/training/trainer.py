@@ -55,8 +55,8 @@ class Progress:
 class Trainer:
     """Trains a model until dev has not improved for ``patience`` epochs.
 
-    While the best dev score is exactly 0, training goes on: a tagger that has not found its first name yet is not
-    finished.
+    While all dev scores are exactly 0, training goes on: a tagger that has not predicted an entity correctly yet is
+    not finished.
 
     Args:
         task: The task, which collates and scores examples.
@@ -105,7 +105,7 @@ class Trainer:
             self._load()
         now = self.progress
         while now.epoch < self.options.max_epochs and (
-            now.best_score == 0 or now.epoch - now.best_epoch < self.options.patience
+            self._has_found_nothing or now.epoch - now.best_epoch < self.options.patience
         ):
             started = time.perf_counter()
             if self._train_epoch():
@@ -114,6 +114,11 @@ class Trainer:
             self._save()
             self.stop.check()
         self.model.load_trained(self.best)
+
+    @property
+    def _has_found_nothing(self) -> bool:
+        """Whether the best dev score is 0 and that of the first epoch."""
+        return self.progress.best_score == 0 and self.progress.best_epoch == 1
 
     def _train_epoch(self) -> bool:
         """Train on the remaining batches of the epoch; return False if a stop was requested before the last one."""
@@ -170,7 +175,7 @@ class Trainer:
         }
         now.history.append(row)
         now.step, now.loss_sum = 0, 0.0
-        if self.schedule is not None:
+        if self.schedule is not None and not self._has_found_nothing:
             self.schedule.step(metrics[name])
         self._log_to_tracker(row)
         best = " (best)" if now.best_epoch == now.epoch else ""

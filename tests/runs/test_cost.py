@@ -133,7 +133,7 @@ def test_the_speed_is_the_median_of_five_batches_after_warm_up(
 
 
 class Filling(Timed):
-    """An encoder that reads 32 sentences of one length in a second, and as slowly if there are fewer."""
+    """An encoder that reads 32 sentences of one length in a second, and takes as long for fewer."""
 
     def encode(self, sentences: Sequence[Sentence]) -> Iterator[tuple[int, Tensor]]:
         self.now += sum(-(-count // 32) for count in Counter(map(len, sentences)).values())

@@ -49,6 +49,19 @@ def test_patience_does_not_count_before_the_first_score_above_zero(tmp_path: Pat
     assert (trainer.progress.epoch, trainer.progress.best_epoch) == (7, 5)
 
 
+def test_patience_counts_for_scores_below_zero_and_after_a_rise_to_zero(tmp_path: Path) -> None:
+    for i, (scores, epochs) in enumerate([([-0.2, -0.3, -0.3, -0.1], 3), ([-0.1, 0.0, -0.1, -0.1, 0.5], 4)]):
+        trainer = scripted(tmp_path / str(i), scores, patience=2)
+        trainer.fit()
+        assert trainer.progress.epoch == epochs
+
+
+def test_the_learning_rate_waits_for_the_first_score_above_zero(tmp_path: Path) -> None:
+    trainer = scripted(tmp_path, [0.0, 0.0, 0.0, 0.2], plateau_patience=0, plateau_factor=0.5, lr=0.01, patience=2)
+    trainer.fit()
+    assert [row["lr"] for row in trainer.progress.history] == [0.01] * 4
+
+
 def test_patience_counts_across_a_resume(tmp_path: Path) -> None:
     scores = [0.5, 0.4, 0.3, 0.9]
     with pytest.raises(Interrupted):
