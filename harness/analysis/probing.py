@@ -34,6 +34,16 @@ class Probe:
     bits: Estimate | None
     compression: Estimate | None
 
+    def cells(self, unknown: str) -> list[str]:
+        """Return the cells of a table: the three scores in percent, the code length in kbit, and the compression.
+
+        Args:
+            unknown: What stands for a value that was not measured.
+        """
+        scores = [(value, 100.0) for value in (self.score, self.control, self.selectivity)]
+        values = [*scores, (self.bits, 0.001), (self.compression, 1.0)]
+        return [unknown if value is None else value.text(factor=factor) for value, factor in values]
+
 
 def probes(records: Iterable[RunRecord]) -> list[Probe]:
     """Return the settings of finished runs, with the runs of its control task next to each.

@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness.analysis.layer_use import CAVEAT, Estimate
+from harness.analysis.layer_use import CAVEAT
 from harness.analysis.probing import expected_layers, layer_uses, probes
 from harness.analysis.report.axes import natural
 from harness.errors import DataFormatError
@@ -31,14 +31,7 @@ def _show(chosen: argparse.Namespace) -> None:
     if not records:
         raise DataFormatError(f"{chosen.folder}: no finished run in it; give a folder of results, such as results/pos")
     rows = [
-        [
-            *_of(one.example),
-            _shown(one.score, 100),
-            _shown(one.control, 100),
-            _shown(one.selectivity, 100),
-            _shown(one.bits, 0.001),
-            _shown(one.compression),
-        ]
+        [*_of(one.example), *one.cells("-")]
         for one in sorted(probes(records), key=lambda one: [natural(cell) for cell in _of(one.example)])
     ]
     if not rows:
@@ -71,11 +64,6 @@ def _of(run: RunRecord) -> list[str]:
     fraction = run.determining.get("data.fraction")
     data = run.data["name"] if fraction is None else f"{run.data['name']} ({100 * fraction:g} %)"
     return [run.task, data, head, run.name.removesuffix(f"-s{run.seed}")]
-
-
-def _shown(value: Estimate | None, factor: float = 1.0) -> str:
-    """Return a mean with its interval over seeds, or a dash for what was not measured."""
-    return "-" if value is None else value.text(factor=factor)
 
 
 def _print(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -74,7 +74,7 @@ def _run(chosen: argparse.Namespace, command: str) -> None:
     if chosen.list:
         for block in results.blocks:
             for one in block.settings:
-                print(f"{one.number:4}  {block.task} on {block.data}: {one.label}")  # noqa: T201
+                print(f"{one.number:4}  {block.name}: {one.label}")  # noqa: T201
         return
     _check_baseline(chosen.baseline, {str(setting.number): setting.label for setting in results.settings})
     date = datetime.datetime.now(tz=datetime.UTC).strftime("%-d %B %Y")
@@ -88,7 +88,7 @@ def _run(chosen: argparse.Namespace, command: str) -> None:
         draws["rounds"] = 0  # without a report, settings are compared over seeds only
     analyses = [analyse(block, split=chosen.split, baseline=chosen.baseline, **draws) for block in results.blocks]
     for analysis in analyses:
-        print(printable(f"{analysis.block.task} on {analysis.block.data}: {headline(analysis)}") + "\n")  # noqa: T201
+        print(printable(f"{analysis.block.name}: {headline(analysis)}") + "\n")  # noqa: T201
     print_table(overview(results, numbers, split=chosen.split, sort=chosen.sort), *results.notes)
     if chosen.out is not None:
         title, wants = (

@@ -232,7 +232,7 @@ def _check_scores(record: RunRecord, path: Path) -> None:
         wrong = [name for name, score in scores.items() if not _is_score(score)]
         if wrong or record.primary_metric not in scores:
             what = f"metrics.{split}.{(wrong or [record.primary_metric])[0]} is no number"
-            raise DataFormatError(f"{path}: not a complete record ({what}); delete it and run again")
+            raise DataFormatError(f"{path}: not a complete record ({what}); {_FIX}")
 
 
 def _check_code_length(record: RunRecord, path: Path) -> None:

@@ -106,7 +106,7 @@ def ranked_values(results: Results, axis: str, *, split: str, rounds: int, seed:
     ranked = ranking(whole, base=bases, rounds=rounds, seed=seed)
     if ranked and None not in bases and math.isnan(ranked[0].normalised):
         notes.append("There is no normalised score, because on a task nothing is above static vectors.")
-    tasks = tuple(f"{block.task} on {block.data} ({block.metric})" for block in blocks)
+    tasks = tuple(f"{block.name} ({block.metric})" for block in blocks)
     return Ranking(axis, split, tasks, cells, tuple(ranked), tuple(notes))
 
 

@@ -98,8 +98,7 @@ def document(
     chapters = []
     for one in analyses:
         found = [section(one, wanted) for section in SECTIONS]
-        heading = f"{one.block.task} on {one.block.data}"
-        chapters.append(Chapter(heading, headline(one), tuple(part for part in found if part is not None)))
+        chapters.append(Chapter(one.block.name, headline(one), tuple(part for part in found if part is not None)))
     if (probed := probes_part(results)) is not None:
         chapters.append(Chapter("Probes", probed[0], (probed[1],)))
     return Document(tuple(chapters), results.notes, provenance_table(records), command, date)

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from harness.analysis.layer_use import Estimate
 from harness.analysis.probing import Probe, probes
 from harness.analysis.report.parts import Part
 from harness.analysis.report.settings import Block, Results, Setting
@@ -35,20 +34,7 @@ def probes_part(results: Results) -> tuple[str, Part] | None:
     found = sorted(((*places[one.example.identity], one) for one in measured), key=lambda row: row[1].number)
     if not found:
         return None
-    rows = [
-        (
-            str(one.number),
-            one.label,
-            block.task,
-            block.data,
-            _cell(probe.score, 100),
-            _cell(probe.control, 100),
-            _cell(probe.selectivity, 100),
-            _cell(probe.bits, 0.001),
-            _cell(probe.compression),
-        )
-        for block, one, probe in found
-    ]
+    rows = [(str(one.number), one.label, block.task, block.data, *probe.cells("")) for block, one, probe in found]
     has_control, has_code = (any(row[i] for row in rows) for i in (5, 8))
     note = f"{_NOTE}{_CONTROL_NOTE if has_control else ''}{_CODE_NOTE if has_code else ''}"
     title = "Test scores of each setting that has a control task or a code length"
@@ -59,8 +45,8 @@ def probes_part(results: Results) -> tuple[str, Part] | None:
 def _headline(found: Sequence[_Found]) -> str:
     """Return one sentence about the highest compression of each block."""
     sentences = []
-    for name in dict.fromkeys(f"{block.task} on {block.data}" for block, _, _ in found):
-        of_block = [(one, probe.compression) for block, one, probe in found if f"{block.task} on {block.data}" == name]
+    for name in dict.fromkeys(block.name for block, _, _ in found):
+        of_block = [(one, probe.compression) for block, one, probe in found if block.name == name]
         coded = [(compression.mean, one) for one, compression in of_block if compression is not None]
         if coded:
             most, best = max(coded, key=lambda pair: pair[0])
@@ -68,7 +54,3 @@ def _headline(found: Sequence[_Found]) -> str:
                 f"The labels of {name} are compressed most with {best.label} (# {best.number}): compression {most:.2f}."
             )
     return " ".join(sentences) or "Each control task beside its task."
-
-
-def _cell(value: Estimate | None, factor: float = 1.0) -> str:
-    return "" if value is None else value.text(factor=factor)

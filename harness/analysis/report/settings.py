@@ -73,6 +73,11 @@ class Block:
     also: tuple[str, ...] = ()
 
     @property
+    def name(self) -> str:
+        """The task and the data, which no other block has."""
+        return f"{self.task} on {self.data}"
+
+    @property
     def axes(self) -> tuple[str, ...]:
         """The axes on which the settings differ, in the order of the command."""
         return tuple(self.settings[0].values)
