@@ -108,8 +108,7 @@ class BlobFile:
             CacheError: The bytes on disk are not those that were written.
         """
         row = self._rows[key]
-        record = self._index[row]
-        offset, size = int(record["offset"]), int(record["size"])
+        _, offset, size, data_crc, _ = self._index.item(row)
         if size == 0:
             return memoryview(b"")
         if self._map is None or len(self._map) < offset + size:
@@ -120,7 +119,7 @@ class BlobFile:
                 raise _refused(self._data_path, error) from None
         blob = memoryview(self._map)[offset : offset + size]
         if not self._verified[row]:
-            if zlib.crc32(blob) != record["data_crc"]:
+            if zlib.crc32(blob) != data_crc:
                 raise CacheError(
                     f"{self._data_path}: wrong checksum at byte {offset}; delete the folder {self._data_path.parent}"
                 )
