@@ -122,6 +122,7 @@ def watching() -> bool:
     return stop_without.cache_info().currsize == 1
 
 
+@pytest.mark.slow
 def test_each_process_of_joblibs_pool_watches_its_launcher_even_before_its_first_job(
     launch: Callable[..., tuple[Pool, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
