@@ -8,6 +8,7 @@ import ctypes
 import gc
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -85,13 +86,22 @@ class ForkedCommands:
         module = [sys.executable, "-m", "tests.support.forked_commands"]
         one_thread = {**os.environ, "OMP_NUM_THREADS": "1"}
         self._server = subprocess.Popen(
-            module, cwd=_ROOT, env=one_thread, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            module,
+            cwd=_ROOT,
+            env=one_thread,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,  # so that it ends together with its commands
         )
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._server.kill()  # it holds nothing, and freeing the memory of torch takes seconds
+        self._kill()  # it holds nothing, and freeing the memory of torch takes seconds
         self._server.communicate()
+
+    def _kill(self) -> None:
+        os.killpg(self._server.pid, signal.SIGKILL)
 
     def run(self, *commands: Command) -> list[Ended]:
         """Run commands at the same time; return how each of them ended."""
@@ -100,7 +110,7 @@ class ForkedCommands:
         assert self._server.stdin is not None
         assert self._server.stdout is not None
         print(json.dumps(request), file=self._server.stdin, flush=True)
-        limit = Timer(_SECONDS, self._server.kill)
+        limit = Timer(_SECONDS, self._kill)
         limit.start()
         answer = self._server.stdout.readline()
         limit.cancel()
