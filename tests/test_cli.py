@@ -224,6 +224,15 @@ def test_in_a_sweep_a_failed_run_is_recorded_and_the_others_continue(
     assert harness(tmp_path, "-m", "mixing=layer", "mixing.index=0") == 0
 
 
+def test_a_preset_that_is_a_sweep_needs_no_flag(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Without ``-m`` it is expanded, filled and reported like any sweep."""
+    assert harness(tmp_path, "experiment=layers", "dry_run=true") == 0
+    assert "\n12 jobs: 0 finished, 12 to run" in capsys.readouterr().out
+    assert harness(tmp_path, "experiment=layers", "mixing=layer_1", "seed=1") == 0
+    assert "the sweep took" in capsys.readouterr().err
+    assert len(list((tmp_path / "results" / "sweeps").glob("layers*/table.md"))) == 1
+
+
 def test_a_sweep_writes_its_table(tmp_path: Path) -> None:
     assert harness(tmp_path, "-m", "mixing=layer", "mixing.index=0,7,1") == 1
     (path,) = (tmp_path / "results" / "sweeps").glob("*/table.md")

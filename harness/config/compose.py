@@ -70,9 +70,7 @@ def run_jobs(root: str, words: Sequence[str], job: Callable[[Any], None]) -> Non
     def composed(config: DictConfig) -> None:
         job(config)
 
-    # The callback runs sweeps and imports torch. Without it, a single run reports a wrong value at once.
-    without_callback = [] if request.multirun or root != "config" else ["~hydra.callbacks.sweep"]
-    sys.argv = [sys.argv[0], *request.flags, *request.overrides, *without_callback]
+    sys.argv = [sys.argv[0], *request.flags, *request.overrides]
     with wrong_requests_explained(request):
         hydra.main(config_path=str(CONF), config_name=root, version_base="1.3")(composed)()
 

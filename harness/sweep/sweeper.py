@@ -8,13 +8,11 @@ from socket import gethostname
 from time import perf_counter
 from typing import Any
 
-from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, open_dict, read_write
 
 from harness.analysis.report.paper_numbers import published_numbers
 from harness.analysis.report.tables import overview
 from harness.analysis.report.terminal import print_table
-from harness.config.explain import wrong_requests_explained
 from harness.config.request import quoted
 from harness.errors import HarnessError
 from harness.runs.tracker import build_tracker
@@ -23,34 +21,10 @@ from harness.sweep.expand import Job, by_data, expand_jobs, sweep_dir
 from harness.sweep.launcher import encoding_processes, launch_jobs, settle_processes
 from harness.sweep.prefill import fill_features, finished_jobs
 from harness.sweep.state import SweepFolder
-from harness.utils.console import bad_request, human_seconds, printable
+from harness.utils.console import human_seconds, printable
 from harness.utils.signals import Interrupted, listening
 
 log = logging.getLogger(__name__)
-
-
-class Sweep(Callback):
-    """A Hydra callback that runs a sweep instead of Hydra's basic sweeper.
-
-    The basic sweeper does not encode features ahead of the jobs, and it ends when the process of one job dies. A
-    sweeper of another kind (``hydra/sweeper=...``) is left alone.
-    """
-
-    def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
-        """Run the sweep and exit; Hydra calls this before the first job."""
-        if not str(config.hydra.sweeper._target_).endswith(".BasicSweeper"):
-            return
-        try:
-            with wrong_requests_explained():
-                status = run_sweep(config)
-        except HarnessError as error:
-            bad_request(str(error), exit_status=error.exit_status)
-        except Interrupted as reason:
-            bad_request(str(reason), exit_status=1)
-        except Exception:  # Hydra would print a warning and continue
-            log.exception("the sweep failed")
-            sys.exit(1)
-        sys.exit(status)
 
 
 def run_sweep(config: DictConfig) -> int:
