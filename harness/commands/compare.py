@@ -4,6 +4,7 @@ import argparse
 import glob
 import logging
 import math
+import shlex
 import statistics
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,7 +26,7 @@ def main(arguments: Sequence[str]) -> int:
         prog="python -m harness compare",
         description="Test whether two settings differ, on the same examples and seeds.",
     )
-    what = "a setting: its number in `report DIR --list`, or the folders of its runs, a glob in quotes"
+    what = "a setting: its number in `report DIR --list` (with the same --only), or its runs' folders, a glob in quotes"
     parser.add_argument("a", help=what)
     parser.add_argument("b", help="the other setting")
     folder = "the folder of the numbered settings (default: results)"
@@ -86,10 +87,12 @@ def _p(p: float) -> str:
 
 def _numbered(chosen: argparse.Namespace) -> list[dict[Path, RunRecord]]:
     """Return the records of two settings by their folders; the settings are known by their numbers."""
-    settings = {str(one.number): one for one in gathered(read_records(chosen.dir), split=chosen.split).settings}
+    results = gathered(read_records(chosen.dir), split=chosen.split, only=chosen.only)
+    settings = {str(one.number): one for one in results.settings}
     for number in (chosen.a, chosen.b):
         if number not in settings:
-            listed = f"python -m harness report {chosen.dir} --list"
+            only = f" --only {shlex.join(chosen.only)}" if chosen.only else ""
+            listed = f"python -m harness report {chosen.dir} --list{only}"
             raise ConfigError(f"{chosen.dir} has no setting {number}; it has 1 to {len(settings)}; see {listed}")
     for side, number in zip("AB", (chosen.a, chosen.b), strict=True):
         print(f"{side}: setting {number}, {settings[number].label}")  # noqa: T201

@@ -1,6 +1,7 @@
 """``python -m harness geometry TEXT``: how alike the vectors of each layer are, and which layers are alike."""
 
 import argparse
+import itertools
 import logging
 import math
 import shlex
@@ -75,7 +76,7 @@ def main(arguments: Sequence[str]) -> int:
     add("--tokens", type=int, metavar="N", help=least)
     add("--types", type=int, default=1000, metavar="N", help="draw so many words and whole sentences; default: 1,000")
     # A bare --tokenize would otherwise take the override that follows it for a name.
-    pairs = zip(arguments, [*arguments[1:], ""], strict=True)
+    pairs = itertools.pairwise([*arguments, ""])
     words = ["--tokenize=english" if word == "--tokenize" and "=" in after else word for word, after in pairs]
     chosen, rest = parser.parse_with_overrides(words)
     given = [*chosen.words, *rest]
