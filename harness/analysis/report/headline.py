@@ -25,16 +25,25 @@ def headline(analysis: Analysis) -> str:
     tested = sorted((pair for pair in analysis.with_best if pair.is_tested), key=lambda pair: -sum(pair.result.b))
     if not tested and not any(pair.is_tested for pair in analysis.with_baseline):
         return f"{sentences[0]} With fewer than two common seeds, no difference between settings is tested."
+    its_baseline = {pair.a.number for pair in analysis.with_baseline if pair.b is best}
     if tested:
-        sentences.append(_against_others(tested, split))
-    compared = {pair.b.number for pair in tested} | {pair.a.number for pair in analysis.with_baseline if pair.b is best}
+        everyone = "every other setting" + (" except its baseline" if its_baseline else "")
+        sentences.append(_against_others(tested, split, everyone))
+    compared = {pair.b.number for pair in tested} | its_baseline
     if untested := len({one.number for one in block.settings} - compared - {best.number}):
-        sentences.append(f"Not compared with it, because fewer than two seeds are common: {untested}.")
+        what = "setting" if untested == 1 else "settings"
+        sentences.append(f"With {untested} {what} it is not compared, because fewer than two seeds are common.")
     return " ".join([*sentences, *_against_baseline(analysis)])
 
 
-def _against_others(tested: Sequence[Compared], split: str) -> str:
-    """Return a sentence about the settings that differ from the best one on the compared split, or do not."""
+def _against_others(tested: Sequence[Compared], split: str, everyone: str) -> str:
+    """Return a sentence about the settings that differ from the best one on the compared split, or do not.
+
+    Args:
+        tested: The best setting and each other one that was tested with it.
+        split: The compared split.
+        everyone: What all these other settings are called together.
+    """
     ties = [pair.b.label for pair in tested if not pair.differ]
     above = [pair for pair in tested if pair.differ and pair.result.difference < 0]
     below = [pair.b.label for pair in tested if pair.differ and pair.result.difference > 0]
@@ -44,7 +53,7 @@ def _against_others(tested: Sequence[Compared], split: str) -> str:
     if above:
         worst = max(pair.holm_seeds for pair in above)
         whom = _names([pair.b.label for pair in above])
-        parts.append(f"it is above {whom if ties or below else 'every other setting'} ({_bound(worst)})")
+        parts.append(f"it is above {whom if ties or below else everyone} ({_bound(worst)})")
     if below:
         parts.append(f"it is below {_names(below)}")
     return f"On {split}, {'; '.join(parts)}."
@@ -57,7 +66,12 @@ def _against_baseline(analysis: Analysis) -> list[str]:
     if not pairs:
         return []
     if len(analysis.baselines) > 1:
-        return [f"Of {len(pairs)} settings, {len(above)} are above the baseline that is equal to them on most axes."]
+        bases = _names([one.label for one in analysis.baselines])
+        return [
+            *_against_its_own(analysis),
+            f"Of {len(pairs)} settings, {len(above)} {'is' if len(above) == 1 else 'are'} above their baselines: each "
+            f"is compared with the one of {bases} that is most like it.",
+        ]
     base = analysis.baselines[0]
     top = {one.number for one in (analysis.best, *analysis.ties)} - {base.number}
     found = [pair for pair in above if pair.b.number in top]
@@ -71,6 +85,18 @@ def _against_baseline(analysis: Analysis) -> list[str]:
     if len(top) == 1:
         return [f"It is not shown to be above {base.label}."]
     return [f"Of these {len(top)}, {len(found)} {'is' if len(found) == 1 else 'are'} shown to be above {base.label}."]
+
+
+def _against_its_own(analysis: Analysis) -> list[str]:
+    """Return a sentence about the best setting and its own baseline, one of several."""
+    if analysis.best in analysis.baselines:
+        return ["It is itself a baseline."]
+    for pair in analysis.with_baseline:
+        if pair.b is analysis.best and pair.is_tested:
+            if pair.differ and pair.result.difference > 0:
+                return [f"It is above its baseline, {pair.a.label} ({_bound(pair.holm_seeds)})."]
+            return [f"It is not shown to be above its baseline, {pair.a.label}."]
+    return []
 
 
 def _dev(scores: Sequence[float]) -> str:
