@@ -26,10 +26,11 @@ class Ranked:
 
     Attributes:
         name: Its name.
-        mean, mean_interval: The mean over tasks of its mean score over seeds, and its 95 % interval over seeds.
+        mean, mean_interval: The mean over tasks of its mean score over seeds, and its 95 % interval over the seeds
+            that all tasks have.
         rank, rank_interval: The mean over tasks of its rank, from 1, and its 95 % interval over tasks and seeds.
         normalised: SUPERB's score: 0 for the base and 1000 for the best of each task; NaN if that is not known.
-        group: The number of its group of ties, from 1.
+        group: The number of its group of ties, from 1; None if it has too few seeds for a test.
     """
 
     name: str
@@ -38,7 +39,7 @@ class Ranked:
     rank: float
     rank_interval: tuple[float, float]
     normalised: float
-    group: int
+    group: int | None
 
 
 def ranking(
@@ -67,12 +68,12 @@ def ranking(
     samples = _ranks(_resampled(list(scores.values()), rounds=rounds, seed=seed)).mean(axis=-1)  # (systems, rounds)
     rank_ends = _intervals(ranks, samples, means.shape[1])
     by_seed = {name: _over_tasks(tasks) for name, tasks in scores.items()}
-    groups = tie_groups(by_seed)
+    groups = tie_groups(by_seed, order=[names[i] for i in np.argsort(-overall, kind="stable")])
     found = [
         Ranked(
             name=name,
             mean=float(overall[i]),
-            mean_interval=seeds_interval(list(by_seed[name].values())),
+            mean_interval=seeds_interval(list(by_seed[name].values()), around=float(overall[i])),
             rank=float(ranks[i]),
             rank_interval=rank_ends[i],
             normalised=float(normalised[i]),
@@ -80,42 +81,49 @@ def ranking(
         )
         for i, name in enumerate(names)
     ]
-    return sorted(found, key=lambda one: (one.group, -one.mean))
+    return sorted(found, key=lambda one: (one.group is None, one.group or 0, -one.mean))
 
 
-def tie_groups(scores: Mapping[str, Scores]) -> dict[str, int]:
+def tie_groups(scores: Mapping[str, Scores], *, order: Sequence[str]) -> dict[str, int | None]:
     """Return the number of the group of ties of each system, from 1.
 
     Walking down from the best, a new group begins where a system differs from the first one of the group: the p-value
-    of their paired t-test over common seeds, adjusted by Holm's method for all pairs of systems, is below 0.05.
+    of their paired t-test over common seeds, adjusted by Holm's method for all pairs of systems, is below 0.05. A
+    system that has fewer than two seeds in common with the first of the group is not tested, so it has no group.
 
     Args:
         scores: The scores of each system by seed.
+        order: The systems, the best first.
     """
-    order = sorted(scores, key=lambda name: -statistics.mean(scores[name].values()) if scores[name] else math.inf)
     pairs = list(itertools.combinations(order, 2))
     ps = []
     for a, b in pairs:
         seeds = sorted(scores[a].keys() & scores[b].keys())
         ps.append(paired_t_p([scores[a][seed] for seed in seeds], [scores[b][seed] for seed in seeds]))
     adjusted = dict(zip(pairs, holm(ps), strict=True))
-    groups: dict[str, int] = {}
+    groups: dict[str, int | None] = {}
     first, group = "", 0
     for name in order:
-        if not groups or adjusted[first, name] < _LEVEL:
+        if len(scores[name]) > 1 and (not first or adjusted[first, name] < _LEVEL):
             first, group = name, group + 1
-        groups[name] = group
+        groups[name] = group if first and len(scores[first].keys() & scores[name].keys()) > 1 else None
     return groups
 
 
-def seeds_interval(scores: Sequence[float]) -> tuple[float, float]:
-    """Return the 95 % interval of a mean over seeds, by the t distribution; NaN with one seed."""
+def seeds_interval(scores: Sequence[float], *, around: float | None = None) -> tuple[float, float]:
+    """Return the 95 % interval of a mean over seeds, by the t distribution; NaN with one seed.
+
+    Args:
+        scores: The score of each seed.
+        around: The mean, if it has more seeds than ``scores``; None for the mean of ``scores``.
+    """
     from scipy.stats import t
 
     if len(scores) < 2:
         return _NAN
     half = t.ppf(1 - _LEVEL / 2, len(scores) - 1) * statistics.stdev(scores) / math.sqrt(len(scores))
-    return statistics.mean(scores) - float(half), statistics.mean(scores) + float(half)
+    middle = statistics.mean(scores) if around is None else around
+    return middle - float(half), middle + float(half)
 
 
 def _over_tasks(tasks: Sequence[Scores]) -> dict[int, float]:

@@ -1,5 +1,7 @@
 """The ranking: against hand-worked cases, and simulated systems whose order and noise are known."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -11,6 +13,13 @@ Scores = dict[int, float]
 
 def by_seed(*scores: float) -> Scores:
     return dict(enumerate(scores, start=1))
+
+
+def groups_of(scores: Sequence[Sequence[float]]) -> list[int]:
+    """Return the groups of systems that all have the same seeds."""
+    named = {str(i): by_seed(*row) for i, row in enumerate(scores)}
+    order = sorted(named, key=lambda name: -sum(named[name].values()))
+    return [group for group in tie_groups(named, order=order).values() if group is not None]
 
 
 def simulated(
@@ -64,12 +73,29 @@ def test_a_group_begins_where_the_first_of_the_group_differs() -> None:
         "b2": by_seed(*(0.5995 + noise)),
         "c": by_seed(*(0.40 + noise[::-1])),
     }
-    assert tie_groups(scores) == {"a": 1, "a2": 1, "b": 2, "b2": 2, "c": 3}
+    assert tie_groups(scores, order=list(scores)) == {"a": 1, "a2": 1, "b": 2, "b2": 2, "c": 3}
 
 
-def test_without_two_common_seeds_everything_is_a_tie() -> None:
-    assert tie_groups({"a": {1: 0.9}, "b": {1: 0.1}}) == {"a": 1, "b": 1}
-    assert tie_groups({"a": {1: 0.9, 2: 0.9}, "b": {3: 0.1, 4: 0.1}}) == {"a": 1, "b": 1}
+def test_what_is_not_tested_has_no_group() -> None:
+    assert tie_groups({"a": {1: 0.9}, "b": {1: 0.1}}, order="ab") == {"a": None, "b": None}
+    assert tie_groups({"a": {1: 0.9, 2: 0.9}, "b": {3: 0.1, 4: 0.1}}, order="ab") == {"a": 1, "b": None}
+    first_has_one_seed: dict[str, dict[int, float]] = {"a": {1: 0.9}, "b": {1: 0.5, 2: 0.6}, "c": {1: 0.5, 2: 0.6}}
+    assert tie_groups(first_has_one_seed, order="abc") == {"a": None, "b": 1, "c": 1}
+
+
+def test_one_seed_on_one_task_leaves_the_mean_without_a_test() -> None:
+    """The other task would separate them; what other seeds give on the first is not known."""
+    several = {"good": [by_seed(0.8, 0.81, 0.82), {1: 0.7}], "bad": [by_seed(0.1, 0.11, 0.12), {1: 0.2}]}
+    found = ranking(several, base=[None, None], rounds=0, seed=0)
+    assert [(one.name, one.group) for one in found] == [("good", None), ("bad", None)]
+    assert found[0].mean == pytest.approx((0.81 + 0.7) / 2)
+
+
+def test_the_interval_is_around_the_mean_that_is_shown() -> None:
+    """The mean has all seeds of each task, its interval those that both tasks have."""
+    scores = {"a": [by_seed(0.80, 0.82, 0.90), by_seed(0.70, 0.74)], "b": [by_seed(0.1, 0.3, 0.2), by_seed(0.2, 0.1)]}
+    for one in ranking(scores, base=[None, None], rounds=0, seed=0):
+        assert sum(one.mean_interval) / 2 == pytest.approx(one.mean)
 
 
 def test_equal_systems_are_separated_at_the_nominal_rate() -> None:
@@ -79,7 +105,7 @@ def test_equal_systems_are_separated_at_the_nominal_rate() -> None:
         split = []
         for _ in range(trials):
             scores = 0.7 + 0.01 * generator.standard_normal((systems, 5))
-            split.append(max(tie_groups({str(i): by_seed(*row) for i, row in enumerate(scores)}).values()) > 1)
+            split.append(max(groups_of(scores)) > 1)
         assert np.mean(split) < most
         if systems == 2:
             assert np.mean(split) > 0.03

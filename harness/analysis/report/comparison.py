@@ -3,7 +3,7 @@
 import math
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from harness.analysis.ranking import Ranked, ranking, seeds_interval, tie_groups
@@ -27,13 +27,13 @@ class Cell:
         setting: The setting that is shown: of several, the best on dev.
         scores: Its score on the compared split, by seed.
         of: How many settings have this value.
-        group: Its group of ties on this task, from 1.
+        group: Its group of ties on this task, from 1; None if it has too few seeds for a test.
     """
 
     setting: Setting
     scores: Mapping[int, float]
     of: int
-    group: int
+    group: int | None
 
     @property
     def mean(self) -> float:
@@ -77,20 +77,24 @@ def ranked_values(results: Results, axis: str, *, split: str, rounds: int, seed:
     """Rank the values of an axis over the tasks of some results.
 
     Args:
-        results: The finished runs; each of their blocks is a task. Control tasks are left out.
+        results: The finished runs; each of their blocks is a task, and so is each fraction of its training data.
+            Control tasks are left out.
         axis: A named axis or the dotted key of an option, also in the plural: ``encoders``.
         split: The split whose scores count.
         rounds: The number of resamples for the intervals of the aggregates.
         seed: The seed of the draws.
 
     Raises:
-        ConfigError: No run has the axis, or all have the same value.
+        ConfigError: No run has the axis, all have the same value, or it is the seed.
     """
-    blocks = [block for block in results.blocks if not block.is_control]
+    scored = [block for block in results.blocks if not block.is_control]
+    blocks = [part for block in scored for part in ([block] if axis.startswith("fraction") else _by_fraction(block))]
     known = {key for setting in results.settings for key in options_of(setting.record)}
     axis = axis if axis in known else axis.removesuffix("s")
     if axis not in known:
         raise ConfigError(f"--compare {axis}: no run has this option{nearest(axis, known | set(NAMED))}")
+    if axis == "seed":
+        raise ConfigError("--compare seed: each score is a mean over seeds; choose another axis, such as encoder")
     columns = [_column(block, axis, split) for block in blocks]
     names = sorted({value for column in columns for value in column}, key=lambda value: sort_key({axis: value}))
     if len(names) < 2:
@@ -98,16 +102,35 @@ def ranked_values(results: Results, axis: str, *, split: str, rounds: int, seed:
     cells = {_name_of(axis, name): tuple(column.get(name) for column in columns) for name in names}
     bases = [_base(block, split) for block in blocks]
     whole = {name: [cell.scores for cell in row if cell is not None] for name, row in cells.items() if None not in row}
-    notes = [f"Left out of the aggregates, because a score is missing: {name}." for name in cells if name not in whole]
-    if left_out := len(results.blocks) - len(blocks):
+    notes = []
+    if incomplete := [name for name in cells if name not in whole]:
+        notes.append(f"Left out of the aggregates, because a score is missing: {', '.join(incomplete)}.")
+    if left_out := len(results.blocks) - len(scored):
         notes.append(f"Left out: control tasks ({left_out}), on which a high score is not good.")
     if None in bases:
         notes.append("The normalised score needs a run with static vectors alone on every task.")
     ranked = ranking(whole, base=bases, rounds=rounds, seed=seed)
     if ranked and None not in bases and math.isnan(ranked[0].normalised):
         notes.append("There is no normalised score, because on a task nothing is above static vectors.")
+    if untested := [one.name for one in ranked if one.group is None]:
+        reason = "because fewer than two seeds are common to all tasks (leave tasks out with --only)"
+        notes.append(f"Without a group, {reason}: {', '.join(untested)}.")
     tasks = tuple(f"{block.name} ({block.metric})" for block in blocks)
     return Ranking(axis, split, tasks, cells, tuple(ranked), tuple(notes))
+
+
+def _by_fraction(block: Block) -> list[Block]:
+    """Return one block for each fraction of the training data, because scores of other amounts are no fair comparison."""
+    parts: dict[Any, list[Setting]] = {}
+    for one in block.settings:
+        parts.setdefault(options_of(one.record)["fraction"], []).append(one)
+    if len(parts) == 1:
+        return [block]
+    shares = {None: 1.0} | {value: value for value in parts if value is not None}
+    return [
+        replace(block, data=f"{block.data}, {100 * shares[value]:g} %", settings=tuple(some))
+        for value, some in sorted(parts.items(), key=lambda item: -shares[item[0]])
+    ]
 
 
 def _column(block: Block, axis: str, split: str) -> dict[Any, Cell]:
@@ -115,11 +138,13 @@ def _column(block: Block, axis: str, split: str) -> dict[Any, Cell]:
     settings: dict[Any, list[Setting]] = {}
     for one in block.settings:
         value = options_of(one.record).get(axis)
+        value = str(value) if isinstance(value, list) else value
         if isinstance(value, str | int | float):
             settings.setdefault(value, []).append(one)
     best = {value: max(some, key=lambda one: statistics.mean(one.scores("dev"))) for value, some in settings.items()}
     scores = {value: _scores(one, split) for value, one in best.items()}
-    groups = tie_groups({str(value): by_seed for value, by_seed in scores.items()})
+    order = sorted(scores, key=lambda value: -statistics.mean(scores[value].values()))
+    groups = tie_groups({str(value): by_seed for value, by_seed in scores.items()}, order=list(map(str, order)))
     return {value: Cell(best[value], scores[value], len(some), groups[str(value)]) for value, some in settings.items()}
 
 
@@ -158,7 +183,7 @@ def explanation(found: Ranking) -> list[str]:
         "The interval of the rank answers another question than groups: what if the tasks were others of this kind?",
         "It resamples tasks, then seeds. It needs three tasks, and is wide with fewer than about five.",
         f"{FORMULA[0].upper()}{FORMULA[1:]} (as in SUPERB).",
-        "Base: static vectors alone. Best: the best row of that task. So 0 is the base, and 1000 the best everywhere.",
+        "Base: static vectors alone. Best: the best row of that task without a missing score elsewhere. So 0 is the base.",
         "A missing score is never filled in: its row has no mean, no rank and no group, and changes no other row.",
         "A bold score is the highest of its task. Whether it is the highest by chance is what the letters say.",
     ]
@@ -177,7 +202,7 @@ def score_table(found: Ranking) -> Table:
             low, high = one.rank_interval
             ends = "" if math.isnan(low) else f"{low:.1f} to {high:.1f}"
             mean = (percent(one.mean), span(one.mean_interval))
-            aggregates = (str(one.group), *mean, f"{one.rank:.2f}", ends, normalised)
+            aggregates = (str(one.group or ""), *mean, f"{one.rank:.2f}", ends, normalised)
         rows.append([name, *aggregates, *(_cell(cell) for cell in found.cells[name])])
     for j in range(len(found.tasks)):
         means = [cell.mean if (cell := found.cells[name][j]) is not None else -math.inf for name in order]
@@ -192,8 +217,8 @@ def _cell(cell: Cell | None) -> str:
         return MISSING
     low, high = cell.interval
     half = "" if math.isnan(low) else f" ± {percent((high - low) / 2)}"
-    letter = chr(ord("a") + cell.group - 1) if cell.group <= 26 else str(cell.group)
-    return f"{percent(cell.mean)}{half} {letter}"
+    group = "" if cell.group is None else chr(ord("a") + cell.group - 1) if cell.group <= 26 else str(cell.group)
+    return f"{percent(cell.mean)}{half} {group}".rstrip()
 
 
 def chosen_table(found: Ranking) -> Table:
@@ -222,7 +247,8 @@ def figures(found: Ranking) -> list[Figure]:
         for one in ranked:
             value, (low, high) = value_of(one)
             ends = None if math.isnan(low) else (low, high)
-            rows.append(Row(f"{one.name} (group {one.group})", [value], ends, f"c{1 + (one.group + 1) % 2}"))
+            group = "no group" if one.group is None else f"group {one.group}"
+            rows.append(Row(f"{one.name} ({group})", [value], ends, f"c{1 + ((one.group or 0) + 1) % 2}"))
         note = "Bar: the 95 % interval. The colour changes where a new group of ties begins."
         plots.append(Figure(title, dot_plot(title, rows, x_name=f"{title.lower()}, {unit}"), note))
     return [*plots, *cost_figures(_priced(found), y_name=f"mean over tasks on {found.split}, percent")]

@@ -55,13 +55,16 @@ def first_sentence(found: Ranking) -> str:
     """Return what the page shows, in one or two sentences."""
     if not found.ranked:
         return f"No value of {found.axis} has a score on every task, so nothing is ranked."
-    top = [one.name for one in found.ranked if one.group == 1]
-    groups = max(one.group for one in found.ranked)
-    first = f"{found.ranked[0].name} has the highest mean over {len(found.tasks)} tasks"
-    if len(top) > 1:
-        first += f", but {len(top) - 1} of {len(found.ranked) - 1} others cannot be separated from it"
-    many = f"{groups} group{'s' if groups > 1 else ''} of ties"
-    return f"{first}. The {len(found.ranked)} ranked rows form {many}."
+    best = max(found.ranked, key=lambda one: one.mean)
+    first = f"{best.name} has the highest mean over {len(found.tasks)} tasks"
+    tested = [one for one in found.ranked if one.group is not None]
+    if best.group is None:
+        return f"{first}, but it is not tested, because fewer than two of its seeds are common to all tasks."
+    if top := sum(one.group == 1 for one in tested) - 1:
+        first += f", but {top} of {len(tested) - 1} others cannot be separated from it"
+    groups = max(one.group or 0 for one in tested)
+    what = "ranked" if len(tested) == len(found.ranked) else "tested"
+    return f"{first}. The {len(tested)} {what} rows form {groups} group{'s' if groups > 1 else ''} of ties."
 
 
 def _number(value: float) -> float | None:

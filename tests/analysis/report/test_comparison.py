@@ -127,3 +127,50 @@ def test_the_explanation_is_at_most_twenty_short_lines(results: Path) -> None:
     found = ranked_values(gathered(read_records(results)), "encoder", split="test", rounds=0, seed=0)
     assert len(explanation(found)) <= 20
     assert all(len(line) <= 120 for line in explanation(found))
+
+
+def test_each_fraction_of_the_training_data_is_a_task(tmp_path: Path) -> None:
+    """An encoder that was measured only on a tenth is not compared with others on all of it."""
+    for encoder, fraction, chance in (("none", 1.0, 0.5), ("elmo", 1.0, 0.9), ("none", 0.1, 0.3), ("other", 0.1, 0.95)):
+        for seed in (1, 2, 3):
+            run = tmp_path / f"{encoder}-{fraction}-{seed}"
+            determining = {"seed": seed, "encoder.name": encoder} | ({"data.fraction": 0.1} if fraction < 1 else {})
+            write_run(run, encoder=encoder, seed=seed, chance=chance, fraction=fraction, determining=determining)
+    found = ranked_values(gathered(read_records(tmp_path)), "encoders", split="test", rounds=0, seed=0)
+    assert found.tasks == ("labels on made_up, 100 % (accuracy)", "labels on made_up, 10 % (accuracy)")
+    assert [cell is None for cell in found.cells["other"]] == [True, False]
+    assert [one.name for one in found.ranked] == ["static vectors"]
+    assert found.notes[0] == "Left out of the aggregates, because a score is missing: elmo, other."
+    by_fraction = ranked_values(gathered(read_records(tmp_path)), "fractions", split="test", rounds=0, seed=0)
+    assert by_fraction.tasks == ("labels on made_up (accuracy)",)
+
+
+def test_lists_are_values_and_seeds_are_not(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for layers, chance in (([1, 2], 0.9), ([2], 0.5)):
+        for seed in (1, 2):
+            determining = {"seed": seed, "encoder.name": "elmo", "mixing.layers": layers}
+            changes = {"setting": str(layers), "identity": f"{layers}{seed}", "determining": determining}
+            write_run(tmp_path / f"{layers}-{seed}", encoder="elmo", seed=seed, chance=chance, **changes)
+    found = ranked_values(gathered(read_records(tmp_path)), "mixing.layers", split="test", rounds=0, seed=0)
+    assert sorted(found.cells) == ["[1, 2]", "[2]"]
+    assert main([str(tmp_path), "--compare", "seed"]) == 2
+    assert "--compare seed: each score is a mean over seeds" in capsys.readouterr().err
+
+
+def test_one_seed_on_a_task_gives_no_group_of_ties(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Without a test, two encoders are not ties either."""
+    for task, seeds in (("one", (1, 2, 3)), ("two", (1,))):
+        for encoder, chance in (("none", 0.3), ("elmo", 0.9)):
+            for seed in seeds:
+                name = f"{task}-{encoder}"
+                data = {"name": task, "sizes": {"test": 200, "dev": 200}, "sha256": {"test": task * 9}}
+                changes = {"setting": name, "identity": f"{name}{seed}", "task": task, "data": data}
+                write_run(tmp_path / f"{name}{seed}", encoder=encoder, seed=seed, chance=chance, **changes)
+    assert main([str(tmp_path), "--compare", "encoders", "--out", str(tmp_path / "page"), "--rounds", "10"]) == 0
+    assert "Without a group, because fewer than two seeds are common to all tasks" in capsys.readouterr().out
+    found = json.loads((tmp_path / "page" / "compare.json").read_text())
+    assert [value["aggregates"]["group"] for value in found["values"]] == [None, None]
+    (elmo,) = (value["tasks"] for value in found["values"] if value["value"] == "elmo")
+    assert [cell["group"] for cell in elmo.values()] == [1, None]
+    page = (tmp_path / "page" / "compare.html").read_text()
+    assert "but it is not tested, because fewer than two of its seeds are common to all tasks." in page
