@@ -23,7 +23,8 @@ from harness.types import Sentence
 from harness.utils.files import read_written_json, write_json
 
 # encoder_parameters: The number of the encoder's weights; 0 without an encoder, None if it does not tell.
-# tokens_per_s: Tokens that the encoder encodes in a second: the median of five timed batches.
+# tokens_per_s: Tokens that the encoder encodes in a second: the median of five timed batches, whose words it has met
+#   before, as most words of a long text. A first pass over a short text is slower.
 # device: The GPU, or the processor and the number of threads.
 # bytes_per_token: What the feature store holds for each token of the data.
 # head_parameters: The number of the head's weights.

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from socket import gethostname
 from time import perf_counter
-from typing import Any
 
 from omegaconf import DictConfig, open_dict, read_write
 
@@ -14,7 +13,6 @@ from harness.analysis.report.paper_numbers import published_numbers
 from harness.analysis.report.tables import overview
 from harness.analysis.report.terminal import print_table
 from harness.config.request import quoted
-from harness.errors import HarnessError
 from harness.runs.tracker import build_tracker
 from harness.sweep.dry_run import dry_run
 from harness.sweep.expand import Job, by_data, expand_jobs, sweep_dir

@@ -120,7 +120,7 @@ def ranked_values(results: Results, axis: str, *, split: str, rounds: int, seed:
 
 
 def _by_fraction(block: Block) -> list[Block]:
-    """Return one block for each fraction of the training data, because scores of other amounts are no fair comparison."""
+    """Return one block for each fraction of the training data: scores of different fractions are not compared."""
     parts: dict[Any, list[Setting]] = {}
     for one in block.settings:
         parts.setdefault(options_of(one.record)["fraction"], []).append(one)
@@ -183,7 +183,7 @@ def explanation(found: Ranking) -> list[str]:
         "The interval of the rank answers another question than groups: what if the tasks were others of this kind?",
         "It resamples tasks, then seeds. It needs three tasks, and is wide with fewer than about five.",
         f"{FORMULA[0].upper()}{FORMULA[1:]} (as in SUPERB).",
-        "Base: static vectors alone. Best: the best row of that task without a missing score elsewhere. So 0 is the base.",
+        "Base: static vectors alone, which therefore have 0. Best: the best score of that task in rows without a gap.",
         "A missing score is never filled in: its row has no mean, no rank and no group, and changes no other row.",
         "A bold score is the highest of its task. Whether it is the highest by chance is what the letters say.",
     ]

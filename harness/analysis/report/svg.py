@@ -64,7 +64,8 @@ def line_chart(title: str, series: Sequence[Series], *, x: Scale, y: Scale) -> s
         for i, one in enumerate(series):
             top = 250 + _LINE * (i + 1)
             sample = line("line", 10, 38, top - 4, top - 4)
-            parts.append(f'<g class="c{i + 1}">{sample}{text(46, top, shortened(one.label), "start")}</g>')
+            level = " level" if len(one.x) < 2 else ""
+            parts.append(f'<g class="c{i + 1}{level}">{sample}{text(46, top, shortened(one.label), "start")}</g>')
         return drawing(title, parts, height=250 + _LINE * len(series) + 8)
     width, height = _WIDTH / 2, 112
     parts = [text(8, 12, f"up: {y.name}", "start"), text(8, 12 + _LINE, f"to the right: {x.name}", "start")]

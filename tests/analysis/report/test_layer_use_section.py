@@ -116,6 +116,20 @@ def test_a_cumulative_mix_of_layer_0_is_not_the_single_layer_0(tmp_path: Path) -
     ]
 
 
+def test_a_mix_of_one_layer_is_not_the_single_layer(tmp_path: Path) -> None:
+    write(tmp_path, "elmo", "first_of_all_names", 0.2, single(2), layers=[2], gamma=False)
+    write(tmp_path, "elmo", "layer", 0.5, single(2), index=2)
+    write(tmp_path, "elmo", "scalar_mix", 0.9, WEIGHTS)
+    assert table(section_of(tmp_path), "Weight of each layer").rows[2][4].startswith("50.00")
+
+
+def test_a_single_layer_with_another_norm_is_not_that_of_the_mix(tmp_path: Path) -> None:
+    write(tmp_path, "elmo", "layer", 0.3, single(2), index=2, layer_norm="none")
+    write(tmp_path, "elmo", "layer", 0.5, single(2), index=2, layer_norm="token")
+    write(tmp_path, "elmo", "scalar_mix", 0.9, WEIGHTS, layer_norm="token")
+    assert table(section_of(tmp_path), "Weight of each layer").rows[2][-1].startswith("50.00")
+
+
 def test_the_two_meanings_of_plus_or_minus_are_told(tmp_path: Path) -> None:
     write(tmp_path, "elmo", "scalar_mix", 0.9, WEIGHTS)
     found = table(section_of(tmp_path), "Learned mixes")

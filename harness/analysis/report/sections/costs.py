@@ -20,8 +20,9 @@ _COLUMNS = {
 }
 _NOTE = (
     "Costs are medians over runs; k, M and G are thousands, millions and billions. ± after a score: the standard "
-    "deviation over seeds. Encoding: the median of five batches. Bytes per token: in the feature store. An epoch "
-    "includes the scoring of dev. Memory is of the whole process. Times are too long if the machine did other work."
+    "deviation over seeds. Encoding: the median of five batches of words that were met before. Bytes per token: in the "
+    "feature store. An epoch includes the scoring of dev. Memory is of the whole process. Times are too long if the "
+    "machine did other work."
 )
 
 

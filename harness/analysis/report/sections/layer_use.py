@@ -8,7 +8,7 @@ from typing import Any
 from harness.analysis.layer_use import CAVEAT, estimate, layer_use, scaled_weights
 from harness.analysis.probing import CUMULATIVE, expected_layers, learned_weights
 from harness.analysis.report.analysis import Analysis
-from harness.analysis.report.axes import label_of
+from harness.analysis.report.axes import label_of, options_of
 from harness.analysis.report.axis import Scale
 from harness.analysis.report.parts import Figure, Part, Wanted
 from harness.analysis.report.settings import Block, Setting
@@ -17,6 +17,7 @@ from harness.analysis.report.tables import Table, in_order, open_and_folded, poi
 
 _MOST = 24
 _OF_MIX = ("mix", "layer", "lambda", "name", "setting")  # axes on which a mix differs from a single layer
+_OF_ANY_MIX = ("mixing.dropout", "mixing.layer_norm")  # options that a single layer has, too
 _SCALED = (
     "Scaled: weight times the mean norm of the layer, as a share of the sum, because a layer of long vectors has more "
     "influence than its weight says; empty if the norms are not in the record, or if the mix normalises its layers. "
@@ -144,13 +145,20 @@ def _scaled(mix: _Mix) -> list[list[float]]:
 
 
 def _alone(block: Block, setting: Setting) -> dict[int, Setting]:
-    """Return the settings that use a single layer and are otherwise equal to a setting with a mix, by their layer."""
+    """Return the settings that use a single layer and are otherwise equal to a setting with a mix, by their layer.
+
+    A mix of one layer is none of them. Of two that differ in gamma, the one with the gamma of the mix is taken.
+    """
     found: dict[int, Setting] = {}
-    for one in block.settings:
+    gamma = setting.values.get("mixing.gamma")
+    for one in sorted(block.settings, key=lambda one: one.values.get("mixing.gamma") != gamma):
         weights = list(one.record.mixing.get("weights", {}).values())
         is_single = bool(weights) and all(sorted(row)[-1:] == [1.0] and set(row) <= {0.0, 1.0} for row in weights)
-        is_cumulative = one.record.determining.get("mixing.code") == CUMULATIVE
-        if is_single and not is_cumulative and _rest(one) == _rest(setting):
+        is_mix = (
+            one.record.determining.get("mixing.code") == CUMULATIVE
+            or options_of(one.record).get("mixing.layers") is not None
+        )
+        if is_single and not is_mix and _rest(one) == _rest(setting):
             found.setdefault(weights[0].index(1.0), one)
     return found
 
@@ -175,7 +183,7 @@ def _rest(setting: Setting) -> dict[str, Any]:
 
 
 def _is_of_mix(axis: str) -> bool:
-    return axis in _OF_MIX or axis.startswith("mixing.")
+    return axis in _OF_MIX or (axis.startswith("mixing.") and axis not in _OF_ANY_MIX)
 
 
 def _expected_table(analysis: Analysis) -> Table:

@@ -73,7 +73,7 @@ def _table(analysis: Analysis, wanted: Wanted) -> Table:
 def _figure(analysis: Analysis, wanted: Wanted) -> Figure:
     """Draw the score of every run, and each setting's interval over examples."""
     settings = in_order(analysis.block, analysis.split, wanted.sort)
-    special = {analysis.best.number: "c2"} | {one.number: "c3" for one in analysis.baselines}
+    special = {one.number: "c3" for one in analysis.baselines} | {analysis.best.number: "c2"}
     rows = []
     for one in settings[:MOST_ROWS]:
         scores = [100 * score for score in one.scores(analysis.split)]
