@@ -1,14 +1,15 @@
 """``python -m harness probe DIR``: what the probes and the mixes of finished runs say about layers."""
 
 import argparse
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
 from harness.analysis.layer_use import CAVEAT
 from harness.analysis.probing import expected_layers, layer_uses, probes
-from harness.analysis.report.axes import natural
+from harness.analysis.report.axes import label_of
+from harness.analysis.report.settings import Block, Setting, gathered, read_records
 from harness.errors import DataFormatError
-from harness.runs.record import RunRecord, readable_record
 from harness.utils.console import CommandParser, exit_status_of
 
 
@@ -26,20 +27,18 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _show(chosen: argparse.Namespace) -> None:
-    read = (readable_record(path) for path in sorted(chosen.folder.glob("**/record.json")))
-    records = [record for record in read if record is not None and record.status == "ok"]
-    if not records:
-        raise DataFormatError(f"{chosen.folder}: no finished run in it; give a folder of results, such as results/pos")
-    rows = [
-        [*_of(one.example), *one.cells("-")]
-        for one in sorted(probes(records), key=lambda one: [natural(cell) for cell in _of(one.example)])
-    ]
-    if not rows:
+    """Print what the runs of a folder say; settings have their numbers and names in ``report --list``."""
+    settings = [(block, one) for block in gathered(read_records(chosen.folder)).blocks for one in block.settings]
+    places = {run.record.identity: place for place in settings for run in place[1].runs}
+    records = [run.record for _, one in settings for run in one.runs]
+    found = sorted(probes(records), key=lambda one: places[one.example.identity][1].number)
+    if not found:
         raise DataFormatError(f"{chosen.folder}: only runs of control tasks; run the task, too, without task.control")
+    rows = [[*_of(places[one.example.identity]), *one.cells("-")] for one in found]
     _print(["score", "control", "selectivity", "code (kbit)", "compression"], rows)
     uses = [
         [
-            *_of(run),
+            *_of(places[run.identity]),
             place,
             ", ".join(one.text(3) for one in use.weights),
             use.centre.text(),
@@ -51,23 +50,28 @@ def _show(chosen: argparse.Namespace) -> None:
         _print(["place", "weights of the layers", "centre of gravity", "KL from uniform (bits)"], uses)
         print(f"{CAVEAT}\n")  # noqa: T201
     expected = [
-        [*_of(run), " ".join(f"{100 * gain:+.2f}" for gain in found.gains), f"{found.raw:.2f}", f"{found.clipped:.2f}"]
+        [
+            *_of(places[run.identity], without="layer"),
+            " ".join(f"{100 * gain:+.2f}" for gain in found.gains),
+            *("-" if math.isnan(layer) else f"{layer:.2f}" for layer in (found.raw, found.clipped)),
+        ]
         for run, found in expected_layers(records)
     ]
     if expected:
         _print(["gain of each layer from 1", "expected layer", "without negative gains"], expected)
 
 
-def _of(run: RunRecord) -> list[str]:
-    """Return the cells that say which setting a row is about."""
-    head = str(run.config["task"].get("head", ""))
-    fraction = run.determining.get("data.fraction")
-    data = run.data["name"] if fraction is None else f"{run.data['name']} ({100 * fraction:g} %)"
-    return [run.task, data, head, run.name.removesuffix(f"-s{run.seed}")]
+def _of(place: tuple[Block, Setting], *, without: str = "") -> list[str]:
+    """Return the cells that say which setting a row is about, or which settings that differ only in one axis."""
+    block, one = place
+    if not without:
+        return [str(one.number), block.task, block.data, one.label]
+    values = {axis: value for axis, value in one.values.items() if axis != without}
+    return ["", block.task, block.data, label_of(values) or str(one.record.encoder.get("name"))]
 
 
 def _print(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print a table in Markdown."""
-    table = [["task", "data", "head", "vectors", *columns], *rows]
+    table = [["#", "task", "data", "setting", *columns], *rows]
     table.insert(1, ["---"] * len(table[0]))
     print("\n".join(f"| {' | '.join(row)} |" for row in table) + "\n")  # noqa: T201

@@ -87,6 +87,14 @@ def read_documents(path: Path, *, labelled: bool = True) -> list[Example]:
     return list(examples.values())
 
 
+def is_documents(path: Path) -> bool:
+    """Return whether ``read_documents`` reads a path: a folder, an archive, or a file that begins with a document."""
+    if path.is_dir() or path.name.endswith(_ARCHIVE):
+        return True
+    first = next((line for _, line in numbered_lines(path) if line.strip()), "")
+    return first.startswith("#begin document")
+
+
 def _files(path: Path) -> Iterator[tuple[str, Iterable[tuple[int, str]]]]:
     """Yield the name and the numbered lines of each file, in the order of their names."""
     if path.is_dir():

@@ -1,5 +1,6 @@
-"""Labelled spans and pairs of spans: from JSON lines, CoNLL-U files (arcs) and column files (entities)."""
+"""Labelled spans and pairs of spans: from JSON lines, and from the data of parsing, roles, coreference and entities."""
 
+import itertools
 import json
 import logging
 import re
@@ -9,12 +10,14 @@ from pathlib import Path
 from typing import Any, NotRequired, TypedDict
 
 from harness.errors import DataFormatError
-from harness.types import Example, Sentence
+from harness.types import Example, Sentence, sentences_of
 from tasks.common.column_files import Columns, check_words, read_columns
 from tasks.common.conllu import DEPREL, FORM, HEAD, conllu_sentences, filled
 from tasks.common.table_files import is_json, json_objects
 from tasks.common.tag_schemes import spans
 from tasks.common.tagged_sentences import in_bio
+from tasks.coref.documents import TEXT, is_documents, read_documents
+from tasks.srl.reader import read_frames
 
 log = logging.getLogger(__name__)
 
@@ -45,9 +48,12 @@ def read_edges(path: Path, columns: Columns | None = None, *, labelled: bool = T
     """Return the sentences of a file that have at least one target; the name of the file tells its format.
 
     ``.jsonl``: one object on each line, ``{"text": ..., "targets": [...]}``, as edge probing data are published; the
-    text is a list of tokens, or spaces separate them. ``.conllu``: the arcs of the dependency tree, where ``span1`` is
-    a word, ``span2`` its head (the word itself for the root), and the label their relation. Other names: column files
-    of named entities, where ``span1`` is an entity, and the label its type.
+    text is a list of tokens, or spaces separate them. ``.jsonl`` with ``frames``, as ``task=srl`` reads: ``span1`` is a
+    verb, ``span2`` an argument of it, and the label its role. ``.conllu``: the arcs of the dependency tree, where
+    ``span1`` is a word, ``span2`` its head (the word itself for the root), and the label their relation. Documents as
+    ``task=coref`` reads: all pairs of mentions of one sentence, and the label is 1 if both are of one entity, else 0.
+    Other files, and those with ``columns``: column files of named entities, where ``span1`` is an entity, and the label
+    its type.
 
     Args:
         path: A UTF-8 file, plain or ``.gz``.
@@ -59,10 +65,13 @@ def read_edges(path: Path, columns: Columns | None = None, *, labelled: bool = T
             message names the file and, if possible, the line.
 
     Source:
-        Tenney et al. 2019 (arXiv 1905.06316); format and arc of the root as in jiant's probing data.
+        Tenney et al. 2019 (arXiv 1905.06316); format, arc of the root and pairs of mentions as in jiant's probing data.
     """
     if is_json(path):
-        sentences = list(_of_json(path, labelled=labelled))
+        has_frames = "frames" in next((values for _, values in json_objects(path)), {})
+        sentences = list(_of_frames(path) if has_frames else _of_json(path, labelled=labelled))
+    elif columns is None and is_documents(path):
+        sentences = list(_of_documents(path))
     elif Path(path.name.removesuffix(".gz")).suffix == ".conllu":
         sentences = list(_of_conllu(path))
     else:
@@ -160,3 +169,28 @@ def _of_conllu(path: Path) -> Iterator[Labelled]:
 def _of_entities(tags: Sequence[str]) -> list[Target]:
     """Return the entities that the BIO tags of a sentence mark."""
     return [{"span1": [start, end], "label": kind} for start, end, kind in spans(tags, "bio")]
+
+
+def _of_frames(path: Path) -> Iterator[Labelled]:
+    """Yield the sentences of a file of semantic roles, with one target per argument."""
+    for words, frames in read_frames(path):
+        targets: list[Target] = []
+        for predicate, tags in frames:
+            found = spans(tags or (), "bio")
+            verb = next(([start, end] for start, end, role in found if role == "V"), [predicate, predicate + 1])
+            arguments = [(start, end, role) for start, end, role in found if role != "V"]
+            targets += [{"span1": verb, "span2": [start, end], "label": role} for start, end, role in arguments]
+        yield words, targets
+
+
+def _of_documents(path: Path) -> Iterator[Labelled]:
+    """Yield the sentences of documents with entities, with one target per pair of mentions of the same sentence."""
+    for example in read_documents(path):
+        mentions = sorted((span, entity) for entity, some in enumerate(example.target["clusters"]) for span in some)
+        start = 0
+        for words in sentences_of(example.texts[TEXT]):
+            stop = start + len(words)
+            inside = [([a - start, b + 1 - start], entity) for (a, b), entity in mentions if start <= a and b < stop]
+            pairs = itertools.combinations(inside, 2)
+            yield words, [{"span1": a, "span2": b, "label": str(int(one == other))} for (a, one), (b, other) in pairs]
+            start = stop

@@ -21,6 +21,7 @@ def record(score: float, *, seed: int = 1, code: dict[str, Any] | None = None, *
         task="pos",
         name=f"enc-mix-s{seed}",
         identity="".join(map(str, found.values())).replace("/", ""),
+        setting=str(sorted((name, value) for name, value in found.items() if name != "seed")),
         determining=found | {"data.sha256.train": str(sorted(found.items()))},
         seed=seed,
         data={"name": "ewt", "sizes": {"train": 3}},
@@ -115,6 +116,8 @@ def test_the_command_prints_everything(tmp_path: Path, capsys: pytest.CaptureFix
     out = capsys.readouterr().out
     assert "| 80.00 ± 24.84 | 55.00 ± 63.53 | 30.00 ± 127.06 | 1.50 ± 6.35 | 3.00 ± 12.71 |" in out
     assert "| +40.00 -10.00 | 0.67 | 1.00 |" in out
+    numbers = [row.split(" | ")[0] for row in out.split("\n\n")[0].splitlines()[2:]]
+    assert len(set(numbers)) == len(numbers) == 4  # no two rows are about the same setting
     assert "Weights are not importance" in out
     (tmp_path / "controls").mkdir()
     control = record(0.4, mixing_index=2, task_control=1)
@@ -122,4 +125,4 @@ def test_the_command_prints_everything(tmp_path: Path, capsys: pytest.CaptureFix
     assert main([str(tmp_path / "controls")]) == 2
     assert "only runs of control tasks; run the task, too" in capsys.readouterr().err
     assert main([str(tmp_path / "nothing")]) == 2
-    assert "no finished run in it" in capsys.readouterr().err
+    assert "no readable record.json below it" in capsys.readouterr().err

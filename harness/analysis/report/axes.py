@@ -207,8 +207,8 @@ def label_of(values: Values, others: Sequence[Values] = (), mix: Any = None) -> 
             left = equal
             continue
         left = equal
-        if axis == "encoder" and value == "none":
-            words.append("static vectors")
+        if axis in ("encoder", "embedding") and value == "none":
+            words.append("static vectors" if axis == "encoder" else "no static vectors")
         elif axis in ("head", "encoder", "embedding", "name") or (axis == "mix" and values.get("layer") is None):
             words.append(str(value))
         elif axis == "placement":

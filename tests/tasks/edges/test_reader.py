@@ -50,6 +50,39 @@ def test_the_arcs_of_a_dependency_tree(tmp_path: Path) -> None:
     ]
 
 
+def test_semantic_roles(tmp_path: Path) -> None:
+    """The verb has two words; the second frame has no V, so its predicate is the verb."""
+    words = ["Ann", "gave", "up", "and", "slept"]
+    frames = [
+        {"pred": 1, "tags": ["B-ARG0", "B-V", "I-V", "O", "O"]},
+        {"pred": 4, "tags": ["B-ARG0", "O", "O", "B-ARGM-DIS", "O"]},
+    ]
+    lines = [{"words": words, "frames": frames}, {"words": ["No"], "frames": []}]
+    path = written(tmp_path, "roles.jsonl", "".join(json.dumps(line) + "\n" for line in lines))
+    ((found, targets),) = read_edges(path)
+    assert found == tuple(words)
+    assert targets == [
+        {"span1": [1, 3], "span2": [0, 1], "label": "ARG0"},
+        {"span1": [4, 5], "span2": [0, 1], "label": "ARG0"},
+        {"span1": [4, 5], "span2": [3, 4], "label": "ARGM-DIS"},
+    ]
+
+
+def test_pairs_of_mentions_of_a_sentence(tmp_path: Path) -> None:
+    """The second sentence has one mention, and so no pair; no pair crosses the end of a sentence."""
+    rows = ["Ann (0)", "met -", "her (1|(0)", "sister 1)", "", "She (0)", "left -", "", "Bo (2)", "saw -", "it (3)"]
+    lines = [f"d 0 {i} {row.split()[0]} {row.split()[1]}" if row else "" for i, row in enumerate(rows)]
+    text = "#begin document (d); part 000\n" + "\n".join(lines) + "\n\n#end document\n"
+    found = read_edges(written(tmp_path, "story.conll", text))
+    assert [words for words, _ in found] == [("Ann", "met", "her", "sister"), ("Bo", "saw", "it")]
+    assert [(t["span1"], t["span2"], t["label"]) for t in found[0][1]] == [
+        ([0, 1], [2, 3], "1"),
+        ([0, 1], [2, 4], "0"),
+        ([2, 3], [2, 4], "0"),
+    ]
+    assert [t["label"] for t in found[1][1]] == ["0"]
+
+
 def test_named_entities(tmp_path: Path) -> None:
     path = written(tmp_path, "names.conll", "Ann B-PER\nLee I-PER\nsaw O\nRome B-LOC\n\nNo O\n\n")
     assert read_edges(path) == [
