@@ -1,11 +1,14 @@
 """Tests and intervals over examples, for many runs at once: all of them share the random numbers of one seed.
 
 Each result is the same as if its runs were the only ones. One product of matrices per batch of rounds serves all runs.
+The products are small, and threads that wait for each other make them several times slower if the cores are busy: they
+have one thread.
 """
 
 from collections.abc import Sequence
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from harness.analysis.statistics import Array, bootstrap, interval, randomised_p, ratio_of_sums
 
@@ -32,7 +35,8 @@ def paired_tests(
         gain = ratio_of_sums(totals[right] - change) - ratio_of_sums(totals[left] + change)
         return np.asarray(np.add.reduceat(gain, starts, axis=0) / sizes[:, None])  # (pairs, rounds)
 
-    ps = randomised_p(difference, examples=counts.shape[1], rounds=rounds, seed=seed)  # (pairs,)
+    with threadpool_limits(1):
+        ps = randomised_p(difference, examples=counts.shape[1], rounds=rounds, seed=seed)  # (pairs,)
     scores = resampled_scores(counts, rounds=rounds, seed=seed)  # (runs, rounds)
     gains = ((scores[list(b)] - scores[list(a)]).mean(axis=0) for a, b in pairs)  # (rounds,) each
     return [(float(p), interval(gain)) for p, gain in zip(ps, gains, strict=True)]
@@ -51,7 +55,8 @@ def resampled_scores(counts: Array, *, rounds: int, seed: int) -> Array:
     def score(times: Array) -> Array:
         return ratio_of_sums(_sums(times, flat))  # (runs, rounds)
 
-    return bootstrap(score, examples=counts.shape[1], rounds=rounds, seed=seed)
+    with threadpool_limits(1):
+        return bootstrap(score, examples=counts.shape[1], rounds=rounds, seed=seed)
 
 
 def _flat(counts: Array) -> Array:

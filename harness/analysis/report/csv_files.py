@@ -13,6 +13,7 @@ from harness.analysis.report.printable import printable
 from harness.analysis.report.settings import Results
 from harness.analysis.report.tables import SPLITS
 from harness.runs.cost import cost_of
+from harness.runs.record import RunRecord
 
 _OF_COMPARISONS = (
     "task data family split metric number_a number_b a b seeds difference low high hedges_g p_seeds p_seeds_holm "
@@ -22,9 +23,10 @@ _ABOUT = ("number", "setting", "task", "data", "seed", *NAMED)
 
 
 def runs_table(results: Results) -> pandas.DataFrame:
-    """Return one row per run: a column per named axis, per other option that differs, and per metric.
+    """Return one row per run: a column per named axis, per other option that differs, and per result.
 
-    The metrics are columns such as ``test/f1``, as fractions.
+    The metrics are columns such as ``test/f1``, as fractions. The code length is in ``code_length.bits`` and
+    ``code_length.compression``, and the weight of layer 1 in a mix at the input in ``weight.input.1``.
     """
     rows = []
     for block in results.blocks:
@@ -40,12 +42,25 @@ def runs_table(results: Results) -> pandas.DataFrame:
                 }
                 times = {f"timing.{name}": value for name, value in record.timing.items()}
                 costs = {f"cost.{name}": value for name, value in cost_of(record).items()} | {"url": record.url}
-                rows.append(options_of(record) | about | {"data": block.data} | more | times | costs | scores)
+                found = _code_length(record) | _weights(record)
+                rows.append(options_of(record) | about | {"data": block.data} | more | found | times | costs | scores)
     frame = _frame(rows)
     same = [name for name in frame if frame[name].map(repr).nunique() == 1]
     dropped = {name for name in same if name not in (*_ABOUT, "folder", "primary_metric") and "/" not in name}
     options = [name for name in frame if name not in _ABOUT and name not in dropped]
     return frame[[name for name in _ABOUT if name in frame] + options]
+
+
+def _code_length(record: RunRecord) -> dict[str, float]:
+    """Return the code length of a run; nothing if it was not measured."""
+    names = ("bits", "uniform_bits", "compression")
+    return {f"code_length.{name}": record.code_length[name] for name in names if name in record.code_length}
+
+
+def _weights(record: RunRecord) -> dict[str, float]:
+    """Return the weight of each layer in the mixes of a run."""
+    weights = record.mixing.get("weights", {})
+    return {f"weight.{place}.{layer}": one for place, row in weights.items() for layer, one in enumerate(row)}
 
 
 def settings_table(analyses: Sequence[Analysis], numbers: PublishedNumbers) -> pandas.DataFrame:
