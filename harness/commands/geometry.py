@@ -40,7 +40,7 @@ for --format and --tokenize.
 
 The measures are those of Ethayarajh 2019. Self-similarity is the mean cosine of
 one word in different sentences; a low value means much context. Adjusted values
-are above those of random tokens. Linear CKA (Kornblith et al. 2019) says which
+(adj.) are above those of random tokens. Linear CKA (Kornblith et al. 2019) says which
 layers place the same tokens alike; a rotation changes nothing.
 
 examples:
@@ -49,7 +49,7 @@ examples:
       encoder=elmo_original --also encoder=random --out geometry
 """
 _FEWEST_PER_DIMENSION = 10
-_HEADINGS = "aniso-\ntropy, self-\nsim., adjus-\nted, intra-\nsent., adjus-\nted, first\ncomp., adjus-\nted"
+_HEADINGS = "aniso-\ntropy, self-\nsim., self-s.\nadj., intra-\nsent., intra-s.\nadj., first\ncomp., first c.\nadj."
 
 
 def main(arguments: Sequence[str]) -> int:

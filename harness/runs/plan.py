@@ -254,7 +254,7 @@ def build_model(plan: Plan, *, vocabulary: Collection[str] | None = None) -> Mod
         head = plan.config.task.get("head", type(model.head).__name__)
         raise ConfigError(
             f"code_length=true: the head '{head}' does not report the probabilities of two or more labels; leave it "
-            "out, or choose another head or loss of the task, if it has one, such as task.head=linear"
+            "out, or choose another head or loss of the task, if it has one: task.head=linear, or task.loss=softmax"
         )
     return model.to(plan.device)
 
