@@ -31,7 +31,7 @@ def main(arguments: Sequence[str]) -> int:
     add("--list", action="store_true", help="print only the number and the name of each setting")
     add("--only", nargs="+", default=[], metavar="KEY=VALUE", help="use only runs with these options")
     add("--split", default="test", choices=("dev", "test"), help="the split to compare settings on (default: test)")
-    order = "the order of settings (auto: by axes if an axis has numbers and settings are at most 50, otherwise by score)"
+    order = "the order of settings (auto: by axes for at most 50 settings if an axis has numbers, otherwise by score)"
     add("--sort", default="auto", choices=("auto", "score", "axes"), help=order)
     base = "compare with this setting: its number, or part of its name (default: static vectors, or random encoders)"
     add("--baseline", metavar="SETTING", help=base)

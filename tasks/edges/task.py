@@ -34,8 +34,8 @@ class EdgeProbing:
     """Edge probing, scored by F1 over all labels of all targets (micro-averaged).
 
     Args:
-        data: The data: files that ``read_edges`` reads, the dependency arcs of English EWT from its owners, or the sample
-            data.
+        data: The data: files that ``read_edges`` reads, the dependency arcs of English EWT from its owners, or the
+            sample data.
         head: The name of the head: a linear layer, or an MLP, on the pooled vectors of the spans.
         projection_dim: The width to which token vectors are projected before they are pooled.
         mlp: The sizes of the head ``mlp``.
