@@ -26,8 +26,8 @@ class Ranked:
 
     Attributes:
         name: Its name.
-        mean, mean_interval: The mean over tasks of its mean score over seeds, and its 95 % interval over the seeds
-            that all tasks have.
+        mean, mean_interval: The mean over tasks and over the seeds that it has on all of them, with its 95 % interval;
+            if these are fewer than two, the mean over all its seeds, without an interval.
         rank, rank_interval: The mean over tasks of its rank, from 1, and its 95 % interval over tasks and seeds.
         normalised: SUPERB's score: 0 for the base and 1000 for the best of each task; NaN if that is not known.
         group: The number of its group of ties, from 1; None if it has too few seeds for a test.
@@ -64,16 +64,20 @@ def ranking(
     if not names:
         return []
     means = np.array([[statistics.mean(task.values()) for task in scores[name]] for name in names])  # (systems, tasks)
-    overall, ranks, normalised = means.mean(axis=1), _ranks(means).mean(axis=1), _normalised(means, base)
+    ranks, normalised = _ranks(means).mean(axis=1), _normalised(means, base)
     samples = _ranks(_resampled(list(scores.values()), rounds=rounds, seed=seed)).mean(axis=-1)  # (systems, rounds)
     rank_ends = _intervals(ranks, samples, means.shape[1])
     by_seed = {name: _over_tasks(tasks) for name, tasks in scores.items()}
-    groups = tie_groups(by_seed, order=[names[i] for i in np.argsort(-overall, kind="stable")])
+    overall = {
+        name: statistics.mean(by_seed[name].values() if len(by_seed[name]) > 1 else row)
+        for name, row in zip(names, means.tolist(), strict=True)
+    }
+    groups = tie_groups(by_seed, order=sorted(names, key=lambda name: -overall[name]))
     found = [
         Ranked(
             name=name,
-            mean=float(overall[i]),
-            mean_interval=seeds_interval(list(by_seed[name].values()), around=float(overall[i])),
+            mean=overall[name],
+            mean_interval=seeds_interval(list(by_seed[name].values())),
             rank=float(ranks[i]),
             rank_interval=rank_ends[i],
             normalised=float(normalised[i]),
@@ -87,43 +91,41 @@ def ranking(
 def tie_groups(scores: Mapping[str, Scores], *, order: Sequence[str]) -> dict[str, int | None]:
     """Return the number of the group of ties of each system, from 1.
 
-    Walking down from the best, a new group begins where a system differs from the first one of the group: the p-value
-    of their paired t-test over common seeds, adjusted by Holm's method for all pairs of systems, is below 0.05. A
-    system that has fewer than two seeds in common with the first of the group is not tested, so it has no group.
+    Walking down from the best, a new group begins where a system is below the first one of the group: the p-value of
+    their paired t-test over common seeds, adjusted by Holm's method for all pairs of systems, is below 0.05. A system
+    that has fewer than two seeds in common with the first of the group is not tested, so it has no group.
 
     Args:
         scores: The scores of each system by seed.
         order: The systems, the best first.
     """
-    pairs = list(itertools.combinations(order, 2))
-    ps = []
-    for a, b in pairs:
-        seeds = sorted(scores[a].keys() & scores[b].keys())
-        ps.append(paired_t_p([scores[a][seed] for seed in seeds], [scores[b][seed] for seed in seeds]))
-    adjusted = dict(zip(pairs, holm(ps), strict=True))
+    sides = {pair: _on_common_seeds(scores[pair[0]], scores[pair[1]]) for pair in itertools.combinations(order, 2)}
+    adjusted = dict(zip(sides, holm([paired_t_p(*both) for both in sides.values()]), strict=True))
+    below = {pair for pair, (a, b) in sides.items() if adjusted[pair] < _LEVEL and sum(a) > sum(b)}
     groups: dict[str, int | None] = {}
-    first, group = "", 0
+    first, group = None, 0
     for name in order:
-        if len(scores[name]) > 1 and (not first or adjusted[first, name] < _LEVEL):
+        if len(scores[name]) > 1 and (first is None or (first, name) in below):
             first, group = name, group + 1
-        groups[name] = group if first and len(scores[first].keys() & scores[name].keys()) > 1 else None
+        is_tested = first == name or (first is not None and len(sides[first, name][0]) > 1)
+        groups[name] = group if is_tested else None
     return groups
 
 
-def seeds_interval(scores: Sequence[float], *, around: float | None = None) -> tuple[float, float]:
-    """Return the 95 % interval of a mean over seeds, by the t distribution; NaN with one seed.
-
-    Args:
-        scores: The score of each seed.
-        around: The mean, if it has more seeds than ``scores``; None for the mean of ``scores``.
-    """
+def seeds_interval(scores: Sequence[float]) -> tuple[float, float]:
+    """Return the 95 % interval of a mean over seeds, by the t distribution; NaN with one seed."""
     from scipy.stats import t
 
     if len(scores) < 2:
         return _NAN
     half = t.ppf(1 - _LEVEL / 2, len(scores) - 1) * statistics.stdev(scores) / math.sqrt(len(scores))
-    middle = statistics.mean(scores) if around is None else around
-    return middle - float(half), middle + float(half)
+    return statistics.mean(scores) - float(half), statistics.mean(scores) + float(half)
+
+
+def _on_common_seeds(a: Scores, b: Scores) -> tuple[list[float], list[float]]:
+    """Return the scores of two systems with the seeds that both have."""
+    seeds = sorted(a.keys() & b.keys())
+    return [a[seed] for seed in seeds], [b[seed] for seed in seeds]
 
 
 def _over_tasks(tasks: Sequence[Scores]) -> dict[int, float]:

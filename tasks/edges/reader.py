@@ -68,7 +68,8 @@ def read_edges(path: Path, columns: Columns | None = None, *, labelled: bool = T
         Tenney et al. 2019 (arXiv 1905.06316); format, arc of the root and pairs of mentions as in jiant's probing data.
     """
     if is_json(path):
-        has_frames = "frames" in next((values for _, values in json_objects(path)), {})
+        first = next((values for _, values in json_objects(path)), {})
+        has_frames = "frames" in first and "targets" not in first
         sentences = list(_of_frames(path) if has_frames else _of_json(path, labelled=labelled))
     elif columns is None and is_documents(path):
         sentences = list(_of_documents(path))

@@ -124,5 +124,10 @@ def test_the_command_prints_everything(tmp_path: Path, capsys: pytest.CaptureFix
     write_record(folder_of(control, str(tmp_path / "controls")), control)
     assert main([str(tmp_path / "controls")]) == 2
     assert "only runs of control tasks; run the task, too" in capsys.readouterr().err
+    (tmp_path / "failed").mkdir()
+    failed = RunRecord(**{**vars(control), "status": "failed"})
+    write_record(folder_of(failed, str(tmp_path / "failed")), failed)
+    assert main([str(tmp_path / "failed")]) == 2
+    assert "no finished run in it" in capsys.readouterr().err
     assert main([str(tmp_path / "nothing")]) == 2
     assert "no readable record.json below it" in capsys.readouterr().err

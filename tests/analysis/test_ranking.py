@@ -91,11 +91,19 @@ def test_one_seed_on_one_task_leaves_the_mean_without_a_test() -> None:
     assert found[0].mean == pytest.approx((0.81 + 0.7) / 2)
 
 
-def test_the_interval_is_around_the_mean_that_is_shown() -> None:
-    """The mean has all seeds of each task, its interval those that both tasks have."""
+def test_mean_and_interval_are_over_the_seeds_of_all_tasks() -> None:
+    """Seed 3 is missing on the second task, so its 0.9 on the first does not count."""
     scores = {"a": [by_seed(0.80, 0.82, 0.90), by_seed(0.70, 0.74)], "b": [by_seed(0.1, 0.3, 0.2), by_seed(0.2, 0.1)]}
-    for one in ranking(scores, base=[None, None], rounds=0, seed=0):
-        assert sum(one.mean_interval) / 2 == pytest.approx(one.mean)
+    first = ranking(scores, base=[None, None], rounds=0, seed=0)[0]
+    assert first.mean == pytest.approx((0.75 + 0.78) / 2)
+    assert first.mean_interval == pytest.approx(seeds_interval([0.75, 0.78]))
+
+
+def test_a_system_that_is_better_on_common_seeds_is_not_below() -> None:
+    """a is first by its other seeds; on seeds 1 to 3, b is significantly above it."""
+    scores = {"a": by_seed(0.50, 0.51, 0.525, 0.9, 0.9, 0.9, 0.9), "b": by_seed(0.60, 0.611, 0.62)}
+    assert tie_groups(scores, order="ab") == {"a": 1, "b": 1}
+    assert tie_groups(scores, order="ba") == {"b": 1, "a": 2}
 
 
 def test_equal_systems_are_separated_at_the_nominal_rate() -> None:

@@ -27,8 +27,11 @@ def test_a_preset_that_is_a_sweep_needs_no_flag(tmp_path: Path, capsys: pytest.C
     """Without ``-m`` it is expanded, filled and reported like any sweep."""
     assert harness(tmp_path, "experiment=layers", "dry_run=true") == 0
     assert "\n12 jobs: 0 finished, 12 to run" in capsys.readouterr().out
-    assert harness(tmp_path, "experiment=layers", "mixing=layer_1", "seed=1") == 0
-    assert "the sweep took" in capsys.readouterr().err
+    for text in ("the sweep took", "1 of 1 runs are finished"):
+        assert harness(tmp_path, "experiment=layers", "mixing=layer_1", "seed=1") == 0
+        assert text in capsys.readouterr().err
+    (path,) = (tmp_path / "results").glob("ner/*/record.json")
+    assert read_record(path).timing["tokens_encoded"] == 0  # the sweep encoded before the run
     assert len(list((tmp_path / "results" / "sweeps").glob("layers*/table.md"))) == 1
 
 

@@ -52,6 +52,7 @@ class Analysis:
         split: The split whose predictions were compared.
         intervals: The 95 % interval of each setting's mean score over resampled examples, by the setting's number.
         best: The setting with the highest mean score on dev.
+        baselines: The settings with which others are compared; each other one with the one that is most like it.
         with_baseline: Each setting and its baseline, which is side A.
         with_best: The best setting, which is side A, and each other except its baseline.
         pairs: All pairs.
@@ -62,6 +63,7 @@ class Analysis:
     split: Split
     intervals: Mapping[int, tuple[float, float]]
     best: Setting
+    baselines: tuple[Setting, ...]
     with_baseline: tuple[Compared, ...]
     with_best: tuple[Compared, ...]
     pairs: tuple[Compared, ...]
@@ -72,11 +74,6 @@ class Analysis:
         """The settings that cannot be separated from the best one, although both have enough seeds for a test."""
         its_baseline = [replace(pair, a=pair.b, b=pair.a) for pair in self.with_baseline if pair.b is self.best]
         return [pair.b for pair in (*its_baseline, *self.with_best) if pair.is_tested and not pair.differ]
-
-    @property
-    def baselines(self) -> list[Setting]:
-        """The settings with which others are compared."""
-        return list({pair.a.number: pair.a for pair in self.with_baseline}.values())
 
 
 def analyse(block: Block, *, split: Split, rounds: int, seed: int, baseline: str | None) -> Analysis:
@@ -116,6 +113,7 @@ def analyse(block: Block, *, split: Split, rounds: int, seed: int, baseline: str
         split,
         {number: one for number, one in zip(runs, ends, strict=True) if one is not None},
         best,
+        tuple(bases),
         **{name: _family(family, results) for name, family in families.items()},
         notes=(*notes, *more),
     )

@@ -88,13 +88,14 @@ def ranked_values(results: Results, axis: str, *, split: str, rounds: int, seed:
         ConfigError: No run has the axis, all have the same value, or it is the seed.
     """
     scored = [block for block in results.blocks if not block.is_control]
-    blocks = [part for block in scored for part in ([block] if axis.startswith("fraction") else _by_fraction(block))]
     known = {key for setting in results.settings for key in options_of(setting.record)}
     axis = axis if axis in known else axis.removesuffix("s")
     if axis not in known:
         raise ConfigError(f"--compare {axis}: no run has this option{nearest(axis, known | set(NAMED))}")
     if axis == "seed":
         raise ConfigError("--compare seed: each score is a mean over seeds; choose another axis, such as encoder")
+    is_fraction = axis == "fraction" or axis in NAMED["fraction"][1]
+    blocks = [part for block in scored for part in ([block] if is_fraction else _by_fraction(block))]
     columns = [_column(block, axis, split) for block in blocks]
     names = sorted({value for column in columns for value in column}, key=lambda value: sort_key({axis: value}))
     if len(names) < 2:
@@ -113,23 +114,23 @@ def ranked_values(results: Results, axis: str, *, split: str, rounds: int, seed:
     if ranked and None not in bases and math.isnan(ranked[0].normalised):
         notes.append("There is no normalised score, because on a task nothing is above static vectors.")
     if untested := [one.name for one in ranked if one.group is None]:
-        reason = "because fewer than two seeds are common to all tasks (leave tasks out with --only)"
-        notes.append(f"Without a group, {reason}: {', '.join(untested)}.")
+        needed = "a test needs two seeds that a row and the first row of the group have on every task"
+        notes.append(f"Without a group, because {needed}: {', '.join(untested)}.")
     tasks = tuple(f"{block.name} ({block.metric})" for block in blocks)
     return Ranking(axis, split, tasks, cells, tuple(ranked), tuple(notes))
 
 
 def _by_fraction(block: Block) -> list[Block]:
     """Return one block for each fraction of the training data: scores of different fractions are not compared."""
-    parts: dict[Any, list[Setting]] = {}
+    parts: dict[float, list[Setting]] = {}
     for one in block.settings:
-        parts.setdefault(options_of(one.record)["fraction"], []).append(one)
+        fraction = options_of(one.record)["fraction"]
+        parts.setdefault(1.0 if fraction is None else fraction, []).append(one)
     if len(parts) == 1:
         return [block]
-    shares = {None: 1.0} | {value: value for value in parts if value is not None}
     return [
-        replace(block, data=f"{block.data}, {100 * shares[value]:g} %", settings=tuple(some))
-        for value, some in sorted(parts.items(), key=lambda item: -shares[item[0]])
+        replace(block, data=f"{block.data}, {100 * fraction:g} %", settings=tuple(some))
+        for fraction, some in sorted(parts.items(), reverse=True)
     ]
 
 
@@ -173,12 +174,13 @@ def explanation(found: Ranking) -> list[str]:
         "If several settings have this value, the one that is best on dev is shown. Choose others with --only.",
         "Rows are sorted by group, and then by the mean over tasks.",
         "Group: rows with the same number are ties. Do not read an order into the rows of a group.",
-        "Walking down from the best row, a new group begins where a row differs from the first row of the group.",
-        "Two rows differ if the p-value of a paired t-test over seeds is below 0.05.",
+        "Walking down from the best row, a new group begins where a row is below the first row of the group.",
+        "It is below if the p-value of a paired t-test over seeds is below 0.05.",
         "This test compares the means over tasks. Its p-values are corrected for all pairs of rows by Holm's method.",
         "Few seeds make large groups: with three seeds, only large and steady differences can be shown.",
         "The small letter after a score is the group on that task alone, found in the same way.",
-        "Mean: the mean over tasks, with its 95 % interval over seeds. A point is not worth the same on each task.",
+        "Mean: over tasks, and over the seeds that all of them have, with its 95 % interval over these seeds.",
+        "A point is not worth the same on each task.",
         "Rank: the mean over tasks of the rank, from 1. Equal scores share a rank.",
         "The interval of the rank answers another question than groups: what if the tasks were others of this kind?",
         "It resamples tasks, then seeds. It needs three tasks, and is wide with fewer than about five.",
@@ -247,8 +249,8 @@ def figures(found: Ranking) -> list[Figure]:
         for one in ranked:
             value, (low, high) = value_of(one)
             ends = None if math.isnan(low) else (low, high)
-            group = "no group" if one.group is None else f"group {one.group}"
-            rows.append(Row(f"{one.name} ({group})", [value], ends, f"c{1 + ((one.group or 0) + 1) % 2}"))
+            group, colour = ("no group", 3) if one.group is None else (f"group {one.group}", 1 + (one.group + 1) % 2)
+            rows.append(Row(f"{one.name} ({group})", [value], ends, f"c{colour}"))
         note = "Bar: the 95 % interval. The colour changes where a new group of ties begins."
         plots.append(Figure(title, dot_plot(title, rows, x_name=f"{title.lower()}, {unit}"), note))
     return [*plots, *cost_figures(_priced(found), y_name=f"mean over tasks on {found.split}, percent")]

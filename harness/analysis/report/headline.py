@@ -66,11 +66,12 @@ def _against_baseline(analysis: Analysis) -> list[str]:
     if not pairs:
         return []
     if len(analysis.baselines) > 1:
-        bases = _names([one.label for one in analysis.baselines])
+        bases = "; ".join(one.label for one in analysis.baselines[:_MOST_NAMES])
+        bases += "; ..." if len(analysis.baselines) > _MOST_NAMES else ""
         return [
             *_against_its_own(analysis),
-            f"Of {len(pairs)} settings, {len(above)} {'is' if len(above) == 1 else 'are'} above their baselines: each "
-            f"is compared with the one of {bases} that is most like it.",
+            f"Of {len(pairs)} settings, {len(above)} {'is' if len(above) == 1 else 'are'} above a baseline. Of the "
+            f"baselines ({bases}), each is compared with the one that is most like it.",
         ]
     base = analysis.baselines[0]
     top = {one.number for one in (analysis.best, *analysis.ties)} - {base.number}
@@ -112,4 +113,4 @@ def _names(labels: Sequence[str]) -> str:
     """Return a list of labels in words; a long one is cut."""
     if len(labels) > _MOST_NAMES + 1:
         return f"{'; '.join(labels[:_MOST_NAMES])} and {len(labels) - _MOST_NAMES} others"
-    return f"{'; '.join(labels[:-1])} and {labels[-1]}" if len(labels) > 1 else labels[0]
+    return f"{'; '.join(labels[:-1])}; and {labels[-1]}" if len(labels) > 2 else " and ".join(labels)

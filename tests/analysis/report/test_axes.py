@@ -236,6 +236,7 @@ def test_labels_name_what_separates_a_setting() -> None:
     static, one, other = {"encoder": "none", "lr": 1}, {"encoder": "elmo", "lr": 1}, {"encoder": "elmo", "lr": 2}
     every = [static, one, other]
     assert [label_of(values, every) for values in every] == ["static vectors", "elmo, lr 1", "elmo, lr 2"]
+    assert label_of({"embedding": "none", "encoder": "elmo", "layer": 1}) == "no static vectors, elmo, layer 1"
 
 
 def test_values_are_sorted_as_people_count() -> None:

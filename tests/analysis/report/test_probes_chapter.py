@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.analysis.report.analysis import analyse
+from harness.analysis.report.csv_files import runs_table
 from harness.analysis.report.document import Document, document
 from harness.analysis.report.parts import Wanted
 from harness.analysis.report.settings import gathered, read_records
@@ -75,3 +76,12 @@ def test_results_without_probes_have_no_such_chapter(tmp_path: Path) -> None:
     write_run(tmp_path, encoder="none", seed=1, chance=0.5)
     write_run(tmp_path, encoder="elmo", seed=1, chance=0.9)
     assert [one.heading for one in report_of(tmp_path).chapters] == ["labels on made_up"]
+
+
+def test_the_csv_file_has_code_lengths(tmp_path: Path) -> None:
+    for layer in (0, 1):
+        write(tmp_path, layer=layer, seed=2, accuracy=0.9)
+    write(tmp_path, layer=1, seed=2, accuracy=0.3, control=7)
+    found = runs_table(gathered(read_records(tmp_path)))
+    assert found["code_length.bits"].tolist()[:2] == [6000.0] * 2
+    assert found["code_length.compression"].fillna(-1).tolist() == [2.0, 4.0, -1]

@@ -71,6 +71,11 @@ def test_each_figure_is_a_file_with_its_legend(report: Path) -> None:
     assert f"{NONE}</text>" in (report / "figures" / "1-scores-on-test.svg").read_text()
 
 
+def test_the_csv_file_has_the_weights_of_mixes(report: Path) -> None:
+    weights = {row["encoder"]: row["weight.input.1"] for row in rows_of(report / "report.csv")}
+    assert weights == {"none": "", "elmo": "0.3"}
+
+
 def test_the_aggregates_hold_every_metric_unrounded(report: Path) -> None:
     rows = rows_of(report / "settings.csv")
     assert len(rows) == 3 * 2 * (2 + 3 * 3 + 9)

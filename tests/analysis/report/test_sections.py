@@ -71,6 +71,29 @@ def test_the_first_sentence_names_the_best_its_ties_and_what_is_below(tmp_path: 
     assert {settings.rows[i][0] for i, _ in settings.bold} == {str(found.best.number)}
 
 
+def test_the_first_sentence_says_which_baseline_the_best_is_compared_with(tmp_path: Path) -> None:
+    """Two fractions of the data have two baselines; the best setting's own one is in its own sentence only."""
+    for share, score in ((1.0, 0.6), (0.1, 0.4)):
+        write(tmp_path, f"none{share}", score, encoder="none", data={"fraction": share})
+        write(tmp_path, f"elmo{share}", score + 0.1, data={"fraction": share})
+    said = headline(analysed(tmp_path))
+    assert "it is above every other setting except its baseline (p < 0." in said
+    assert "It is above its baseline, static vectors, fraction 1 (p < 0." in said
+    assert said.endswith(
+        "Of 2 settings, 2 are above a baseline. Of the baselines (static vectors, fraction 0.1; static vectors, "
+        "fraction 1), each is compared with the one that is most like it."
+    )
+    write(tmp_path, "none2", 0.9, encoder="none", data={"fraction": 0.5})
+    assert "It is itself a baseline." in headline(analysed(tmp_path))
+
+
+def test_settings_without_common_seeds_are_counted(tmp_path: Path) -> None:
+    write(tmp_path, "none", 0.5, encoder="none")
+    write(tmp_path, "elmo", 0.8)
+    write(tmp_path, "top", 0.7, name="top", seeds=1)
+    assert "With 1 setting it is not compared, because fewer than two seeds are common." in headline(analysed(tmp_path))
+
+
 def test_with_one_seed_nothing_is_claimed(tmp_path: Path) -> None:
     write(tmp_path, "none", 0.5, encoder="none", seeds=1)
     write(tmp_path, "elmo", 0.8, seeds=1)

@@ -11,10 +11,10 @@ from harness.analysis.report.terminal import print_table
 
 TABLE = Table(
     "Scores",
-    ["#", "encoder", "mixing.layer_norm", "accuracy on all of dev", "accuracy on all of test"],
+    ["number", "encoder", "mixing.layer_norm", "accuracy on all of dev", "accuracy on all of test"],
     [
-        ["1", "elmo_mini", "none", "94.03 ± 0.06", "94.13 ± 0.07"],
-        ["2", "random", "token", "82.07 ± 0.49", "82.17 ± 0.56"],
+        ["first", "elmo_mini", "none", "94.03 ± 0.06", "94.13 ± 0.07"],
+        ["second", "random", "token", "82.07 ± 0.49", "82.17 ± 0.56"],
     ],
     text_columns=3,
 )
