@@ -40,8 +40,8 @@ for --format and --tokenize.
 
 The measures are those of Ethayarajh 2019. Self-similarity is the mean cosine of
 one word in different sentences; a low value means much context. Adjusted values
-(adj.) are above those of random tokens. Linear CKA (Kornblith et al. 2019) says which
-layers place the same tokens alike; a rotation changes nothing.
+(adj.) are above those of random tokens. Linear CKA (Kornblith et al. 2019) says
+which layers place the same tokens alike; a rotation changes nothing.
 
 examples:
   python -m harness geometry sentences.txt
