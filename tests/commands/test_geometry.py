@@ -117,3 +117,8 @@ def test_wrong_requests_are_one_line(arguments: list[str], expected: str, comman
     assert status != 0
     (line,) = [line for line in err.splitlines() if line.startswith("error: ")]
     assert expected in line
+
+
+def test_without_arguments_it_says_what_it_needs(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 2
+    assert "expected one TEXT, or --split, but got 0 path(s)" in capsys.readouterr().err

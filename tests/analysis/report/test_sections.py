@@ -188,3 +188,16 @@ def test_compare_takes_the_numbers_of_the_list(tmp_path: Path, capsys: pytest.Ca
     assert "B - A: +30.0" in shown
     assert compare(["1", "3", "--dir", str(tmp_path)]) == 2
     assert "has no setting 3; it has 1 to 2" in capsys.readouterr().err
+
+
+def test_numbers_of_settings_are_those_of_the_same_choice_of_runs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without the runs on a tenth, the settings with all of the data have the numbers 1 and 2."""
+    for share in (0.1, 1.0):
+        write(tmp_path, f"none{share}", 0.5, encoder="none", data={"fraction": share})
+        write(tmp_path, f"elmo{share}", 0.8, data={"fraction": share})
+    assert compare(["1", "2", "--dir", str(tmp_path), "--only", "data.fraction=1"]) == 0
+    assert "A: setting 1, static vectors\nB: setting 2, elmo\n" in capsys.readouterr().out
+    assert compare(["1", "3", "--dir", str(tmp_path), "--only", "data.fraction=1"]) == 2
+    assert "it has 1 to 2; see python -m harness report" in capsys.readouterr().err
