@@ -28,11 +28,10 @@ def main(arguments: Sequence[str]) -> int:
 
 def _show(chosen: argparse.Namespace) -> None:
     """Print what the runs of a folder say; settings have their numbers and names in ``report --list``."""
-    settings = [(block, one) for block in gathered(read_records(chosen.folder)).blocks for one in block.settings]
-    if not settings:
+    results = gathered(read_records(chosen.folder))
+    places, records = results.places, results.records
+    if not records:
         raise DataFormatError(f"{chosen.folder}: no finished run in it; give a folder of results, such as results/pos")
-    places = {run.record.identity: place for place in settings for run in place[1].runs}
-    records = [run.record for _, one in settings for run in one.runs]
     found = sorted(probes(records), key=lambda one: places[one.example.identity][1].number)
     if not found:
         raise DataFormatError(f"{chosen.folder}: only runs of control tasks; run the task, too, without task.control")

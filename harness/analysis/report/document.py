@@ -94,11 +94,10 @@ def document(
         command: The command that makes the report.
         date: The day on which it is made.
     """
-    records = [run.record for setting in results.settings for run in setting.runs]
     chapters = []
     for one in analyses:
         found = [section(one, wanted) for section in SECTIONS]
         chapters.append(Chapter(one.block.name, headline(one), tuple(part for part in found if part is not None)))
     if (probed := probes_part(results)) is not None:
         chapters.append(Chapter("Probes", probed[0], (probed[1],)))
-    return Document(tuple(chapters), results.notes, provenance_table(records), command, date)
+    return Document(tuple(chapters), results.notes, provenance_table(results.records), command, date)

@@ -27,10 +27,8 @@ def probes_part(results: Results) -> tuple[str, Part] | None:
     Args:
         results: The finished runs.
     """
-    every = [(run.record, block, one) for block in results.blocks for one in block.settings for run in one.runs]
-    places = {record.identity: (block, one) for record, block, one in every}
-    records = [record for record, _, _ in every]
-    measured = [probe for probe in probes(records) if probe.control is not None or probe.bits is not None]
+    places = results.places
+    measured = [probe for probe in probes(results.records) if probe.control is not None or probe.bits is not None]
     found = sorted(((*places[one.example.identity], one) for one in measured), key=lambda row: row[1].number)
     if not found:
         return None

@@ -105,6 +105,17 @@ class Results:
         """Every setting of every block."""
         return [setting for block in self.blocks for setting in block.settings]
 
+    @property
+    def places(self) -> dict[str, tuple[Block, Setting]]:
+        """The block and the setting of each run, by the run's identity."""
+        settings = [(block, one) for block in self.blocks for one in block.settings]
+        return {run.record.identity: place for place in settings for run in place[1].runs}
+
+    @property
+    def records(self) -> list[RunRecord]:
+        """The record of every run of every setting."""
+        return [run.record for setting in self.settings for run in setting.runs]
+
 
 def read_records(folder: Path) -> list[Recorded]:
     """Read every record below a results folder, or the records of one sweep, ``<results>/sweeps/<name>``.
