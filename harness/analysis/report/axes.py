@@ -202,11 +202,11 @@ def label_of(values: Values, others: Sequence[Values] = (), mix: Any = None) -> 
     """
     words, left = [], list(others)
     for axis, value in values.items():
-        equal = [other for other in left if other.get(axis) == value]
-        if (others and len(equal) == len(left)) or value is None:
-            left = equal
+        if value is None:  # no word says so, and a later axis still has to separate the setting from the others
             continue
-        left = equal
+        before, left = left, [other for other in left if other.get(axis) == value]
+        if others and len(left) == len(before):
+            continue
         if axis in ("encoder", "embedding") and value == "none":
             words.append("static vectors" if axis == "encoder" else "no static vectors")
         elif axis in ("head", "encoder", "embedding", "name") or (axis == "mix" and values.get("layer") is None):

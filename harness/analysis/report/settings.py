@@ -195,14 +195,14 @@ def gathered(recorded: Sequence[Recorded], *, split: Split = "test", only: Seque
 
 def _block(task: str, data: str, runs_of: Mapping[str, list[Recorded]], first: int) -> Block:
     """Make a block of the runs of each setting; the keys are the settings' digests."""
-    values, also = axes_of({setting: runs[0].record for setting, runs in runs_of.items()})
+    records = {setting: runs[0].record for setting, runs in runs_of.items()}
+    values, also = axes_of(records)
     ordered = sorted(runs_of, key=lambda setting: sort_key(values[setting]))
     every = list(values.values())
-    name_of_all = next(iter(runs_of.values()))[0].record.name.rpartition("-s")[0]
     settings = (
         Setting(
             number,
-            label_of(values[key], every, options_of(runs_of[key][0].record)["mix"]) or name_of_all,
+            label_of(values[key], every, options_of(records[key])["mix"]) or records[key].name.rpartition("-s")[0],
             values[key],
             tuple(sorted(runs_of[key], key=lambda run: run.record.seed)),
         )

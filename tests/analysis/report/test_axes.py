@@ -239,6 +239,27 @@ def test_labels_name_what_separates_a_setting() -> None:
     assert label_of({"embedding": "none", "encoder": "elmo", "layer": 1}) == "no static vectors, elmo, layer 1"
 
 
+@pytest.mark.parametrize("first", ["encoder", "mix"])
+def test_static_vectors_are_named_wherever_the_encoder_stands_among_the_axes(first: str) -> None:
+    """Static vectors have no mix, which no word says: the encoder has to say it."""
+    static: dict[str, Any] = {"encoder": "none", "mix": None, "layer": None, "lambda": None}
+    mixes = [{"mix": "layer", "layer": 0}, {"mix": "layer", "layer": 1}, {"mix": "top"}]
+    mixes += [{"mix": "scalar_mix", "lambda": 1}, {"mix": "scalar_mix", "lambda": 0.001}]
+    every = [static, *(static | {"encoder": "elmo"} | mix for mix in mixes)]
+    every = [{axis: values[axis] for axis in sorted(values, key=lambda axis: axis != first)} for values in every]
+    names = [label_of(values, every) for values in every]
+    elmo = "elmo, " if first == "encoder" else ""
+    mixed = [elmo + name for name in ("layer 0", "layer 1", "top", "scalar_mix, lambda 1", "scalar_mix, lambda 0.001")]
+    assert names == ["static vectors", *mixed]
+
+
+def test_a_setting_without_a_label_has_its_own_name() -> None:
+    """``none`` is not said in a label, so this option leaves the second setting without one."""
+    some = made("a", trainer__clip=5.0)
+    none = replace(made("b", trainer__clip=None), name="all-s1")
+    assert sorted(labels(some, none)) == ["all", "clip 5"]
+
+
 def test_values_are_sorted_as_people_count() -> None:
     values = ["b10", "b9", "random", "none", None, 3, 0.5]
     ordered = sorted(values, key=lambda value: sort_key({"axis": value}))
