@@ -85,6 +85,11 @@ class RunRecord:
     url: str = ""
     config: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def name_of_setting(self) -> str:
+        """The name without the seed, which all runs of a setting have in common."""
+        return self.name.removesuffix(f"-s{self.seed}")
+
 
 # The parts of a record that are read by name, and their types; a record may have other parts, too.
 _TYPES: Mapping[str, Any] = {

@@ -124,7 +124,7 @@ def axes_of(settings: Mapping[str, RunRecord]) -> tuple[dict[str, Values], tuple
     every: dict[str, dict[str, Any]] = {}
     for key, record in settings.items():
         named = {axis: value for axis, value in options_of(record).items() if axis in NAMED}
-        every[key] = others[key] | named | {"name": record.name.removesuffix(f"-s{record.seed}"), "setting": key}
+        every[key] = others[key] | named | {"name": record.name_of_setting, "setting": key}
     shown: dict[tuple[int, ...], str] = {}  # by the pattern of variation
     for axis in NAMED:
         if len({repr(values[axis]) for values in every.values()} - {"None"}) > 1:

@@ -202,7 +202,7 @@ def _block(task: str, data: str, runs_of: Mapping[str, list[Recorded]], first: i
     settings = (
         Setting(
             number,
-            label_of(values[key], every, options_of(records[key])["mix"]) or records[key].name.rpartition("-s")[0],
+            label_of(values[key], every, options_of(records[key])["mix"]) or records[key].name_of_setting,
             values[key],
             tuple(sorted(runs_of[key], key=lambda run: run.record.seed)),
         )

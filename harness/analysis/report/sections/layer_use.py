@@ -196,6 +196,6 @@ def _expected_table(analysis: Analysis) -> Table:
         values = {axis: value for axis, value in one.values.items() if axis != "layer"}
         gains = ", ".join(points(gain) for gain in found.gains)
         both = ("" if math.isnan(layer) else f"{layer:.2f}" for layer in (found.raw, found.clipped))
-        rows.append((label_of(values) or record.name.rpartition("-s")[0], gains, *both))
+        rows.append((label_of(values) or record.name_of_setting, gains, *both))
     columns = ("setting", "gain of each layer from 1", "expected layer", "negative gains as 0")
     return Table("Expected layer", columns, rows, text_columns=1, note=_EXPECTED_NOTE, main=2)
