@@ -7,7 +7,6 @@ from pathlib import Path
 
 from harness.analysis.layer_use import CAVEAT
 from harness.analysis.probing import expected_layers, layer_uses, probes
-from harness.analysis.report.axes import label_of
 from harness.analysis.report.settings import Block, Setting, gathered, read_records
 from harness.errors import DataFormatError
 from harness.utils.console import CommandParser, exit_status_of
@@ -67,8 +66,7 @@ def _of(place: tuple[Block, Setting], *, without: str = "") -> list[str]:
     block, one = place
     if not without:
         return [str(one.number), block.task, block.data, one.label]
-    values = {axis: value for axis, value in one.values.items() if axis != without}
-    return ["", block.task, block.data, label_of(values) or str(one.record.encoder.get("name"))]
+    return ["", block.task, block.data, one.label_on(axis for axis in one.values if axis != without)]
 
 
 def _print(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -55,6 +55,10 @@ class Setting:
         name = metric or self.record.primary_metric
         return [run.record.metrics[split][name] for run in self.runs if name in run.record.metrics[split]]
 
+    def label_on(self, axes: Iterable[str]) -> str:
+        """Return a name for all settings that are equal to this one on some axes; without any, the encoder's name."""
+        return label_of({axis: self.values[axis] for axis in axes}) or str(self.record.encoder.get("name"))
+
 
 @dataclass(frozen=True)
 class Block:

@@ -97,7 +97,7 @@ def test_the_expected_layer_of_cumulative_mixes(tmp_path: Path) -> None:
         write(tmp_path, "elmo", "cumulative", score, mixed[index], index=index)
     part = section_of(tmp_path)
     (row,) = table(part, "Expected layer").rows
-    assert tuple(row[1:]) == ("+40.00, -10.00", "0.67", "1.00")
+    assert tuple(row) == ("elmo", "+40.00, -10.00", "0.67", "1.00")
     assert [row[1] for row in table(part, "Learned mixes").rows] == ["layers 0 to 2"]  # the others lack layers
     (block,) = gathered(read_records(tmp_path)).blocks
     assert [one.label for one in block.settings] == [f"layers 0 to {index}" for index in range(3)]

@@ -8,7 +8,7 @@ from typing import Any
 from harness.analysis.layer_use import CAVEAT, estimate, layer_use, scaled_weights
 from harness.analysis.probing import CUMULATIVE, expected_layers, learned_weights
 from harness.analysis.report.analysis import Analysis
-from harness.analysis.report.axes import label_of, options_of
+from harness.analysis.report.axes import options_of
 from harness.analysis.report.axis import Scale
 from harness.analysis.report.parts import Figure, Part, Wanted
 from harness.analysis.report.settings import Block, Setting
@@ -169,7 +169,7 @@ def _alone_figures(analysis: Analysis, mixes: Sequence[_Mix], alone: _Alone) -> 
     for mix in mixes:
         layers = sorted(alone[mix.setting.number].items())
         if len(layers) > 1:
-            name = label_of(_rest(mix.setting)) or str(mix.setting.record.encoder.get("name"))
+            name = mix.setting.label_on(_rest(mix.setting))
             values = [[100 * score for score in one.scores(analysis.split)] for _, one in layers]
             series[name] = Series(name, [layer for layer, _ in layers], values)
     x, y = Scale("layer (0: without context)", "whole"), Scale(f"{analysis.split} {analysis.block.metric}, percent")
@@ -193,9 +193,8 @@ def _expected_table(analysis: Analysis) -> Table:
     rows = []
     for record, found in expected_layers(records, analysis.split):
         one = settings[record.identity]
-        values = {axis: value for axis, value in one.values.items() if axis != "layer"}
         gains = ", ".join(points(gain) for gain in found.gains)
         both = ("" if math.isnan(layer) else f"{layer:.2f}" for layer in (found.raw, found.clipped))
-        rows.append((label_of(values) or record.name_of_setting, gains, *both))
+        rows.append((one.label_on(axis for axis in one.values if axis != "layer"), gains, *both))
     columns = ("setting", "gain of each layer from 1", "expected layer", "negative gains as 0")
     return Table("Expected layer", columns, rows, text_columns=1, note=_EXPECTED_NOTE, main=2)
