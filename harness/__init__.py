@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from harness.prediction.trained_run import load_predictor
 
 # OpenMP reads this once, when torch is imported, which every module of this package does after this line. Its threads
-# otherwise spin while they wait for each other; if another process uses one of the cores, two threads then need about
-# seven times as long. No result changes.
+# otherwise spin while they wait for each other; if another process uses one of the cores, two threads then need more
+# than twice as long. No result changes.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 # oneDNN keeps the code that it generates for the shapes of products, half a megabyte each or more. The batches of a
 # training have hundreds of shapes, so its default of 1,024 would hold a gigabyte; it would save 5 % of the time.
