@@ -60,7 +60,8 @@ class Comparison:
         a: The score of A for each seed, a fraction.
         b: The score of B for each seed, a fraction.
         p_examples: Two-sided p of paired approximate randomisation over examples; NaN without counts or rounds.
-        p_seeds: Two-sided p of a paired t-test over seeds; NaN with fewer than two seeds, or if no seed differs.
+        p_seeds: Two-sided p of a paired t-test over seeds; NaN with fewer than two seeds, or if
+            the difference is the same with every seed.
         interval: 95 % interval of the difference over resampled examples; NaN without counts or rounds.
     """
 

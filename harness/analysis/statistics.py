@@ -4,7 +4,6 @@ Two kinds of chance are kept apart. Over *examples*: how would these trained mod
 Over *seeds*: how would these settings score if they were trained again? Only the second compares settings.
 """
 
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 
@@ -15,6 +14,7 @@ from harness.utils.console import progress
 Array = np.ndarray
 _ROUNDS_IN_MEMORY = 100
 _LEVEL = 0.95
+_ROUNDING = 1e-12  # differences of scores that vary less than this are equal
 
 
 def ratio_of_sums(sums: Array) -> Array:
@@ -97,7 +97,10 @@ def holm(ps: Sequence[float]) -> list[float]:
 
 
 def paired_t_p(a: Sequence[float], b: Sequence[float]) -> float:
-    """Return the two-sided p-value of a paired t-test; NaN with fewer than two pairs, or if no pair differs.
+    """Return the two-sided p-value of a paired t-test.
+
+    It is NaN with fewer than two pairs, or if all pairs differ by the same amount: as the differences do not vary,
+    nothing is known about their spread, and the formula would give 0 even for two pairs.
 
     Args:
         a: The scores of one side.
@@ -105,10 +108,9 @@ def paired_t_p(a: Sequence[float], b: Sequence[float]) -> float:
     """
     from scipy.stats import ttest_rel
 
-    if len(a) < 2 or np.array_equal(a, b):
+    if len(a) < 2 or np.ptp(np.subtract(a, b)) < _ROUNDING:
         return float("nan")
-    with warnings.catch_warnings(action="ignore", category=RuntimeWarning):  # if all pairs differ by the same amount
-        return float(ttest_rel(a, b).pvalue)
+    return float(ttest_rel(a, b).pvalue)
 
 
 def hedges_g(a: Sequence[float], b: Sequence[float]) -> float:
@@ -148,9 +150,9 @@ def detectable_difference(deviation: float, pairs: int) -> float:
 
     Args:
         deviation: The standard deviation of the paired differences; the result has the same unit.
-        pairs: The number of pairs; the result is NaN with fewer than two.
+        pairs: The number of pairs. The result is NaN with fewer than two, or without any deviation.
     """
-    return _detectable_effect(pairs) * deviation if pairs > 1 else float("nan")
+    return _detectable_effect(pairs) * deviation if pairs > 1 and deviation >= _ROUNDING else float("nan")
 
 
 @cache

@@ -64,7 +64,7 @@ def _over_seeds(result: Comparison) -> str:
     if len(result.seeds) < 2:
         return "no test with one seed; run both settings with more, for example -m seed=1,2,3"
     if math.isnan(result.p_seeds):
-        return "no test, because both settings have the same score with every seed"
+        return "no test, because the difference is the same with every seed"
     parts = [f"{_p(result.p_seeds)} (paired t-test)"]
     if not math.isnan(result.effect):
         parts.append(f"Hedges' g {result.effect:.2f}")

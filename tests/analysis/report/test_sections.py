@@ -75,7 +75,7 @@ def test_the_first_sentence_says_which_baseline_the_best_is_compared_with(tmp_pa
     """Two fractions of the data have two baselines; the best setting's own one is in its own sentence only."""
     for share, score in ((1.0, 0.6), (0.1, 0.4)):
         write(tmp_path, f"none{share}", score, encoder="none", data={"fraction": share})
-        write(tmp_path, f"elmo{share}", score + 0.1, data={"fraction": share})
+        write(tmp_path, f"elmo-{share}", score + 0.1, data={"fraction": share})
     said = headline(analysed(tmp_path))
     assert "it is above every other setting except its baseline (p < 0." in said
     assert "It is above its baseline, static vectors, fraction 1 (p < 0." in said
