@@ -28,6 +28,7 @@ from harness.utils.text_files import with_home
 # The options that determine a run's result, in addition to the data. The encoder, the static vectors and the device do
 # too, but by their fingerprints and kind; every other option is a path, a matter of logging, or a one-off flag.
 _DETERMINING = ("task", "mixing", "trainer", "cache", "cache_dtype", "code_length", "seed")
+_OF_DATA = ("fraction", "columns", "tokenize")  # the rest of the group names the data, which have digests
 _OF_ENCODER = ("mixing", "cache", "cache_dtype")  # without an encoder, these determine nothing
 
 LOCAL_FILES = "data=files data.train=... data.dev=... data.test=..."  # the overrides that select local files
@@ -38,6 +39,7 @@ Placement = Literal["input", "output", "both"]
 Precision = Literal["float16", "float32"]
 Vectors = Literal["both", "contextual", "static"]
 _NONE = {"name": "none"}
+_WHITESPACE = "whitespace"
 _MAX_EPOCHS, _MAX_EPOCHS_OF_SAMPLE = 20, 8  # the small sample data are learned within 8 epochs
 
 
@@ -91,7 +93,13 @@ class DataConfig:
     @property
     def tokenizer(self) -> str:
         """The name of the tokeniser of raw text; see ``harness.utils.tokenizers``."""
-        return self.tokenize if isinstance(self.tokenize, str) else "english" if self.tokenize else "whitespace"
+        return tokenizer_of(self.tokenize) or _WHITESPACE
+
+
+def tokenizer_of(tokenize: bool | str | None) -> str | None:
+    """Return the name of the tokeniser that a value of ``data.tokenize`` means; None if spaces separate the tokens."""
+    name = tokenize if isinstance(tokenize, str) else "english" if tokenize else _WHITESPACE
+    return None if name == _WHITESPACE else name
 
 
 @dataclass
@@ -148,12 +156,14 @@ class HarnessConfig:
 def determining_options(values: Mapping[str, Any]) -> dict[str, Any]:
     """Return the options that determine a run's result, from all options as plain values.
 
-    The data, the encoder, the static vectors and the device determine it too; the identity adds their digests.
+    The data, the encoder, the static vectors and the device determine it too; the identity adds their digests. How data
+    files are read belongs to the result, because ``predict`` reads new files in the same way.
     """
     own = {key: values[key] for key in _DETERMINING}
     own["task"] = without_data(values["task"])
     own["mixing"] = {key: value for key, value in values["mixing"].items() if key != "name"}
-    own["data"] = {"fraction": values["data"]["fraction"]}
+    own["data"] = {key: values["data"][key] for key in _OF_DATA}
+    own["data"]["tokenize"] = tokenizer_of(own["data"]["tokenize"])
     if names_nothing(values["encoder"]):
         for key in _OF_ENCODER:
             del own[key]

@@ -36,6 +36,18 @@ def test_the_identity_holds_exactly_what_determines_the_result(tmp_path: Path) -
         assert config_of(tmp_path, other).determining() != base, other
 
 
+def test_how_files_are_read_is_in_the_identity(tmp_path: Path) -> None:
+    """A trained run reads new files in the same way, so two ways are two runs, although the tokens may be equal."""
+    files = ("data=files", "data.train=a", "data.dev=b", "data.test=c")
+    base = config_of(tmp_path, *files).determining()
+    for same in ("data.tokenize=false", "data.tokenize=whitespace"):
+        assert config_of(tmp_path, *files, same).determining() == base
+    for other in ("data.columns=[2,3]", "data.tokenize=true", "data.tokenize=characters"):
+        assert config_of(tmp_path, *files, other).determining() != base
+    english = [config_of(tmp_path, *files, f"data.tokenize={one}").determining() for one in ("true", "english")]
+    assert english[0] == english[1]
+
+
 def test_every_option_is_known_to_determine_the_result_or_not() -> None:
     """An option that is added must be put into one of the two lists; in the first, ``determining_options`` reads it."""
     determine = {"task", "data", "encoder", "embedding", "mixing", "trainer", "cache", "cache_dtype", "seed", "device"}

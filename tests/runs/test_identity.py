@@ -166,7 +166,10 @@ def known_classes() -> dict[str, Any]:
 def options_left_out() -> dict[str, Any]:
     """Return the defaults that identities leave out, by class and option."""
     found = {name: simple(defaults(made)) for name, made in known_classes().items()}
-    determining_ones = {"HarnessConfig": ("cache", "cache_dtype", "code_length"), "DataConfig": ("fraction",)}
+    determining_ones = {
+        "HarnessConfig": ("cache", "cache_dtype", "code_length"),
+        "DataConfig": ("fraction", "columns", "tokenize"),
+    }
     return found | {name: {key: found[name][key] for key in keys} for name, keys in determining_ones.items()}
 
 
