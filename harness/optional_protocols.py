@@ -4,9 +4,9 @@ Two more are next to the code that needs them: ``Restorable`` in ``harness/runs/
 label new text, and ``Coding`` in ``harness/training/code_length.py``, for heads that give each label a probability.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from torch import Tensor
 
@@ -118,6 +118,18 @@ class OwnColumns(Protocol):
     """
 
     own_columns: bool
+
+
+@runtime_checkable
+class OwnObjects(Protocol):
+    """A task that knows its own JSON lines; for others, ``predict`` reads ``text`` or ``tokens`` if they are there."""
+
+    def is_own(self, values: Mapping[str, Any]) -> bool:
+        """Return whether a file belongs to the task's own reader.
+
+        Args:
+            values: The first object of the file.
+        """
 
 
 @runtime_checkable

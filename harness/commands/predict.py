@@ -15,7 +15,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from harness.config.schema import resolved
 from harness.errors import ConfigError, DataFormatError, HarnessError
-from harness.optional_protocols import OwnColumns
+from harness.optional_protocols import OwnColumns, OwnObjects
 from harness.prediction.input_text import TextFormat, add_tokenize_option, read_texts
 from harness.prediction.predictor import Predictor
 from harness.prediction.trained_run import load_predictor
@@ -23,7 +23,7 @@ from harness.training.determinism import default_threads
 from harness.types import Example, Prediction
 from harness.utils.console import CommandParser, configure_logging, exit_status_of
 from harness.utils.files import replacing
-from harness.utils.text_files import NotTextError, json_value, numbered_lines
+from harness.utils.text_files import NotTextError, json_value, numbered_lines, suffix_of
 from harness.utils.tokenizers import tokenizer_named
 
 _EPILOG = """\
@@ -31,8 +31,9 @@ FILE is read as text (.txt and standard input: one text on each line), JSON line
 (.jsonl: {"text": "..."} or {"tokens": [...]}; for pairs, the names of the run's
 texts, such as {"premise": "...", "hypothesis": "..."}), the first column of a
 column file (.conll, .bio; the word column of srl, coref and data.columns), or
-any other file in the format of the run's task, with or without labels. The
-trees of SST-5 are .txt files: add --input task.
+any other file in the format of the run's task, with or without labels. JSON
+lines in that format are read as such. If the run's own data are .txt files,
+--input says whether a .txt file is text or is like them.
 
 On standard output is one JSON object for each text, in the order of the input:
 its id, text, tokens and answer. Offsets of characters refer to "text". An empty
@@ -121,27 +122,41 @@ def _errors_explained(guessed: str | None) -> Iterator[None]:
 
 def _form_of(path: Path | None, *, labelled: bool) -> str:
     """Return the format of a file by its name; ``task`` is the format of the run's task, the only one with labels."""
-    suffix = ".txt" if path is None else Path(path.name.removesuffix(".gz")).suffix
+    suffix = ".txt" if path is None else suffix_of(path)
     return "task" if labelled else _BY_SUFFIX.get(suffix, "task")
 
 
 def _is_own(path: Path, form: str, predictor: Predictor) -> bool:
     """Return whether a file is in the task's own format, although its name stands for another one, ``form``."""
+    task, names = predictor.task, predictor.texts
     if form == "columns":
-        return isinstance(predictor.task, OwnColumns) and predictor.task.own_columns
-    return form == "jsonl" and not _has_texts(path, predictor.texts)
-
-
-def _has_texts(path: Path, names: Sequence[str]) -> bool:
-    """Return whether the first object of JSON lines has texts to label; if not, it is in the task's own format."""
-    first = next((line for _, line in numbered_lines(path) if line.strip()), "")
-    try:
-        row = json_value(first)
-    except json.JSONDecodeError:
-        return True  # the reader names the line
-    if not isinstance(row, dict):
+        return isinstance(task, OwnColumns) and task.own_columns
+    if form == "text" and suffix_of(path) == predictor.own_suffix:
+        raise ConfigError(f"{path}: text, or data like those of the run? add --input text, or --input task")
+    first = next((line for _, line in numbered_lines(path) if line.strip()), "") if form == "jsonl" else ""
+    row = _object(first)
+    if row is None:
+        return False  # if it should be one, the reader names the line
+    if isinstance(task, OwnObjects) and task.is_own(row):
         return True
-    return set(names) <= set(row) if len(names) > 1 else not {"tokens", "text"}.isdisjoint(row)
+    return not (set(names) <= set(row) if len(names) > 1 else not {"tokens", "text"}.isdisjoint(row))
+
+
+def _object(line: str) -> dict[str, Any] | None:
+    """Return the JSON object on a line; None if it is none."""
+    try:
+        value = json_value(line)
+    except json.JSONDecodeError:
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _checked(examples: Iterable[Example], name: str, source: str) -> Iterator[Example]:
+    """Yield the lines of a text; if nobody said that it is text, its first line must not be a JSON object."""
+    for number, example in enumerate(examples):
+        if number == 0 and _object(example.origin[name].text) is not None:
+            raise DataFormatError(f"{source}:1: a JSON object, but this is read as text; add --input jsonl, or text")
+        yield example
 
 
 def _options(overrides: Sequence[str]) -> dict[str, Any]:
@@ -173,7 +188,12 @@ def _examples(predictor: Predictor, path: Path | None, form: str, chosen: argpar
         names = ", ".join(predictor.texts)
         raise ConfigError(f"this run reads several texts ({names}); give JSON lines, with --input jsonl")
     tokenize = tokenizer_named(chosen.tokenize or task.tokenizer)
-    return read_texts(path, form=cast(TextFormat, form), tokenize=tokenize, names=predictor.texts)
+    examples = read_texts(path, form=cast(TextFormat, form), tokenize=tokenize, names=predictor.texts)
+    return (
+        _checked(examples, predictor.texts[0], str(path or "standard input"))
+        if form == "text" and not chosen.input
+        else examples
+    )
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from harness.config.schema import HarnessConfig
 from harness.errors import DataFormatError
 from harness.protocols import Task
 from harness.types import Example, Sentence, Split, sentences_of
-from harness.utils.text_files import json_value, lines_of, numbered_lines
+from harness.utils.text_files import is_comment, json_value, lines_of, numbered_lines, suffix_of
 from harness.utils.tokenized_text import TokenizedText
 from harness.utils.tokenizers import Tokenizer, tokenizer_named
 
@@ -22,7 +22,7 @@ _BY_SUFFIX: dict[str, TextFormat] = {".jsonl": "jsonl", ".conll": "columns", ".t
 
 def format_of(path: Path) -> TextFormat:
     """Return the format that the name of a file stands for: ``text`` unless it ends in a known suffix."""
-    return _BY_SUFFIX.get(Path(path.name.removesuffix(".gz")).suffix, "text")
+    return _BY_SUFFIX.get(suffix_of(path), "text")
 
 
 def add_tokenize_option(parser: argparse.ArgumentParser) -> None:
@@ -159,19 +159,35 @@ def tokenized(value: Any, tokenize: Tokenizer, within: Any = None) -> TokenizedT
 
 
 def _columns(lines: Iterator[tuple[int, str]], source: str) -> Iterator[Sentence]:
-    """Yield the first column of each sentence."""
+    """Yield the first column of each sentence; comments before a sentence are left out, as in training data."""
     tokens: list[str] = []
+    before: list[str] = []  # lines that begin with "#", until the next line tells whether they are comments
     for number, line in lines:
         if line.startswith("#begin document"):
             raise DataFormatError(
                 f"{source}:{number}: a document of CoNLL-2012, whose first column is its name and not a word; "
                 "read it as the data of a task that has this format"
             )
-        columns = line.split("\t") if "\t" in line else line.split()
+        if not tokens and line.startswith(("# ", "#\t")):
+            before.append(line)
+            continue
+        columns = _split(line, tabs="\t" in line)
         if columns and columns[0].strip() and columns[0] != "-DOCSTART-":
+            tokens += [] if tokens else _tokens_of(before, columns, tabs="\t" in line)
             tokens.append(columns[0].strip())
         elif tokens:
             yield tuple(tokens)
             tokens = []
+        before = []
     if tokens:
         yield tuple(tokens)
+
+
+def _split(line: str, *, tabs: bool) -> list[str]:
+    return line.split("\t") if tabs else line.split()
+
+
+def _tokens_of(lines: Sequence[str], columns: Sequence[str], *, tabs: bool) -> list[str]:
+    """Return the tokens of the lines before one with these columns that are not comments."""
+    found = [(line, _split(line, tabs=tabs)) for line in lines]
+    return [one[0].strip() for line, one in found if not is_comment(line, one, width=len(columns), tag=one[-1])]

@@ -29,11 +29,20 @@ class Predictor:
         texts: The names of the texts of an example.
         options: The trainer's options; ``eval_batch_size`` and ``max_batch_tokens`` are used.
         tokenizer: The name of the tokeniser of raw text; see ``harness.load_encoder``.
+        own_suffix: The suffix of the names of the files of the task's own format that the run has read.
     """
 
     def __init__(
-        self, *, task: Restorable, model: Model, texts: Sequence[str], options: TrainerConfig, tokenizer: str
+        self,
+        *,
+        task: Restorable,
+        model: Model,
+        texts: Sequence[str],
+        options: TrainerConfig,
+        tokenizer: str,
+        own_suffix: str = "",
     ) -> None:
+        self.own_suffix = own_suffix
         self.task, self.texts, self.tokenize = task, tuple(texts), tokenizer_named(tokenizer)
         self._model, self._options = model, options
 

@@ -23,6 +23,7 @@ from harness.runs.record import RunRecord, read_record
 from harness.training.determinism import make_repeatable
 from harness.training.model import assembled
 from harness.utils.devices import device_of
+from harness.utils.text_files import suffix_of
 
 _AGAIN = "repeat the run with overwrite=true"
 
@@ -74,7 +75,14 @@ def load_predictor(
             f"{folder / MODEL}: not of the model that record.json describes ({error}); {_AGAIN}"
         ) from None
     own = task.tokenizer if task.tokenizer != "whitespace" else "english"
-    return Predictor(task=task, model=model, texts=values.texts, options=config.trainer, tokenizer=tokenizer or own)
+    return Predictor(
+        task=task,
+        model=model,
+        texts=values.texts,
+        options=config.trainer,
+        tokenizer=tokenizer or own,
+        own_suffix=suffix_of(Path(config.data.train or "")),
+    )
 
 
 def _finished(folder: Path) -> RunRecord:

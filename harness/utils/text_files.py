@@ -10,7 +10,7 @@ import json
 import re
 import stat
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
@@ -180,6 +180,27 @@ def tab_columns(line: str, width: int) -> list[str]:
     while len(columns) > max(width, 1) and not columns[-1].strip():
         columns.pop()
     return columns
+
+
+def is_comment(line: str, columns: Sequence[str], *, width: int, tag: str) -> bool:
+    """Return whether a line before a sentence of a column file is a comment: ``# id 12``, or ``#begin document``.
+
+    ``#`` may also be a token. Then the line has as many columns as the others, and a tag such as ``O`` or ``B-LOC``.
+
+    Args:
+        line: The line.
+        columns: Its columns.
+        width: The number of columns of the file.
+        tag: The column that has the tag of a token.
+    """
+    if not line.startswith(("# ", "#\t", "#begin document", "#end document")):
+        return False
+    return len(columns) != width or not (tag == "O" or tag[1:2] == "-")
+
+
+def suffix_of(path: Path) -> str:
+    """Return the suffix of the name of a file in lower case, without ``.gz``: ``.txt``; empty if it has none."""
+    return Path(path.name.removesuffix(".gz")).suffix.lower()
 
 
 def read_json(path: Path, *, fix: str, error: type[HarnessError] = DataFormatError) -> Any:

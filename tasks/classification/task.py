@@ -1,7 +1,7 @@
 """Classification of your own data: give each text, or each pair of texts, one of the labels in the file."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -122,6 +122,11 @@ class TextClassification:
     def _texts(self) -> tuple[str, ...]:
         """The names of the texts of an example."""
         return ("tokens",) if self.pair is None else PAIR
+
+    def is_own(self, values: Mapping[str, Any]) -> bool:
+        """Return whether an object of JSON lines has the texts that ``task.text`` and ``task.pair`` name."""
+        named = (self.text,) if self.pair is None else (self.text or "text", self.pair)
+        return all(name in values for name in named)
 
     def write_sample(self, folder: Path) -> list[Path]:
         """Write the sample data as CSV files, or as TSV files for pairs; return their paths."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from harness.errors import ConfigError, DataFormatError
 from harness.types import Sentence
-from harness.utils.text_files import numbered_lines, tab_columns
+from harness.utils.text_files import is_comment, numbered_lines, tab_columns
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ def read_columns(path: Path | str, columns: Columns | None = None, *, labelled: 
 
     If the first line with content has a tab, tabs separate the columns, and a token may contain spaces. Otherwise
     spaces separate them. Only a line feed ends a line, because tokens from the web contain other characters that
-    Python takes for line ends. ``-DOCSTART-`` lines and comments (see ``_is_comment``) are not sentences.
+    Python takes for line ends. ``-DOCSTART-`` lines and comments (see ``is_comment``) are not sentences.
 
     Args:
         path: A UTF-8 file, plain or ``.gz``.
@@ -129,12 +129,13 @@ def _rows(path: Path, columns: Columns | None, *, labelled: bool) -> Iterator[tu
     if layout is None:
         return
     token, tag = _indices(columns, layout, path, labelled=labelled)
+    like_tag = tag if labelled else _index((columns or _TOKEN_FIRST_TAG_LAST)[1], layout)  # it tells "#" from a comment
     comments, inside = 0, False
     for number, text in numbered_lines(path):
         found = layout.split(text)
         if _is_between(text):
             inside = False
-        elif not inside and _is_comment(text, found, layout, tag):
+        elif not inside and is_comment(text, found, width=layout.width, tag="".join(found[like_tag : like_tag + 1])):
             comments += 1
         else:
             inside = True
@@ -161,16 +162,6 @@ def _is_between(text: str) -> bool:
     return not any(words) or words[0] == "-DOCSTART-"
 
 
-def _is_comment(text: str, found: list[str], layout: _Layout, tag: int) -> bool:
-    """Return whether a line before a sentence is a comment: ``# id 12``, or ``#begin document``.
-
-    ``#`` may also be a token. Then the line has as many columns as the others, and a tag such as ``O`` or ``B-LOC``.
-    """
-    if not text.startswith(("# ", "#\t", "#begin document", "#end document")):
-        return False
-    return len(found) != layout.width or not (found[tag] == "O" or found[tag][1:2] == "-")
-
-
 def _indices(columns: Columns | None, layout: _Layout, path: Path, *, labelled: bool) -> tuple[int, int]:
     """Return the indices of the token and of the tag, counted from 0; twice that of the token without tags."""
     where, width = f"{path}:{layout.line}", layout.width
@@ -184,10 +175,15 @@ def _indices(columns: Columns | None, layout: _Layout, path: Path, *, labelled: 
     for number in columns or ():
         if not 1 <= abs(number) <= width:
             raise ConfigError(f"data.columns has {number}, but {where} has {width} column(s); {_OPTION}")
-    token, tag = ((number - 1) % width if number > 0 else number % width for number in columns or _TOKEN_FIRST_TAG_LAST)
+    token, tag = (_index(number, layout) for number in columns or _TOKEN_FIRST_TAG_LAST)
     if token == tag and labelled:
         raise ConfigError(f"data.columns: column {token + 1} of {where} cannot be both word and tag; {_OPTION}")
     return token, tag
+
+
+def _index(number: int, layout: _Layout) -> int:
+    """Return the index of a column, counted from 0, from its number; of the last one if there are fewer."""
+    return min(number - 1, layout.width - 1) if number > 0 else max(number + layout.width, 0)
 
 
 def _check_columns(found: list[str], layout: _Layout, token: int, tag: int, *, where: str) -> None:

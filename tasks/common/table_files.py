@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import ConfigError, DataFormatError, nearest
-from harness.utils.text_files import json_value, numbered_lines, tab_columns
+from harness.utils.text_files import json_value, numbered_lines, suffix_of, tab_columns
 
 Column = str | int  # its name in the header or in a JSON object; or its number: 1 is the first, -1 the last
 
@@ -104,13 +104,13 @@ def json_objects(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
 
 def is_json(path: Path) -> bool:
     """Return whether the name of a file says that it holds JSON lines."""
-    return Path(path.name.removesuffix(".gz")).suffix.lower() in _JSON
+    return suffix_of(path) in _JSON
 
 
 def _separator(path: Path) -> str | None:
     """Return what separates the columns of a file; None for JSON lines."""
     first = next((line for _, line in numbered_lines(path) if line.strip()), "")
-    suffix = Path(path.name.removesuffix(".gz")).suffix.lower()
+    suffix = suffix_of(path)
     if is_json(path) or (suffix not in (".csv", ".tsv") and first.lstrip().startswith("{")):
         return None
     if suffix == ".tsv" or (suffix != ".csv" and "\t" in first):

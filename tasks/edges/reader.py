@@ -11,6 +11,7 @@ from typing import Any, NotRequired, TypedDict
 
 from harness.errors import DataFormatError
 from harness.types import Example, Sentence, sentences_of
+from harness.utils.text_files import suffix_of
 from tasks.common.column_files import Columns, check_words, read_columns
 from tasks.common.conllu import DEPREL, FORM, HEAD, conllu_sentences, filled
 from tasks.common.table_files import is_json, json_objects
@@ -73,7 +74,7 @@ def read_edges(path: Path, columns: Columns | None = None, *, labelled: bool = T
         sentences = list(_of_frames(path) if has_frames else _of_json(path, labelled=labelled))
     elif columns is None and is_documents(path):
         sentences = list(_of_documents(path))
-    elif Path(path.name.removesuffix(".gz")).suffix == ".conllu":
+    elif suffix_of(path) == ".conllu":
         sentences = list(_of_conllu(path))
     else:
         tagged = in_bio(read_columns(path, columns), path=path)

@@ -15,7 +15,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from harness.config.bounds import Positive, Seed
 from harness.config.schema import DataConfig
-from harness.errors import DataFormatError
+from harness.errors import ConfigError, DataFormatError
 from harness.nn.masking import mask_of_lengths, mask_of_sentences
 from harness.types import Batch, Example, Metrics, Prediction, Split
 from tasks.common.answers import span_of
@@ -80,6 +80,10 @@ class EdgeProbing:
         """
         return edge_examples(read_edges(path, self.data.columns, labelled=labelled), prefix)
 
+    def is_own(self, values: Mapping[str, Any]) -> bool:
+        """Return whether an object of JSON lines has targets to label."""
+        return "targets" in values
+
     def write_sample(self, folder: Path) -> list[Path]:
         """Write the sample data as JSON lines; return their paths."""
         return write_sample_files(folder, suffix=".jsonl", text=sample.jsonl)
@@ -129,16 +133,23 @@ class EdgeProbing:
 
         The inputs are ``targets``, bool (batch, targets), and ``span1`` and ``span2``, int64 (batch, targets, 2). Gold
         ``labels`` are float (batch, targets, labels); a label that is unknown in training is left out.
+
+        Raises:
+            ConfigError: An example does not say which spans are to be labelled.
         """
+        for example in examples:
+            if example.target is None:
+                raise ConfigError(
+                    f"text {example.id} has no targets, and this model labels given ones; give "
+                    '{"text": ["It", "rained"], "targets": [{"span1": [0, 1]}]} on each line of a .jsonl file'
+                )
         masks = {"tokens": mask_of_sentences(example.texts["tokens"] for example in examples)}  # (batch, tokens)
-        targets = [example.target or [] for example in examples]
+        targets = [example.target for example in examples]
         inputs = {"targets": mask_of_lengths(torch.tensor([len(row) for row in targets]))}  # (batch, targets)
         for name in self.span_names:
             spans = [[self._span(target, name, e) for target in row] for row, e in zip(targets, examples, strict=True)]
             rows = [torch.tensor(row, dtype=torch.int64).reshape(-1, 2) for row in spans]  # (targets, 2) each
             inputs[name] = pad_sequence(rows, batch_first=True)  # (batch, targets, 2)
-        if any(example.target is None for example in examples):
-            return Batch(examples=tuple(examples), masks=masks, inputs=inputs)
         known = {label: i for i, label in enumerate(self.labels)}
         labels = torch.zeros(*inputs["targets"].shape, len(known))  # (batch, targets, labels)
         for places, row in zip(labels, targets, strict=True):
@@ -175,11 +186,11 @@ class EdgeProbing:
         """Return what ``predict`` writes for a sentence: the spans of each target and its labels.
 
         Args:
-            example: The sentence. One of plain text has no targets.
+            example: The sentence.
             prediction: The labels of each target.
         """
         text = example.origin["tokens"]
-        rows = zip(example.target or [], prediction.value or [], strict=True)
+        rows = zip(example.target or [], prediction.value or [], strict=True)  # none in a text without tokens
         return {
             "targets": [
                 {**{name: span_of(text, *target[name]) for name in self.span_names}, "labels": labels}

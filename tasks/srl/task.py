@@ -106,6 +106,10 @@ class SemanticRoleLabelling:
         """
         return _examples(read_frames(path, self.data.columns, labelled=labelled), prefix, keep=False)
 
+    def is_own(self, values: Mapping[str, Any]) -> bool:
+        """Return whether an object of JSON lines has predicates."""
+        return "frames" in values
+
     def write_sample(self, folder: Path) -> list[Path]:
         """Write the sample data as columns in the format of CoNLL-2005; return their paths."""
         return write_sample_files(folder, suffix=".conll", text=sample.conll)

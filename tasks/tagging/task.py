@@ -108,6 +108,10 @@ class Tagging:
         """Whether an option says which column has the words."""
         return self.data.columns is not None
 
+    def is_own(self, values: Mapping[str, Any]) -> bool:
+        """Return whether an object of JSON lines has the list of tokens that ``task.tokens`` names."""
+        return self.tokens != "tokens" and self.tokens in values
+
     @property
     def data_name(self) -> str:
         """The name of the data in tables."""

@@ -84,6 +84,11 @@ class WordSenses:
         check_options(self.data, CUTS)
         return read_senses(path, self.index if labelled else None, prefix=prefix)
 
+    def is_own(self, values: Mapping[str, Any]) -> bool:
+        """Return whether the tokens of an object of JSON lines have lemmas."""
+        tokens = values.get("tokens")
+        return isinstance(tokens, list) and bool(tokens) and isinstance(tokens[0], list)
+
     def write_sample(self, folder: Path) -> list[Path]:
         """Write the sample data: SemCor's JSON lines, XML with its keys, and a sense index; return their paths."""
         return sample.write(folder)

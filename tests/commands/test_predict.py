@@ -140,6 +140,57 @@ def test_a_task_reads_the_words_from_its_own_columns(folder: Path, command: Call
     assert [row["tokens"] for row in rows(out)] == [[word] for word in "abcdefgh"]
 
 
+def test_new_files_are_read_with_the_columns_of_the_run(folder: Path, command: Callable, tmp_path: Path) -> None:
+    """Even if they have the columns that texts of any run may have, or a name that texts may have."""
+
+    def trained(task: str, suffix: str, lines: list[str], *options: str) -> tuple[Path, Path]:
+        file = tmp_path / f"{task}{suffix}"
+        file.write_text("\n".join(lines) + "\n")
+        files = [f"data.{split}={file}" for split in ("train", "dev", "test")]
+        return trained_run(folder, f"task={task}", "task.head=linear", "data=files", *files, *options), file
+
+    titles = [{"text": "not read", "title": f"a {word} title", "label": word} for word in ("good", "bad")]
+    words = [{"text": "not read", "words": ["a", word], "tags": ["X", "Y"]} for word in ("b", "c")]
+    for task, objects, option, tokens in (
+        ("classification", titles, "task.text=title", [["a", "good", "title"], ["a", "bad", "title"]]),
+        ("tagging", words, "task.tokens=words", [["a", "b"], ["a", "c"]]),
+    ):
+        run, file = trained(task, ".jsonl", list(map(json.dumps, objects)), option)
+        status, out, err = command(run, file)
+        assert status == 0, err
+        assert [row["tokens"] for row in rows(out)] == tokens
+    file.write_text('{"text": "a new text", "source": "web"}\n')  # without the columns of the run
+    assert rows(command(run, file)[1])[0]["tokens"] == ["a", "new", "text"]
+
+    run, file = trained(
+        "tagging", ".txt", [f"{i}\t{word}\t{word}\n" for i, word in enumerate("ab")], "data.columns=[2,3]"
+    )
+    assert (
+        "tagging.txt: text, or data like those of the run? add --input text, or --input task" in command(run, file)[2]
+    )
+    assert [row["tokens"] for row in rows(command(run, file, "--input", "task")[1])] == [["a"], ["b"]]
+    assert rows(command(run, file, "--input", "text")[1])[0]["tokens"] == ["0", "a", "a"]
+
+
+@pytest.mark.parametrize("separator", ["\t", " "])
+def test_comments_of_column_files_are_no_tokens(ner: Path, separator: str, command: Callable, tmp_path: Path) -> None:
+    sentence = [f"{word}{separator}O" for word in ("#", "Paris", "#", "1")]
+    (tmp_path / "a.conll").write_text(
+        "\n".join(["# id = 1", *sentence, "", "# text", "", *sentence, "# 2", "", "# id = 3"])
+    )
+    status, out, err = command(ner, tmp_path / "a.conll")
+    assert status == 0, err
+    assert [row["tokens"] for row in rows(out)] == [["#", "Paris", "#", "1"], ["#", "Paris", "#", "1", "#"]]
+
+
+def test_json_that_would_be_read_as_text_is_refused(ner: Path, command: Callable, type_in: Callable) -> None:
+    type_in('{"text": "Jordan lives"}\n')
+    assert "standard input:1: a JSON object, but this is read as text; add --input jsonl, or text" in command(ner)[2]
+    for form, tokens in (("jsonl", ["Jordan", "lives"]), ("text", ['{"text":', '"Jordan', 'lives"}'])):
+        type_in('{"text": "Jordan lives"}\n')
+        assert rows(command(ner, "--input", form)[1])[0]["tokens"] == tokens
+
+
 def entities(row: dict[str, Any]) -> list[list[list[int]]]:
     """Return the entities in a row, as a run records them."""
     return [[[mention["start"], mention["end"] - 1] for mention in entity] for entity in row["clusters"]]

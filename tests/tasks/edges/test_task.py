@@ -13,7 +13,7 @@ import torch
 from harness.analysis.statistics import ratio_of_sums
 from harness.commands.predict import main as predict
 from harness.config.schema import DataConfig
-from harness.errors import DataFormatError
+from harness.errors import ConfigError, DataFormatError
 from harness.optional_protocols import Decomposable
 from harness.runs.record import folder_of
 from harness.runs.run import run
@@ -169,9 +169,13 @@ def test_a_run_of_every_head(head: str, placement: str, one_store: Path) -> None
     assert {"f1", "obj/f1"} <= set(record.metrics["test"])
 
 
-def test_text_without_spans_gets_no_labels(task: EdgeProbing) -> None:
-    batch = task.collate([Example(id="x", texts={"tokens": ("They", "saw", "it")})])
-    assert not batch.gold
+def test_text_without_spans_is_refused_with_the_fix(task: EdgeProbing) -> None:
+    with pytest.raises(ConfigError, match=r'text x has no targets.*"targets": \[\{"span1": \[0, 1\]\}\]'):
+        task.collate([Example(id="x", texts={"tokens": ("They", "saw", "it")})])
+
+
+def test_a_sentence_with_an_empty_list_of_targets_has_no_labels(task: EdgeProbing) -> None:
+    batch = task.collate([Example(id="x", texts={"tokens": ("They", "saw", "it")}, target=[])])
     assert task.build_head(input_dim=10, output_dim=0).predict(vectors(batch), batch) == [Prediction(id="x", value=[])]
 
 
@@ -183,7 +187,7 @@ def test_a_trained_head_labels_spans_of_new_text(tmp_path: Path) -> None:
     path.write_text(json.dumps({"text": "They saw the boxes .", "targets": targets}) + "\n")
     out = tmp_path / "answers.jsonl"
     folder = folder_of(record, f"{tmp_path}/results")
-    assert predict([str(folder), str(path), "--input", "task", "--out", str(out)]) == 0
+    assert predict([str(folder), str(path), "--out", str(out)]) == 0
     (answer,) = [json.loads(line) for line in out.read_text().splitlines()]
     assert [target["span2"]["text"] for target in answer["targets"]] == ["saw", "boxes"]
     assert [target["labels"] for target in answer["targets"]] == [["nsubj"], ["obj"]]
