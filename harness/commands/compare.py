@@ -33,7 +33,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--dir", type=Path, default=Path("results"), metavar="DIR", help=folder)
     parser.add_argument("--only", nargs="+", default=[], metavar="KEY=VALUE", help="use only runs with these options")
     parser.add_argument("--split", default="test", choices=("dev", "test"), help="the split; default: test")
-    parser.add_argument("--rounds", type=int, default=1000, help="the number of random rounds; default: 1000")
+    parser.add_argument("--rounds", type=int, default=10_000, help="the number of random rounds; default: 10,000")
     parser.add_argument("--seed", type=int, default=0, help="the seed of the random rounds; default: 0")
     chosen = parser.parse_args(arguments)
     return exit_status_of(lambda: _compare(chosen))
@@ -92,7 +92,7 @@ def _numbered(chosen: argparse.Namespace) -> list[dict[Path, RunRecord]]:
     for number in (chosen.a, chosen.b):
         if number not in settings:
             only = f" --only {shlex.join(chosen.only)}" if chosen.only else ""
-            listed = f"python -m harness report {chosen.dir} --list{only}"
+            listed = f"python -m harness report {shlex.quote(str(chosen.dir))} --list{only}"
             raise ConfigError(f"{chosen.dir} has no setting {number}; it has 1 to {len(settings)}; see {listed}")
     for side, number in zip("AB", (chosen.a, chosen.b), strict=True):
         print(f"{side}: setting {number}, {settings[number].label}")  # noqa: T201

@@ -82,8 +82,8 @@ def main(arguments: Sequence[str]) -> int:
 def _predict(chosen: argparse.Namespace, overrides: Sequence[str]) -> None:
     """Load the run, label the texts, and print or write the answers or the metrics."""
     path = None if chosen.file == "-" else Path(chosen.file).expanduser()
-    if chosen.out is not None and chosen.out.exists():
-        raise ConfigError(f"{chosen.out}: exists already; choose another name for --out")
+    if chosen.out is not None:
+        _check_new(chosen.out)
     form = chosen.input or _form_of(path, labelled=chosen.score)
     if form == "task" and path is None:
         raise ConfigError("standard input is text or JSON lines; give a file in the task's format as FILE")
@@ -104,6 +104,14 @@ def _predict(chosen: argparse.Namespace, overrides: Sequence[str]) -> None:
         gold, predictions = zip(*scored, strict=True)
         for name, value in predictor.task.score(gold, predictions).values.items():
             print(f"{name:24} {100 * value:6.2f}")  # noqa: T201
+
+
+def _check_new(out: Path) -> None:
+    """Raise an error unless the rows can be written to this file."""
+    if out.exists():
+        raise ConfigError(f"{out}: exists already; choose another name for --out")
+    if out.suffix == ".gz":
+        raise ConfigError(f"{out}: the rows are written as plain text; leave out .gz")
 
 
 @contextmanager

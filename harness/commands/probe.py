@@ -36,6 +36,7 @@ def _show(chosen: argparse.Namespace) -> None:
         raise DataFormatError(f"{chosen.folder}: only runs of control tasks; run the task, too, without task.control")
     rows = [[*_of(places[one.example.identity]), *one.cells("-")] for one in found]
     _print(["score", "control", "selectivity", "code (kbit)", "compression"], rows)
+    print("± is half of a 95 % interval over seeds.\n")  # noqa: T201
     uses = [
         [
             *_of(places[run.identity]),

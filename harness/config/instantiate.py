@@ -153,7 +153,7 @@ def names_nothing(node: Any) -> bool:
 def _locate(name: str, where: str, prefixes: Sequence[str]) -> Callable[..., Any]:
     if not name.startswith(tuple(prefixes)):
         raise ConfigError(
-            f"{where}._target_ is '{name}'; only {', '.join(prefixes)} may be used (add your module to plugins=[...])"
+            f"{where}._target_ is '{name}'; only {', '.join(prefixes)} may be used (name your module in plugins)"
         )
     module_name, _, attribute = name.rpartition(".")
     if not name.startswith(("harness.", "torch.")):  # a module of the user may import it too

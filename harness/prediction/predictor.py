@@ -59,6 +59,8 @@ class Predictor:
         """
         if isinstance(texts, str | Mapping):
             return self([texts])[0]
+        if not isinstance(texts, Iterable):
+            raise ConfigError(f"{texts!r} is no text; give a string, or a list of texts")
         examples = (self._example(i, item) for i, item in enumerate(texts))
         return [_plain(prediction.value) for _, prediction in self.predict(examples)]
 

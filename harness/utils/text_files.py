@@ -66,7 +66,7 @@ def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
         with open_bytes(path) as file:
             yield from lines_of(file, name=str(path))
     except FileNotFoundError as error:
-        raise NotTextError(f"{path}: no such file{_hint(path)}", "data=sample needs no file") from error
+        raise NotTextError(f"{path}: no such file{_hint(path)}", "check the path") from error
     except PermissionError as error:
         raise DataFormatError(f"{path}: not readable by you; change its permissions or copy it") from error
     except (OSError, EOFError, zlib.error) as error:

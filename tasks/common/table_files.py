@@ -156,6 +156,8 @@ def _cells(path: Path, separator: str) -> Iterator[tuple[int, list[str]]]:
                 yield start, cells
             start = reader.line_num + 1
     except csv.Error as error:
+        if "new-line" in str(error):  # a carriage return without a line feed
+            raise DataFormatError(f"{path}:{start}: a carriage return in a row; end each row by a line feed") from None
         raise DataFormatError(
             f"{path}:{start}: the row that starts here is not CSV ({error}); close every quote, write a quote inside a "
             "quoted value twice, or give JSON lines"
@@ -171,6 +173,8 @@ def _indices(
         for name in column.names:
             if isinstance(name, int) and 1 <= abs(name) <= len(first):
                 found.setdefault(column.option, name - 1 if name > 0 else len(first) + name)
+            elif first.count(str(name)) > 1:
+                raise DataFormatError(f"{where}: two columns have the name '{name}'; rename one of them")
             elif name in first:
                 found.setdefault(column.option, first.index(str(name)))
         if column.option not in found and not column.optional:

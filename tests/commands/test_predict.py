@@ -233,6 +233,7 @@ def test_options_of_this_machine_can_be_set(ner: Path, command: Callable, type_i
         (["{ner}", "missing.txt"], "missing.txt: no such file"),
         (["nowhere", "{text}"], "nowhere: not the folder of a run"),
         (["{ner}", "{text}", "--out", "{text}"], "exists already; choose another name for --out"),
+        (["{ner}", "{text}", "--out", "rows.jsonl.gz"], "rows.jsonl.gz: the rows are written as plain text"),
         (["{ner}", "{text}", "--input=jsonl"], ":1: not JSON"),
         (["{ner}", "{bad}"], 'bad.jsonl:2: a token is not a string; write {"tokens"'),
         (["{ner}", "{apart}"], "apart.jsonl:1: the token 'b' is not in the text"),

@@ -126,4 +126,4 @@ def test_the_error_says_how_the_file_was_read(run: Path, tmp_path: Path, capsys:
         assert message.endswith(f"; the file was read {form}, and --input can say otherwise")
         assert f"{name}:1: " in message
     assert main([str(run), str(tmp_path / "missing.conllu")]) == 2
-    assert capsys.readouterr().err.strip().endswith("data=sample needs no file")
+    assert capsys.readouterr().err.strip().endswith("check the path")

@@ -20,7 +20,8 @@ def headline(analysis: Analysis) -> str:
     if len(block.settings) == 1:
         return f"{best.label} has {spread(best.scores('dev'))} on dev ({what})."
     equal = [one for one in block.settings if one is not best and _dev(one.scores("dev")) == _dev(best.scores("dev"))]
-    first = f"{best.label} {'and ' + _names([one.label for one in equal]) + ' are' if equal else 'is'} best on dev"
+    first = f"{_names([one.label for one in (best, *equal)])} {'are' if equal else 'is'} best on dev"
+    it = best.label if equal else "it"  # of several best ones, the first is compared with the others
     sentences = [f"{first}, {spread(best.scores('dev'))} ({what})."]
     tested = sorted((pair for pair in analysis.with_best if pair.is_tested), key=lambda pair: -sum(pair.result.b))
     if not tested and not any(pair.is_tested for pair in analysis.with_baseline):
@@ -28,34 +29,35 @@ def headline(analysis: Analysis) -> str:
     its_baseline = {pair.a.number for pair in analysis.with_baseline if pair.b is best}
     if tested:
         everyone = "every other setting" + (" except its baseline" if its_baseline else "")
-        sentences.append(_against_others(tested, split, everyone))
+        sentences.append(_against_others(tested, split, everyone, it))
     compared = {pair.b.number for pair in tested} | its_baseline
     if untested := len({one.number for one in block.settings} - compared - {best.number}):
         what = "setting" if untested == 1 else "settings"
-        sentences.append(f"With {untested} {what} it is not compared, because fewer than two seeds are common.")
+        sentences.append(f"With {untested} {what} {it} is not compared, because fewer than two seeds are common.")
     return " ".join([*sentences, *_against_baseline(analysis)])
 
 
-def _against_others(tested: Sequence[Compared], split: str, everyone: str) -> str:
+def _against_others(tested: Sequence[Compared], split: str, everyone: str, it: str) -> str:
     """Return a sentence about the settings that differ from the best one on the compared split, or do not.
 
     Args:
         tested: The best setting and each other one that was tested with it.
         split: The compared split.
         everyone: What all these other settings are called together.
+        it: What the best setting is called.
     """
     ties = [pair.b.label for pair in tested if not pair.differ]
     above = [pair for pair in tested if pair.differ and pair.result.difference < 0]
     below = [pair.b.label for pair in tested if pair.differ and pair.result.difference > 0]
     parts = []
     if ties:
-        parts.append(f"it is not separable from {_names(ties)}")
+        parts.append(f"{it} is not separable from {_names(ties)}")
     if above:
         worst = max(pair.holm_seeds for pair in above)
         whom = _names([pair.b.label for pair in above])
-        parts.append(f"it is above {whom if ties or below else everyone} ({_bound(worst)})")
+        parts.append(f"{it} is above {whom if ties or below else everyone} ({_bound(worst)})")
     if below:
-        parts.append(f"it is below {_names(below)}")
+        parts.append(f"{it} is below {_names(below)}")
     return f"On {split}, {'; '.join(parts)}."
 
 

@@ -71,11 +71,21 @@ def test_the_first_sentence_names_the_best_its_ties_and_what_is_below(tmp_path: 
     assert {settings.rows[i][0] for i, _ in settings.bold} == {str(found.best.number)}
 
 
+def test_the_first_sentence_names_one_of_several_best_settings_as_the_compared_one(tmp_path: Path) -> None:
+    write(tmp_path, "none", 0.5, encoder="none")
+    for key in ("left", "deep"):  # keys of one length have the same scores
+        write(tmp_path, key, 0.80, name=key)
+    said = headline(analysed(tmp_path))
+    best, other = ("elmo, deep", "elmo, left") if said.startswith("elmo, deep") else ("elmo, left", "elmo, deep")
+    assert said.startswith(f"{best} and {other} are best on dev, ")
+    assert f" On test, {best} is not separable from {other}. " in said
+
+
 def test_the_first_sentence_says_which_baseline_the_best_is_compared_with(tmp_path: Path) -> None:
     """Two fractions of the data have two baselines; the best setting's own one is in its own sentence only."""
     for share, score in ((1.0, 0.6), (0.1, 0.4)):
         write(tmp_path, f"none{share}", score, encoder="none", data={"fraction": share})
-        write(tmp_path, f"elmo-{share}", score + 0.1, data={"fraction": share})
+        write(tmp_path, f"elmo-{share:.0%}", score + 0.1, data={"fraction": share})
     said = headline(analysed(tmp_path))
     assert "it is above every other setting except its baseline (p < 0." in said
     assert "It is above its baseline, static vectors, fraction 1 (p < 0." in said

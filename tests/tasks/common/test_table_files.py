@@ -94,6 +94,8 @@ def test_a_column_may_be_optional(tmp_path: Path) -> None:
             ":2: 1 column(s), but the first row has 2; separate the columns by one tab",
         ),
         ("x.csv", 'text,label\na,b\n"c,d\ne,f\n', ":3: the row that starts here is not CSV (unexpected end of data)"),
+        ("x.csv", "text,label,text\na,b,c\n", ":1: two columns have the name 'text'; rename one of them"),
+        ("x.csv", "text,label\na,b\rc,d\n", ":2: a carriage return in a row; end each row by a line feed"),
         ("x.csv", 'text,label\n"a" b,c\n', ":2: the row that starts here is not CSV"),
         (
             "x.jsonl",
