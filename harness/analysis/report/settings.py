@@ -1,6 +1,7 @@
 """Settings: runs that differ only in the seed, in blocks that can be compared."""
 
 import logging
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,9 @@ from harness.types import Split
 from harness.utils.text_files import exists
 
 log = logging.getLogger(__name__)
+
+_FILES = ("data.test", "data.dev", "data.train")
+_NOT_OF_DATA = (*_FILES, "data.cache_dir", "data.fraction", "task.head", "task._target_")
 
 
 @dataclass(frozen=True)
@@ -216,13 +220,16 @@ def _block(task: str, data: str, runs_of: Mapping[str, list[Recorded]], first: i
 
 
 def _names_of(blocks: Mapping[tuple[str, str], Sequence[Recorded]]) -> dict[tuple[str, str], str]:
-    """Name the data of each block: with the file or the digest if other data of the task have the same name."""
+    """Name the data of each block; if other data of the task have the same name, with what tells them apart."""
     names = {key: ", ".join(sorted({_data_of(run.record) for run in runs})) for key, runs in blocks.items()}
-    for more in (_file_of, lambda key, _: key[1][:8]):
-        given = [(key[0], name) for key, name in names.items()]
+    for more in (_file_of, _options_of_data, _digest_of):
+        alike: dict[tuple[str, str], list[tuple[str, str]]] = {}
         for key, name in names.items():
-            if given.count((key[0], name)) > 1:
-                names[key] = f"{name} {more(key, blocks[key])}".rstrip()
+            alike.setdefault((key[0], name), []).append(key)
+        for (_, name), keys in alike.items():
+            if len(keys) > 1:
+                runs_of = {key: blocks[key] for key in keys}
+                names |= {key: f"{name} {more(key, runs_of)}".rstrip() for key in keys}
     return names
 
 
@@ -233,8 +240,28 @@ def _data_of(record: RunRecord) -> str:
     return name if control is None else f"{name} (control task, seed {control})"
 
 
-def _file_of(_: tuple[str, str], runs: Sequence[Recorded]) -> str:
-    """Return the names of the files that hold the test data of a block, or the dev data."""
-    configs = [flattened(run.record.config) for run in runs]
-    files = {str(config.get("data.test") or config.get("data.dev") or "") for config in configs}
+def _file_of(key: tuple[str, str], runs_of: Mapping[tuple[str, str], Sequence[Recorded]]) -> str:
+    """Return the names of the files that hold the test data of a block, its dev data, or all of its data."""
+    configs = [flattened(run.record.config) for run in runs_of[key]]
+    files = {next((str(config[file]) for file in _FILES if config.get(file)), "") for config in configs}
     return ", ".join(sorted(Path(file).name for file in files))
+
+
+def _options_of_data(key: tuple[str, str], runs_of: Mapping[tuple[str, str], Sequence[Recorded]]) -> str:
+    """Return the options by which one block reads its data in another way than the others, in brackets."""
+    options = {one: _of_all_runs(runs) for one, runs in runs_of.items()}
+    own = options[key]
+    different = [option for option in own if len({repr(one.get(option)) for one in options.values()}) > 1]
+    words = [f"{option} {own[option]}" for option in different if own[option] is not None]
+    return f"({', '.join(words)})" if words else ""
+
+
+def _of_all_runs(runs: Sequence[Recorded]) -> dict[str, object]:
+    """Return the options of the task and of its data, except paths and the head, that have one value in all runs."""
+    configs = [flattened(run.record.config) for run in runs]
+    keys = [key for key in configs[0] if re.fullmatch(r"(data|task)\.\w+", key) and key not in _NOT_OF_DATA]
+    return {key: configs[0][key] for key in keys if all(one.get(key) == configs[0][key] for one in configs)}
+
+
+def _digest_of(key: tuple[str, str], _: object) -> str:
+    return key[1][:8]

@@ -177,6 +177,22 @@ def test_two_files_in_one_folder_are_told_apart() -> None:
     assert [block.data for block in results.blocks] == ["mine a.conll aaaaaaaa", "mine a.conll bbbbbbbb"]
 
 
+def test_one_file_read_in_several_ways_is_told_apart() -> None:
+    def reading(digest: str, seed: int = 1, **options: Any) -> Recorded:
+        data, task = (
+            {"train": "/x/mine/a.csv", "tokenize": options.pop("tokenize", None)},
+            {"head": options.pop("head", "linear")},
+        )
+        of_data = {"name": "mine", "sha256": {"test": digest * 64}}
+        config = {"data": data, "task": task | options}
+        return Recorded(replace(record(seed), setting=digest, data=of_data, config=config), Path())
+
+    results = gathered([reading("a"), reading("a", seed=2, head="mlp"), reading("b", tokenize="english")])
+    assert [block.data for block in results.blocks] == ["mine a.csv", "mine a.csv (data.tokenize english)"]
+    results = gathered([reading("a", text="title"), reading("b", text="body")])
+    assert [block.data for block in results.blocks] == ["mine a.csv (task.text body)", "mine a.csv (task.text title)"]
+
+
 def test_a_record_of_version_1_is_a_setting_of_its_own() -> None:
     new = determined(1, 0.4, schema=2)
     old = replace(new, schema_version=1, determining={}, setting="of version 1")
