@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from harness.config.instantiate import build
 from harness.config.schema import HarnessConfig
-from harness.errors import DataFormatError
+from harness.errors import ConfigError, DataFormatError
 from harness.protocols import Task
 from harness.types import Example, Sentence, Split, sentences_of
 from harness.utils.text_files import is_comment, json_value, lines_of, numbered_lines, suffix_of
@@ -21,7 +21,13 @@ _BY_SUFFIX: dict[str, TextFormat] = {".jsonl": "jsonl", ".conll": "columns", ".t
 
 
 def format_of(path: Path) -> TextFormat:
-    """Return the format that the name of a file stands for: ``text`` unless it ends in a known suffix."""
+    """Return the format that the name of a file stands for: ``text`` unless it ends in a known suffix.
+
+    Raises:
+        ConfigError: It is a table, and nothing says which of its columns is the text.
+    """
+    if suffix_of(path) == ".csv":
+        raise ConfigError(f"{path}: a table; write its texts to a .txt or .jsonl file, or add --format text")
     return _BY_SUFFIX.get(suffix_of(path), "text")
 
 

@@ -49,6 +49,7 @@ class EdgeProbing:
     primary_metric: ClassVar[str] = "f1"
     learned: ClassVar[tuple[str, ...]] = ("labels", "span_names")
     tokenizer: ClassVar[str] = "whitespace"
+    own_columns: ClassVar[bool] = True
 
     data: DataConfig
     head: Literal["linear", "mlp"] = "mlp"

@@ -207,6 +207,7 @@ def test_parts_of_another_request_are_not_used(tmp_path, monkeypatch):
         (["{text}", "v.npz", "--layers=bottom"], "not the folder of a run"),
         (["{text}", "v.npz", "--tokenize=englisch"], "did you mean 'english'"),
         (["missing.txt", "v.npz"], "no such file"),
+        (["table.csv", "v.npz"], "table.csv: a table; write its texts to a .txt or .jsonl file"),
         (["{empty}", "v.npz"], "no sentences"),
         (["{binary}", "v.npz"], "not UTF-8"),
         (["{text}", "v.npz", "--format=jsonl"], "not JSON"),
