@@ -160,10 +160,14 @@ def _object(line: str) -> dict[str, Any] | None:
 
 
 def _checked(examples: Iterable[Example], name: str, source: str) -> Iterator[Example]:
-    """Yield the lines of a text; if nobody said that it is text, its first line must not be a JSON object."""
-    for number, example in enumerate(examples):
-        if number == 0 and _object(example.origin[name].text) is not None:
-            raise DataFormatError(f"{source}:1: a JSON object, but this is read as text; add --input jsonl, or text")
+    """Yield the lines of a text; if nobody said that it is text, its first line with content must not be JSON."""
+    is_first = True
+    for example in examples:
+        text = example.origin[name].text
+        if is_first and _object(text) is not None:
+            where = f"{source}:{example.id}"
+            raise DataFormatError(f"{where}: a JSON object, but this is read as text; add --input jsonl, or text")
+        is_first = is_first and not text.strip()
         yield example
 
 
@@ -191,6 +195,8 @@ def _examples(predictor: Predictor, path: Path | None, form: str, chosen: argpar
     task = predictor.task
     if form == "task":
         assert path is not None
+        if chosen.tokenize is not None:
+            raise ConfigError("--tokenize: this file is read and split as the data of the run; leave it out")
         return task.read(path, prefix=path.name.partition(".")[0], labelled=chosen.score)
     if form != "jsonl" and len(predictor.texts) > 1:
         names = ", ".join(predictor.texts)

@@ -93,7 +93,8 @@ class DataConfig:
     @property
     def tokenizer(self) -> str:
         """The name of the tokeniser of raw text; see ``harness.utils.tokenizers``."""
-        return tokenizer_of(self.tokenize) or _WHITESPACE
+        name = tokenizer_of(self.tokenize)
+        return _WHITESPACE if name is None else name
 
 
 def tokenizer_of(tokenize: bool | str | None) -> str | None:

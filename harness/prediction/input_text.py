@@ -1,7 +1,9 @@
 """Texts of a file that is to be encoded or labelled: plain text, JSON lines, or columns."""
 
 import argparse
+import itertools
 import json
+import logging
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -12,9 +14,11 @@ from harness.config.schema import HarnessConfig
 from harness.errors import ConfigError, DataFormatError
 from harness.protocols import Task
 from harness.types import Example, Sentence, Split, sentences_of
-from harness.utils.text_files import is_comment, json_value, lines_of, numbered_lines, suffix_of
+from harness.utils.text_files import is_comment, json_value, lines_of, numbered_lines, suffix_of, tab_columns
 from harness.utils.tokenized_text import TokenizedText
 from harness.utils.tokenizers import Tokenizer, tokenizer_named
+
+log = logging.getLogger(__name__)
 
 TextFormat = Literal["text", "jsonl", "columns"]
 _BY_SUFFIX: dict[str, TextFormat] = {".jsonl": "jsonl", ".conll": "columns", ".tsv": "columns", ".bio": "columns"}
@@ -167,33 +171,43 @@ def tokenized(value: Any, tokenize: Tokenizer, within: Any = None) -> TokenizedT
 def _columns(lines: Iterator[tuple[int, str]], source: str) -> Iterator[Sentence]:
     """Yield the first column of each sentence; comments before a sentence are left out, as in training data."""
     tokens: list[str] = []
-    before: list[str] = []  # lines that begin with "#", until the next line tells whether they are comments
-    for number, line in lines:
+    before: list[str] = []  # lines that begin with "#", until the next token tells whether they are comments
+    comments, width, tabs = 0, 0, False
+    for number, line in itertools.chain(lines, [(0, "")]):
         if line.startswith("#begin document"):
             raise DataFormatError(
                 f"{source}:{number}: a document of CoNLL-2012, whose first column is its name and not a word; "
                 "read it as the data of a task that has this format"
             )
-        if not tokens and line.startswith(("# ", "#\t")):
+        first = (line.split("\t") if "\t" in line else line.split() or [""])[0].strip()
+        is_between = not first or first == "-DOCSTART-"
+        if not tokens and not is_between and line.startswith(("# ", "#\t", "#end document")):
             before.append(line)
             continue
-        columns = _split(line, tabs="\t" in line)
-        if columns and columns[0].strip() and columns[0] != "-DOCSTART-":
-            tokens += [] if tokens else _tokens_of(before, columns, tabs="\t" in line)
-            tokens.append(columns[0].strip())
+        if not tokens and not is_between:
+            tabs = "\t" in line.rstrip()
+            width = len(_split(line, 0, tabs=tabs))
+        if before:
+            tokens = _tokens_of(before, width, tabs=tabs)
+            comments += len(before) - len(tokens)
+            before = []
+        if not is_between:
+            tokens.append(first)
         elif tokens:
             yield tuple(tokens)
             tokens = []
-        before = []
-    if tokens:
-        yield tuple(tokens)
+    if comments:
+        log.info("%s: left out %s comments", source, f"{comments:,}")
 
 
-def _split(line: str, *, tabs: bool) -> list[str]:
-    return line.split("\t") if tabs else line.split()
+def _split(line: str, width: int, *, tabs: bool) -> list[str]:
+    return tab_columns(line, width) if tabs else line.split()
 
 
-def _tokens_of(lines: Sequence[str], columns: Sequence[str], *, tabs: bool) -> list[str]:
-    """Return the tokens of the lines before one with these columns that are not comments."""
-    found = [(line, _split(line, tabs=tabs)) for line in lines]
-    return [one[0].strip() for line, one in found if not is_comment(line, one, width=len(columns), tag=one[-1])]
+def _tokens_of(lines: Sequence[str], width: int, *, tabs: bool) -> list[str]:
+    """Return the tokens of lines that begin with "#", without the comments at their start."""
+    rows = [(line, _split(line, width, tabs=tabs or (not width and "\t" in line))) for line in lines]
+    rest = itertools.dropwhile(
+        lambda row: is_comment(*row, width=width or len(row[1]) * ("\t" in row[0]), tag=row[1][-1]), rows
+    )
+    return [columns[0].strip() for _, columns in rest]

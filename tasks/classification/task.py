@@ -126,7 +126,8 @@ class TextClassification:
     def is_own(self, values: Mapping[str, Any]) -> bool:
         """Return whether an object of JSON lines has the texts that ``task.text`` and ``task.pair`` name."""
         named = (self.text,) if self.pair is None else (self.text or "text", self.pair)
-        return all(name in values for name in named)
+        usual = (None,), ("text",), PAIR  # of every run
+        return named not in usual and all(name in values for name in named)
 
     def write_sample(self, folder: Path) -> list[Path]:
         """Write the sample data as CSV files, or as TSV files for pairs; return their paths."""

@@ -173,7 +173,7 @@ def _indices(
         for name in column.names:
             if isinstance(name, int) and 1 <= abs(name) <= len(first):
                 found.setdefault(column.option, name - 1 if name > 0 else len(first) + name)
-            elif first.count(str(name)) > 1:
+            elif isinstance(name, str) and column.option not in found and first.count(name) > 1:
                 raise DataFormatError(f"{where}: two columns have the name '{name}'; rename one of them")
             elif name in first:
                 found.setdefault(column.option, first.index(str(name)))

@@ -83,7 +83,7 @@ class EdgeProbing:
 
     def is_own(self, values: Mapping[str, Any]) -> bool:
         """Return whether an object of JSON lines has targets to label."""
-        return "targets" in values
+        return "targets" in values or "frames" in values
 
     def write_sample(self, folder: Path) -> list[Path]:
         """Write the sample data as JSON lines; return their paths."""

@@ -172,6 +172,19 @@ def test_new_files_are_read_with_the_columns_of_the_run(folder: Path, command: C
     assert rows(command(run, file, "--input", "text")[1])[0]["tokens"] == ["0", "a", "a"]
 
 
+def test_the_usual_names_of_texts_leave_a_row_its_own_id(folder: Path, command: Callable, tmp_path: Path) -> None:
+    file = tmp_path / "usual.jsonl"
+    rows_of = [{"id": f"u{i}", "text": f"a {word}", "label": word} for i, word in enumerate(("good", "bad"))]
+    file.write_text("\n".join(map(json.dumps, rows_of)))
+    files = [f"data.{split}={file}" for split in ("train", "dev", "test")]
+    run = trained_run(folder, "task=classification", "task.head=linear", "task.text=text", "data=files", *files)
+    assert [row["id"] for row in rows(command(run, file)[1])] == ["u0", "u1"]
+    assert (
+        "--tokenize: this file is read and split as the data of the run"
+        in command(run, file, "--input", "task", "--tokenize")[2]
+    )
+
+
 @pytest.mark.parametrize("separator", ["\t", " "])
 def test_comments_of_column_files_are_no_tokens(ner: Path, separator: str, command: Callable, tmp_path: Path) -> None:
     sentence = [f"{word}{separator}O" for word in ("#", "Paris", "#", "1")]

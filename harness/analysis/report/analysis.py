@@ -1,6 +1,7 @@
 """The statistics of one block: the best setting, intervals over examples, and three families of comparisons."""
 
 import itertools
+import math
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -34,8 +35,9 @@ class Compared:
 
     @property
     def is_tested(self) -> bool:
-        """Whether there are enough seeds for a test."""
-        return len(self.result.seeds) > 1
+        """Whether there is a test over seeds, or none is needed because the scores are equal with every seed."""
+        has_test = not math.isnan(self.result.p_seeds)
+        return has_test or (len(self.result.seeds) > 1 and self.result.a == self.result.b)
 
     @property
     def differ(self) -> bool:

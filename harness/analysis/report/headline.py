@@ -8,6 +8,7 @@ from harness.analysis.report.tables import SPLITS, percent, spread
 
 _MOST_NAMES = 3
 _LEVELS = (0.001, 0.01, 0.05)
+_WHY_NOT = "fewer than two seeds are common, or the difference is the same with every seed"
 
 
 def headline(analysis: Analysis) -> str:
@@ -25,7 +26,7 @@ def headline(analysis: Analysis) -> str:
     sentences = [f"{first}, {spread(best.scores('dev'))} ({what})."]
     tested = sorted((pair for pair in analysis.with_best if pair.is_tested), key=lambda pair: -sum(pair.result.b))
     if not tested and not any(pair.is_tested for pair in analysis.with_baseline):
-        return f"{sentences[0]} With fewer than two common seeds, no difference between settings is tested."
+        return f"{sentences[0]} No difference between settings is tested, because {_WHY_NOT}."
     its_baseline = {pair.a.number for pair in analysis.with_baseline if pair.b is best}
     if tested:
         everyone = "every other setting" + (" except its baseline" if its_baseline else "")
@@ -33,8 +34,8 @@ def headline(analysis: Analysis) -> str:
     compared = {pair.b.number for pair in tested} | its_baseline
     if untested := len({one.number for one in block.settings} - compared - {best.number}):
         what = "setting" if untested == 1 else "settings"
-        sentences.append(f"With {untested} {what} {it} is not compared, because fewer than two seeds are common.")
-    return " ".join([*sentences, *_against_baseline(analysis)])
+        sentences.append(f"With {untested} {what}, {it} is not compared, because {_WHY_NOT}.")
+    return " ".join([*sentences, *_against_baseline(analysis, it)])
 
 
 def _against_others(tested: Sequence[Compared], split: str, everyone: str, it: str) -> str:
@@ -61,7 +62,7 @@ def _against_others(tested: Sequence[Compared], split: str, everyone: str, it: s
     return f"On {split}, {'; '.join(parts)}."
 
 
-def _against_baseline(analysis: Analysis) -> list[str]:
+def _against_baseline(analysis: Analysis, it: str) -> list[str]:
     """Return a sentence about the best setting, and those that tie with it, against the baseline."""
     pairs = [pair for pair in analysis.with_baseline if pair.is_tested]
     above = [pair for pair in pairs if pair.differ and pair.result.difference > 0]
@@ -71,35 +72,36 @@ def _against_baseline(analysis: Analysis) -> list[str]:
         bases = "; ".join(one.label for one in analysis.baselines[:_MOST_NAMES])
         bases += "; ..." if len(analysis.baselines) > _MOST_NAMES else ""
         return [
-            *_against_its_own(analysis),
+            *_against_its_own(analysis, it),
             f"Of {len(pairs)} settings, {len(above)} {'is' if len(above) == 1 else 'are'} above a baseline. Of the "
             f"baselines ({bases}), each is compared with the one that is most like it.",
         ]
     base = analysis.baselines[0]
     top = {one.number for one in (analysis.best, *analysis.ties)} - {base.number}
     found = [pair for pair in above if pair.b.number in top]
-    who = {1: "it is", 2: "both are"}.get(len(top), f"all {len(top)} are")
+    who = {1: f"{_start(it)} is", 2: "Both are"}.get(len(top), f"All {len(top)} are")
     if not top or (found and len(found) == len(top)):
-        return (
-            [f"{who.capitalize()} above {base.label} ({_bound(max(pair.holm_seeds for pair in found))})."]
-            if top
-            else []
-        )
+        return [f"{who} above {base.label} ({_bound(max(pair.holm_seeds for pair in found))})."] if top else []
     if len(top) == 1:
-        return [f"It is not shown to be above {base.label}."]
+        return [f"{_start(it)} is not shown to be above {base.label}."]
     return [f"Of these {len(top)}, {len(found)} {'is' if len(found) == 1 else 'are'} shown to be above {base.label}."]
 
 
-def _against_its_own(analysis: Analysis) -> list[str]:
+def _against_its_own(analysis: Analysis, it: str) -> list[str]:
     """Return a sentence about the best setting and its own baseline, one of several."""
     if analysis.best in analysis.baselines:
-        return ["It is itself a baseline."]
+        return [f"{_start(it)} is itself a baseline."]
     for pair in analysis.with_baseline:
         if pair.b is analysis.best and pair.is_tested:
             if pair.differ and pair.result.difference > 0:
-                return [f"It is above its baseline, {pair.a.label} ({_bound(pair.holm_seeds)})."]
-            return [f"It is not shown to be above its baseline, {pair.a.label}."]
+                return [f"{_start(it)} is above its baseline, {pair.a.label} ({_bound(pair.holm_seeds)})."]
+            return [f"{_start(it)} is not shown to be above its baseline, {pair.a.label}."]
     return []
+
+
+def _start(it: str) -> str:
+    """Return what the best setting is called at the start of a sentence."""
+    return "It" if it == "it" else it
 
 
 def _dev(scores: Sequence[float]) -> str:

@@ -252,7 +252,7 @@ def _options_of_data(key: tuple[str, str], runs_of: Mapping[tuple[str, str], Seq
     options = {one: _of_all_runs(runs) for one, runs in runs_of.items()}
     own = options[key]
     different = [option for option in own if len({repr(one.get(option)) for one in options.values()}) > 1]
-    words = [f"{option} {own[option]}" for option in different if own[option] is not None]
+    words = [f"{option} {Path(str(own[option])).name}" for option in different if own[option] is not None]
     return f"({', '.join(words)})" if words else ""
 
 

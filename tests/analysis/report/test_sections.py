@@ -18,6 +18,11 @@ from tests.support.reports import write_run
 
 NOISE = (0.0, 0.004, -0.004)
 
+NOT_TESTED = (
+    "No difference between settings is tested, because fewer than two seeds are common, or the difference is the same "
+    "with every seed."
+)
+
 
 def write(folder: Path, key: str, score: float, *, encoder: str = "elmo", seeds: int = 3, **mixing: Any) -> None:
     """Write runs of one setting with given scores: every seed adds its part of the noise, which settings share."""
@@ -73,12 +78,23 @@ def test_the_first_sentence_names_the_best_its_ties_and_what_is_below(tmp_path: 
 
 def test_the_first_sentence_names_one_of_several_best_settings_as_the_compared_one(tmp_path: Path) -> None:
     write(tmp_path, "none", 0.5, encoder="none")
-    for key in ("left", "deep"):  # keys of one length have the same scores
-        write(tmp_path, key, 0.80, name=key)
+    for key in ("left-1", "deep-1"):  # keys of one length have the same scores
+        write(tmp_path, key, 0.80, name=key.partition("-")[0])
     said = headline(analysed(tmp_path))
     best, other = ("elmo, deep", "elmo, left") if said.startswith("elmo, deep") else ("elmo, left", "elmo, deep")
     assert said.startswith(f"{best} and {other} are best on dev, ")
     assert f" On test, {best} is not separable from {other}. " in said
+
+
+def test_a_difference_that_is_the_same_with_every_seed_is_not_called_a_tie(tmp_path: Path) -> None:
+    write(tmp_path, "left", 0.5, encoder="none")
+    write(tmp_path, "deep", 0.9)  # keys of one length have the same noise
+    found = analysed(tmp_path)
+    assert not found.ties
+    assert headline(found).endswith(
+        "No difference between settings is tested, because fewer than two seeds are common, "
+        "or the difference is the same with every seed."
+    )
 
 
 def test_the_first_sentence_says_which_baseline_the_best_is_compared_with(tmp_path: Path) -> None:
@@ -99,18 +115,16 @@ def test_the_first_sentence_says_which_baseline_the_best_is_compared_with(tmp_pa
 
 def test_settings_without_common_seeds_are_counted(tmp_path: Path) -> None:
     write(tmp_path, "none", 0.5, encoder="none")
-    write(tmp_path, "elmo", 0.8)
+    write(tmp_path, "elmo-1", 0.8)
     write(tmp_path, "top", 0.7, name="top", seeds=1)
-    assert "With 1 setting it is not compared, because fewer than two seeds are common." in headline(analysed(tmp_path))
+    assert "With 1 setting, it is not compared, because fewer than two seeds are" in headline(analysed(tmp_path))
 
 
 def test_with_one_seed_nothing_is_claimed(tmp_path: Path) -> None:
     write(tmp_path, "none", 0.5, encoder="none", seeds=1)
     write(tmp_path, "elmo", 0.8, seeds=1)
     found = analysed(tmp_path)
-    assert headline(found).endswith(
-        "1 seed; 80.00 on test). With fewer than two common seeds, no difference between settings is tested."
-    )
+    assert headline(found).endswith(f"1 seed; 80.00 on test). {NOT_TESTED}")
     assert found.ties == []
 
 
