@@ -93,14 +93,12 @@ class DataConfig:
     @property
     def tokenizer(self) -> str:
         """The name of the tokeniser of raw text; see ``harness.utils.tokenizers``."""
-        name = tokenizer_of(self.tokenize)
-        return _WHITESPACE if name is None else name
+        return tokenizer_of(self.tokenize)
 
 
-def tokenizer_of(tokenize: bool | str | None) -> str | None:
-    """Return the name of the tokeniser that a value of ``data.tokenize`` means; None if spaces separate the tokens."""
-    name = tokenize if isinstance(tokenize, str) else "english" if tokenize else _WHITESPACE
-    return None if name == _WHITESPACE else name
+def tokenizer_of(tokenize: bool | str | None) -> str:
+    """Return the name of the tokeniser that a value of ``data.tokenize`` means."""
+    return tokenize if isinstance(tokenize, str) else "english" if tokenize else _WHITESPACE
 
 
 @dataclass
@@ -164,7 +162,8 @@ def determining_options(values: Mapping[str, Any]) -> dict[str, Any]:
     own["task"] = without_data(values["task"])
     own["mixing"] = {key: value for key, value in values["mixing"].items() if key != "name"}
     own["data"] = {key: values["data"][key] for key in _OF_DATA}
-    own["data"]["tokenize"] = tokenizer_of(own["data"]["tokenize"])
+    tokenizer = tokenizer_of(own["data"]["tokenize"])
+    own["data"]["tokenize"] = None if tokenizer == _WHITESPACE else tokenizer
     if names_nothing(values["encoder"]):
         for key in _OF_ENCODER:
             del own[key]

@@ -179,7 +179,7 @@ def _columns(lines: Iterator[tuple[int, str]], source: str) -> Iterator[Sentence
                 f"{source}:{number}: a document of CoNLL-2012, whose first column is its name and not a word; "
                 "read it as the data of a task that has this format"
             )
-        first = (line.split("\t") if "\t" in line else line.split() or [""])[0].strip()
+        first = _split(line, 0, tabs="\t" in line)[0].strip()
         is_between = not first or first == "-DOCSTART-"
         if not tokens and not is_between and line.startswith(("# ", "#\t", "#end document")):
             before.append(line)
@@ -201,13 +201,21 @@ def _columns(lines: Iterator[tuple[int, str]], source: str) -> Iterator[Sentence
 
 
 def _split(line: str, width: int, *, tabs: bool) -> list[str]:
-    return tab_columns(line, width) if tabs else line.split()
+    return tab_columns(line, width) if tabs else line.split() or [""]
 
 
 def _tokens_of(lines: Sequence[str], width: int, *, tabs: bool) -> list[str]:
-    """Return the tokens of lines that begin with "#", without the comments at their start."""
+    """Return the tokens of lines that begin with "#", without the comments at their start.
+
+    Args:
+        lines: The lines.
+        width: The number of columns of the file; 0 if no other line has shown them yet, so that only tabs can tell.
+        tabs: Whether tabs separate the columns.
+    """
     rows = [(line, _split(line, width, tabs=tabs or (not width and "\t" in line))) for line in lines]
-    rest = itertools.dropwhile(
-        lambda row: is_comment(*row, width=width or len(row[1]) * ("\t" in row[0]), tag=row[1][-1]), rows
-    )
-    return [columns[0].strip() for _, columns in rest]
+
+    def is_left_out(row: tuple[str, list[str]]) -> bool:
+        line, columns = row
+        return (not width and "\t" not in line) or is_comment(line, columns, width=width or len(columns), tag=-1)
+
+    return [columns[0].strip() for _, columns in itertools.dropwhile(is_left_out, rows)]

@@ -182,7 +182,7 @@ def tab_columns(line: str, width: int) -> list[str]:
     return columns
 
 
-def is_comment(line: str, columns: Sequence[str], *, width: int, tag: str) -> bool:
+def is_comment(line: str, columns: Sequence[str], *, width: int, tag: int) -> bool:
     """Return whether a line before a sentence of a column file is a comment: ``# id 12``, or ``#begin document``.
 
     ``#`` may also be a token. Then the line has as many columns as the others, and a tag such as ``O`` or ``B-LOC``.
@@ -191,11 +191,11 @@ def is_comment(line: str, columns: Sequence[str], *, width: int, tag: str) -> bo
         line: The line.
         columns: Its columns.
         width: The number of columns of the file.
-        tag: The column that has the tag of a token.
+        tag: The index of the column that has the tags.
     """
     if not line.startswith(("# ", "#\t", "#begin document", "#end document")):
         return False
-    return len(columns) != width or not (tag == "O" or tag[1:2] == "-")
+    return len(columns) != width or not (columns[tag] == "O" or columns[tag][1:2] == "-")
 
 
 def suffix_of(path: Path) -> str:

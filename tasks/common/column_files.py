@@ -135,7 +135,7 @@ def _rows(path: Path, columns: Columns | None, *, labelled: bool) -> Iterator[tu
         found = layout.split(text)
         if _is_between(text):
             inside = False
-        elif not inside and is_comment(text, found, width=layout.width, tag="".join(found[like_tag : like_tag + 1])):
+        elif not inside and is_comment(text, found, width=layout.width, tag=like_tag):
             comments += 1
         else:
             inside = True

@@ -178,13 +178,9 @@ def test_two_files_in_one_folder_are_told_apart() -> None:
 
 
 def test_one_file_read_in_several_ways_is_told_apart() -> None:
-    def reading(digest: str, seed: int = 1, **options: Any) -> Recorded:
-        data, task = (
-            {"train": "/x/mine/a.csv", "tokenize": options.pop("tokenize", None)},
-            {"head": options.pop("head", "linear")},
-        )
+    def reading(digest: str, seed: int = 1, tokenize: str | None = None, **of_task: str) -> Recorded:
         of_data = {"name": "mine", "sha256": {"test": digest * 64}}
-        config = {"data": data, "task": task | options}
+        config = {"data": {"train": "/x/mine/a.csv", "tokenize": tokenize}, "task": {"head": "linear", **of_task}}
         return Recorded(replace(record(seed), setting=digest, data=of_data, config=config), Path())
 
     results = gathered([reading("a"), reading("a", seed=2, head="mlp"), reading("b", tokenize="english")])
