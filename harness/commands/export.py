@@ -37,7 +37,8 @@ def main(arguments: Sequence[str]) -> int:
         prog="python -m harness export",
         usage="python -m harness export IN OUT [options] [KEY=VALUE ...]",
         description="Write the vectors of each sentence of IN to OUT. IN is a text file with one\n"
-        "sentence per line, JSON lines, or a column file; OUT ends in .hdf5, .npz or .parquet.",
+        "sentence per line, JSON lines, or a column file, whose first column is read;\n"
+        "OUT ends in .hdf5, .npz or .parquet.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -63,7 +63,7 @@ def main(arguments: Sequence[str]) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
-    add("words", nargs="*", metavar="TEXT", help="a text file, JSON lines, or a column file")
+    add("words", nargs="*", metavar="TEXT", help="a text file, JSON lines, or a column file (first column)")
     add("--split", choices=SPLITS, help="instead of TEXT: the texts of a split of task=NAME")
     add("--format", choices=("text", "jsonl", "columns"), help="format of TEXT; default: by its name")
     add_tokenize_option(parser)

@@ -14,25 +14,31 @@ from harness.config.schema import HarnessConfig
 from harness.errors import ConfigError, DataFormatError
 from harness.protocols import Task
 from harness.types import Example, Sentence, Split, sentences_of
-from harness.utils.text_files import is_comment, json_value, lines_of, numbered_lines, suffix_of, tab_columns
+from harness.utils.text_files import is_comment, is_json, json_value, lines_of, numbered_lines, suffix_of, tab_columns
 from harness.utils.tokenized_text import TokenizedText
 from harness.utils.tokenizers import Tokenizer, tokenizer_named
 
 log = logging.getLogger(__name__)
 
 TextFormat = Literal["text", "jsonl", "columns"]
-_BY_SUFFIX: dict[str, TextFormat] = {".jsonl": "jsonl", ".conll": "columns", ".tsv": "columns", ".bio": "columns"}
+_COLUMNS = (".conll", ".tsv", ".bio")
+_OTHERS = (".csv", ".conllu", ".xml")
 
 
 def format_of(path: Path) -> TextFormat:
     """Return the format that the name of a file stands for: ``text`` unless it ends in a known suffix.
 
     Raises:
-        ConfigError: It is a table, and nothing says which of its columns is the text.
+        ConfigError: Only a task knows where the texts are in such a file.
     """
-    if suffix_of(path) == ".csv":
-        raise ConfigError(f"{path}: a table; write its texts to a .txt or .jsonl file, or add --format text")
-    return _BY_SUFFIX.get(suffix_of(path), "text")
+    if suffix_of(path) in _OTHERS:
+        raise ConfigError(
+            f"{path}: the texts in it are not on lines of their own; read them as a task does, with "
+            f"--split train task=NAME data=files data.train={path}, or add --format"
+        )
+    if is_json(path):
+        return "jsonl"
+    return "columns" if suffix_of(path) in _COLUMNS else "text"
 
 
 def add_tokenize_option(parser: argparse.ArgumentParser) -> None:

@@ -203,6 +203,11 @@ def suffix_of(path: Path) -> str:
     return Path(path.name.removesuffix(".gz")).suffix.lower()
 
 
+def is_json(path: Path) -> bool:
+    """Return whether the name of a file says that it holds JSON lines."""
+    return suffix_of(path) in (".jsonl", ".ndjson", ".json")
+
+
 def read_json(path: Path, *, fix: str, error: type[HarnessError] = DataFormatError) -> Any:
     """Return the value in a JSON file.
 

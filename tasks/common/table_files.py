@@ -8,11 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import ConfigError, DataFormatError, nearest
-from harness.utils.text_files import json_value, numbered_lines, suffix_of, tab_columns
+from harness.utils.text_files import is_json, json_value, numbered_lines, suffix_of, tab_columns
 
 Column = str | int  # its name in the header or in a JSON object; or its number: 1 is the first, -1 the last
-
-_JSON = (".jsonl", ".ndjson", ".json")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,11 +98,6 @@ def json_objects(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
         if not isinstance(value, dict):
             raise DataFormatError(f"{path}:{number}: not a JSON object; {fix}")
         yield f"{path}:{number}", value
-
-
-def is_json(path: Path) -> bool:
-    """Return whether the name of a file says that it holds JSON lines."""
-    return suffix_of(path) in _JSON
 
 
 def _separator(path: Path) -> str | None:

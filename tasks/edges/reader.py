@@ -11,10 +11,10 @@ from typing import Any, NotRequired, TypedDict
 
 from harness.errors import DataFormatError
 from harness.types import Example, Sentence, sentences_of
-from harness.utils.text_files import suffix_of
+from harness.utils.text_files import is_json, suffix_of
 from tasks.common.column_files import Columns, check_words, read_columns
 from tasks.common.conllu import DEPREL, FORM, HEAD, conllu_sentences, filled
-from tasks.common.table_files import is_json, json_objects
+from tasks.common.table_files import json_objects
 from tasks.common.tag_schemes import spans
 from tasks.common.tagged_sentences import in_bio
 from tasks.coref.documents import TEXT, is_documents, read_documents

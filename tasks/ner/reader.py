@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Literal
 
 from harness.types import Sentence
+from harness.utils.text_files import is_json
 from tasks.common.column_files import Columns, read_columns
-from tasks.common.table_files import is_json
 from tasks.common.tag_schemes import TagScheme
 from tasks.common.tagged_sentences import in_bio, read_json_sentences
 

@@ -21,9 +21,9 @@ from typing import Any, NamedTuple
 
 from harness.errors import ConfigError, DataFormatError
 from harness.types import Sentence
-from harness.utils.text_files import numbered_lines
+from harness.utils.text_files import is_json, numbered_lines
 from tasks.common.column_files import Columns, check_words
-from tasks.common.table_files import is_json, json_objects
+from tasks.common.table_files import json_objects
 from tasks.common.tag_schemes import TagError, spans
 
 log = logging.getLogger(__name__)

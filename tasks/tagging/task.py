@@ -18,6 +18,7 @@ from harness.errors import ConfigError, DataFormatError
 from harness.nn.char_cnn import char_ids
 from harness.nn.masking import mask_of_sentences
 from harness.types import Batch, Example, Metrics, Prediction, Sentence, Split
+from harness.utils.text_files import is_json
 from tasks.common.answers import entities_answer, token_labels_answer
 from tasks.common.column_files import read_columns
 from tasks.common.control import labels_of_tokens, tokens_of, with_token_labels
@@ -32,7 +33,6 @@ from tasks.common.label_scores import IGNORED, labels_in_train, score_labels, to
 from tasks.common.official import data_name
 from tasks.common.sample_data import write_sample_files
 from tasks.common.splits import CUTS, check_options, read_once, tagged_examples
-from tasks.common.table_files import is_json
 from tasks.common.tag_schemes import TagScheme, all_tags, convert
 from tasks.common.tagged_sentences import in_bio, read_json_sentences
 from tasks.ner import sample as entities

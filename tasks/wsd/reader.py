@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from harness.errors import DataFormatError
 from harness.types import Example
-from harness.utils.text_files import suffix_of
+from harness.utils.text_files import is_json
 from tasks.common.table_files import json_objects
 from tasks.wsd.framework_files import LAYOUT, GoldSenses, Token, keys_of, read_gold, xml_sentences
 from tasks.wsd.senses import PARTS_OF_SPEECH, Lemma, SenseIndex, lemma_of
@@ -76,7 +76,7 @@ def read_senses(path: Path, index: SenseIndex | None, *, prefix: str) -> list[Ex
     """Return the sentences of a file that have a tagged token.
 
     Args:
-        path: JSON lines if the name ends in ``.jsonl`` or ``.jsonl.gz``, else XML, whose keys are in a file next to it.
+        path: JSON lines if its name says so (``.jsonl``), else XML, whose keys are in a file next to it.
         index: The senses that exist. None to read XML without its keys, for text whose senses are to be found.
         prefix: The start of the ids in JSON lines that name no document.
 
@@ -84,7 +84,7 @@ def read_senses(path: Path, index: SenseIndex | None, *, prefix: str) -> list[Ex
         DataFormatError: A file is missing or not in its format, an id is there twice, a lemma has no sense in the
             index, or a gold key is missing or unknown; the message names the line.
     """
-    examples = _of_json_lines(path, index, prefix) if suffix_of(path) == ".jsonl" else _of_xml(path, index)
+    examples = _of_json_lines(path, index, prefix) if is_json(path) else _of_xml(path, index)
     tagged = [example for example in examples if example.target]
     if not tagged:
         raise DataFormatError(f"{path}: no word in it has a sense; give SemCor as JSON lines, or {LAYOUT[5:]}")

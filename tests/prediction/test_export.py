@@ -207,7 +207,9 @@ def test_parts_of_another_request_are_not_used(tmp_path, monkeypatch):
         (["{text}", "v.npz", "--layers=bottom"], "not the folder of a run"),
         (["{text}", "v.npz", "--tokenize=englisch"], "did you mean 'english'"),
         (["missing.txt", "v.npz"], "no such file"),
-        (["table.csv", "v.npz"], "table.csv: a table; write its texts to a .txt or .jsonl file"),
+        (["table.csv", "v.npz"], "table.csv: the texts in it are not on lines of their own; read them as a task does"),
+        (["x.conllu.gz", "v.npz"], "--split train task=NAME data=files data.train=x.conllu.gz"),
+        (["x.ndjson", "v.npz"], "x.ndjson:1: not JSON"),
         (["{empty}", "v.npz"], "no sentences"),
         (["{binary}", "v.npz"], "not UTF-8"),
         (["{text}", "v.npz", "--format=jsonl"], "not JSON"),
@@ -217,6 +219,7 @@ def test_a_wrong_request_is_one_line(tmp_path, monkeypatch, text, command, argum
     monkeypatch.chdir(tmp_path)
     Path("there.npz").write_text("")
     Path("empty.txt").write_text("")
+    Path("x.ndjson").write_text("a b\n")
     Path("binary.txt").write_bytes(b"\x80\xff\n")
     names = {"text": str(text), "empty": "empty.txt", "binary": "binary.txt"}
     status, _, err = command(*(argument.format(**names) for argument in arguments))

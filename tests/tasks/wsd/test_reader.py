@@ -1,5 +1,6 @@
 """Reading SemCor and the files of the evaluation framework: what is read, and what is refused in one line."""
 
+import gzip
 import json
 from pathlib import Path
 
@@ -41,9 +42,9 @@ def written(folder: Path, xml: str = XML, keys: str | None = KEYS) -> Path:
     return folder / "x.data.xml"
 
 
-def jsonl(folder: Path, *tokens: object) -> Path:
+def jsonl(folder: Path, *tokens: object, name: str = "x.jsonl") -> Path:
     """Write a sentence as JSON lines."""
-    path = folder / "x.jsonl"
+    path = folder / name
     path.write_text(json.dumps({"doc": "d", "sent": "7", "tokens": tokens}) + "\n")
     return path
 
@@ -61,6 +62,15 @@ def test_xml_and_its_keys(tmp_path: Path) -> None:
 def test_xml_without_senses_needs_no_keys(tmp_path: Path) -> None:
     (example,) = read_senses(written(tmp_path, keys=None), None, prefix="test")
     assert [word.senses for word in example.target] == [(), ()]
+
+
+@pytest.mark.parametrize("name", ["x.jsonl.gz", "x.ndjson", "x.json"])
+def test_other_names_of_json_lines(tmp_path: Path, name: str) -> None:
+    path = jsonl(tmp_path, ["year", "year", "NN", ["year%1:28:02::"]], name=name)
+    if name.endswith(".gz"):
+        path.write_bytes(gzip.compress(path.read_bytes()))
+    (example,) = read_senses(path, INDEX, prefix="train")
+    assert example.texts["tokens"] == ("year",)
 
 
 def test_json_lines_of_semcor(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
