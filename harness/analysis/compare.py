@@ -221,7 +221,9 @@ def _on_common_seeds(a: Sequence[Run], b: Sequence[Run]) -> tuple[list[Run], lis
     first = runs_a[0]
     for run in (*runs_a, *runs_b):
         if _examples_of(run) != _examples_of(first):
-            raise DataFormatError(f"{run.label}: other examples than those of {first.label}; run both on the same data")
+            raise DataFormatError(
+                f"{run.label}: other examples or another metric than those of {first.label}; run both on the same data"
+            )
     return runs_a, runs_b
 
 
@@ -233,19 +235,24 @@ def _over_seeds(a: Sequence[Run], b: Sequence[Run]) -> Comparison:
 
 
 def _by_seed(runs: Sequence[Run]) -> dict[int, Run]:
-    """Return the runs of one setting by seed; raise DataFormatError if they are of several settings."""
+    """Return the runs of one setting by seed; raise DataFormatError for several settings or scores of one seed."""
+    found: dict[int, Run] = {}
     for run in runs:
         if run.record.setting != runs[0].record.setting:
             raise DataFormatError(
                 f"{runs[0].label} and {run.label} are of different settings; "
                 "give the folders of one setting, or choose by --only KEY=VALUE"
             )
-    return {run.record.seed: run for run in runs}
+        other = found.setdefault(run.record.seed, run)
+        if other.score != run.score:
+            raise DataFormatError(f"{run.label}: two runs of seed {run.record.seed} have different scores; give one")
+    return found
 
 
 def _examples_of(run: Run) -> tuple[Any, ...]:
-    """Return what two runs must have in common to be compared: the task, and the digest and number of examples."""
-    return (run.record.task, *(run.record.data.get(key, {}).get(run.split) for key in ("sha256", "sizes")))
+    """Return what two runs must have in common to be compared: task, metric, and digest and number of examples."""
+    record, data = run.record, run.record.data
+    return (record.task, record.primary_metric, *(data.get(key, {}).get(run.split) for key in ("sha256", "sizes")))
 
 
 def _over_examples(

@@ -11,6 +11,8 @@ from itertools import pairwise
 
 import numpy as np
 
+from harness.analysis.statistics import ROUNDING
+
 NAN = float("nan")
 CAVEAT = "Weights are not importance (arXiv 2404.09385): compare them with the score of each single layer."
 
@@ -61,7 +63,7 @@ class ExpectedLayer:
     Attributes:
         gains: What each layer from layer 1 on adds to the score; a negative gain is a loss.
         raw: The mean of these layers, weighted by their gains. It can lie outside of the layers if a gain is negative.
-        clipped: The same, with negative gains replaced by 0. NaN if no layer adds anything.
+        clipped: The same, with negative gains replaced by 0. Both are NaN if the gains sum to 0.
     """
 
     gains: tuple[float, ...]
@@ -128,7 +130,9 @@ def expected_layer(scores: Sequence[float]) -> ExpectedLayer:
 def _mean_layer(gains: Sequence[float]) -> float:
     """Return the mean layer, weighted by gains; the first of them is that of layer 1."""
     total = math.fsum(gains)
-    return math.fsum(layer * gain for layer, gain in enumerate(gains, start=1)) / total if total else NAN
+    if abs(total) < ROUNDING:
+        return NAN
+    return math.fsum(layer * gain for layer, gain in enumerate(gains, start=1)) / total
 
 
 def estimate(values: Sequence[float]) -> Estimate:

@@ -116,7 +116,7 @@ def learned_weights(runs: Iterable[RunRecord], place: str) -> list[list[float]]:
 def expected_layers(records: Iterable[RunRecord], split: str = "test") -> list[tuple[RunRecord, ExpectedLayer]]:
     """Return the expected layer of each setting that was run with the mixes of layers 0 to l, for all l.
 
-    The scores of seeds are averaged before. A setting that lacks one of the mixes is left out.
+    The scores of the seeds that all these mixes have are averaged before. A setting without such a seed is left out.
 
     Args:
         records: The runs of any settings.
@@ -126,32 +126,32 @@ def expected_layers(records: Iterable[RunRecord], split: str = "test") -> list[t
     found = []
     for runs in _grouped(cumulative, without=(_INDEX,)):
         layers = runs[0].encoder.get("num_layers", 0)
-        scores = defaultdict(list)
+        scores: dict[int, dict[int, float]] = defaultdict(dict)
         for run in runs:
             index = run.determining.get(_INDEX)
             if layers > 1 and isinstance(index, int):
-                scores[index % layers].append(_score(run, split))
-        if len(scores) == layers > 1:
-            found.append((runs[0], expected_layer([mean(scores[layer]) for layer in range(layers)])))
+                scores[index % layers][run.seed] = _score(run, split)
+        seeds = set.intersection(*map(set, scores.values())) if scores else set()
+        if seeds and len(scores) == layers:
+            means = [mean(scores[layer][seed] for seed in seeds) for layer in range(layers)]
+            found.append((runs[0], expected_layer(means)))
     return found
 
 
 def _grouped(records: Iterable[RunRecord], *, without: Sequence[str]) -> list[list[RunRecord]]:
     """Return the finished runs that differ only in their seed and in these options, in the order of their first run.
 
-    A control task has the same data with other labels. A part of the training data depends on the seed.
+    A control task has the data of its task with other labels, whose digests differ.
     """
     groups: dict[str, list[RunRecord]] = defaultdict(list)
     for run in records:
         if run.status == "ok" and run.determining:
-            left_out = ("seed", *without)
             key: dict[str, Any] = {
                 name: value
                 for name, value in run.determining.items()
-                if name not in left_out and not name.startswith("data.sha256")
+                if name not in ("seed", *without) and not (CONTROL in without and name.startswith("data.sha256"))
             }
-            test = None if CONTROL in without else run.data.get("sha256", {}).get("test")
-            key["data"] = [run.data["name"], run.data.get("sizes"), test]
+            key["data"] = [run.data["name"], run.data.get("sizes")]
             groups[identity_digest(key)].append(run)
     return list(groups.values())
 

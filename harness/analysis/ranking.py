@@ -93,7 +93,8 @@ def tie_groups(scores: Mapping[str, Scores], *, order: Sequence[str]) -> dict[st
 
     Walking down from the best, a new group begins where a system is below the first one of the group: the p-value of
     their paired t-test over common seeds, adjusted by Holm's method for all pairs of systems, is below 0.05. A system
-    that has fewer than two seeds in common with the first of the group is not tested, so it has no group.
+    is not tested, so it has no group, if it has fewer than two seeds in common with the first of the group, or differs
+    from it by the same amount with each of them.
 
     Args:
         scores: The scores of each system by seed.
@@ -102,13 +103,17 @@ def tie_groups(scores: Mapping[str, Scores], *, order: Sequence[str]) -> dict[st
     sides = {pair: _on_common_seeds(scores[pair[0]], scores[pair[1]]) for pair in itertools.combinations(order, 2)}
     adjusted = dict(zip(sides, holm([paired_t_p(*both) for both in sides.values()]), strict=True))
     below = {pair for pair, (a, b) in sides.items() if adjusted[pair] < _LEVEL and sum(a) > sum(b)}
+
+    def is_tested(first: str, name: str) -> bool:
+        a, b = sides[first, name]
+        return not math.isnan(adjusted[first, name]) or (len(a) > 1 and a == b)
+
     groups: dict[str, int | None] = {}
     first, group = None, 0
     for name in order:
         if len(scores[name]) > 1 and (first is None or (first, name) in below):
             first, group = name, group + 1
-        is_tested = first == name or (first is not None and len(sides[first, name][0]) > 1)
-        groups[name] = group if is_tested else None
+        groups[name] = group if first == name or (first is not None and is_tested(first, name)) else None
     return groups
 
 

@@ -14,7 +14,7 @@ from harness.utils.console import progress
 Array = np.ndarray
 _ROUNDS_IN_MEMORY = 100
 _LEVEL = 0.95
-_ROUNDING = 1e-12  # differences of scores that vary less than this are equal
+ROUNDING = 1e-12  # differences of scores that vary less than this are equal
 
 
 def ratio_of_sums(sums: Array) -> Array:
@@ -108,7 +108,7 @@ def paired_t_p(a: Sequence[float], b: Sequence[float]) -> float:
     """
     from scipy.stats import ttest_rel
 
-    if len(a) < 2 or np.ptp(np.subtract(a, b)) < _ROUNDING:
+    if len(a) < 2 or np.ptp(np.subtract(a, b)) < ROUNDING:
         return float("nan")
     return float(ttest_rel(a, b).pvalue)
 
@@ -126,7 +126,7 @@ def hedges_g(a: Sequence[float], b: Sequence[float]) -> float:
     if min(len(a), len(b)) < 2:
         return float("nan")
     pooled = ((len(a) - 1) * np.var(a, ddof=1) + (len(b) - 1) * np.var(b, ddof=1)) / degrees
-    if pooled == 0:
+    if np.sqrt(pooled) < ROUNDING:
         return float("nan")
     return float((np.mean(b) - np.mean(a)) / np.sqrt(pooled) * (1 - 3 / (4 * degrees - 1)))
 
@@ -152,7 +152,7 @@ def detectable_difference(deviation: float, pairs: int) -> float:
         deviation: The standard deviation of the paired differences; the result has the same unit.
         pairs: The number of pairs. The result is NaN with fewer than two, or without any deviation.
     """
-    return _detectable_effect(pairs) * deviation if pairs > 1 and deviation >= _ROUNDING else float("nan")
+    return _detectable_effect(pairs) * deviation if pairs > 1 and deviation >= ROUNDING else float("nan")
 
 
 @cache

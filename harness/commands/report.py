@@ -76,7 +76,7 @@ def _run(chosen: argparse.Namespace, command: str) -> None:
             for one in block.settings:
                 print(f"{one.number:4}  {block.name}: {one.label}")  # noqa: T201
         return
-    _check_baseline(chosen.baseline, {str(setting.number): setting.label for setting in results.settings})
+    baseline = _baseline(chosen.baseline, {str(setting.number): setting.label for setting in results.settings})
     date = datetime.datetime.now(tz=datetime.UTC).strftime("%-d %B %Y")
     pdf = chosen.figures == "pdf"
     draws = {"rounds": chosen.rounds, "seed": chosen.seed}
@@ -86,7 +86,7 @@ def _run(chosen: argparse.Namespace, command: str) -> None:
         return
     if chosen.out is None:
         draws["rounds"] = 0  # without a report, settings are compared over seeds only
-    analyses = [analyse(block, split=chosen.split, baseline=chosen.baseline, **draws) for block in results.blocks]
+    analyses = [analyse(block, split=chosen.split, baseline=baseline, **draws) for block in results.blocks]
     for analysis in analyses:
         print(printable(f"{analysis.block.name}: {headline(analysis)}") + "\n")  # noqa: T201
     print_table(overview(results, numbers, split=chosen.split, sort=chosen.sort), *results.notes)
@@ -111,8 +111,11 @@ def _check(chosen: argparse.Namespace) -> None:
             raise ConfigError("--figures pdf needs a folder for its files; add --out FOLDER")
 
 
-def _check_baseline(wanted: str | None, labels: Mapping[str, str]) -> None:
-    """Raise ConfigError if no setting has this number, or this text in its name."""
-    if wanted is not None and wanted not in labels and not any(wanted in label for label in labels.values()):
+def _baseline(wanted: str | None, labels: Mapping[str, str]) -> int | str | None:
+    """Return the number of the setting that is meant, or a part of its name; raise ConfigError if there is none."""
+    if wanted is None or wanted in labels:
+        return None if wanted is None else int(wanted)
+    if not any(wanted in label for label in labels.values()):
         known = "; ".join(f"{number} {label}" for number, label in labels.items())
         raise ConfigError(f"--baseline {wanted}: not the number or part of the name of a setting: {known}")
+    return wanted

@@ -160,6 +160,9 @@ def test_settings_that_cannot_be_paired_are_refused() -> None:
         compare(one, [run_of(2, [True, False])], rounds=9, seed=0)
     with pytest.raises(DataFormatError, match="other examples"):
         compare(one, [run_of(1, [True, False, True])], rounds=9, seed=0)
+    same = {split: {"accuracy": 0.5, "macro_f1": 0.4} for split in ("dev", "test")}
+    with pytest.raises(DataFormatError, match="another metric"):
+        compare(one, [run_of(1, [True, False], primary_metric="macro_f1", metrics=same)], rounds=9, seed=0)
 
 
 def test_runs_of_several_settings_are_refused() -> None:
@@ -167,6 +170,13 @@ def test_runs_of_several_settings_are_refused() -> None:
     other = run_of(2, [True, False], setting="another")
     with pytest.raises(DataFormatError, match="different settings"):
         compare([run_of(1, [True, False]), other], [run_of(1, [True, False])], rounds=9, seed=0)
+
+
+def test_two_scores_of_one_seed_are_refused() -> None:
+    once, again, other = run_of(1, [True, False]), run_of(1, [True, True]), run_of(1, [False, False])
+    with pytest.raises(DataFormatError, match="two runs of seed 1 have different scores; give one"):
+        compare([once, again], [other], rounds=0, seed=0)
+    assert compare([once, once], [other], rounds=0, seed=0).a == (0.5,)
 
 
 def test_the_test_over_seeds_is_a_paired_t_test() -> None:

@@ -70,3 +70,9 @@ def test_the_use_over_seeds() -> None:
     assert found.centre.mean == pytest.approx(0.75)
     assert (found.weights[1].low, found.weights[1].high) == (0.5, 0.5)
     assert found.divergence.mean == pytest.approx((math.log2(1.5) + math.log2(3) - 1.5) / 2)
+
+
+def test_gains_that_sum_to_zero_have_no_mean_layer() -> None:
+    found = expected_layer([0.1, 0.78, 0.19, 0.1])  # the sum of the gains is 0, or 1e-17 in floating point
+    assert math.isnan(found.raw)
+    assert found.clipped == pytest.approx(1.0)

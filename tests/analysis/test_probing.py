@@ -13,8 +13,9 @@ from harness.runs.record import RunRecord, folder_of, write_record
 
 
 def record(score: float, *, seed: int = 1, code: dict[str, Any] | None = None, **determining: Any) -> RunRecord:
-    """Return the record of a run with these options, whose data digests depend on all of them."""
+    """Return the record of a run with these options; the digest of its data depends on its control task."""
     found = {"seed": seed, "mixing.code": "FixedMix", **{name.replace("_", "."): v for name, v in determining.items()}}
+    digest = {"data.sha256.train": f"control {found.get('task.control')}"}
     is_fixed = found["mixing.code"] == "FixedMix"
     return RunRecord(
         status="ok",
@@ -22,7 +23,7 @@ def record(score: float, *, seed: int = 1, code: dict[str, Any] | None = None, *
         name=f"enc-mix-s{seed}",
         identity="".join(map(str, found.values())).replace("/", ""),
         setting=str(sorted((name, value) for name, value in found.items() if name != "seed")),
-        determining=found | {"data.sha256.train": str(sorted(found.items()))},
+        determining=digest | found,
         seed=seed,
         data={"name": "ewt", "sizes": {"train": 3}},
         encoder={"name": "enc", "num_layers": 3},
@@ -101,6 +102,30 @@ def test_damaged_or_fixed_weights_are_not_learned() -> None:
     run = RunRecord(**{**vars(record(0.5)), "mixing": {"weights": {"input": [0.25, 0.75]}}})
     assert learned_weights([run, run], "input") == [[0.25, 0.75]] * 2
     assert learned_weights([run, record(0.5)], "input") == []  # of another number of layers
+
+
+def test_other_data_of_one_name_is_not_averaged() -> None:
+    """Two training files have the same name, size and test data, but not the same digest."""
+    mixes = [(index, {"mixing_code": "cumulative_mix"}) for index in (0, 1, 2)]
+    scores = {"clean": (0.5, 0.6, 0.62), "noisy": (0.3, 0.3, 0.5)}
+    runs = [
+        record(score, mixing_index=index, data_sha256_train=file, **mix)
+        for file, of_file in scores.items()
+        for (index, mix), score in zip(mixes, of_file, strict=True)
+    ]
+    assert [found for _, found in expected_layers(runs)] == [expected_layer(one) for one in scores.values()]
+    assert len(layer_uses(runs)) == len(runs)
+
+
+def test_the_expected_layer_is_that_of_the_seeds_of_all_mixes() -> None:
+    runs = [
+        record(score + 0.1 * seed, seed=seed, mixing_index=index, mixing_code="cumulative_mix")
+        for index, score in enumerate((0.1, 0.2, 0.22))
+        for seed in ((1, 2, 3) if index < 2 else (3,))
+    ]
+    ((_, found),) = expected_layers(runs)
+    assert found.gains == pytest.approx((0.1, 0.02))
+    assert expected_layers([run for run in runs if run.seed < 3 or run.determining["mixing.index"] == 2]) == []
 
 
 def test_an_odd_index_or_number_of_layers_gives_no_expected_layer() -> None:

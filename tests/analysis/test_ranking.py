@@ -154,3 +154,8 @@ def test_the_interval_of_a_rank_stays_among_the_ranks() -> None:
     scores = simulated(np.random.default_rng(4), np.array([0.6, 0.55, 0.5]), tasks=3, seeds=3, noise=0.05)
     for one in ranking(scores, base=[None] * 3, rounds=100, seed=0):
         assert 1 <= one.rank_interval[0] <= one.rank <= one.rank_interval[1] <= 3
+
+
+def test_a_difference_that_is_the_same_with_every_seed_is_no_tie() -> None:
+    scores = {"a": by_seed(0.9, 0.9), "b": by_seed(0.5, 0.5), "same": by_seed(0.9, 0.9)}
+    assert tie_groups(scores, order=["a", "same", "b"]) == {"a": 1, "same": 1, "b": None}

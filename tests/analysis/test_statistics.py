@@ -162,3 +162,7 @@ def test_the_command_prints_a_table(capsys: pytest.CaptureFixture[str]) -> None:
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 2 + 4 * 3
     assert lines[2].startswith("| 1.0 | 0.0 | 3 |")
+
+
+def test_the_effect_is_unknown_if_scores_do_not_vary() -> None:
+    assert np.isnan(hedges_g([0.1] * 3, [0.2] * 3))  # the variance of [0.1, 0.1, 0.1] is 2e-34

@@ -78,7 +78,7 @@ class Analysis:
         return [pair.b for pair in (*its_baseline, *self.with_best) if pair.is_tested and not pair.differ]
 
 
-def analyse(block: Block, *, split: Split, rounds: int, seed: int, baseline: str | None) -> Analysis:
+def analyse(block: Block, *, split: Split, rounds: int, seed: int, baseline: int | str | None) -> Analysis:
     """Compute intervals for the settings of a block, and compare them.
 
     Args:
@@ -86,8 +86,7 @@ def analyse(block: Block, *, split: Split, rounds: int, seed: int, baseline: str
         split: The split whose predictions are read.
         rounds: The number of rounds of resampling and randomisation, 0 or more.
         seed: The seed of resampling and randomisation.
-        baseline: The number of a setting, or part of a label: the settings to compare the others with. None chooses
-            static vectors, or else random encoders.
+        baseline: The settings to compare the others with; see ``baselines_of``.
     """
     notes: list[str] = []
     runs: dict[int, list[Run]] = {}
@@ -152,17 +151,17 @@ def _results(
     return results, list(notes)
 
 
-def baselines_of(block: Block, wanted: str | None) -> list[Setting]:
+def baselines_of(block: Block, wanted: int | str | None) -> list[Setting]:
     """Return the settings with which the others are compared; none if there is no natural choice.
 
     Args:
         block: The settings.
-        wanted: The number of a setting, or part of a label; None for static vectors, or else random encoders.
+        wanted: The number of a setting, or part of a label. If it is that of no setting of the block, or None, these
+            are static vectors, or else random encoders.
     """
-    if wanted is not None:
-        return [one for one in block.settings if wanted == str(one.number)] or [
-            one for one in block.settings if wanted in one.label
-        ]
+    found = [one for one in block.settings if wanted == one.number or (isinstance(wanted, str) and wanted in one.label)]
+    if found:
+        return found
     encoders = {one.number: one.record.encoder.get("name") for one in block.settings}
     chosen = next((name for name in _BASELINES if name in encoders.values()), None)
     found = [one for one in block.settings if encoders[one.number] == chosen]

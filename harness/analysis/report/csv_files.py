@@ -81,7 +81,7 @@ def _aggregates(analyses: Sequence[Analysis], numbers: PublishedNumbers) -> Iter
             about = {"task": block.task, "data": block.data, "number": setting.number, "setting": setting.label}
             for split in SPLITS:
                 number = numbers.of_setting(setting.record, split)
-                for metric in setting.record.metrics[split]:
+                for metric in setting.metrics(split):
                     scores = setting.scores(split, metric)
                     row: dict[str, Any] = {
                         **about,

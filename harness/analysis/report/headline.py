@@ -24,15 +24,16 @@ def headline(analysis: Analysis) -> str:
     first = f"{_names([one.label for one in (best, *equal)])} {'are' if equal else 'is'} best on dev"
     it = best.label if equal else "it"  # of several best ones, the first is compared with the others
     sentences = [f"{first}, {spread(best.scores('dev'))} ({what})."]
-    tested = sorted((pair for pair in analysis.with_best if pair.is_tested), key=lambda pair: -sum(pair.result.b))
+    tested = [pair for pair in analysis.with_best if pair.is_tested]
+    tested.sort(key=lambda pair: -statistics.mean(pair.result.b))
     if not tested and not any(pair.is_tested for pair in analysis.with_baseline):
         return f"{sentences[0]} No difference between settings is tested, because {_WHY_NOT}."
-    its_baseline = {pair.a.number for pair in analysis.with_baseline if pair.b is best}
+    its_baseline = {pair.a.number for pair in analysis.with_baseline if pair.b is best and pair.is_tested}
+    untested = len(block.settings) - len({best.number, *its_baseline, *(pair.b.number for pair in tested)})
     if tested:
         everyone = "every other setting" + (" except its baseline" if its_baseline else "")
-        sentences.append(_against_others(tested, split, everyone, it))
-    compared = {pair.b.number for pair in tested} | its_baseline
-    if untested := len({one.number for one in block.settings} - compared - {best.number}):
+        sentences.append(_against_others(tested, split, "" if untested else everyone, it))
+    if untested:
         what = "setting" if untested == 1 else "settings"
         sentences.append(f"With {untested} {what}, {it} is not compared, because {_WHY_NOT}.")
     return " ".join([*sentences, *_against_baseline(analysis, it)])
@@ -44,7 +45,7 @@ def _against_others(tested: Sequence[Compared], split: str, everyone: str, it: s
     Args:
         tested: The best setting and each other one that was tested with it.
         split: The compared split.
-        everyone: What all these other settings are called together.
+        everyone: What all these other settings are called together; empty if there are more, which were not tested.
         it: What the best setting is called.
     """
     ties = [pair.b.label for pair in tested if not pair.differ]
@@ -56,7 +57,7 @@ def _against_others(tested: Sequence[Compared], split: str, everyone: str, it: s
     if above:
         worst = max(pair.holm_seeds for pair in above)
         whom = _names([pair.b.label for pair in above])
-        parts.append(f"{it} is above {whom if ties or below else everyone} ({_bound(worst)})")
+        parts.append(f"{it} is above {whom if ties or below or not everyone else everyone} ({_bound(worst)})")
     if below:
         parts.append(f"{it} is below {_names(below)}")
     return f"On {split}, {'; '.join(parts)}."
@@ -77,6 +78,8 @@ def _against_baseline(analysis: Analysis, it: str) -> list[str]:
             f"baselines ({bases}), each is compared with the one that is most like it.",
         ]
     base = analysis.baselines[0]
+    if analysis.best is base:
+        return []
     top = {one.number for one in (analysis.best, *analysis.ties)} - {base.number}
     found = [pair for pair in above if pair.b.number in top]
     who = {1: f"{_start(it)} is", 2: "Both are"}.get(len(top), f"All {len(top)} are")

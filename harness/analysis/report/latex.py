@@ -50,8 +50,9 @@ def as_latex(report: Document) -> str:
 
 def latex(table: Table) -> Iterator[str]:
     """Yield a table as one ``table`` environment, or several if it is longer than a page."""
-    kept = [i for i, name in enumerate(table.columns) if _SHORT.get(name, name)]
-    names = [latex_text(_SHORT.get(table.columns[i], table.columns[i])) for i in kept]
+    # Text columns are the axes that tell the rows apart; one of them may be the device.
+    kept = [i for i, name in enumerate(table.columns) if i < table.text_columns or _SHORT.get(name, name)]
+    names = [latex_text(_SHORT.get(table.columns[i]) or table.columns[i]) for i in kept]
     rows = [
         [rf"\textbf{{{latex_text(row[j])}}}" if (i, j) in table.bold else latex_text(row[j]) for j in kept]
         for i, row in enumerate(table.rows)

@@ -16,8 +16,12 @@ from harness.utils.text_files import exists
 
 log = logging.getLogger(__name__)
 
+CONFUSION = "confusion"  # what the names of the shares of a confusion matrix begin with
 _FILES = ("data.test", "data.dev", "data.train")
 _NOT_OF_DATA = (*_FILES, "data.cache_dir", "data.fraction", "task.head", "task._target_")
+
+
+_Key = tuple[str, str, str]  # of a block: the task, the digest of its examples or the name of its data, and the metric
 
 
 @dataclass(frozen=True)
@@ -57,7 +61,14 @@ class Setting:
             metric: The name of the metric; None for the primary metric.
         """
         name = metric or self.record.primary_metric
-        return [run.record.metrics[split][name] for run in self.runs if name in run.record.metrics[split]]
+        scores = [run.record.metrics[split] for run in self.runs]
+        if name.startswith(f"{CONFUSION}/"):
+            return [one.get(name, 0.0) for one in scores]  # a label that a run never predicts has no share
+        return [one[name] for one in scores if name in one]
+
+    def metrics(self, split: str) -> list[str]:
+        """Return the names of all metrics that any of the runs has on a split."""
+        return list(dict.fromkeys(name for run in self.runs for name in run.record.metrics[split]))
 
     def label_on(self, axes: Iterable[str]) -> str:
         """Return a name for all settings that are equal to this one on some axes; without any, the encoder's name."""
@@ -66,7 +77,7 @@ class Setting:
 
 @dataclass(frozen=True)
 class Block:
-    """Settings of one task that were scored on the same examples and can therefore be compared.
+    """Settings of one task that were scored on the same examples by the same metric, and can therefore be compared.
 
     Attributes:
         task: The name of the task.
@@ -183,10 +194,10 @@ def gathered(recorded: Sequence[Recorded], *, split: Split = "test", only: Seque
     once: dict[tuple[str, str, int], Recorded] = {}
     for run in finished:
         once.setdefault((run.record.task, run.record.setting, run.record.seed), run)
-    blocks: dict[tuple[str, str], dict[str, list[Recorded]]] = {}
+    blocks: dict[_Key, dict[str, list[Recorded]]] = {}
     for (task, setting, _), run in once.items():
         data = run.record.data
-        key = (task, data.get("sha256", {}).get(split) or data["name"])
+        key = (task, data.get("sha256", {}).get(split) or data["name"], run.record.primary_metric)
         blocks.setdefault(key, {}).setdefault(setting, []).append(run)
     notes = []
     if unfinished := len(recorded) - len(finished):
@@ -198,6 +209,10 @@ def gathered(recorded: Sequence[Recorded], *, split: Split = "test", only: Seque
     for key in sorted(blocks, key=lambda key: (key[0], names[key])):
         first = 1 + sum(len(block.settings) for block in found)
         found.append(_block(key[0], names[key], blocks[key], first))
+    for block in found:
+        dev = {str(run.record.data.get("sha256", {}).get("dev")) for one in block.settings for run in one.runs}
+        if len(dev) > 1:
+            notes.append(f"{block.name}: the dev data are not the same in all settings; do not compare scores on dev.")
     return Results(tuple(found), tuple(notes))
 
 
@@ -219,11 +234,11 @@ def _block(task: str, data: str, runs_of: Mapping[str, list[Recorded]], first: i
     return Block(task, data, tuple(settings), also)
 
 
-def _names_of(blocks: Mapping[tuple[str, str], Sequence[Recorded]]) -> dict[tuple[str, str], str]:
+def _names_of(blocks: Mapping[_Key, Sequence[Recorded]]) -> dict[_Key, str]:
     """Name the data of each block; if other data of the task have the same name, with what tells them apart."""
     names = {key: ", ".join(sorted({_data_of(run.record) for run in runs})) for key, runs in blocks.items()}
-    for more in (_file_of, _options_of_data, _digest_of):
-        alike: dict[tuple[str, str], list[tuple[str, str]]] = {}
+    for more in (_file_of, _options_of_data, _metric_of, _digest_of):
+        alike: dict[tuple[str, str], list[_Key]] = {}
         for key, name in names.items():
             alike.setdefault((key[0], name), []).append(key)
         for (_, name), keys in alike.items():
@@ -240,14 +255,14 @@ def _data_of(record: RunRecord) -> str:
     return name if control is None else f"{name} (control task, seed {control})"
 
 
-def _file_of(key: tuple[str, str], runs_of: Mapping[tuple[str, str], Sequence[Recorded]]) -> str:
+def _file_of(key: _Key, runs_of: Mapping[_Key, Sequence[Recorded]]) -> str:
     """Return the names of the files that hold the test data of a block, its dev data, or all of its data."""
     configs = [flattened(run.record.config) for run in runs_of[key]]
     files = {next((str(config[file]) for file in _FILES if config.get(file)), "") for config in configs}
     return ", ".join(sorted(Path(file).name for file in files))
 
 
-def _options_of_data(key: tuple[str, str], runs_of: Mapping[tuple[str, str], Sequence[Recorded]]) -> str:
+def _options_of_data(key: _Key, runs_of: Mapping[_Key, Sequence[Recorded]]) -> str:
     """Return the options by which one block reads its data in another way than the others, in brackets."""
     options = {one: _of_all_runs(runs) for one, runs in runs_of.items()}
     own = options[key]
@@ -263,5 +278,9 @@ def _of_all_runs(runs: Sequence[Recorded]) -> dict[str, object]:
     return {key: configs[0][key] for key in keys if all(one.get(key) == configs[0][key] for one in configs)}
 
 
-def _digest_of(key: tuple[str, str], _: object) -> str:
+def _metric_of(key: _Key, runs_of: Mapping[_Key, object]) -> str:
+    return key[2] if len({metric for _, _, metric in runs_of}) > 1 else ""
+
+
+def _digest_of(key: _Key, _: object) -> str:
     return key[1][:8]

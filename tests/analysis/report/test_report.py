@@ -135,6 +135,8 @@ def test_the_latex_is_balanced_and_escaped(report: Path) -> None:
 
 def test_latex_text() -> None:
     assert latex_text("a_b & 5 % of *all* < -1.2 − x") == r"a\_b \& 5 \% of *all* $<$ $-$1.2 $-$ x"
+    (kept,) = latex(Table("Title", ("#", "device", "epochs"), (("1", "cpu", "7"),), text_columns=2))
+    assert r"\# & device \\" in kept  # an axis of the settings is never left out
     (shown,) = latex(Table("Title", ("a", "b"), (("x", "1"),), note="Read 5 % of it."))
     assert r"\caption{Title. Read 5 \% of it.}" in shown
     assert r"\begin{tabular}{lr}" in shown
@@ -199,6 +201,13 @@ def test_a_baseline_reduces_the_comparisons(tmp_path: Path, capsys: pytest.Captu
         assert main([*asked, wanted]) == 0
         rows = [row for row in rows_of(tmp_path / "comparisons.csv") if row["family"] == "baseline"]
         assert [row["a"] for row in rows] == [NONE, NONE]
+    other = {"name": "other", "sizes": {"train": 9, "dev": 200, "test": 200}, "sha256": {"test": "a" * 64}}
+    for seed in (1, 2):
+        write_run(results, encoder="none", seed=seed, chance=0.5, fraction=0.1, data=other)
+        write_run(results, encoder="elmo 1", seed=seed, chance=0.8, data=other)
+    assert main([*asked, "1"]) == 0  # the other block has no setting 1, and its "elmo 1" is another one
+    rows = [row for row in rows_of(tmp_path / "comparisons.csv") if row["family"] == "baseline"]
+    assert {row["a"] for row in rows if row["data"].startswith("other")} == {"static vectors"}
     assert main([*asked, "nobody"]) == 2
     assert "--baseline nobody: not the number or part of the name of a setting: 1 static" in capsys.readouterr().err
 

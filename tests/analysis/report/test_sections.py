@@ -49,7 +49,7 @@ def write(folder: Path, key: str, score: float, *, encoder: str = "elmo", seeds:
         (run / "counts.json").unlink()
 
 
-def analysed(folder: Path, baseline: str | None = None) -> Analysis:
+def analysed(folder: Path, baseline: int | str | None = None) -> Analysis:
     (block,) = gathered(read_records(folder)).blocks
     return analyse(block, split="test", rounds=0, seed=0, baseline=baseline)
 
@@ -110,11 +110,31 @@ def test_the_first_sentence_says_which_baseline_the_best_is_compared_with(tmp_pa
     assert "It is itself a baseline." in headline(analysed(tmp_path))
 
 
-def test_settings_without_common_seeds_are_counted(tmp_path: Path) -> None:
+def test_settings_without_common_seeds_are_counted_and_not_among_every_other(tmp_path: Path) -> None:
     write(tmp_path, "none", 0.5, encoder="none")
     write(tmp_path, "elmo-1", 0.8)
+    write(tmp_path, "mean", 0.6, name="mean")
     write(tmp_path, "top", 0.7, name="top", seeds=1)
-    assert "With 1 setting, it is not compared, because fewer than two seeds are" in headline(analysed(tmp_path))
+    said = headline(analysed(tmp_path))
+    assert re.search(r"On test, it is above elmo, mean \(p < 0\.0\d+\)\. With 1 setting, it is not compared", said)
+
+
+def test_the_best_baseline_is_not_compared_with_itself(tmp_path: Path) -> None:
+    write(tmp_path, "none", 0.8, encoder="none")
+    write(tmp_path, "top-123456", 0.7985, name="top")
+    write(tmp_path, "worse", 0.4, name="worse")
+    said = headline(analysed(tmp_path))
+    assert "static vectors is best on dev" in said
+    assert re.search(r"it is not separable from elmo, top; it is above elmo, worse \(p < 0\.0\d+\)\.$", said)
+
+
+def test_names_are_in_the_order_of_their_means_whatever_the_number_of_seeds(tmp_path: Path) -> None:
+    write(tmp_path, "best-1", 0.9)
+    write(tmp_path, "near-1234567", 0.8980, name="near")  # if no setting ties, none is named
+    write(tmp_path, "high", 0.7, name="high", seeds=2)
+    for key in ("low-1", "low-333", "low-4444", "low-55555"):
+        write(tmp_path, key, 0.3 + 0.001 * len(key), name=key)
+    assert "above high; low-55555; low-4444 and 2 others" in headline(analysed(tmp_path, "nobody"))
 
 
 def test_with_one_seed_nothing_is_claimed(tmp_path: Path) -> None:
@@ -138,9 +158,12 @@ def test_the_baseline_is_static_vectors_and_may_be_another(tmp_path: Path) -> No
         ("static vectors", "elmo, scalar_mix"),
         ("static vectors", "elmo, top"),
     ]
-    found = analysed(tmp_path, "top")
-    assert {pair.a.label for pair in found.with_baseline} == {"elmo, top"}
-    assert len(found.pairs) == 3
+    for wanted in ("top", 3):
+        found = analysed(tmp_path, wanted)
+        assert {pair.a.label for pair in found.with_baseline} == {"elmo, top"}
+        assert len(found.pairs) == 3
+    for of_no_setting in (9, "lambda"):
+        assert {pair.a.label for pair in analysed(tmp_path, of_no_setting).with_baseline} == {"static vectors"}
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,9 @@
 
 from harness.analysis.report.analysis import Analysis
 from harness.analysis.report.parts import Part, Wanted
-from harness.analysis.report.settings import Block, Setting
+from harness.analysis.report.settings import CONFUSION, Block, Setting
 from harness.analysis.report.tables import Table, spread
 
-CONFUSION = "confusion"
 _MOST_SETTINGS = 8
 
 
@@ -49,8 +48,6 @@ def chosen_settings(analysis: Analysis, most: int) -> list[Setting]:
 
 def _classes(block: Block, split: str, metric: str) -> list[str]:
     """Return the classes that have a metric of their own, in the order of the records."""
-    names = dict.fromkeys(
-        name for setting in block.settings for run in setting.runs for name in run.record.metrics.get(split, {})
-    )
+    names = dict.fromkeys(name for setting in block.settings for name in setting.metrics(split))
     parts = (name.rpartition("/") for name in names if not name.startswith(f"{CONFUSION}/"))
     return [head for head, _, tail in parts if head and tail == metric]

@@ -14,7 +14,7 @@ _NOTE = (
     "with itself on other seeds, p is below 0.05 in 5 % of cases. Detectable: the true difference that this test finds "
     "in four of five cases, given how much these seeds vary. Over examples (approximate randomisation; paired "
     "bootstrap) shows whether these trained models differ on such data; two trainings of one setting often do. Holm: "
-    "p adjusted for the number of rows in this table."
+    "p adjusted for the number of tests in this table."
 )
 
 

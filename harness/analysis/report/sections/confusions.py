@@ -4,8 +4,8 @@ import statistics
 
 from harness.analysis.report.analysis import Analysis
 from harness.analysis.report.parts import Figure, Part, Wanted
-from harness.analysis.report.sections.classes import CONFUSION, chosen_settings
-from harness.analysis.report.settings import Setting
+from harness.analysis.report.sections.classes import chosen_settings
+from harness.analysis.report.settings import CONFUSION, Setting
 from harness.analysis.report.svg import heat_map
 
 _MOST = 3
@@ -38,13 +38,12 @@ def confusion(setting: Setting, split: str) -> tuple[list[str], list[list[float]
         setting: The setting; shares are means over its runs.
         split: The split that was scored.
     """
-    names = setting.record.metrics.get(split, {})
+    names = setting.metrics(split)
     labels = [name.removesuffix("/f1") for name in names if name.endswith("/f1")]
     labels = [label for label in labels if f"{CONFUSION}/{label}/{label}" in names]
     rows = []
     for gold in labels:
-        cells = [setting.scores(split, f"{CONFUSION}/{gold}/{other}") for other in labels]
-        row = [statistics.mean(scores) if scores else 0.0 for scores in cells]
+        row = [statistics.mean(setting.scores(split, f"{CONFUSION}/{gold}/{other}")) for other in labels]
         total = sum(row)
         rows.append([cell / total if total else 0.0 for cell in row])
     return labels, rows
