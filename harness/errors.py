@@ -1,8 +1,11 @@
 """Errors by cause. Each message is one line: what is wrong, where, and the fix."""
 
 import errno
+import sys
+import traceback
 from collections.abc import Iterable
 from difflib import get_close_matches
+from pathlib import Path
 from typing import ClassVar
 
 
@@ -81,6 +84,14 @@ def one_line(error: OSError) -> str:
         return " ".join(str(error).split())
     fix = WRITE_FIXES.get(error.errno or 0)
     return f"{error.filename}: {error.strerror}{f'; {fix}' if fix else ''}"
+
+
+def described(error: BaseException) -> str:
+    """Return an unexpected error in one line; if it comes from a plug-in, with the place in the code of the plug-in."""
+    message = f"{type(error).__name__}: {' '.join(str(error).split())}"
+    not_own = (str(Path(__file__).parent), sys.prefix, sys.base_prefix, "<")
+    frames = [one for one in traceback.extract_tb(error.__traceback__) if not one.filename.startswith(not_own)]
+    return f"{message}, at {frames[-1].filename}:{frames[-1].lineno}, in {frames[-1].name}" if frames else message
 
 
 def nearest(name: str, choices: Iterable[str]) -> str:

@@ -32,8 +32,9 @@ class Encoder(Protocol):
         """A hexadecimal digest over everything that determines the vectors: weights, options, state policy, precision.
 
         Two encoders with the same fingerprint share their stored features. For an encoder from outside the harness,
-        the engine adds a digest of the source file of its class, so that an edit there gives new features. Code that it
-        imports from elsewhere is not covered: change the fingerprint when such code changes the vectors.
+        the engine adds its other members, the name of its class, and a digest of the source files of its class and of
+        the function that makes it, so that an edit there gives new features. Code that these import from elsewhere is
+        not covered: change the fingerprint when such code changes the vectors.
         """
 
     @property

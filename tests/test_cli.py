@@ -337,7 +337,7 @@ def test_a_task_from_outside_the_tree_is_one_file_and_one_yaml(tmp_path: Path) -
     arguments = [*small, *paths, "task=vowels", "--config-dir", "conf", "trainer.max_epochs=30", "trainer.lr=0.1"]
     refused = run_in_process(tmp_path, *arguments)
     assert refused.returncode == 2  # a user must name the modules whose code may run
-    assert "name your module in plugins" in refused.stderr
+    assert "name a module of your own with plugins=[MODULE]" in refused.stderr
     ended = run_in_process(tmp_path, *arguments, "plugins=[vowel_task]")
     assert ended.returncode == 0, ended.stderr
     assert "vowels on letters" in ended.stdout

@@ -2,8 +2,12 @@
 
 import copy
 import pickle
+from pathlib import Path
+from typing import Any
 
-from harness.errors import ConfigError
+import pytest
+
+from harness.errors import ConfigError, described
 
 
 def test_what_a_terminal_cannot_show_is_escaped() -> None:
@@ -22,3 +26,14 @@ def test_an_error_is_the_same_in_another_process() -> None:
     error = ConfigError("a\nb" + "c" * 2000)
     for other in (pickle.loads(pickle.dumps(error)), copy.copy(error), ConfigError(str(error))):
         assert str(other) == str(error)
+
+
+def test_an_unexpected_error_of_a_plug_in_has_its_place(tmp_path: Path) -> None:
+    file = tmp_path / "mine.py"
+    code = compile("def loss(batch):\n    return batch['gold']\n", str(file), "exec")
+    scope: dict[str, Any] = {}
+    exec(code, scope)
+    with pytest.raises(KeyError) as caught:
+        scope["loss"]({})
+    assert described(caught.value) == f"KeyError: 'gold', at {file}:2, in loss"
+    assert described(ValueError("a\nb")) == "ValueError: a b"

@@ -181,7 +181,7 @@ def _options(overrides: Sequence[str]) -> dict[str, Any]:
     for key, value in options.items():
         if key not in ("device", "encoder", "embedding") or isinstance(value, str) != (key == "device"):
             raise ConfigError(
-                f"{key}={value}: this command takes device, threads, encoder.KEY and embedding.KEY; "
+                f"{key}={value}: this command takes device, threads, encoder.KEY, embedding.KEY and --plugins MODULE; "
                 "all else is as in the run"
             )
     if threads is not None and (type(threads) is not int or threads < 1):

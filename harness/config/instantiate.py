@@ -12,7 +12,7 @@ from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from harness.errors import ConfigError, nearest
+from harness.errors import ConfigError, described, nearest
 
 T = TypeVar("T")
 _TARGET = "_target_"
@@ -143,6 +143,12 @@ def _is_module(name: str) -> bool:
         return importlib.util.find_spec(name) is not None
     except (ImportError, ValueError):  # a missing parent, or no name at all
         return False
+    except (Exception, SystemExit) as error:  # the code of a parent package
+        raise _failed_import(name, error) from error
+
+
+def _failed_import(name: str, error: BaseException) -> ConfigError:
+    return ConfigError(f"{name}: the module cannot be imported: {described(error)}")
 
 
 def names_nothing(node: Any) -> bool:
@@ -153,7 +159,8 @@ def names_nothing(node: Any) -> bool:
 def _locate(name: str, where: str, prefixes: Sequence[str]) -> Callable[..., Any]:
     if not name.startswith(tuple(prefixes)):
         raise ConfigError(
-            f"{where}._target_ is '{name}'; only {', '.join(prefixes)} may be used (name your module in plugins)"
+            f"{where}._target_ is '{name}'; only {', '.join(prefixes)} may be used; name a module of your own with "
+            "plugins=[MODULE] (predict: --plugins MODULE)"
         )
     module_name, _, attribute = name.rpartition(".")
     if not name.startswith(("harness.", "torch.")):  # a module of the user may import it too
@@ -162,6 +169,8 @@ def _locate(name: str, where: str, prefixes: Sequence[str]) -> Callable[..., Any
         module = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
         raise ConfigError(f"{where}._target_: no module '{error.name}' (from '{name}')") from None
+    except (Exception, SystemExit) as error:
+        raise _failed_import(module_name, error) from error
     target = getattr(module, attribute, None)
     if not (inspect.isclass(target) or inspect.isfunction(target)):
         public = [n for n, value in vars(module).items() if getattr(value, "__module__", "") == module_name]
@@ -195,9 +204,19 @@ def _checked(value: Any, hint: Any, where: str) -> Any:
 
     if is_dataclass(hint):
         return instance_of(hint, value, f"{where}.")
+    origin, inner = typing.get_origin(hint), typing.get_args(hint)
+    schema = next(filter(is_dataclass, inner), None)
+    if schema is not None and origin in (typing.Union, types.UnionType) and isinstance(value, Mapping):
+        return instance_of(schema, value, f"{where}.")
+    if schema is not None and origin in (list, tuple, Sequence) and isinstance(value, list | tuple):
+        found = (instance_of(schema, one, f"{where}[{number}].") for number, one in enumerate(value))
+        return tuple(found) if origin is tuple else list(found)
     settings = pydantic.ConfigDict(arbitrary_types_allowed=True, strict=False)
     try:
         return pydantic.TypeAdapter(hint, config=settings).validate_python(_unambiguous(value, hint, where))
+    except (pydantic.errors.PydanticUserError, TypeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise ConfigError(f"{where}: the type {hint} cannot be checked ({reason}); give another type") from None
     except pydantic.ValidationError as error:
         reason = error.errors()[0]["msg"].lower().replace("input should be", "expected")
         reason = re.sub("expected (greater|less)", r"expected a value \1", reason)

@@ -1,6 +1,7 @@
 """The groups and options that the config files define, to find the one that a person meant."""
 
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -48,13 +49,15 @@ def known_keys(root: str, folders: Sequence[Path] = (CONF,)) -> set[str]:
         folders: The folders of the config groups.
     """
     from omegaconf import OmegaConf
+    from yaml import YAMLError
 
     keys = keys_of(OmegaConf.load(CONF / f"{root}.yaml"))
     for group in groups_of(root):
         keys.add(group)
         for path in choices_of(group, folders).values():
-            whole = "@package _global_" in path.read_text(encoding="utf-8")
-            keys |= keys_of(OmegaConf.load(path), "" if whole else f"{group}.")
+            with suppress(YAMLError, OSError, UnicodeDecodeError):  # Hydra names a file that it cannot read
+                whole = "@package _global_" in path.read_text(encoding="utf-8")
+                keys |= keys_of(OmegaConf.load(path), "" if whole else f"{group}.")
     return {key for key in keys if not key.startswith(("defaults", "hydra"))}
 
 

@@ -21,5 +21,7 @@ def rounded(layers: Tensor, dtype: np.dtype) -> Tensor:
     """
     kept = layers.to(getattr(torch, dtype.name))  # torch rounds 30 times as fast as numpy
     if kept.numel() and not all(map(math.isfinite, torch.stack(torch.aminmax(kept)).tolist())):
-        raise CacheError(f"a vector does not fit {dtype}, or is not finite; set cache_dtype=float32")
+        if torch.isfinite(layers).all():
+            raise CacheError(f"a vector does not fit {dtype}; set cache_dtype=float32")
+        raise CacheError("the encoder made a vector with NaN or infinity; check its weights")
     return kept

@@ -3,6 +3,7 @@
 import hashlib
 import logging
 import shutil
+import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from harness.optional_protocols import Rounding
 from harness.protocols import Encoder
 from harness.types import Sentence, check_sentences, places_of
 from harness.utils.console import human_bytes, progress
-from harness.utils.files import write_json
+from harness.utils.files import as_file_name, write_json
 from harness.utils.locks import ProcessLock
 
 Check = Callable[[], None]  # raises in order to stop
@@ -30,7 +31,7 @@ Check = Callable[[], None]  # raises in order to stop
 log = logging.getLogger(__name__)
 
 _FORMAT = 1
-_FLUSH = 2**24  # bytes gathered before they are written
+_FLUSH, _SECONDS = 2**24, 5.0  # bytes that are gathered before they are written, and how long
 
 
 @dataclass(frozen=True)
@@ -77,9 +78,10 @@ class FeatureStore:
 
     def __init__(self, folder: Path, encoder: Encoder, *, dtype: Precision = "float16") -> None:
         if not encoder.cacheable:
-            raise ConfigError(f"encoder.state={encoder.state} makes no vectors that can be kept; add cache=none")
+            state = f" (encoder.state={encoder.state})" if encoder.state != "none" else ""
+            raise ConfigError(f"{encoder.name}: its vectors depend on earlier texts{state}; add cache=none")
         self.encoder, self.tokens_encoded = encoder, 0
-        self.folder = folder / f"{encoder.name}-{encoder.fingerprint[:16]}-{dtype}"
+        self.folder = folder / f"{as_file_name(encoder.name)}-{encoder.fingerprint[:16]}-{dtype}"
         self._dtype = np.dtype(dtype)
         self._word_layers = 1 if encoder.word_layer else 0
         self._words = BlobFile(self.folder / f"words-{_FORMAT}")
@@ -198,10 +200,10 @@ class FeatureStore:
             )
 
     def _encode(self, missing: Sequence[Sentence], check: Check) -> None:
-        """Encode sentences, and write them in portions of about ``_FLUSH`` bytes."""
+        """Encode sentences; write them in portions of about ``_FLUSH`` bytes, or of what a slow encoder has made."""
         words: dict[bytes, bytes] = {}
         sentences: dict[bytes, bytes] = {}
-        waiting = 0
+        waiting, flushed = 0, time.monotonic()
         for index, layers in progress(self.encoder.encode(missing), "encoding", total=len(missing)):
             sentence = missing[index]
             self.tokens_encoded += len(sentence)
@@ -213,9 +215,9 @@ class FeatureStore:
                 for word, vector in zip(sentence, kept[0], strict=True):
                     if (key := _word_key(word)) not in self._words:
                         words.setdefault(key, vector.tobytes())
-            if waiting >= _FLUSH:
+            if waiting >= _FLUSH or time.monotonic() - flushed > _SECONDS:
                 self._flush(words, sentences)
-                waiting = 0
+                waiting, flushed = 0, time.monotonic()
                 check()
         self._flush(words, sentences)
 

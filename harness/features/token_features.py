@@ -1,7 +1,8 @@
 """Token features: encoder layers -> mix -> concatenation with static vectors -> dropout."""
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -50,11 +51,11 @@ class TokenFeatures(nn.Module):
         self.mixes = nn.ModuleDict()
         if source is not None and make_mix is not None:
             for place in ("input", "output") if placement == "both" else (placement,):
-                mix = make_mix()
-                assert isinstance(mix, nn.Module)
-                self.mixes[place] = mix
+                self.mixes[place] = _checked(make_mix())
         # All mixes of a run have the same options, and therefore use the same layers.
-        self._layers = next((_layers_used(mix) for mix in self.mixes.values() if isinstance(mix, Selective)), None)
+        num_layers = source.encoder.num_layers if source is not None else 0
+        selective = (mix for mix in self.mixes.values() if isinstance(mix, Selective))
+        self._layers = next((_layers_used(mix, num_layers) for mix in selective), None)
         self.mix_dropout = nn.Dropout(mix_dropout)
         self.static = _StaticEmbedding(static, vocabulary) if static is not None else None
         self.input_dim = self._mix_dim("input") + (self.static.dim if self.static is not None else 0)
@@ -120,27 +121,54 @@ class TokenFeatures(nn.Module):
         """Return the layer weights and gamma of each place, for the record."""
         mixes = {place: mix for place, mix in self.mixes.items() if isinstance(mix, Inspectable)}
         return {
-            "weights": {place: mix.layer_weights() for place, mix in mixes.items()},
-            "gamma": {place: mix.scale() for place, mix in mixes.items()},
+            "weights": {place: _numbers(mix, "layer_weights", mix.layer_weights()) for place, mix in mixes.items()},
+            "gamma": {place: _numbers(mix, "scale", [mix.scale()])[0] for place, mix in mixes.items()},
         }
+
+
+def _checked(mix: Any) -> nn.Module:
+    """Return a mix, once its members are checked."""
+    output_dim = getattr(mix, "output_dim", None)
+    if not (isinstance(mix, nn.Module) and type(output_dim) is int and output_dim > 0):
+        found = f"its output_dim is {output_dim!r}" if isinstance(mix, nn.Module) else "it is no torch.nn.Module"
+        raise ConfigError(f"mixing: {type(mix).__name__}: {found}; see LayerMix in harness/protocols.py")
+    return mix
+
+
+def _numbers(mix: nn.Module, method: str, values: Any) -> list[float]:
+    """Return what a mix says of its weights, as plain numbers."""
+    try:
+        numbers = [float(value) for value in values]
+    except (TypeError, ValueError):
+        numbers = [math.nan]
+    if not all(map(math.isfinite, numbers)):
+        raise HarnessError(f"{type(mix).__name__}.{method} returned {values!r}; expected finite numbers")
+    return numbers
 
 
 def _mixed(mix: nn.Module, layers: Tensor, mask: Tensor) -> Tensor:
     """Return what a mix makes of the layers of a batch, (batch, tokens, mix_dim), once its shape is checked."""
-    mixed: Tensor = mix(layers, mask)
-    expected = (*mask.shape, mix.output_dim)
+    if (layers.shape[0], layers.shape[2]) != mask.shape:
+        sizes = f"{tuple(mask.shape)} for texts of (batch, tokens) = {(layers.shape[0], layers.shape[2])}"
+        raise HarnessError(f"the task's collate made a mask of shape {sizes}; make it with harness.nn.masking")
+    mixed = mix(layers, mask)
+    expected: tuple[Any, ...] = (*mask.shape, mix.output_dim)
+    if not isinstance(mixed, Tensor) or mixed.dtype != layers.dtype:
+        found = f"a tensor of {mixed.dtype}" if isinstance(mixed, Tensor) else f"a {type(mixed).__name__}"
+        raise HarnessError(f"{type(mix).__name__} returned {found}; expected a tensor of {layers.dtype}")
     if tuple(mixed.shape) != expected:
         shapes = f"returned {tuple(mixed.shape)} for layers of shape {tuple(layers.shape)}"
         raise HarnessError(f"{type(mix).__name__} {shapes}; expected (batch, tokens, output_dim) = {expected}")
     return mixed
 
 
-def _layers_used(mix: Selective) -> Sequence[int]:
+def _layers_used(mix: Selective, num_layers: int) -> Sequence[int]:
     """Return the layers that a mix uses, once their order is checked."""
-    used = list(mix.layers_used)
-    if not used or used[0] < 0 or used != sorted(set(used)):
+    used = mix.layers_used
+    right = isinstance(used, Sequence) and all(type(layer) is int and 0 <= layer < num_layers for layer in used)
+    if not right or not used or list(used) != sorted(set(used)):
         raise ConfigError(
-            f"{type(mix).__name__}.layers_used is {used}; expected layers from the lowest, counted from 0"
+            f"{type(mix).__name__}.layers_used is {used!r}; expected layers from the lowest, of 0 to {num_layers - 1}"
         )
     return used
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import Tensor
 
-from harness.encoders.plugin_encoder import build_encoder
+from harness.encoders.plugin_encoder import build_encoder, checked_encoder
 from harness.errors import ConfigError
 from harness.protocols import Encoder
 from harness.types import Sentence
@@ -52,7 +52,9 @@ class TextEncoder:
     """
 
     def __init__(self, encoder: Encoder, *, tokenizer: str = "english") -> None:
-        self.encoder = encoder
+        checked = checked_encoder(encoder)
+        assert checked is not None
+        self.encoder = checked
         self._tokenize = tokenizer_named(tokenizer)
 
     def tokenize(self, text: str) -> list[str]:

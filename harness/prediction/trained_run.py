@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.config.compose import ASSETS, user_cache
-from harness.config.instantiate import build, typed_as
+from harness.config.instantiate import build, target_of, typed_as
 from harness.config.schema import HarnessConfig, MixingConfig, mixing_of
 from harness.encoders.plugin_encoder import build_encoder
 from harness.errors import ConfigError
@@ -18,6 +18,7 @@ from harness.features.portion import PortionOfLayers
 from harness.features.static_vectors import StaticVectors
 from harness.prediction.predictor import Predictor
 from harness.protocols import Encoder, Task
+from harness.runs.identity import code
 from harness.runs.model_file import MODEL, LearnedValues, Restorable, read_model
 from harness.runs.record import RunRecord, read_record
 from harness.training.determinism import make_repeatable
@@ -120,6 +121,7 @@ def _here(value: Any) -> Any:
 def _task(config: HarnessConfig, record: RunRecord, values: LearnedValues, folder: Path) -> Restorable:
     """Return the task with what it had learned from the training data."""
     task: Task = build(config.task, kind=Task, where="task", plugins=config.plugins)
+    _check_code("task", config, record, folder)
     if not isinstance(task, Restorable):
         where = "harness/runs/model_file.py"
         raise ConfigError(f"the task {task.name} cannot label new text: it lacks members of Restorable in {where}")
@@ -141,6 +143,7 @@ def _source(
     _check_same("encoder", encoder, record.encoder, folder)
     if encoder is None:
         return None
+    _check_code("mixing", config, record, folder)
     why = None
     if not encoder.cacheable:
         why = f"encoder.state={encoder.state}, the vectors of a text depend on the texts before it"
@@ -156,6 +159,14 @@ def _static(node: Mapping[str, Any], config: HarnessConfig, record: RunRecord, f
     static: StaticVectors | None = build(node, kind=StaticVectors, where="embedding", plugins=config.plugins)
     _check_same("embedding", static, record.embedding, folder)
     return static
+
+
+def _check_code(group: str, config: HarnessConfig, record: RunRecord, folder: Path) -> None:
+    """Raise an error unless the code of a plug-in is that of the run."""
+    target = target_of(getattr(config, group), where=group, plugins=config.plugins)
+    before = record.determining.get(f"{group}.code")
+    if target is not None and before is not None and code(target) != before:
+        raise ConfigError(f"{folder}: the code of its {group} was {before}, and now it is {code(target)}; {_AGAIN}")
 
 
 def _check_same(group: str, found: Encoder | StaticVectors | None, recorded: Mapping[str, Any], folder: Path) -> None:

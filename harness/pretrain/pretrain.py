@@ -20,6 +20,7 @@ from harness.runs.tracker import build_tracker
 from harness.training.determinism import default_threads
 from harness.utils.console import human_bytes
 from harness.utils.files import file_digest, read_written_json, write_json, write_tensors
+from harness.utils.memory import keep_freed_memory
 from harness.utils.signals import Interrupted, Stop
 
 log = logging.getLogger(__name__)
@@ -42,6 +43,7 @@ def pretrain(config: PretrainConfig, *, stop: Stop) -> dict[str, Any]:
         Interrupted: A stop was requested, and the checkpoint is written.
     """
     torch.set_num_threads(config.threads or default_threads())
+    keep_freed_memory()
     prepared = prepare(config)
     folder = prepared.folder
     if config.overwrite and (folder / RECORD).exists():  # an unfinished training continues

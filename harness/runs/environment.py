@@ -28,9 +28,16 @@ def environment(device: str) -> dict[str, Any]:
         "device": device,
         "gpu": torch.cuda.get_device_name() if device.startswith("cuda") else None,
         "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
+        "config_dirs": _config_dirs(),
         # Of the command line, or of one job of a sweep.
         "overrides": list(overrides_of(HydraConfig.get())) if HydraConfig.initialized() else None,
     }
+
+
+def _config_dirs() -> list[str]:
+    """Return the folders that ``--config-dir`` has added."""
+    sources = HydraConfig.get().runtime.config_sources if HydraConfig.initialized() else []
+    return [str(source.path) for source in sources if source.provider == "command-line"]
 
 
 @cache

@@ -67,7 +67,8 @@ def code(target: Target) -> str:
     """Return a name for the code of a plug-in that does not depend on where it lies.
 
     The harness's own classes are known by their names, and their versions say when they change. Code from elsewhere is
-    known by the digest of its file, because a copy of a class that somebody has edited keeps its name.
+    known by the digest of its file, because a copy of a class that somebody has edited keeps its name. In a package, it
+    is the digest of all files of the folder.
     """
     if target.__module__.partition(".")[0] in _OWN_CODE:
         return target.__qualname__
@@ -76,9 +77,11 @@ def code(target: Target) -> str:
 
 @cache
 def _file_digest(target: Target) -> str:
-    """Return the start of the SHA-256 of the file that defines a class or function; its module without such a file."""
+    """Return the start of the SHA-256 of the code of a class or function; its module if there is no file."""
     try:
-        return hashlib.sha256(Path(inspect.getfile(target)).read_bytes()).hexdigest()[:10]
+        file = Path(inspect.getfile(target))
+        files = sorted(file.parent.glob("*.py")) if (file.parent / "__init__.py").exists() else [file]
+        return hashlib.sha256(b"\0".join(one.read_bytes() for one in files)).hexdigest()[:10]
     except (OSError, TypeError):
         return target.__module__
 

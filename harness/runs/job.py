@@ -9,7 +9,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from harness.config.schema import typed
 from harness.config.secrets import without_values
-from harness.errors import HarnessError, one_line
+from harness.errors import HarnessError, described, one_line
 from harness.runs.cost_estimate import CostEstimator
 from harness.runs.encode_shard import encode_shard
 from harness.runs.outcome import Outcome
@@ -69,7 +69,7 @@ def run_job(config: DictConfig, *, stop: Stop, name: str, task: str | None = Non
         return Outcome("failed", 1, one_line(error))
     except Exception as error:  # the other jobs of a sweep must run, whatever went wrong in this one
         log.exception("%s", name)
-        return Outcome("failed", 1, f"{type(error).__name__}: {' '.join(str(error).split())}")
+        return Outcome("failed", 1, described(error))
 
 
 def _record_bad_request(config: DictConfig, *, task: str, error: str) -> None:

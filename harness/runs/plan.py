@@ -1,7 +1,6 @@
 """Build what a run consists of, and find the folder that its identity names."""
 
 import json
-import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ import torch
 from harness.config.instantiate import build, names_nothing, target_of
 from harness.config.schema import HarnessConfig, MixingConfig, determining_options, mixing_of, plain
 from harness.encoders.plugin_encoder import build_encoder
-from harness.errors import ConfigError
+from harness.errors import ConfigError, DataFormatError
 from harness.features.static_vectors import Coverage, StaticVectors
 from harness.features.store import FeatureStore
 from harness.features.uncached import LayerSource, Uncached
@@ -30,6 +29,7 @@ from harness.training.model import Model, assembled
 from harness.training.optimizer import make_optimizer
 from harness.types import SPLITS, Example, Sentence, Split, sentences_of
 from harness.utils.devices import device_of
+from harness.utils.files import as_file_name
 
 T = TypeVar("T")
 
@@ -174,7 +174,20 @@ def _task_and_examples(
     task: Task | None = build(config.task, kind=Task, where="task", plugins=config.plugins)
     if task is None:
         raise ConfigError("task is none, so there is nothing to train; choose a task with task=NAME")
-    examples = {split: task.examples(split) for split in SPLITS}
+    kind = type(task).__name__
+    for member in ("name", "data_name", "primary_metric"):
+        if not isinstance(getattr(task, member), str):
+            raise ConfigError(f"{kind}.{member} is {getattr(task, member)!r}; expected a str")
+    if task.name != as_file_name(task.name):
+        raise ConfigError(f"{kind}.name is '{task.name}'; expected letters, digits, '_' and '-', for a folder's name")
+    examples: dict[Split, Sequence[Example]] = {}
+    for split in SPLITS:
+        found = task.examples(split)
+        if not isinstance(found, Sequence) or not all(isinstance(one, Example) and one.texts for one in found):
+            raise ConfigError(f"{kind}.examples('{split}') is no list of harness.types.Example, each with its texts")
+        if not found:
+            raise DataFormatError(f"{kind}.examples('{split}') is empty; give data with an example in each split")
+        examples[split] = found
     return task, examples, {split: examples_digest(examples[split]) for split in SPLITS}
 
 
@@ -205,7 +218,7 @@ def _group(encoder: Encoder | None, static: StaticVectors | None, mixing: Mixing
     """Return the name that runs share if they differ only in the seed, made fit for a folder."""
     vectors = "+".join(part.name for part in (encoder, static) if part is not None) or "none"
     mix = f"-{mixing.name}-{mixing.placement}" if encoder is not None else ""
-    return re.sub(r"[^\w.+-]", "_", f"{vectors}{mix}")
+    return as_file_name(f"{vectors}{mix}")
 
 
 def layer_source(plan: Plan) -> LayerSource | None:

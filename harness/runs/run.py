@@ -14,7 +14,7 @@ import torch
 from harness.config.schema import HarnessConfig, plain
 from harness.config.secrets import without_values
 from harness.encoders.plugin_encoder import model_card_of
-from harness.errors import HarnessError
+from harness.errors import HarnessError, described
 from harness.features.layer_norms import layer_norms
 from harness.features.store import FeatureStore, precision_of
 from harness.optional_protocols import Decomposable, Linked
@@ -119,7 +119,8 @@ def _run_and_record(plan: Plan, model: Model, stop: Stop) -> RunRecord:
 
 def _described(error: Exception, plan: Plan) -> str:
     """Return an error for the record, which holds no value from the environment."""
-    return without_values(f"{type(error).__name__}: {error}", plain(plan.config))
+    known = f"{type(error).__name__}: {error}" if isinstance(error, HarnessError) else described(error)
+    return without_values(known, plain(plan.config))
 
 
 def _save(plan: Plan, record: RunRecord, progress: Progress, tracker: Tracker) -> RunRecord:

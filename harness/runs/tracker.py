@@ -9,6 +9,7 @@ from harness.encoders.plugin_encoder import model_card_of
 from harness.protocols import Tracker
 from harness.runs.environment import sweep_name
 from harness.runs.plan import Plan
+from harness.tracking.guard import guarded
 from harness.tracking.wandb_tracker import NoTracker
 
 
@@ -52,4 +53,6 @@ def build_tracker(tracking: Any, plugins: Sequence[str], **supplied: Any) -> Tra
             and ``config``, the values to show with the run.
     """
     tracker: Tracker | None = build(tracking, kind=Tracker, where="tracking", plugins=plugins, supplied=supplied)
-    return NoTracker() if tracker is None else tracker
+    if tracker is None:
+        return NoTracker()
+    return tracker if type(tracker).__module__.startswith("harness.") else guarded(tracker)

@@ -4,7 +4,7 @@ import json
 import logging
 import os
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from netrc import NetrcParseError, netrc
 from pathlib import Path
 from random import Random
@@ -12,6 +12,7 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from harness.protocols import Tracker
+from harness.tracking.guard import Guard
 
 log = logging.getLogger(__name__)
 
@@ -75,7 +76,7 @@ def wandb_tracker(
             config=dict(config),
         )
 
-    guard = _Guard()
+    guard = Guard("wandb")
     run = guard(start)
     return NoTracker() if run is None else _WandbTracker(run, guard)
 
@@ -83,7 +84,7 @@ def wandb_tracker(
 class _WandbTracker:
     """Sends scalars, the table of predictions and the record to a wandb run."""
 
-    def __init__(self, run: Any, guard: "_Guard") -> None:
+    def __init__(self, run: Any, guard: Guard) -> None:
         self._run, self._guard = run, guard
         self.url: str = guard(lambda: getattr(run, "url", None)) or ""
 
@@ -116,24 +117,6 @@ class _WandbTracker:
         for name, path in files.items():
             artifact.add_file(path, name=name)
         self._run.log_artifact(artifact)
-
-
-class _Guard:
-    """Runs actions that may fail. The first failure is one warning; later actions are skipped, unless ``always``."""
-
-    def __init__(self) -> None:
-        self._failed = False
-
-    def __call__(self, action: Callable[[], Any], *, always: bool = False) -> Any:
-        if self._failed and not always:
-            return None
-        try:
-            return action()
-        except Exception as error:  # whatever wandb raises, the run continues: its record is on disk
-            if not self._failed:
-                log.warning("wandb failed and is not used any more: %s", " ".join(str(error).split())[:300])
-            self._failed = True
-            return None
 
 
 def _mode(mode: str) -> Any:

@@ -6,17 +6,19 @@ import torch
 
 from harness.config.schema import HarnessConfig
 from harness.utils.devices import device_of, usable_cores
+from harness.utils.memory import keep_freed_memory
 
 _TORCH_THREADS = torch.get_num_threads()  # torch's own choice, or that of OMP_NUM_THREADS
 
 
 def set_up_torch(config: HarnessConfig) -> None:
-    """Set torch's threads, and make it compute exactly and repeatably.
+    """Set torch's threads, let it keep its memory, and make it compute exactly and repeatably.
 
     Raises:
         ConfigError: There is no such device.
     """
     torch.set_num_threads(config.threads or default_threads())
+    keep_freed_memory()
     make_repeatable(device_of(config.device))
 
 

@@ -1,6 +1,8 @@
 """Predicting and scoring a split with a trained model."""
 
+import math
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 
@@ -26,13 +28,30 @@ def evaluate(
 
     Returns:
         The metrics, and one prediction per example in the order of ``examples``.
+
+    Raises:
+        HarnessError: The task or its head does not return what ``harness.protocols`` describes.
     """
     predictions = predict(task, model, examples, options)
-    metrics = task.score(examples, predictions)
+    return _plain(task.score(examples, predictions), task), predictions
+
+
+def _plain(metrics: Any, task: Task) -> Metrics:
+    """Return metrics as plain numbers, the only ones that records and checkpoints can hold."""
+    what = f"{type(task).__name__}.score returned"
+    if not isinstance(metrics, Metrics):
+        raise HarnessError(f"{what} a {type(metrics).__name__}; expected harness.types.Metrics")
     if task.primary_metric not in metrics.values:
-        found = ", ".join(metrics.values) or "nothing"
-        raise HarnessError(f"{type(task).__name__}.score returned {found}, without '{task.primary_metric}'")
-    return metrics, predictions
+        raise HarnessError(f"{what} {', '.join(metrics.values) or 'nothing'}, without '{task.primary_metric}'")
+    values = {}
+    for name, value in metrics.values.items():
+        try:
+            values[name] = float(value)
+        except (TypeError, ValueError):
+            values[name] = math.nan
+        if not math.isfinite(values[name]):
+            raise HarnessError(f"{what} {name} = {value!r}; expected a finite number")
+    return Metrics(values)
 
 
 @torch.inference_mode()
@@ -52,8 +71,12 @@ def predict(task: Task, model: Model, examples: Sequence[Example], options: Trai
     for indices in progress(batches, "predicting", total=len(batches)):
         batch = task.collate([examples[i] for i in indices])
         predicted = model.predict(batch)
+        what = f"{type(model.head).__name__}.predict returned"
+        if not (isinstance(predicted, Sequence) and all(isinstance(one, Prediction) for one in predicted)):
+            raise HarnessError(f"{what} {type(predicted).__name__}; expected a list of harness.types.Prediction")
         if len(predicted) != len(indices):
-            head = type(model.head).__name__
-            raise HarnessError(f"{head}.predict returned {len(predicted)} predictions for {len(indices)} examples")
+            raise HarnessError(f"{what} {len(predicted)} predictions for {len(indices)} examples")
+        if [one.id for one in predicted] != [examples[i].id for i in indices]:
+            raise HarnessError(f"{what} predictions with other ids than Batch.ids, or in another order")
         predictions.update(zip(indices, predicted, strict=True))
     return [predictions[i] for i in range(len(examples))]

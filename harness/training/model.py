@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from harness.config.instantiate import build
 from harness.config.schema import MixingConfig
-from harness.errors import ConfigError
+from harness.errors import ConfigError, HarnessError
 from harness.features.portion import PortionOfLayers
 from harness.features.static_vectors import StaticVectors
 from harness.features.token_features import TokenFeatures
@@ -28,18 +28,26 @@ class Model(nn.Module):
 
     def __init__(self, *, features: TokenFeatures, head: Head | Fitted) -> None:
         super().__init__()
-        assert isinstance(head, nn.Module)
+        kind = type(head).__name__
+        if not isinstance(head, nn.Module):
+            raise ConfigError(f"task.build_head returned a {kind}; expected a torch.nn.Module")
         if isinstance(head, Fitted) and hasattr(head, "loss"):
-            kind = type(head).__name__
             raise ConfigError(f"{kind} has loss and observe; a head that learns from gradients must not have observe")
+        lacks = [name for name in ("loss", "predict") if not (hasattr(head, name) or isinstance(head, Fitted))]
+        if lacks:
+            raise ConfigError(f"{kind} has no {' and no '.join(lacks)}; see Head in harness/protocols.py")
         self.features = features
         self.head: Any = head  # of the two protocols, it may have only one
 
     def loss(self, batch: Batch) -> Tensor:
         """Return the training loss of a batch, a scalar: the loss of the head plus the penalty of the mixes."""
         vectors, batch = self._vectors(batch)
-        loss: Tensor = self.head.loss(vectors, batch) + self.features.penalty()
-        return loss
+        loss = self.head.loss(vectors, batch)
+        if not isinstance(loss, Tensor) or loss.shape != ():
+            found = f"a tensor of shape {tuple(loss.shape)}" if isinstance(loss, Tensor) else repr(loss)
+            raise HarnessError(f"{type(self.head).__name__}.loss returned {found}; expected a scalar tensor")
+        total: Tensor = loss + self.features.penalty()
+        return total
 
     def observe(self, batch: Batch) -> None:
         """Let a ``Fitted`` head learn from a batch."""

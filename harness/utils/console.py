@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NoReturn, TypeVar
 
-from harness.errors import HarnessError, escaped, one_line
+from harness.errors import HarnessError, described, escaped, one_line
 
 T = TypeVar("T")
 
@@ -37,7 +37,7 @@ def exit_status_of(command: Callable[[], None]) -> int:
     """Run a command, which prints its own output, and return its exit status; print an expected error on stderr.
 
     Returns:
-        0 after success, ``error.exit_status`` after a ``HarnessError``, 1 after an ``OSError``.
+        0 after success, ``error.exit_status`` after a ``HarnessError``, 1 after any other error.
 
     Raises:
         BrokenPipeError: The program that reads the output has ended.
@@ -51,6 +51,10 @@ def exit_status_of(command: Callable[[], None]) -> int:
         raise
     except OSError as error:
         print_error(one_line(error))
+        return 1
+    except Exception as error:
+        logging.getLogger(__name__).exception("unexpected")
+        print_error(described(error))
         return 1
     return 0
 

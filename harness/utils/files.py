@@ -8,6 +8,7 @@ import re
 import socket
 import stat
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -19,6 +20,11 @@ from harness.errors import WRITE_FIXES, DataFormatError
 from harness.utils.signals import is_alive
 
 _FOREIGN = 24 * 3600  # seconds after which the unfinished file of another machine is taken for a left-over
+
+
+def as_file_name(text: str) -> str:
+    """Return a text as the name of a file or folder: all but letters, digits and ``_.+-`` become ``_``."""
+    return re.sub(r"[^\w.+-]", "_", text)
 
 
 @contextmanager
@@ -133,13 +139,17 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], *, about: dict[str,
 
     Args:
         path: The file to write or replace; missing folders are created.
-        tensors: The tensors by name, on any device.
+        tensors: The tensors by name, on any device. Tensors that share memory, as tied weights do, are each written.
         about: The metadata of the file.
     """
     from safetensors.torch import save_file
 
+    kept = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    seen = Counter(tensor.untyped_storage().data_ptr() for tensor in kept.values())
+    kept = {n: t.clone() if seen[t.untyped_storage().data_ptr()] > 1 else t for n, t in kept.items()}
+
     with replacing(path) as temporary:
         temporary.touch()
         mode = temporary.stat().st_mode
-        save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, temporary, about)
+        save_file(kept, temporary, about)
         temporary.chmod(mode)  # safetensors lets only the owner read its files

@@ -1,5 +1,7 @@
-"""The peak memory of this process, and of a GPU."""
+"""The memory of this process: what the C library keeps of it, and its peak; and the peak of a GPU."""
 
+import ctypes
+import os
 import re
 import sys
 from contextlib import suppress
@@ -8,6 +10,25 @@ from pathlib import Path
 import torch
 
 _STATUS, _RESET = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+
+_OPTIONS = {  # of mallopt(3): the number of each option, and its value
+    "MALLOC_TRIM_THRESHOLD_": (-1, 2**31 - 1),  # bytes that may be free at the end of the heap
+    "MALLOC_MMAP_THRESHOLD_": (-3, 32 * 2**20),  # larger blocks are taken from the system; glibc allows no more
+}
+
+
+def keep_freed_memory() -> None:
+    """Let glibc keep freed memory for the next tensors.
+
+    By default it returns to the system what is free at the end of the heap, and a training step faults the same pages
+    in again, page by page. Where the C library is another one, or the user has set one of its options, nothing changes.
+    """
+    if sys.platform != "linux" or {*_OPTIONS, "GLIBC_TUNABLES"} & os.environ.keys():
+        return
+    library = ctypes.CDLL(None)
+    if hasattr(library, "gnu_get_libc_version"):
+        for number, value in _OPTIONS.values():
+            library.mallopt(number, value)
 
 
 def reset_peak_memory(device: str) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict
 
 import pytest
 import torch
@@ -36,8 +36,12 @@ class Part:
         kind: Literal["a", "b"] = "a",
         pair: tuple[int, int] = (1, 2),
         options: Options = Options(),
+        maybe: Options | None = None,
+        several: list[Options] = [],  # noqa: B006
+        fixed: tuple[Options, ...] = (),
         device: str = "cpu",
     ) -> None:
+        self.maybe, self.several, self.fixed = maybe, several, fixed
         self.count, self.path, self.kind, self.pair = count, path, kind, pair
         self.options, self.device = options, device
 
@@ -85,6 +89,11 @@ def test_a_value_of_the_node_replaces_the_one_that_the_engine_offers() -> None:
         ({"count": 1, "options": {"sze": 1}}, "part.options.sze: there is no such option; did you mean 'size'?"),
         ({"count": 1, "options": {"size": "big"}}, "part.options.size is 'big'; expected int"),
         ({"count": 1, "options": 3}, "part.options is 3; expected keys and values"),
+        ({"count": 1, "maybe": {"sze": 1}}, "part.maybe.sze: there is no such option; did you mean 'size'?"),
+        ({"count": 1, "maybe": {"size": "9"}}, "part.maybe.size is '9'; expected int"),
+        ({"count": 1, "maybe": 3}, "part.maybe is 3; expected "),
+        ({"count": 1, "several": [{"size": 1}, {"sze": 1}]}, "part.several[1].sze: there is no such option; did you"),
+        ({"count": 1, "fixed": [{"size": True}]}, "part.fixed[0].size is True; expected int"),
     ],
 )
 def test_a_wrong_value_names_its_key(values: dict[str, Any], message: str) -> None:
@@ -211,6 +220,51 @@ def test_what_was_built_is_checked() -> None:
 def test_a_function_with_a_return_type_of_the_kind_is_called() -> None:
     node = {"_target_": "tests.config.test_instantiate.tracker"}
     assert isinstance(build(node, kind=Tracker, where="tracking", plugins=HERE), NoTracker)
+
+
+def test_options_in_unions_and_lists_are_typed() -> None:
+    made = make(count=1, maybe={"size": 4}, several=[{"size": 5}, {}], fixed=[{"rate": 1}])
+    assert made.maybe == Options(size=4)
+    assert made.several == [Options(size=5), Options()]
+    assert made.fixed == (Options(rate=1.0),)
+    assert make(count=1, maybe=None).maybe is None
+
+
+class Named(TypedDict):
+    size: int
+
+
+class Odd:
+    def __init__(self, *, call: Callable[[int], int] | None = None, named: Named | None = None) -> None:
+        pass
+
+
+@pytest.mark.parametrize("values", [{"call": 3}, {"named": {"size": "x"}}])
+def test_a_type_that_cannot_be_checked_is_one_line(values: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match=r"^odd\.\w+"):
+        build({"_target_": f"{__name__}.Odd", **values}, kind=Odd, where="odd", plugins=HERE)
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("def f(:\n", "SyntaxError: "),
+        ("import nothing_at_all\n", "no module 'nothing_at_all'"),
+        ("x = undefined\n", "NameError: name 'undefined' is not defined, at {file}:1, in <module>"),
+        ("import sys\nsys.exit(3)\n", "SystemExit: 3, at {file}:2, in <module>"),
+    ],
+)
+def test_a_module_that_cannot_be_imported_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str, message: str
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    file = tmp_path / "broken_plugin.py"
+    file.write_text(code)
+    with pytest.raises(ConfigError) as caught:
+        build({"_target_": "broken_plugin.Task"}, kind=Task, where="task", plugins=["broken_plugin"])
+    assert message.format(file=file) in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("name", ["", ".", "tests.", "my_tsk", "tests.nothing", "nothing.at.all"])

@@ -121,6 +121,25 @@ def test_choices_of_the_user_are_found_named_and_listed(tmp_path: Path, capfd: p
     assert "\n  task=vowels                   letters that are sung\n" in shown
 
 
+def test_a_choice_with_the_name_of_one_of_the_harness_is_refused(tmp_path: Path) -> None:
+    """Hydra would read the harness's own, without a word."""
+    (tmp_path / "task").mkdir()
+    (tmp_path / "task" / "pos.yaml").write_text("_target_: x.Y\n")
+    with pytest.raises(
+        ConfigError, match=r"task/pos\.yaml: a choice of the harness has this name and would be read inst"
+    ):
+        compose_values("config", ["--config-dir", str(tmp_path), "task=pos"])
+
+
+def test_a_damaged_choice_does_not_disturb_messages_about_others(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "task").mkdir()
+    (tmp_path / "task" / "damaged.yaml").write_text("a: b: c\n  - d\n")
+    message = error_of(capfd, "--config-dir", str(tmp_path), "task=ner", "task.haed=linear")
+    assert "did you mean 'task.head'?" in message
+
+
 def test_a_command_that_composes_one_config_takes_no_other_flag() -> None:
     with pytest.raises(ConfigError, match="-m: this command takes no flag of Hydra except --config-dir"):
         compose_values("config", ["-m", "seed=1,2"])

@@ -58,14 +58,20 @@ WRONG = [
     (lambda item: [(item[0], item[1].half())], "yielded torch.float16 on cpu; expected torch.float32 on the CPU"),
     (lambda item: [(item[0], item[1].requires_grad_())], "on cpu with gradients; expected torch.float32"),
     (lambda item: [(item[0], np.ones((2, 3, 8)))], "yielded a ndarray; expected a tensor of torch"),
-    (lambda item: [item, item], "yielded the index 0 again; expected (index, layers) once for each of 3 sentences"),
+    (lambda item: [item, item], "yielded the index 0 again; expected (index, layers) once for each of "),
     (
         lambda item: [(item[0] + 5, item[1])],
         "yielded the index 5; expected (index, layers) once for each of",
     ),
-    (lambda item: [item] if item[0] else [], "yielded nothing for 1 of 3 sentences; expected layers for each of them"),
-    (lambda item: [item[1]], "yielded a Tensor; expected (index, layers) once for each of 3 sentences"),
+    (lambda item: [item] if item[0] else [], "yielded nothing for 1 of 1 sentences; expected layers for each of them"),
+    (lambda item: [item[1]], "yielded a Tensor; expected (index, layers) once for each of "),
     (lambda _: [None], "yielded a NoneType; expected (index, layers)"),
+    (lambda item: [(np.int64(item[0]), item[1])], "yielded a tuple of int64, Tensor; expected (index, layers)"),
+    (lambda item: [(item[0], item[1].to_sparse())], "yielded a tensor with layout=torch.sparse_coo; expected a dense"),
+    (
+        lambda item: [(item[0], item[1] / 0)],
+        "yielded NaN or infinity for a sentence of 3 tokens; expected finite numbers",
+    ),
 ]
 
 
@@ -95,6 +101,58 @@ def test_a_wrong_member_is_one_line(member: str, value: Any, message: str) -> No
     with pytest.raises(ConfigError) as caught:
         checked_encoder(encoder)
     assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(("returned", "kind"), [(torch.ones(3), "Tensor"), (3, "int"), (None, "NoneType")])
+def test_an_encoder_that_returns_no_iterator_is_one_line(returned: Any, kind: str) -> None:
+    encoder: Any = Lengths()
+    encoder.encode = lambda _: returned
+    with pytest.raises(
+        HarnessError, match=f"^Lengths.encode returned a {kind}; expected .index, layers. once for each"
+    ):
+        list(PluginEncoder(encoder=encoder).encode(SENTENCES))
+
+
+def test_vectors_that_differ_when_a_sentence_is_encoded_again_are_refused() -> None:
+    """Such as those of a module whose dropout is on."""
+    message = r"^Lengths\.encode: the vectors of a sentence differ when it is encoded again; call eval\(\), or set cach"
+    noisy: Any = Lengths(lambda item: [(item[0], torch.rand_like(item[1]))])
+    for sentences in (SENTENCES, [("a",)]):
+        with pytest.raises(HarnessError, match=message):
+            list(PluginEncoder(encoder=noisy).encode(sentences))
+    noisy.cacheable = False
+    assert len(list(PluginEncoder(encoder=noisy).encode(SENTENCES))) == 3
+
+
+def test_a_word_layer_that_depends_on_the_sentence_is_refused() -> None:
+    encoder: Any = Lengths(lambda item: [(item[0], item[1] * item[1].shape[1])])
+    assert len(list(PluginEncoder(encoder=encoder).encode(SENTENCES))) == 3
+    encoder.word_layer = True
+    with pytest.raises(HarnessError, match=r"differ in layer 0 from a word alone; set word_layer=False"):
+        list(PluginEncoder(encoder=encoder).encode(SENTENCES))
+
+
+def test_memory_that_an_encoder_uses_again_is_copied() -> None:
+    memory = torch.zeros(2, 3, 8)
+    encoder = PluginEncoder(encoder=Lengths(lambda item: [(item[0], memory[:, : item[1].shape[1]].fill_(item[0]))]))
+    assert [float(layers.sum()) for _, layers in encoder.encode([("a",), ("b",), ("c",)])] == [0.0, 16.0, 32.0]
+
+
+class Others(Lengths):
+    """Another encoder in the same file, whose author forgot to give it another fingerprint."""
+
+
+def made_by_one() -> Lengths:
+    return Lengths()
+
+
+def test_class_members_and_maker_are_part_of_the_fingerprint() -> None:
+    wider: Any = Lengths()
+    wider.dim = 9
+    encoders = [PluginEncoder(encoder=one) for one in (Lengths(), Others(), wider)]
+    encoders.append(PluginEncoder(encoder=Lengths(), made_by=made_by_one))
+    assert len({one.fingerprint for one in encoders}) == 4
+    assert encoders[0].fingerprint == PluginEncoder(encoder=Lengths()).fingerprint
 
 
 def test_the_encoders_of_the_harness_are_not_wrapped(tmp_path: Path) -> None:

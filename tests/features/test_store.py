@@ -13,7 +13,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from harness.errors import CacheError, ConfigError
+from harness.errors import CacheError, ConfigError, HarnessError
+from harness.features import store as store_module
 from harness.features.blob_file import BlobFile
 from harness.features.store import FeatureStore
 from harness.features.uncached import Uncached
@@ -178,8 +179,43 @@ def test_a_vector_beyond_half_precision_is_an_error(tmp_path: Path) -> None:
     assert_holds(store, [sentence])
 
 
+def test_a_vector_that_is_not_finite_is_no_question_of_precision(tmp_path: Path) -> None:
+    class Broken(SlowEncoder):
+        def encode(self, sentences: Sequence[Sentence]) -> Iterator[tuple[int, Tensor]]:
+            yield 0, expected(sentences[0]) / 0
+
+    for dtype in ("float16", "float32"):
+        with pytest.raises(CacheError, match="NaN or infinity; check its weights"):
+            FeatureStore(tmp_path, Broken(), dtype=dtype).fill([("a",)])
+
+
+def test_what_a_slow_encoder_has_made_is_written_from_time_to_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store_module, "_SECONDS", 0.0)
+    checks = iter([None, HarnessError("stopped")])
+
+    def check() -> None:
+        if (reason := next(checks)) is not None:
+            raise reason
+
+    with pytest.raises(HarnessError, match="stopped"):
+        FeatureStore(tmp_path, SlowEncoder()).fill(SENTENCES, check=check)
+    assert FeatureStore(tmp_path, SlowEncoder()).plan(SENTENCES).missing == tuple(dict.fromkeys(SENTENCES))[2:]
+
+
+def test_the_name_of_an_encoder_is_no_path(tmp_path: Path) -> None:
+    encoder = SlowEncoder()
+    encoder.name = "../../up"
+    store = FeatureStore(tmp_path / "a" / "b", encoder)
+    assert store.folder.parent == tmp_path / "a" / "b"
+    assert store.folder.name.startswith(".._.._up-")
+
+
 def test_carried_state_is_never_kept(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="cache=none"):
+    with pytest.raises(
+        ConfigError, match=r"its vectors depend on earlier texts \(encoder.state=carry\); add cache=none"
+    ):
         FeatureStore(tmp_path, tiny_elmo(tmp_path, state="carry"))
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import harness
-from harness.errors import ConfigError
+from harness.errors import ConfigError, HarnessError
 from harness.features.store import FeatureStore
 from tests.support.encoders import tiny_elmo
 
@@ -79,3 +79,15 @@ def test_importing_the_package_imports_nothing_heavy():
 def test_an_unknown_name_is_an_attribute_error():
     with pytest.raises(AttributeError, match="load_encodr"):
         _ = harness.load_encodr
+
+
+def test_an_encoder_of_the_user_is_checked():
+    class Half:
+        name, fingerprint, state, num_layers, dim = "half", "00", "none", 1, 2
+        word_layer, cacheable = False, True
+
+        def encode(self, sentences):
+            yield 0, torch.ones(1, len(sentences[0]), 2).half()
+
+    with pytest.raises(HarnessError, match=r"Half\.encode yielded torch\.float16"):
+        harness.TextEncoder(Half())("a b")

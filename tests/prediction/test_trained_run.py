@@ -86,6 +86,14 @@ def test_a_run_can_be_moved_and_its_data_removed(copy: Path, change: Callable[..
         ({"config__task__bilstm_crf__hidden_dim": 9}, "not of the model that record.json describes (its tensor"),
         ({"config__encoder": "random"}, f"record.json does not have the options of the encoder; {AGAIN}"),
         ({"config__task__head": "linear"}, "task.head is 'linear'"),
+        (
+            {"determining": {"task.code": "Ner@0123456789"}},
+            f"the code of its task was Ner@0123456789, and now it is NamedEntityRecognition; {AGAIN}",
+        ),
+        (
+            {"determining": {"mixing.code": "Mine@0123456789"}},
+            "the code of its mixing was Mine@0123456789, and now it is",
+        ),
     ],
 )
 def test_a_run_that_is_not_what_it_was_is_refused(

@@ -201,3 +201,16 @@ def test_no_default_changes_under_the_same_identity() -> None:
     )
     added = {name: sorted(options.keys() - frozen.get(name, {}).keys()) for name, options in found.items()}
     assert not any(added.values()), f"{added}: add these options to {DEFAULTS.name}"
+
+
+def test_code_in_a_package_is_known_by_all_files_of_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A task is one file or folder, and an edit of its head is an edit of the task."""
+    monkeypatch.setitem(sys.modules, "mine", ModuleType("mine"))
+    package, head = tmp_path / "mine", tmp_path / "mine" / "head.py"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    seen = []
+    for size in (1, 1, 2):
+        head.write_text(f"SIZE = {size}\n")
+        seen.append(code(module_of("mine", package / "task.py", "class Task:\n    pass\n").Task))
+    assert seen[0] == seen[1] != seen[2]

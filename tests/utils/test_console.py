@@ -8,7 +8,7 @@ import pytest
 
 from harness import cli
 from harness.runs.record import read_record
-from harness.utils.console import CommandParser, printable
+from harness.utils.console import CommandParser, exit_status_of, printable
 from tests.support.runs import SMALL
 
 COMMAND = [sys.executable, "-m", "harness"]
@@ -89,3 +89,11 @@ def test_ctrl_c_before_anything_can_be_lost_is_one_line(
         cli.main(["-m"])
     assert exit_.value.code == 1
     assert capsys.readouterr().err == "error: stopped immediately; run the same command again to continue\n"
+
+
+def test_an_unexpected_error_of_a_command_ends_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    def command() -> None:
+        raise KeyError("gold")
+
+    assert exit_status_of(command) == 1
+    assert capsys.readouterr().err.splitlines()[-1].startswith(f"error: KeyError: 'gold', at {__file__}:")

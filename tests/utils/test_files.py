@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from harness.encoders.weights import write_weights
 from harness.errors import DataFormatError, one_line
@@ -117,3 +118,11 @@ def test_a_left_over_of_a_process_that_no_machine_has_is_removed(tmp_path: Path)
     left.touch()
     write_text(tmp_path / "file", "text")
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_tensors_that_share_memory_are_each_written(tmp_path: Path) -> None:
+    """Such as the weights of two layers that are tied."""
+    weight = torch.arange(6.0).reshape(2, 3)
+    write_tensors(tmp_path / "x.safetensors", {"a": weight, "b": weight, "c": weight[1:], "d": torch.ones(1)})
+    found = load_file(tmp_path / "x.safetensors")
+    assert all(torch.equal(found[name], value) for name, value in {"a": weight, "b": weight, "c": weight[1:]}.items())

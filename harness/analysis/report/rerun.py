@@ -29,7 +29,9 @@ def rerun_command(path: Path) -> str:
     last = {one.partition("=")[0]: one for one in _overrides(record, path)}  # a job's list replaces a preset's
     given = [one for key, one in last.items() if key not in (*pins, "overwrite", "dry_run")]
     pinned = [f"{key}={value}" for key, value in pins.items() if value is not None]
-    return "\n".join([*map(printable, _comments(record)), shlex.join(["python", "-m", "harness", *given, *pinned])])
+    folders = [f"--config-dir={folder}" for folder in record.environment.get("config_dirs", ())]
+    command = shlex.join(["python", "-m", "harness", *folders, *given, *pinned])
+    return "\n".join([*map(printable, _comments(record)), command])
 
 
 def _overrides(record: RunRecord, path: Path) -> list[str]:
@@ -52,11 +54,13 @@ def _comments(record: RunRecord) -> list[str]:
     hardware = ", ".join(str(known[key]) for key in ("processor", "cpu_capability", "gpu") if known.get(key))
     folder = f"{record.task}/{record.name}-{record.identity}"
     result = folder if record.schema_version == SCHEMA_VERSION else f"{record.task}/{record.name}-*"  # another identity
+    plugins = [f"{key} {value}" for key, value in record.determining.items() if key.endswith(".code") and "@" in value]
     return [
         f"# repeats {folder}, whose status is {record.status}",
         f"# code: revision {known.get('revision') or 'unknown'}{changed}",
         f"# Python {known.get('python')}; {packages}",
         f"# hardware: {hardware}",
+        *([f"# code of your own, with the digest of its file: {', '.join(plugins)}"] if plugins else []),
         "# relative file names refer to the folder in which the run was started",
         f"# result: {_REPEATED}/{result}; on the CPU of such a machine it is identical to the bit",
     ]

@@ -89,6 +89,15 @@ def test_the_comments_name_code_packages_and_result(tmp_path: Path, capsys: pyte
     assert all(line.startswith("#") for line in clean.splitlines()[:-1])
 
 
+def test_plug_ins_are_named_with_their_folders_and_code(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = recorded(tmp_path, overrides=["task=mine"], config_dirs=["/my conf"])
+    record = json.loads(path.read_text())
+    path.write_text(json.dumps(record | {"determining": {"task.code": "Mine@0123456789", "mixing.code": "ScalarMix"}}))
+    text = command_of(path, capsys)
+    assert "# code of your own, with the digest of its file: task.code Mine@0123456789\n" in text
+    assert text.splitlines()[-1] == "python -m harness '--config-dir=/my conf' task=mine results_dir=repeated"
+
+
 def test_the_command_of_an_older_record_is_used(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     single = command_of(recorded(tmp_path, command=["__main__.py", "encoder=none", "seed=2"]), capsys)
     assert single.splitlines()[-1] == "python -m harness encoder=none seed=2 results_dir=repeated"

@@ -1,0 +1,59 @@
+"""A task whose members are not those of a task is one line, before anything is encoded."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.errors import HarnessError
+from harness.runs.plan import prepare
+from harness.types import Split
+from tasks.ner.task import NamedEntityRecognition
+from tests.support.runs import SMALL, config_of
+
+
+def refusal(folder: Path, monkeypatch: pytest.MonkeyPatch, member: str, value: Any) -> str:
+    monkeypatch.setattr(NamedEntityRecognition, member, value)
+    with pytest.raises(HarnessError) as caught:
+        prepare(config_of(folder, *SMALL))
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("member", "value", "message"),
+    [
+        ("data_name", 3, "NamedEntityRecognition.data_name is 3; expected a str"),
+        ("primary_metric", 1, "NamedEntityRecognition.primary_metric is 1; expected a str"),
+        (
+            "name",
+            "a/../../b",
+            "NamedEntityRecognition.name is 'a/../../b'; expected letters, digits, '_' and '-', for a",
+        ),
+    ],
+)
+def test_a_wrong_member(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, member: str, value: Any, message: str) -> None:
+    assert refusal(tmp_path, monkeypatch, member, value).startswith(message)
+
+
+_WHOLE = NamedEntityRecognition.examples
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda _: None, ".examples('train') is no list of harness.types.Example, each with its texts"),
+        (iter, ".examples('train') is no list of harness.types.Example"),
+        (lambda found: [vars(one) for one in found], ".examples('train') is no list of"),
+        (lambda found: [replace(one, texts={}) for one in found], ".examples('train') is no list of"),
+        (lambda _: [], ".examples('train') is empty; give data with an example in each split"),
+    ],
+)
+def test_wrong_examples(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: Callable[[Any], Any], message: str
+) -> None:
+    def examples(self: NamedEntityRecognition, split: Split) -> Any:
+        return change(_WHOLE(self, split))
+
+    assert message in refusal(tmp_path, monkeypatch, "examples", examples)
