@@ -163,8 +163,6 @@ class Trainer:
             if metrics[name] > now.best_score:
                 now.best_epoch, now.best_score = now.epoch, metrics[name]
                 self.best = {key: tensor.clone() for key, tensor in self.model.trained().items()}
-        if math.isnan(metrics[name]):
-            raise HarnessError(f"dev {name} is NaN in epoch {now.epoch} and selects no epoch; check the dev data")
         loss = now.loss_sum / now.step
         row = {
             "epoch": now.epoch,
