@@ -237,7 +237,10 @@ def test_options_of_this_machine_can_be_set(ner: Path, command: Callable, type_i
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["{ner}", "{text}", "seed=2"], "seed=2: this command takes device, threads, encoder.KEY, embedding.KEY and --pl"),
+        (
+            ["{ner}", "{text}", "seed=2"],
+            "seed=2: this command takes device, threads, encoder.KEY, embedding.KEY and --",
+        ),
         (["{ner}", "{text}", "encoder=elmo_mini"], "encoder=elmo_mini: this command takes"),
         (["{ner}", "{text}", "threads=many"], "threads=many: expected a whole number"),
         (["{ner}", "{text}", "device=tpu"], "device=tpu: no such device"),
