@@ -75,7 +75,8 @@ class Encoder(Protocol):
 class LayerMix(Protocol):
     """An ``nn.Module`` that reduces the layers to one vector per token.
 
-    It is built once for each placement, with ``num_layers`` and ``dim`` of the encoder as keyword arguments.
+    It is built once for each placement, with ``num_layers`` and ``dim`` of the encoder as keyword arguments. Its own
+    options cannot be called ``name``, ``placement`` or ``dropout``, which are those of the engine.
 
     Attributes:
         output_dim: The width of the mixed vectors.
