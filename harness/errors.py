@@ -1,7 +1,8 @@
 """Errors by cause. Each message is one line: what is wrong, where, and the fix."""
 
 import errno
-import sys
+import os
+import sysconfig
 import traceback
 from collections.abc import Iterable
 from difflib import get_close_matches
@@ -89,8 +90,11 @@ def one_line(error: OSError) -> str:
 def described(error: BaseException) -> str:
     """Return an unexpected error in one line; if it comes from a plug-in, with the place in the code of the plug-in."""
     message = f"{type(error).__name__}: {' '.join(str(error).split())}"
-    not_own = (str(Path(__file__).parent), sys.prefix, sys.base_prefix, "<")
+    folders = (Path(__file__).parent, sysconfig.get_path("stdlib"))
+    not_own = ("<", *(f"{folder}{os.sep}" for folder in folders))
+    libraries = {"site-packages", "dist-packages"}
     frames = [one for one in traceback.extract_tb(error.__traceback__) if not one.filename.startswith(not_own)]
+    frames = [one for one in frames if libraries.isdisjoint(Path(one.filename).parts)]
     return f"{message}, at {frames[-1].filename}:{frames[-1].lineno}, in {frames[-1].name}" if frames else message
 
 

@@ -345,3 +345,4 @@ def test_a_task_from_outside_the_tree_is_one_file_and_one_yaml(tmp_path: Path) -
     record = read_record(path)
     assert record.metrics["test"]["accuracy"] > 0.9
     assert record.data["sizes"] == {"train": 40, "dev": 40, "test": 40}
+    assert record.environment["config_dirs"] == [str(tmp_path / "conf")]

@@ -1,12 +1,16 @@
 """Errors are one line that a terminal can show, whatever they quote."""
 
 import copy
+import json
 import pickle
+import sysconfig
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+import harness
 from harness.errors import ConfigError, described
 
 
@@ -28,8 +32,10 @@ def test_an_error_is_the_same_in_another_process() -> None:
         assert str(other) == str(error)
 
 
-def test_an_unexpected_error_of_a_plug_in_has_its_place(tmp_path: Path) -> None:
-    file = tmp_path / "mine.py"
+@pytest.mark.parametrize("folder", ["{tmp}", "{harness}_plugins", "{stdlib}_of_mine"])
+def test_an_unexpected_error_of_a_plug_in_has_its_place(tmp_path: Path, folder: str) -> None:
+    places = {"tmp": tmp_path, "harness": Path(harness.__file__).parent, "stdlib": sysconfig.get_path("stdlib")}
+    file = Path(folder.format(**places)) / "mine.py"
     code = compile("def loss(batch):\n    return batch['gold']\n", str(file), "exec")
     scope: dict[str, Any] = {}
     exec(code, scope)
@@ -37,3 +43,12 @@ def test_an_unexpected_error_of_a_plug_in_has_its_place(tmp_path: Path) -> None:
         scope["loss"]({})
     assert described(caught.value) == f"KeyError: 'gold', at {file}:2, in loss"
     assert described(ValueError("a\nb")) == "ValueError: a b"
+
+
+def test_the_place_in_a_library_is_left_out() -> None:
+    with pytest.raises(ValueError, match="shape") as caught:
+        np.zeros((2, 3)).reshape(5)
+    assert f", at {__file__}:" in described(caught.value)
+    with pytest.raises(json.JSONDecodeError) as caught:
+        json.loads("{")
+    assert f", at {__file__}:" in described(caught.value)

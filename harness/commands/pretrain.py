@@ -52,8 +52,6 @@ def _status_of(config: Any) -> int:
         return exit_status_of(lambda: _train(_typed(config)))
     except Interrupted as reason:
         bad_request(str(reason), exit_status=1)  # the other trainings of a sweep do not begin
-    except ValueError as error:
-        raise RuntimeError("pre-training failed") from error  # run_jobs reports a ValueError as a wrong request
 
 
 def _train(config: PretrainConfig) -> None:

@@ -205,12 +205,13 @@ def _checked(value: Any, hint: Any, where: str) -> Any:
     if is_dataclass(hint):
         return instance_of(hint, value, f"{where}.")
     origin, inner = typing.get_origin(hint), typing.get_args(hint)
-    schema = next(filter(is_dataclass, inner), None)
-    if schema is not None and origin in (typing.Union, types.UnionType) and isinstance(value, Mapping):
-        return instance_of(schema, value, f"{where}.")
-    if schema is not None and origin in (list, tuple, Sequence) and isinstance(value, list | tuple):
-        found = (instance_of(schema, one, f"{where}[{number}].") for number, one in enumerate(value))
-        return tuple(found) if origin is tuple else list(found)
+    schema, others = next(filter(is_dataclass, inner), None), {one for one in inner if not is_dataclass(one)}
+    if schema is not None and len(inner) - len(others) == 1:  # other combinations are left to pydantic
+        if origin in (typing.Union, types.UnionType) and others <= {type(None)} and value is not None:
+            return instance_of(schema, value, f"{where}.")
+        if origin in (list, tuple, Sequence) and others <= {...} and isinstance(value, list | tuple):
+            found = (instance_of(schema, one, f"{where}[{number}].") for number, one in enumerate(value))
+            return tuple(found) if origin is tuple else list(found)
     settings = pydantic.ConfigDict(arbitrary_types_allowed=True, strict=False)
     try:
         return pydantic.TypeAdapter(hint, config=settings).validate_python(_unambiguous(value, hint, where))

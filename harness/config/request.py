@@ -111,7 +111,7 @@ def _folder(value: str, flag: str) -> Path:
     path = with_home(value).resolve()
     if not path.is_dir():
         raise ConfigError(f"{flag} {value}: there is no such folder")
-    for file in (path / own.relative_to(CONF) for own in sorted(CONF.glob("**/*.yaml"))):
+    for file in (path / own.relative_to(CONF) for own in sorted(CONF.glob("*/**/*.yaml"))):
         if path != CONF and file.exists():
             raise ConfigError(f"{file}: a choice of the harness has this name and would be read instead; rename yours")
     return path

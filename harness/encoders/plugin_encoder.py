@@ -71,21 +71,17 @@ class PluginEncoder:
     def __init__(self, *, encoder: Encoder, made_by: Callable[..., Any] | None = None) -> None:
         self._encoder = encoder
         self._class = type(encoder).__name__
-        self._is_repeatable = not encoder.cacheable  # or not yet known
         for name, expected in _TYPES.items():
-            value: Any = getattr(encoder, name, None)
-            if not _fits(value, expected):
-                wanted = "an int of 1 or more" if expected is int else f"a {expected.__name__}"
-                raise ConfigError(f"encoder: {self._class}.{name} is {value!r}; expected {wanted}")
-            setattr(self, name, value)
-        makers: list[Callable[..., Any]] = [type(encoder), *([made_by] if made_by is not None else [])]
+            setattr(self, name, self._own(name, expected))
+        self._is_repeatable = not self.cacheable  # or not yet known
+        makers: list[Callable[..., Any]] = [type(encoder), *([made_by] if made_by not in (None, type(encoder)) else [])]
         known = [*(one.__qualname__ for one in makers), *(getattr(encoder, name) for name in _TYPES)]
         self.fingerprint = hashlib.sha256(f"{known} {_source_digest(*makers)}".encode()).hexdigest()
         if isinstance(encoder, Rounding):
-            self.dtype, self.rounding_error = str(encoder.dtype), float(encoder.rounding_error)
+            self.dtype, self.rounding_error = self._own("dtype", str), self._own("rounding_error", float)
         if isinstance(encoder, Sized):
-            self.num_parameters = int(encoder.num_parameters)
-        self.model_card = str(model_card_of(encoder))
+            self.num_parameters = self._own("num_parameters", int)
+        self.model_card = self._own("model_card", str) if isinstance(encoder, Documented) else ""
 
     name: str
     state: str
@@ -93,6 +89,14 @@ class PluginEncoder:
     dim: int
     word_layer: bool
     cacheable: bool
+
+    def _own(self, name: str, expected: type) -> Any:
+        """Return a member of the plug-in, once its type is checked."""
+        value: Any = getattr(self._encoder, name, None)
+        if not _fits(value, expected):
+            wanted = "an int of 1 or more" if expected is int else f"a {expected.__name__}"
+            raise ConfigError(f"encoder: {self._class}.{name} is {value!r}; expected {wanted}")
+        return value
 
     def encode(self, sentences: Sequence[Sentence]) -> Iterator[tuple[int, Tensor]]:
         """Encode sentences with the plug-in, and yield the layers of each exactly once.
@@ -105,7 +109,6 @@ class PluginEncoder:
         first = next((number for number, one in enumerate(sentences) if one), None)
         again: list[Tensor] = []  # the layers of the first sentence, and those of its last word
         if first is not None and not self._is_repeatable:
-            self._is_repeatable = True
             alone = [sentences[first], *([sentences[first][-1:]] if self.word_layer else [])]
             again = [layers for one in alone for _, layers in self._checked([one])]
         for index, layers in self._checked(sentences):
@@ -113,6 +116,7 @@ class PluginEncoder:
                 self._compare(layers, again[0], "when it is encoded again", "call eval(), or set cacheable=False")
                 if self.word_layer:
                     self._compare(layers[0, -1:], again[1][0], "in layer 0 from a word alone", "set word_layer=False")
+                self._is_repeatable = True
             yield index, layers
 
     def _checked(self, sentences: Sequence[Sentence]) -> Iterator[tuple[int, Tensor]]:

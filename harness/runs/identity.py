@@ -80,7 +80,8 @@ def _file_digest(target: Target) -> str:
     """Return the start of the SHA-256 of the code of a class or function; its module if there is no file."""
     try:
         file = Path(inspect.getfile(target))
-        files = sorted(file.parent.glob("*.py")) if (file.parent / "__init__.py").exists() else [file]
+        folder = file.parent.glob("[!.]*.py") if (file.parent / "__init__.py").exists() else [file]
+        files = sorted(one for one in folder if one.is_file())
         return hashlib.sha256(b"\0".join(one.read_bytes() for one in files)).hexdigest()[:10]
     except (OSError, TypeError):
         return target.__module__

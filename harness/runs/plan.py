@@ -175,19 +175,20 @@ def _task_and_examples(
     if task is None:
         raise ConfigError("task is none, so there is nothing to train; choose a task with task=NAME")
     kind = type(task).__name__
-    for member in ("name", "data_name", "primary_metric"):
-        if not isinstance(getattr(task, member), str):
-            raise ConfigError(f"{kind}.{member} is {getattr(task, member)!r}; expected a str")
-    if task.name != as_file_name(task.name):
-        raise ConfigError(f"{kind}.name is '{task.name}'; expected letters, digits, '_' and '-', for a folder's name")
     examples: dict[Split, Sequence[Example]] = {}
     for split in SPLITS:
         found = task.examples(split)
-        if not isinstance(found, Sequence) or not all(isinstance(one, Example) and one.texts for one in found):
+        is_sequence = hasattr(found, "__len__") and hasattr(found, "__getitem__")
+        if not is_sequence or not all(isinstance(one, Example) and one.texts for one in found):
             raise ConfigError(f"{kind}.examples('{split}') is no list of harness.types.Example, each with its texts")
         if not found:
             raise DataFormatError(f"{kind}.examples('{split}') is empty; give data with an example in each split")
         examples[split] = found
+    for member in ("name", "data_name", "primary_metric"):
+        if not isinstance(getattr(task, member), str):
+            raise ConfigError(f"{kind}.{member} is {getattr(task, member)!r}; expected a str")
+    if task.name != as_file_name(task.name) or not task.name.strip("."):
+        raise ConfigError(f"{kind}.name is '{task.name}'; expected letters, digits and _ + - . for a folder's name")
     return task, examples, {split: examples_digest(examples[split]) for split in SPLITS}
 
 

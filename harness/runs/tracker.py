@@ -1,16 +1,20 @@
 """Start the tracker of a run, which sends a copy of its progress to wandb, or does nothing."""
 
+import logging
 from collections.abc import Sequence
 from typing import Any
 
 from harness.config.instantiate import build
 from harness.config.schema import plain
 from harness.encoders.plugin_encoder import model_card_of
+from harness.errors import HarnessError, described
 from harness.protocols import Tracker
 from harness.runs.environment import sweep_name
 from harness.runs.plan import Plan
 from harness.tracking.guard import guarded
 from harness.tracking.wandb_tracker import NoTracker
+
+log = logging.getLogger(__name__)
 
 
 def start_tracker(plan: Plan) -> Tracker:
@@ -52,7 +56,13 @@ def build_tracker(tracking: Any, plugins: Sequence[str], **supplied: Any) -> Tra
         **supplied: What the harness tells every tracker: ``run_name``, ``run_group``, ``run_tags``, ``job_type``
             and ``config``, the values to show with the run.
     """
-    tracker: Tracker | None = build(tracking, kind=Tracker, where="tracking", plugins=plugins, supplied=supplied)
+    try:
+        tracker: Tracker | None = build(tracking, kind=Tracker, where="tracking", plugins=plugins, supplied=supplied)
+    except HarnessError:
+        raise
+    except Exception as error:  # of a tracker from outside the harness; the run does without
+        log.warning("the tracker cannot be built and is not used: %s", described(error))
+        return NoTracker()
     if tracker is None:
         return NoTracker()
     return tracker if type(tracker).__module__.startswith("harness.") else guarded(tracker)

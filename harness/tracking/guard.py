@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from harness.optional_protocols import Linked
 from harness.protocols import Tracker
 
 log = logging.getLogger(__name__)
@@ -37,7 +36,7 @@ class Guard:
 
 def guarded(tracker: Tracker) -> Tracker:
     """Return a tracker that passes every call on to one from outside the harness, and raises nothing."""
-    return _GuardedLinked(tracker) if isinstance(tracker, Linked) else _Guarded(tracker)
+    return _GuardedLinked(tracker) if hasattr(type(tracker), "url") or "url" in vars(tracker) else _Guarded(tracker)
 
 
 class _Guarded:
@@ -55,6 +54,7 @@ class _Guarded:
 
 
 class _GuardedLinked(_Guarded):
-    def __init__(self, tracker: Any) -> None:
-        super().__init__(tracker)
-        self.url = str(tracker.url)
+    @property
+    def url(self) -> str:
+        tracker: Any = self._tracker
+        return self._guard(lambda: str(tracker.url or "")) or ""

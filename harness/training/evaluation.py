@@ -1,5 +1,6 @@
 """Predicting and scoring a split with a trained model."""
 
+import json
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -77,6 +78,10 @@ def predict(task: Task, model: Model, examples: Sequence[Example], options: Trai
         if len(predicted) != len(indices):
             raise HarnessError(f"{what} {len(predicted)} predictions for {len(indices)} examples")
         if [one.id for one in predicted] != [examples[i].id for i in indices]:
-            raise HarnessError(f"{what} predictions with other ids than Batch.ids, or in another order")
+            raise HarnessError(f"{what} predictions with other ids than the examples of the batch, or in another order")
+        try:
+            json.dumps([one.value for one in predicted])
+        except (TypeError, ValueError) as error:
+            raise HarnessError(f"{what} a value that JSON cannot hold ({error}); give plain Python values") from None
         predictions.update(zip(indices, predicted, strict=True))
     return [predictions[i] for i in range(len(examples))]

@@ -33,7 +33,8 @@ class Model(nn.Module):
             raise ConfigError(f"task.build_head returned a {kind}; expected a torch.nn.Module")
         if isinstance(head, Fitted) and hasattr(head, "loss"):
             raise ConfigError(f"{kind} has loss and observe; a head that learns from gradients must not have observe")
-        lacks = [name for name in ("loss", "predict") if not (hasattr(head, name) or isinstance(head, Fitted))]
+        wanted = ("predict",) if isinstance(head, Fitted) else ("loss", "predict")
+        lacks = [name for name in wanted if not hasattr(head, name)]
         if lacks:
             raise ConfigError(f"{kind} has no {' and no '.join(lacks)}; see Head in harness/protocols.py")
         self.features = features
@@ -47,6 +48,8 @@ class Model(nn.Module):
             found = f"a tensor of shape {tuple(loss.shape)}" if isinstance(loss, Tensor) else repr(loss)
             raise HarnessError(f"{type(self.head).__name__}.loss returned {found}; expected a scalar tensor")
         total: Tensor = loss + self.features.penalty()
+        if total.shape != ():
+            raise HarnessError(f"a mix returned a penalty of shape {tuple(total.shape)}; expected a scalar")
         return total
 
     def observe(self, batch: Batch) -> None:

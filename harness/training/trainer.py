@@ -159,7 +159,9 @@ class Trainer:
         now.epoch += 1
         with self.average.applied() if self.average is not None else nullcontext():
             metrics, _ = evaluate(self.task, self.model, self.dev, self.options)
-            mixes = self.model.features.mix_state()
+            mixes = _flat_mixes(self.model.features.mix_state())
+            if not all(map(math.isfinite, mixes.values())):
+                raise HarnessError(f"the mix has the weights {mixes} in epoch {now.epoch}; lower trainer.lr")
             if metrics[name] > now.best_score:
                 now.best_epoch, now.best_score = now.epoch, metrics[name]
                 self.best = {key: tensor.clone() for key, tensor in self.model.trained().items()}
@@ -169,7 +171,7 @@ class Trainer:
             "train/loss": loss,
             "lr": self.optimizer.param_groups[0]["lr"],
             **{f"dev/{metric}": metrics[metric] for metric in metrics},
-            **_flat_mixes(mixes),
+            **mixes,
         }
         now.history.append(row)
         now.step, now.loss_sum = 0, 0.0

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import NoReturn, TypeVar
 
 from harness.errors import HarnessError, described, escaped, one_line
+from harness.utils.signals import Interrupted
 
 T = TypeVar("T")
 
@@ -41,13 +42,14 @@ def exit_status_of(command: Callable[[], None]) -> int:
 
     Raises:
         BrokenPipeError: The program that reads the output has ended.
+        Interrupted: The command was asked to stop.
     """
     try:
         command()
     except HarnessError as error:
         print_error(str(error))
         return error.exit_status
-    except BrokenPipeError:
+    except (BrokenPipeError, Interrupted):
         raise
     except OSError as error:
         print_error(one_line(error))

@@ -23,19 +23,27 @@ def keep_freed_memory() -> None:
     By default it returns to the system what is free at the end of the heap, and a training step faults the same pages
     in again, page by page. Where the C library is another one, or the user has set one of its options, nothing changes.
     """
-    if sys.platform != "linux" or {*_OPTIONS, "GLIBC_TUNABLES"} & os.environ.keys():
-        return
-    library = ctypes.CDLL(None)
-    if hasattr(library, "gnu_get_libc_version"):
+    library = _glibc()
+    if library is not None and not {*_OPTIONS, "GLIBC_TUNABLES"} & os.environ.keys():
         for number, value in _OPTIONS.values():
             library.mallopt(number, value)
+
+
+def _glibc() -> ctypes.CDLL | None:
+    """Return the C library if it is glibc."""
+    library = ctypes.CDLL(None) if sys.platform == "linux" else None
+    return library if hasattr(library, "gnu_get_libc_version") else None
 
 
 def reset_peak_memory(device: str) -> None:
     """Start to look for the peak again; on a system other than Linux, that of the process can only rise.
 
+    Memory that the C library has kept goes back to the system, because it belongs to what ran before.
+
     Source: Linux, Documentation/filesystems/proc.rst, ``clear_refs``: "5" resets ``VmHWM``.
     """
+    if (library := _glibc()) is not None:
+        library.malloc_trim(0)
     with suppress(OSError):  # not Linux, or not allowed in this container
         _RESET.write_text("5")
     if device.startswith("cuda"):

@@ -230,6 +230,24 @@ def test_options_in_unions_and_lists_are_typed() -> None:
     assert make(count=1, maybe=None).maybe is None
 
 
+@dataclass(frozen=True, kw_only=True)
+class Others:
+    width: int
+
+
+class Several:
+    def __init__(
+        self, *, either: Options | Others | None = None, pair: tuple[int, Others] | None = None, any_: Any = None
+    ) -> None:
+        self.either, self.pair, self.any = either, pair, any_
+
+
+def test_other_combinations_of_options_are_accepted() -> None:
+    node = {"_target_": f"{__name__}.Several", "either": {"width": 3}, "pair": [3, {"width": 4}], "any_": {"x": 1}}
+    made = build(node, kind=Several, where="several", plugins=HERE)
+    assert (made.either, made.pair, made.any) == (Others(width=3), (3, Others(width=4)), {"x": 1})
+
+
 class Named(TypedDict):
     size: int
 

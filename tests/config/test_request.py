@@ -131,6 +131,11 @@ def test_a_choice_with_the_name_of_one_of_the_harness_is_refused(tmp_path: Path)
         compose_values("config", ["--config-dir", str(tmp_path), "task=pos"])
 
 
+def test_a_folder_of_choices_may_have_a_root_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text("a: 1\n")
+    assert compose_values("config", ["--config-dir", str(tmp_path)]).task.head == "bilstm_crf"
+
+
 def test_a_damaged_choice_does_not_disturb_messages_about_others(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -93,6 +93,9 @@ def test_a_wrong_result_is_one_line_that_names_the_method(change: Any, message: 
         ("dim", 0, "encoder: Lengths.dim is 0; expected an int of 1 or more"),
         ("fingerprint", None, "encoder: Lengths.fingerprint is None; expected a str"),
         ("cacheable", 1, "encoder: Lengths.cacheable is 1; expected a bool"),
+        ("cacheable", None, "encoder: Lengths.cacheable is None; expected a bool"),
+        ("num_parameters", 1.5, "encoder: Lengths.num_parameters is 1.5; expected an int of 1 or more"),
+        ("model_card", None, "encoder: Lengths.model_card is None; expected a str"),
     ],
 )
 def test_a_wrong_member_is_one_line(member: str, value: Any, message: str) -> None:
@@ -120,6 +123,10 @@ def test_vectors_that_differ_when_a_sentence_is_encoded_again_are_refused() -> N
     for sentences in (SENTENCES, [("a",)]):
         with pytest.raises(HarnessError, match=message):
             list(PluginEncoder(encoder=noisy).encode(sentences))
+    encoder = PluginEncoder(encoder=noisy)
+    for _ in range(2):  # the runs of a sweep share their encoder
+        with pytest.raises(HarnessError, match=message):
+            list(encoder.encode(SENTENCES))
     noisy.cacheable = False
     assert len(list(PluginEncoder(encoder=noisy).encode(SENTENCES))) == 3
 
@@ -152,7 +159,8 @@ def test_class_members_and_maker_are_part_of_the_fingerprint() -> None:
     encoders = [PluginEncoder(encoder=one) for one in (Lengths(), Others(), wider)]
     encoders.append(PluginEncoder(encoder=Lengths(), made_by=made_by_one))
     assert len({one.fingerprint for one in encoders}) == 4
-    assert encoders[0].fingerprint == PluginEncoder(encoder=Lengths()).fingerprint
+    again = (PluginEncoder(encoder=Lengths()), PluginEncoder(encoder=Lengths(), made_by=Lengths))
+    assert {one.fingerprint for one in again} == {encoders[0].fingerprint}
 
 
 def test_the_encoders_of_the_harness_are_not_wrapped(tmp_path: Path) -> None:

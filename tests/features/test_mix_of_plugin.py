@@ -101,9 +101,9 @@ def test_a_wrong_mask_is_the_fault_of_the_task() -> None:
         features(layers, batch_of(1, 2))
 
 
-@pytest.mark.parametrize("weights", [[float("nan")], None, "high", torch.ones(2, 2)])
+@pytest.mark.parametrize("weights", [["high"], None, "high", torch.ones(2, 2)])
 def test_weights_that_are_no_numbers_are_one_line(weights: Any) -> None:
-    with pytest.raises(HarnessError, match=r"^Mean\.layer_weights returned .*; expected finite numbers$"):
+    with pytest.raises(HarnessError, match=r"^Mean\.layer_weights returned .*; expected numbers$"):
         features_with(weights=weights).mix_state()
 
 

@@ -214,3 +214,6 @@ def test_code_in_a_package_is_known_by_all_files_of_its_folder(tmp_path: Path, m
         head.write_text(f"SIZE = {size}\n")
         seen.append(code(module_of("mine", package / "task.py", "class Task:\n    pass\n").Task))
     assert seen[0] == seen[1] != seen[2]
+    (package / ".#task.py").symlink_to("nowhere")  # an editor that has the file open
+    (package / "folder.py").mkdir()
+    assert code(module_of("mine", package / "task.py", "class Task:\n    pass\n").Task) == seen[2]

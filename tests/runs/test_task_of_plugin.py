@@ -25,11 +25,13 @@ def refusal(folder: Path, monkeypatch: pytest.MonkeyPatch, member: str, value: A
     ("member", "value", "message"),
     [
         ("data_name", 3, "NamedEntityRecognition.data_name is 3; expected a str"),
+        ("name", "..", "NamedEntityRecognition.name is '..'; expected letters"),
+        ("name", "", "NamedEntityRecognition.name is ''; expected letters"),
         ("primary_metric", 1, "NamedEntityRecognition.primary_metric is 1; expected a str"),
         (
             "name",
             "a/../../b",
-            "NamedEntityRecognition.name is 'a/../../b'; expected letters, digits, '_' and '-', for a",
+            "NamedEntityRecognition.name is 'a/../../b'; expected letters, digits and _ + - . for a folder's",
         ),
     ],
 )
@@ -57,3 +59,22 @@ def test_wrong_examples(
         return change(_WHOLE(self, split))
 
     assert message in refusal(tmp_path, monkeypatch, "examples", examples)
+
+
+class Lazy:
+    """Examples that are made when they are asked for."""
+
+    def __init__(self, found: Any) -> None:
+        self._found = found
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._found[index]
+
+
+def test_examples_may_be_made_when_they_are_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = prepare(config_of(tmp_path, *SMALL)).digests
+    monkeypatch.setattr(NamedEntityRecognition, "examples", lambda self, split: Lazy(_WHOLE(self, split)))
+    assert prepare(config_of(tmp_path, *SMALL)).digests == expected

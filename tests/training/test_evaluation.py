@@ -78,15 +78,22 @@ def test_scores_without_their_class_are_one_line() -> None:
     [
         (
             lambda batch: [Prediction(id=one.id, value=0) for one in reversed(batch.examples)],
-            "with other ids than Batch",
+            "with other ids than the",
         ),
-        (lambda batch: [Prediction(id="x", value=0) for _ in batch.examples], "with other ids than Batch.ids, or in"),
+        (
+            lambda batch: [Prediction(id="x", value=0) for _ in batch.examples],
+            "with other ids than the examples",
+        ),
         (
             lambda batch: (Prediction(id=one.id, value=0) for one in batch.examples),
             "generator; expected a list of harn",
         ),
         (lambda batch: [0 for _ in batch.examples], "list; expected a list of harness.types.Prediction"),
         (lambda _: None, "NoneType; expected a list"),
+        (
+            lambda batch: [Prediction(id=one.id, value=np.int64(0)) for one in batch.examples],
+            "a value that JSON",
+        ),
     ],
 )
 def test_predictions_of_other_examples_or_kinds_are_one_line(predict: Any, message: str) -> None:

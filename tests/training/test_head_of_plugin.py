@@ -58,6 +58,23 @@ def test_what_is_no_head_is_refused(head: Any, message: str) -> None:
     assert str(caught.value) == message
 
 
+class Observer(nn.Module):
+    def observe(self, *_: Any) -> None:
+        """Learn without gradients."""
+
+
+def test_a_head_that_learns_without_gradients_needs_predict_too() -> None:
+    with pytest.raises(ConfigError, match=r"^Observer has no predict; see Head in harness/protocols\.py$"):
+        model_of(Observer())
+
+
+def test_a_penalty_that_is_no_scalar_is_one_line() -> None:
+    model = model_of(Head(torch.tensor(1.0)))
+    model.features.penalty = lambda: torch.ones(3)  # type: ignore[method-assign,assignment]
+    with pytest.raises(HarnessError, match=r"^a mix returned a penalty of shape \(3,\); expected a scalar$"):
+        model.loss(Batch(examples=(), masks={}))
+
+
 @pytest.mark.parametrize("loss", [None, 0.5, torch.ones(3)])
 def test_a_loss_that_is_no_scalar_is_one_line(loss: Any) -> None:
     with pytest.raises(HarnessError, match=r"^Head\.loss returned .*; expected a scalar tensor$"):

@@ -9,6 +9,7 @@ import pytest
 from harness import cli
 from harness.runs.record import read_record
 from harness.utils.console import CommandParser, exit_status_of, printable
+from harness.utils.signals import Interrupted
 from tests.support.runs import SMALL
 
 COMMAND = [sys.executable, "-m", "harness"]
@@ -97,3 +98,13 @@ def test_an_unexpected_error_of_a_command_ends_in_one_line(capsys: pytest.Captur
 
     assert exit_status_of(command) == 1
     assert capsys.readouterr().err.splitlines()[-1].startswith(f"error: KeyError: 'gold', at {__file__}:")
+
+
+def test_a_command_that_is_stopped_has_not_failed() -> None:
+    """Whoever runs several of them must know that no other may begin."""
+
+    def command() -> None:
+        raise Interrupted("stopped")
+
+    with pytest.raises(Interrupted):
+        exit_status_of(command)

@@ -54,6 +54,28 @@ def test_freed_memory_is_used_again_unless_the_user_has_an_option_of_his_own() -
     assert faults(MALLOC_TRIM_THRESHOLD_="1000000") > 10_000
 
 
+OF_ONE_RUN = """
+import torch
+from harness.utils.memory import keep_freed_memory, peak_memory, reset_peak_memory
+keep_freed_memory()
+some = [torch.ones(2**21) for _ in range(50)]  # 400 MiB, of an earlier run in this process
+del some
+reset_peak_memory("cpu")
+before = peak_memory("cpu")["process"]
+some = [torch.ones(2**21) for _ in range(2)]
+print((peak_memory("cpu")["process"] - before) // 2**20, before // 2**20)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries have no such options")
+def test_the_memory_of_an_earlier_run_is_not_that_of_the_next() -> None:
+    asked = {"capture_output": True, "text": True, "check": True, "timeout": 120}
+    done = subprocess.run([sys.executable, "-c", OF_ONE_RUN], **asked)  # type: ignore[call-overload]
+    more, before = map(int, done.stdout.split())
+    assert more == pytest.approx(16, abs=2)
+    assert before < 500
+
+
 @pytest.mark.gpu
 def test_the_peak_of_a_gpu() -> None:
     reset_peak_memory("cuda")

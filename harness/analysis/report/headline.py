@@ -78,7 +78,7 @@ def _against_baseline(analysis: Analysis, it: str) -> list[str]:
             f"baselines ({bases}), each is compared with the one that is most like it.",
         ]
     base = analysis.baselines[0]
-    if analysis.best is base:
+    if analysis.best is base or not any(pair.b is analysis.best for pair in pairs):
         return []
     top = {one.number for one in (analysis.best, *analysis.ties)} - {base.number}
     found = [pair for pair in above if pair.b.number in top]

@@ -128,6 +128,15 @@ def test_the_best_baseline_is_not_compared_with_itself(tmp_path: Path) -> None:
     assert re.search(r"it is not separable from elmo, top; it is above elmo, worse \(p < 0\.0\d+\)\.$", said)
 
 
+def test_a_pair_that_is_not_tested_is_not_judged(tmp_path: Path) -> None:
+    write(tmp_path, "none", 0.5, encoder="none")
+    write(tmp_path, "top", 0.6, name="top")
+    write(tmp_path, "one", 0.9, name="one", seeds=1)
+    said = headline(analysed(tmp_path))
+    assert "With 2 settings, it is not compared, because fewer than two seeds are common" in said
+    assert said.endswith(" or the difference is the same with every seed.")
+
+
 def test_names_are_in_the_order_of_their_means_whatever_the_number_of_seeds(tmp_path: Path) -> None:
     write(tmp_path, "best-1", 0.9)
     write(tmp_path, "near-1234567", 0.8980, name="near")  # if no setting ties, none is named
