@@ -136,6 +136,14 @@ def test_a_failed_run_is_recorded_with_its_reason_and_can_be_repeated(
     assert small_run(tmp_path).status == "ok"
 
 
+def test_a_run_whose_weights_are_lost_is_recorded_with_its_reason(tmp_path: Path) -> None:
+    """The weights of the mix are NaN then, and are in the record."""
+    with pytest.raises(HarnessError, match=r"the loss is (nan|inf) .*; lower trainer\.lr"):
+        small_run(tmp_path, "trainer.lr=1e38", "trainer.grad_norm=null")
+    (path,) = (tmp_path / "results" / "ner").glob("*/record.json")
+    assert "lower trainer.lr" in str(read_record(path).error)
+
+
 def test_too_little_space_for_the_store_is_an_error_with_a_fix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shutil.disk_usage", lambda _: type("usage", (), {"free": 10})())
     with pytest.raises(CacheError, match="cache=none"):
