@@ -35,7 +35,7 @@ from harness.runs.record import (
 )
 from harness.runs.tracker import start_tracker
 from harness.training.code_length import OnlineCode
-from harness.training.evaluation import evaluate
+from harness.training.evaluation import counts_of, evaluate
 from harness.training.fitting import fit_in_one_pass
 from harness.training.model import Model
 from harness.training.trainer import Progress, Trainer
@@ -167,7 +167,10 @@ def _execute(plan: Plan, model: Model, tracker: Tracker, stop: Stop, progress: P
         {split: (plan.examples[split], predictions) for split, (_, predictions) in scored.items()},
     )
     if isinstance(plan.task, Decomposable):
-        counts = {split: plan.task.counts(plan.examples[split], given).tolist() for split, (_, given) in scored.items()}
+        counts = {
+            split: counts_of(plan.task, plan.examples[split], given, score=metrics[plan.task.primary_metric])
+            for split, (metrics, given) in scored.items()
+        }
         write_text(plan.folder / COUNTS, json.dumps(counts) + "\n")
     weights = plan.folder / MODEL
     write_model(weights, task=plan.task, model=model, texts=list(plan.examples["train"][0].texts))

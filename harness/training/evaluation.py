@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from harness.config.schema import TrainerConfig
 from harness.errors import HarnessError
+from harness.optional_protocols import Decomposable
 from harness.protocols import Task
 from harness.training.batching import by_length, example_lengths
 from harness.training.model import Model
@@ -35,6 +37,33 @@ def evaluate(
     """
     predictions = predict(task, model, examples, options)
     return _plain(task.score(examples, predictions), task), predictions
+
+
+def counts_of(
+    task: Decomposable, examples: Sequence[Example], predictions: Sequence[Prediction], *, score: float
+) -> list[list[float]]:
+    """Return what each example adds to the two sums whose ratio is the score.
+
+    Args:
+        task: The task.
+        examples: The examples of a split, with gold targets.
+        predictions: One prediction per example, in the same order.
+        score: The primary metric on this split.
+
+    Raises:
+        HarnessError: The counts are not those that ``harness.optional_protocols`` describes.
+    """
+    counts: Any = task.counts(examples, predictions)
+    what, shape = f"{type(task).__name__}.counts", (len(examples), 2)
+    if not isinstance(counts, Tensor) or tuple(counts.shape) != shape:
+        found = tuple(counts.shape) if isinstance(counts, Tensor) else type(counts).__name__
+        raise HarnessError(f"{what} returned {found}; expected a tensor (examples, 2) = {shape}")
+    numerator, denominator = counts.double().sum(dim=0).tolist()
+    ratio = numerator / denominator if denominator else 0.0
+    if not abs(ratio - score) < 1e-6:
+        raise HarnessError(f"{what}: the ratio of the sums is {ratio:.6f}, and the score {score:.6f}; make them equal")
+    rows: list[list[float]] = counts.tolist()
+    return rows
 
 
 def _plain(metrics: Any, task: Task) -> Metrics:

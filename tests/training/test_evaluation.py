@@ -11,7 +11,7 @@ import torch
 
 from harness.config.schema import TrainerConfig
 from harness.errors import HarnessError
-from harness.training.evaluation import evaluate
+from harness.training.evaluation import counts_of, evaluate
 from harness.types import Batch, Example, Metrics, Prediction
 
 EXAMPLES = [Example(id=str(i), texts={"tokens": ("a",)}) for i in range(3)]
@@ -102,3 +102,24 @@ def test_predictions_of_other_examples_or_kinds_are_one_line(predict: Any, messa
         evaluate(Counting(), wrong, EXAMPLES, TrainerConfig())  # type: ignore[arg-type]
     assert message in str(caught.value)
     assert str(caught.value).startswith("SimpleNamespace.predict returned ")
+
+
+@pytest.mark.parametrize(
+    ("counts", "message"),
+    [
+        ([[1.0, 1.0]] * 3, "SimpleNamespace.counts returned list; expected a tensor (examples, 2) = (3, 2)"),
+        (torch.ones(2, 2), "SimpleNamespace.counts returned (2, 2); expected a tensor (examples, 2) = (3, 2)"),
+        (torch.ones(3, 2), "the ratio of the sums is 1.000000, and the score 0.500000; make them equal"),
+        (torch.full((3, 2), math.nan), "the ratio of the sums is nan, and the score 0.500000"),
+    ],
+)
+def test_counts_of_another_shape_or_score_are_one_line(counts: Any, message: str) -> None:
+    task: Any = SimpleNamespace(counts=lambda *_: counts)
+    with pytest.raises(HarnessError) as caught:
+        counts_of(task, EXAMPLES, [], score=0.5)
+    assert message in str(caught.value)
+
+
+def test_counts_whose_ratio_is_the_score_are_plain_lists() -> None:
+    task: Any = SimpleNamespace(counts=lambda *_: torch.tensor([[1.0, 1.0], [0.0, 1.0], [0.0, 0.0]]))
+    assert counts_of(task, EXAMPLES, [], score=0.5) == [[1.0, 1.0], [0.0, 1.0], [0.0, 0.0]]
