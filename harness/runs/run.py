@@ -171,7 +171,8 @@ def _execute(plan: Plan, model: Model, tracker: Tracker, stop: Stop, progress: P
             split: counts_of(plan.task, plan.examples[split], given, score=metrics[plan.task.primary_metric])
             for split, (metrics, given) in scored.items()
         }
-        write_text(plan.folder / COUNTS, json.dumps(counts) + "\n")
+        if all(counts.values()):
+            write_text(plan.folder / COUNTS, json.dumps(counts) + "\n")
     weights = plan.folder / MODEL
     write_model(weights, task=plan.task, model=model, texts=list(plan.examples["train"][0].texts))
     timing = {
