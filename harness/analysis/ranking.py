@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.analysis.statistics import Array, holm, paired_t_p
+from harness.analysis.statistics import Array, holm, is_tested, paired_t_p
 
 Scores = Mapping[int, float]  # by seed
 _LEVEL = 0.05
@@ -103,17 +103,15 @@ def tie_groups(scores: Mapping[str, Scores], *, order: Sequence[str]) -> dict[st
     sides = {pair: _on_common_seeds(scores[pair[0]], scores[pair[1]]) for pair in itertools.combinations(order, 2)}
     adjusted = dict(zip(sides, holm([paired_t_p(*both) for both in sides.values()]), strict=True))
     below = {pair for pair, (a, b) in sides.items() if adjusted[pair] < _LEVEL and sum(a) > sum(b)}
-
-    def is_tested(first: str, name: str) -> bool:
-        a, b = sides[first, name]
-        return not math.isnan(adjusted[first, name]) or (len(a) > 1 and a == b)
-
     groups: dict[str, int | None] = {}
     first, group = None, 0
     for name in order:
         if len(scores[name]) > 1 and (first is None or (first, name) in below):
             first, group = name, group + 1
-        groups[name] = group if first == name or (first is not None and is_tested(first, name)) else None
+        if first is None or (first != name and not is_tested(adjusted[first, name], *sides[first, name])):
+            groups[name] = None
+        else:
+            groups[name] = group
     return groups
 
 

@@ -113,6 +113,17 @@ def paired_t_p(a: Sequence[float], b: Sequence[float]) -> float:
     return float(ttest_rel(a, b).pvalue)
 
 
+def is_tested(p: float, a: Sequence[float], b: Sequence[float]) -> bool:
+    """Return whether two sides are tested over seeds, or need no test because their scores are equal with each seed.
+
+    Args:
+        p: The p-value of their paired t-test.
+        a: The scores of one side.
+        b: The scores of the other side, in the same order.
+    """
+    return not np.isnan(p) or (len(a) > 1 and list(a) == list(b))
+
+
 def hedges_g(a: Sequence[float], b: Sequence[float]) -> float:
     """Return the mean of b minus that of a, in pooled standard deviations, corrected for few values.
 

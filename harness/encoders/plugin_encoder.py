@@ -73,7 +73,7 @@ class PluginEncoder:
         self._class = type(encoder).__name__
         for name, expected in _TYPES.items():
             setattr(self, name, self._own(name, expected))
-        self._is_repeatable = not self.cacheable  # or not yet known
+        self._is_verified = not self.cacheable  # vectors that are not kept may differ
         makers: list[Callable[..., Any]] = [type(encoder), *([made_by] if made_by not in (None, type(encoder)) else [])]
         known = [*(one.__qualname__ for one in makers), *(getattr(encoder, name) for name in _TYPES)]
         self.fingerprint = hashlib.sha256(f"{known} {_source_digest(*makers)}".encode()).hexdigest()
@@ -108,7 +108,7 @@ class PluginEncoder:
         """
         first = next((number for number, one in enumerate(sentences) if one), None)
         again: list[Tensor] = []  # the layers of the first sentence, and those of its last word
-        if first is not None and not self._is_repeatable:
+        if first is not None and not self._is_verified:
             alone = [sentences[first], *([sentences[first][-1:]] if self.word_layer else [])]
             again = [layers for one in alone for _, layers in self._checked([one])]
         for index, layers in self._checked(sentences):
@@ -116,7 +116,7 @@ class PluginEncoder:
                 self._compare(layers, again[0], "when it is encoded again", "call eval(), or set cacheable=False")
                 if self.word_layer:
                     self._compare(layers[0, -1:], again[1][0], "in layer 0 from a word alone", "set word_layer=False")
-                self._is_repeatable = True
+                self._is_verified = True
             yield index, layers
 
     def _checked(self, sentences: Sequence[Sentence]) -> Iterator[tuple[int, Tensor]]:

@@ -26,7 +26,7 @@ class Guard:
             return None
         try:
             return action()
-        except Exception as error:  # whatever it is, the run continues: its record is on disk
+        except Exception as error:  # a tracker may raise any error; the record is on disk, so the run continues
             if not self._failed:
                 message = " ".join(str(error).split())[:300]
                 log.warning("%s failed and is not used any more: %s", self._name, message)

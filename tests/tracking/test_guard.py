@@ -1,4 +1,4 @@
-"""A tracker from outside the harness may raise whatever it likes: the run continues."""
+"""A tracker from outside the harness may raise any error, and the run continues."""
 
 import logging
 from typing import Any

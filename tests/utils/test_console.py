@@ -101,7 +101,7 @@ def test_an_unexpected_error_of_a_command_ends_in_one_line(capsys: pytest.Captur
 
 
 def test_a_command_that_is_stopped_has_not_failed() -> None:
-    """Whoever runs several of them must know that no other may begin."""
+    """A caller that runs several commands must not begin the next one."""
 
     def command() -> None:
         raise Interrupted("stopped")

@@ -1,14 +1,13 @@
 """The statistics of one block: the best setting, intervals over examples, and three families of comparisons."""
 
 import itertools
-import math
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from harness.analysis.compare import Comparison, Run, compare_pairs, intervals_of, read_runs
 from harness.analysis.report.settings import Block, Setting
-from harness.analysis.statistics import holm
+from harness.analysis.statistics import holm, is_tested
 from harness.errors import DataFormatError
 from harness.runs.record import COUNTS
 from harness.types import Split
@@ -36,8 +35,7 @@ class Compared:
     @property
     def is_tested(self) -> bool:
         """Whether there is a test over seeds, or none is needed because the scores are equal with every seed."""
-        has_test = not math.isnan(self.result.p_seeds)
-        return has_test or (len(self.result.seeds) > 1 and self.result.a == self.result.b)
+        return is_tested(self.result.p_seeds, self.result.a, self.result.b)
 
     @property
     def differ(self) -> bool:

@@ -83,8 +83,8 @@ def _against_baseline(analysis: Analysis, it: str) -> list[str]:
     top = {one.number for one in (analysis.best, *analysis.ties)} - {base.number}
     found = [pair for pair in above if pair.b.number in top]
     who = {1: f"{_start(it)} is", 2: "Both are"}.get(len(top), f"All {len(top)} are")
-    if not top or (found and len(found) == len(top)):
-        return [f"{who} above {base.label} ({_bound(max(pair.holm_seeds for pair in found))})."] if top else []
+    if len(found) == len(top):
+        return [f"{who} above {base.label} ({_bound(max(pair.holm_seeds for pair in found))})."]
     if len(top) == 1:
         return [f"{_start(it)} is not shown to be above {base.label}."]
     return [f"Of these {len(top)}, {len(found)} {'is' if len(found) == 1 else 'are'} shown to be above {base.label}."]

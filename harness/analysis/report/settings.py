@@ -19,8 +19,6 @@ log = logging.getLogger(__name__)
 CONFUSION = "confusion"  # what the names of the shares of a confusion matrix begin with
 _FILES = ("data.test", "data.dev", "data.train")
 _NOT_OF_DATA = (*_FILES, "data.cache_dir", "data.fraction", "task.head", "task._target_")
-
-
 _Key = tuple[str, str, str]  # of a block: the task, the digest of its examples or the name of its data, and the metric
 
 
