@@ -323,7 +323,7 @@ def test_a_run_records_counts_that_give_its_scores(tmp_path: Path) -> None:
     for split in ("dev", "test"):
         counts = read_run(folder, record, split).counts  # refused if they do not give the score
         assert counts is not None
-        assert counts.shape == (300, 2)
+        assert counts.shape == (60, 2)
         assert counts.min() >= 0
     (folder / "counts.json").unlink()
     assert read_run(folder, record, "test").counts is None

@@ -1,6 +1,7 @@
 """Small commands to attack, the files that they start from, and what must be equal in the end."""
 
 import json
+import os
 import random
 from collections.abc import Sequence
 from pathlib import Path
@@ -55,6 +56,15 @@ COMMANDS = {
     "sweep": ("-m", *_RUN, "seed=1,2", "hydra/launcher=basic"),
     "pretrain": ("pretrain", *_PRETRAINING),
 }
+
+# One in so many steps on disk of each command is attacked; the steps of a sweep are nearly all those of its runs.
+_ONE_IN = {"encode": 3, "train": 3, "sweep": 9, "pretrain": 3}
+
+
+def attacked_steps(name: str, steps: int) -> list[int]:
+    """Return some of the steps of one of ``COMMANDS``, always the same ones; EVERY_STEP=1 returns all of them."""
+    count = steps if os.environ.get("EVERY_STEP") else steps // _ONE_IN[name]
+    return sorted(random.Random(name).sample(range(1, steps + 1), count))
 
 
 def write_inputs(folder: Path) -> None:

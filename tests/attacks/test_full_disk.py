@@ -4,9 +4,9 @@ import re
 
 import pytest
 
-from tests.attacks.commands import COMMANDS, Workplace
+from tests.attacks.commands import COMMANDS, Workplace, attacked_steps
 
-_PARTS = 4  # tests into which all steps of one command are divided
+_PARTS = 2  # tests into which the steps of one command are divided
 
 
 def _complaints(text: str, *, sweep: bool) -> list[str]:
@@ -24,13 +24,11 @@ def _complaints(text: str, *, sweep: bool) -> list[str]:
 @pytest.mark.parametrize("part", range(_PARTS))
 @pytest.mark.parametrize("name", COMMANDS)
 def test_a_full_disk_at_any_step_is_explained(name: str, part: int, work: Workplace) -> None:
-    """Let the disk be full from each step on, then make room and run the command again."""
+    """Let the disk be full from a step on, then make room and run the command again."""
     steps = work.run(name, fault="full").steps
     expected, _ = work.unbroken(name)
     wrong = {}
-    for at in range(
-        1 + part, steps + 1, _PARTS * (3 if name == "sweep" else 1)
-    ):  # the steps of its runs are those of train
+    for at in attacked_steps(name, steps)[part::_PARTS]:
         work.start_again()
         full = work.run(name, fault="full", at=at)
         finished = full.status == 0  # it had written all that matters

@@ -22,6 +22,7 @@ from harness.types import Sentence
 from harness.utils.memory import peak_memory
 from harness.utils.signals import Stop
 from tests.support.encoders import tiny_elmo
+from tests.support.fast_setup import few_sentences
 from tests.support.runs import SMALL, config_of, small_run, without_times
 
 ONE_EPOCH = "trainer.max_epochs=1"
@@ -35,7 +36,8 @@ def test_a_record_has_the_costs_of_its_run(tmp_path: Path) -> None:
     assert read_record(path) == record
     found = cost_of(record)
     assert tuple(found) == COST_FIELDS
-    plan = prepare(config_of(tmp_path, *SMALL, "trainer.max_epochs=2"))
+    with few_sentences():
+        plan = prepare(config_of(tmp_path, *SMALL, "trainer.max_epochs=2"))
     model = build_model(plan)
     assert found["head_parameters"] == sum(p.numel() for p in model.head.parameters())
     assert found["head_parameters"] == record.parameters - 4  # the mix has three weights and gamma

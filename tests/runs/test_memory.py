@@ -19,22 +19,22 @@ FAST = (
     "task.bilstm_crf.hidden_dim=8",
     "task.bilstm_crf.num_layers=1",
     "encoder.options.lstm.dim=32",
-    "encoder.options.lstm.projection_dim=512",
+    "encoder.options.lstm.projection_dim=2048",
     "cache_dtype=float32",  # larger features in the same time
 )
 
 
 def write_column_file(path: Path, copies: int) -> None:
-    """Write the sample's training sentences, each ``copies`` times with another first word."""
+    """Write some of the sample's training sentences, each ``copies`` times with another first word."""
     with path.open("w", encoding="utf-8") as file:
         for copy in range(copies):
-            for tokens, tags in sentences("train"):
+            for tokens, tags in sentences("train")[:400]:
                 rows = [(f"copy{copy}", "O"), *zip(tokens, tags, strict=True)]
                 file.write("".join(f"{token} {tag}\n" for token, tag in rows) + "\n")
 
 
 def peak_and_stored(folder: Path, copies: int) -> tuple[int, int]:
-    """Run on ``copies`` times the sample's training data; return the peak resident and the stored size in bytes."""
+    """Run on ``copies`` times some training data; return the peak resident and the stored size in bytes."""
     folder.mkdir()
     write_column_file(folder / "train.conll", copies)
     write_column_file(folder / "dev.conll", 1)
@@ -49,8 +49,8 @@ def peak_and_stored(folder: Path, copies: int) -> tuple[int, int]:
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="peak memory has other units on other systems")
 def test_peak_memory_does_not_grow_with_the_features(tmp_path: Path) -> None:
-    (peak_1, stored_1), (peak_5, stored_5) = (peak_and_stored(tmp_path / str(n), n) for n in (1, 5))
-    for size, peak, stored in ((1, peak_1, stored_1), (5, peak_5, stored_5)):
+    (peak_1, stored_1), (peak_4, stored_4) = (peak_and_stored(tmp_path / str(n), n) for n in (1, 4))
+    for size, peak, stored in ((1, peak_1, stored_1), (4, peak_4, stored_4)):
         print(f"{size}x: peak {peak / 1e6:.0f} MB, {stored / 1e6:.0f} MB stored")
-    assert stored_5 - stored_1 > 5e8  # holding the features would show
-    assert peak_5 - peak_1 < 0.25 * (stored_5 - stored_1)
+    assert stored_4 - stored_1 > 5e8  # holding the features would show
+    assert peak_4 - peak_1 < 0.25 * (stored_4 - stored_1)

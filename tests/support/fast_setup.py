@@ -4,6 +4,8 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from copy import deepcopy
+from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +13,9 @@ from hydra._internal.sources_registry import SourcesRegistry
 from hydra.core.plugins import Plugins
 
 from harness.config.options import CONF
+from harness.runs.job import SHARED
+
+TASKS = Path(__file__).resolve().parents[2] / "tasks"
 
 
 @contextmanager
@@ -34,6 +39,18 @@ def config_files_parsed_once() -> Iterator[None]:
         for name in ("file", "pkg"):
             kind: Any = SourcesRegistry.instance().types[name]
             patch.setattr(kind, "load_config", remembered(kind.load_config))
+        yield
+
+
+@contextmanager
+def few_sentences() -> Iterator[None]:
+    """Cut dev and test of every task's sample to their first 60 sentences, because runs score them again and again."""
+    with pytest.MonkeyPatch.context() as patch:
+        for path in TASKS.glob("*/sample.py"):
+            sizes: dict[str, int] = getattr(import_module(f"tasks.{path.parent.name}.sample"), "SIZES", {})
+            for split in sizes.keys() & {"dev", "test"}:
+                patch.setitem(sizes, split, min(sizes[split], 60))
+        patch.setattr(SHARED, "_built", {})  # the data of earlier runs in this process
         yield
 
 

@@ -13,6 +13,7 @@ from harness.config.schema import HarnessConfig, typed
 from harness.runs.record import RunRecord
 from harness.runs.run import run
 from harness.utils.signals import Stop
+from tests.support.fast_setup import few_sentences
 
 SMALL = (
     "tracking=none",
@@ -48,8 +49,9 @@ def _composed(overrides: tuple[str, ...]) -> DictConfig:
 
 
 def small_run(folder: Path, *overrides: str, stop: Stop | None = None) -> RunRecord:
-    """Run a config that takes about a second."""
-    return run(config_of(folder, *SMALL, *overrides), stop=stop or Stop())
+    """Run a config that takes less than a second."""
+    with few_sentences():
+        return run(config_of(folder, *SMALL, *overrides), stop=stop or Stop())
 
 
 def without_times(record: RunRecord) -> dict[str, Any]:

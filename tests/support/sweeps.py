@@ -7,6 +7,7 @@ import pytest
 
 from harness import cli
 from harness.runs.record import RunRecord, read_record
+from tests.support.fast_setup import few_sentences
 from tests.support.runs import SMALL
 
 QUICK = [*SMALL, "trainer.max_epochs=1", "data.fraction=0.02"]
@@ -20,7 +21,7 @@ def not_given(defaults: Sequence[str], arguments: Sequence[str]) -> list[str]:
 
 def sweep(folder: Path, *arguments: str) -> int:
     paths = [f"results_dir={folder}/results", f"cache_dir={folder}/cache"]
-    with pytest.raises(SystemExit) as exit_:
+    with few_sentences(), pytest.raises(SystemExit) as exit_:
         cli.main(["-m", *not_given([*QUICK, "hydra/launcher=basic"], arguments), *paths, *arguments])
     return int(exit_.value.code or 0)
 

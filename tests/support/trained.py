@@ -9,6 +9,7 @@ from harness.optional_protocols import SampleWriter
 from harness.runs.record import folder_of
 from harness.runs.run import run
 from harness.utils.signals import Stop
+from tests.support.fast_setup import few_sentences
 from tests.support.runs import config_of
 
 TINY_ENCODER = (
@@ -23,13 +24,15 @@ def trained_run(folder: Path, *overrides: str) -> Path:
     """Train a small head for one epoch on a part of the sample data; return the folder of the run."""
     usual = ("tracking=none", "threads=1", "data.fraction=0.1", "trainer.max_epochs=1")
     config = config_of(folder, *TINY_ENCODER, *usual, *overrides)
-    return folder_of(run(config, stop=Stop()), config.results_dir)
+    with few_sentences():
+        return folder_of(run(config, stop=Stop()), config.results_dir)
 
 
 def sample_files(folder: Path, *overrides: str) -> dict[str, Path]:
-    """Write the sample data of a task; return the file of each split."""
+    """Write the sample data that ``trained_run`` reads; return the file of each split."""
     writer = build(config_of(folder, *TINY_ENCODER, *overrides).task, kind=SampleWriter, where="task")
-    return {path.name.partition(".")[0]: path for path in writer.write_sample(folder / "sample")}
+    with few_sentences():
+        return {path.name.partition(".")[0]: path for path in writer.write_sample(folder / "sample")}
 
 
 def recorded(run: Path, split: str) -> dict[str, Any]:

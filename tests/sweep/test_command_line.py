@@ -9,18 +9,20 @@ import pytest
 from harness.runs.record import read_record
 from tests.test_cli import harness
 
+BASIC = "hydra/launcher=basic"  # one job after the other in this process, which is faster for two short jobs
+
 
 def test_in_a_sweep_a_failed_run_is_recorded_and_the_others_continue(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    assert harness(tmp_path, "-m", "mixing=layer", "mixing.index=7,0", "task.scheme=bix,auto") == 1
+    assert harness(tmp_path, "-m", "mixing=layer", "mixing.index=7,0", "task.scheme=bix,auto", BASIC) == 1
     errors = capfd.readouterr().err
     assert "3 of 4 runs did not succeed:" in errors
     assert "mixing.index is 7" in errors
     assert "task.scheme is 'bix'" in errors
     records = [read_record(path) for path in (tmp_path / "results").glob("*/*/record.json")]
     assert sorted(record.status for record in records) == ["failed"] * 3 + ["ok"]
-    assert harness(tmp_path, "-m", "mixing=layer", "mixing.index=0") == 0
+    assert harness(tmp_path, "-m", "mixing=layer", "mixing.index=0", BASIC) == 0
 
 
 def test_a_preset_that_is_a_sweep_needs_no_flag(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -59,7 +61,7 @@ def test_a_signal_stops_a_sweep_even_at_the_end_of_a_run(
         return record
 
     monkeypatch.setattr(run_module, "_execute", signalled)
-    assert harness(tmp_path, "-m", "seed=1,2,3", "hydra/launcher=basic") == 1
+    assert harness(tmp_path, "-m", "seed=1,2,3", BASIC) == 1
     assert "2 of 3 runs did not succeed" in capfd.readouterr().err
     records = [read_record(path) for path in (tmp_path / "results").glob("ner/*/record.json")]
     assert [record.status for record in records] == ["ok"]
