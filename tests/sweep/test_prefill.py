@@ -62,7 +62,7 @@ def test_parts_are_jobs_of_a_sweep_too(tmp_path: Path, capsys: pytest.CaptureFix
     shown = capsys.readouterr().out
     counts = re.findall(r"part \d of 2: .* 0 already in the store, ([\d,]+) tokens encoded", shown)
     assert len(counts) == 2
-    assert sum(int(count.replace(",", "")) for count in counts) == 8165
+    assert sum(int(count.replace(",", "")) for count in counts) == 1916
     assert records_in(tmp_path) == []
 
 
