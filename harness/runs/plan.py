@@ -14,11 +14,12 @@ import torch
 from harness.config.instantiate import build, names_nothing, target_of
 from harness.config.schema import HarnessConfig, MixingConfig, determining_options, mixing_of, plain
 from harness.encoders.plugin_encoder import build_encoder
-from harness.errors import ConfigError, DataFormatError
+from harness.errors import ConfigError
 from harness.features.static_vectors import Coverage, StaticVectors
 from harness.features.store import FeatureStore
 from harness.features.uncached import LayerSource, Uncached
 from harness.protocols import Encoder, Task
+from harness.runs.checked_task import checked_examples, checked_task
 from harness.runs.environment import environment
 from harness.runs.identity import Target, determining
 from harness.runs.predictions import examples_digest
@@ -171,24 +172,8 @@ def _task_and_examples(
     config: HarnessConfig,
 ) -> tuple[Task, dict[Split, Sequence[Example]], dict[Split, str]]:
     """Return the task, all its examples, and their digests."""
-    task: Task | None = build(config.task, kind=Task, where="task", plugins=config.plugins)
-    if task is None:
-        raise ConfigError("task is none, so there is nothing to train; choose a task with task=NAME")
-    kind = type(task).__name__
-    examples: dict[Split, Sequence[Example]] = {}
-    for split in SPLITS:
-        found = task.examples(split)
-        is_sequence = hasattr(found, "__len__") and hasattr(found, "__getitem__")
-        if not is_sequence or not all(isinstance(one, Example) and one.texts for one in found):
-            raise ConfigError(f"{kind}.examples('{split}') is no list of harness.types.Example, each with its texts")
-        if not found:
-            raise DataFormatError(f"{kind}.examples('{split}') is empty; give data with an example in each split")
-        examples[split] = found
-    for member in ("name", "data_name", "primary_metric"):
-        if not isinstance(getattr(task, member), str):
-            raise ConfigError(f"{kind}.{member} is {getattr(task, member)!r}; expected a str")
-    if task.name != as_file_name(task.name) or not task.name.strip("."):
-        raise ConfigError(f"{kind}.name is '{task.name}'; expected letters, digits and _ + - . for a folder's name")
+    task = checked_task(build(config.task, kind=Task, where="task", plugins=config.plugins))
+    examples: dict[Split, Sequence[Example]] = {split: checked_examples(task, split) for split in SPLITS}
     return task, examples, {split: examples_digest(examples[split]) for split in SPLITS}
 
 
