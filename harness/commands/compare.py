@@ -14,7 +14,7 @@ from harness.analysis.compare import Comparison, Run, compare, read_runs
 from harness.analysis.report.axes import chooser, options_of
 from harness.analysis.report.settings import gathered, read_records
 from harness.errors import ConfigError, DataFormatError
-from harness.runs.record import COUNTS, RunRecord, read_record
+from harness.runs.record import COUNTS, RunRecord, readable_record
 from harness.utils.console import CommandParser, exit_status_of
 
 log = logging.getLogger(__name__)
@@ -108,10 +108,8 @@ def _records_of(pattern: str) -> dict[Path, RunRecord]:
     """Read the records of the runs whose folders match a glob; a damaged record is left out, and named."""
     found = {}
     for match in sorted(glob.glob(f"{pattern}/record.json")):  # noqa: PTH207
-        try:
-            found[Path(match).parent] = read_record(Path(match))
-        except DataFormatError as error:
-            log.warning("left out: %s", error)
+        if (record := readable_record(Path(match))) is not None:
+            found[Path(match).parent] = record
     if not found:
         raise DataFormatError(f"{pattern}: no folder of a run; give the folder of a run, or a glob in quotes")
     return found

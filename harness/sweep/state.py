@@ -7,7 +7,7 @@ from pathlib import Path
 
 from harness.analysis.report.markdown import brief
 from harness.analysis.report.paper_numbers import published_numbers
-from harness.analysis.report.settings import Results, gathered, records_of_sweep
+from harness.analysis.report.settings import Damaged, Recorded, Results, gathered, records_of_sweep
 from harness.errors import ConfigError
 from harness.runs.outcome import JobState, Outcome, read_job_state, write_job_state
 from harness.utils.files import write_json, write_text
@@ -89,8 +89,8 @@ class SweepFolder:
 
     def results(self) -> Results | None:
         """Return the results of all runs that have succeeded so far; None if there are none."""
-        runs = [run for run in records_of_sweep(self.path) if run.record.status == "ok"]
-        return gathered(runs) if runs else None
+        runs = [run for run in records_of_sweep(self.path) if isinstance(run, Damaged) or run.record.status == "ok"]
+        return gathered(runs) if any(isinstance(run, Recorded) for run in runs) else None
 
     def write_table(self) -> str:
         """Update ``table.md``, one process at a time; return its text, empty if no run has succeeded."""

@@ -14,7 +14,7 @@ import yaml
 from omegaconf import OmegaConf
 
 from harness import cli
-from harness.analysis.report.settings import read_records
+from harness.analysis.report.settings import Damaged, Recorded, gathered, read_records
 from harness.config.compose import compose_values
 from harness.errors import DataFormatError
 from harness.runs.cost_estimate import _finished_records
@@ -132,8 +132,11 @@ def test_damaged_records_in_a_folder_are_left_out(tmp_path: Path, caplog: pytest
     for number, damage in enumerate(DAMAGES.values()):
         damaged(tmp_path / "ner" / f"{number}", damage)
     with caplog.at_level(logging.WARNING):
-        (found,) = read_records(tmp_path)
-    assert found.folder == tmp_path / "ner" / "good"
+        found = read_records(tmp_path)
+    assert [run.folder.name for run in found if isinstance(run, Recorded)] == ["good"]
+    notes = gathered(found).notes  # on every page and below every table
+    assert len(notes) == len(DAMAGES)
+    assert all(note.startswith(f"Left out, because its record is damaged: {tmp_path}") for note in notes)
     assert len(caplog.records) == len(DAMAGES)
     assert all(one.getMessage().startswith(f"left out: {tmp_path}") for one in caplog.records)
     assert _finished_records(tmp_path / "ner") == []  # it has no time
@@ -155,8 +158,9 @@ def test_a_sweep_with_a_damaged_state_or_record_has_a_table(tmp_path: Path, capl
     for name, state in states.items():
         (jobs / f"{name}.json").write_text(json.dumps(state))
     (jobs / "7.json").write_text("{")
-    (found,) = read_records(tmp_path / "sweeps" / "x")
-    assert found.folder == tmp_path / "ner" / "good"
+    found = read_records(tmp_path / "sweeps" / "x")
+    assert [run.folder.name for run in found if isinstance(run, Recorded)] == ["good"]
+    assert [run.folder.name for run in found if isinstance(run, Damaged)] == ["bad"]
     assert sum("left out" in text or "skipped" in text for text in map(str, caplog.messages)) == 5
 
 

@@ -56,7 +56,7 @@ class Ranking:
         tasks: The name of each task and its data, with its metric.
         cells: For each value, its cell on each task; None if it is missing.
         ranked: The values with scores on every task, the best first.
-        notes: Sentences that say what could not be computed, and why.
+        notes: Sentences that say which runs were left out and what could not be computed, and why.
     """
 
     axis: str
@@ -103,7 +103,7 @@ def ranked_values(results: Results, axis: str, *, split: str, rounds: int, seed:
     cells = {_name_of(axis, name): tuple(column.get(name) for column in columns) for name in names}
     bases = [_base(block, split) for block in blocks]
     whole = {name: [cell.scores for cell in row if cell is not None] for name, row in cells.items() if None not in row}
-    notes = []
+    notes = list(results.notes)
     if incomplete := [name for name in cells if name not in whole]:
         notes.append(f"Left out of the aggregates, because a score is missing: {', '.join(incomplete)}.")
     if left_out := len(results.blocks) - len(scored):

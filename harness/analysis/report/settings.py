@@ -10,7 +10,7 @@ from harness.analysis.probing import CONTROL
 from harness.analysis.report.axes import Values, axes_of, chooser, label_of, options_of, sort_key
 from harness.errors import DataFormatError
 from harness.runs.outcome import read_job_state
-from harness.runs.record import RunRecord, flattened, readable_record
+from harness.runs.record import RunRecord, flattened, read_record
 from harness.types import Split
 from harness.utils.text_files import exists
 
@@ -28,6 +28,14 @@ class Recorded:
 
     record: RunRecord
     folder: Path
+
+
+@dataclass(frozen=True)
+class Damaged:
+    """A run whose ``record.json`` cannot be read, and why."""
+
+    folder: Path
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -134,26 +142,24 @@ class Results:
         return [run.record for setting in self.settings for run in setting.runs]
 
 
-def read_records(folder: Path) -> list[Recorded]:
+def read_records(folder: Path) -> list[Recorded | Damaged]:
     """Read every record below a results folder, or the records of one sweep, ``<results>/sweeps/<name>``.
-
-    A damaged record is left out, which the log says.
 
     Raises:
         DataFormatError: There is no record that can be read.
     """
     found = records_of_sweep(folder) if (folder / "jobs").is_dir() else []
-    found = found or _readable(path.parent for path in sorted(folder.glob("**/record.json")))
-    if not found:
+    found = found or [_read(path.parent) for path in sorted(folder.glob("**/record.json"))]
+    if not any(isinstance(run, Recorded) for run in found):
         what = "no readable record.json below it; give the results folder of a run or a sweep"
         raise DataFormatError(f"{folder}: {what}")
     return found
 
 
-def records_of_sweep(folder: Path) -> list[Recorded]:
+def records_of_sweep(folder: Path) -> list[Recorded | Damaged]:
     """Read what the runs of a sweep, ``<results>/sweeps/<name>``, have written so far to ``<results>/<task>/<run>``.
 
-    A damaged state or record is left out, which the log says.
+    A damaged state is left out, which the log says.
     """
     places = []
     for path in sorted((folder / "jobs").glob("*.json")):
@@ -161,20 +167,23 @@ def records_of_sweep(folder: Path) -> list[Recorded]:
         run = Path(state.outcome.folder if state is not None else "")
         if run.parts:
             places.append(folder.parent.parent.joinpath(*run.parts[-2:]))
-    return _readable(place for place in places if exists(place / "record.json"))
+    return [_read(place) for place in places if exists(place / "record.json")]
 
 
-def _readable(folders: Iterable[Path]) -> list[Recorded]:
-    """Read the records of some runs; damaged ones are left out, which the log says."""
-    records = ((readable_record(folder / "record.json"), folder) for folder in folders)
-    return [Recorded(record, folder) for record, folder in records if record is not None]
+def _read(folder: Path) -> Recorded | Damaged:
+    """Read the record of a run; the log says what is wrong with a damaged one."""
+    try:
+        return Recorded(read_record(folder / "record.json"), folder)
+    except DataFormatError as error:
+        log.warning("left out: %s", error)
+        return Damaged(folder, str(error))
 
 
-def gathered(recorded: Sequence[Recorded], *, split: Split = "test", only: Sequence[str] = ()) -> Results:
+def gathered(found: Sequence[Recorded | Damaged], *, split: Split = "test", only: Sequence[str] = ()) -> Results:
     """Group runs into settings, and settings into blocks.
 
     Args:
-        recorded: The runs in any order. Runs that did not finish, and copies of a run, are left out.
+        found: The runs in any order. Damaged and unfinished runs and copies of a run are left out, which the notes say.
         split: The split whose examples must be the same within a block.
         only: Words of the form KEY=VALUE; runs with other values are left out.
 
@@ -182,6 +191,8 @@ def gathered(recorded: Sequence[Recorded], *, split: Split = "test", only: Seque
         ConfigError: No run has a key of ``only``.
         DataFormatError: No run has the values of ``only``.
     """
+    recorded = [run for run in found if isinstance(run, Recorded)]
+    damaged = [run for run in found if isinstance(run, Damaged)]
     if only:
         options = [options_of(run.record) for run in recorded]
         is_chosen = chooser(only, {key for known in options for key in known})
@@ -197,21 +208,21 @@ def gathered(recorded: Sequence[Recorded], *, split: Split = "test", only: Seque
         data = run.record.data
         key = (task, data.get("sha256", {}).get(split) or data["name"], run.record.primary_metric)
         blocks.setdefault(key, {}).setdefault(setting, []).append(run)
-    notes = []
+    notes = [f"Left out, because its record is damaged: {run.reason}." for run in damaged]
     if unfinished := len(recorded) - len(finished):
         notes.append(f"{unfinished} of {len(recorded)} runs did not finish successfully and are left out.")
     if copies := len(finished) - len(once):
         notes.append(f"{copies} of {len(recorded)} runs are copies of others (same setting and seed) and are left out.")
     names = _names_of({key: [run for runs in settings.values() for run in runs] for key, settings in blocks.items()})
-    found: list[Block] = []
+    ordered: list[Block] = []
     for key in sorted(blocks, key=lambda key: (key[0], names[key])):
-        first = 1 + sum(len(block.settings) for block in found)
-        found.append(_block(key[0], names[key], blocks[key], first))
-    for block in found:
+        first = 1 + sum(len(block.settings) for block in ordered)
+        ordered.append(_block(key[0], names[key], blocks[key], first))
+    for block in ordered:
         dev = {str(run.record.data.get("sha256", {}).get("dev")) for one in block.settings for run in one.runs}
         if len(dev) > 1:
             notes.append(f"{block.name}: the dev data are not the same in all settings; do not compare scores on dev.")
-    return Results(tuple(found), tuple(notes))
+    return Results(tuple(ordered), tuple(notes))
 
 
 def _block(task: str, data: str, runs_of: Mapping[str, list[Recorded]], first: int) -> Block:

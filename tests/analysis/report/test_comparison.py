@@ -45,6 +45,17 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def test_a_damaged_record_is_named_on_the_page(tmp_path: Path) -> None:
+    write(tmp_path / "results", "one", "none", 0.3)
+    write(tmp_path / "results", "one", "elmo", 0.9)
+    damaged = tmp_path / "results" / "damaged" / "record.json"
+    damaged.parent.mkdir()
+    damaged.write_text("{")
+    assert main([str(tmp_path / "results"), "--compare", "encoder", "--out", str(tmp_path / "page")]) == 0
+    page = (tmp_path / "page" / "compare.html").read_text()
+    assert f"Left out, because its record is damaged: {damaged}: not " in page
+
+
 def test_a_missing_score_keeps_a_value_out_of_the_aggregates(results: Path) -> None:
     found = ranked_values(gathered(read_records(results)), "encoders", split="test", rounds=100, seed=0)
     assert [one.name for one in found.ranked] == ["elmo", "static vectors"]
