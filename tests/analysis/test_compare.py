@@ -333,7 +333,7 @@ def test_a_run_records_counts_that_give_its_scores(tmp_path: Path) -> None:
 def test_recorded_runs_are_compared(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folders = {}
     for lr in ("0.01", "0.0001"):
-        record = small_run(tmp_path, f"trainer.lr={lr}", "trainer.max_epochs=2")
+        record = small_run(tmp_path, f"trainer.lr={lr}", "trainer.max_epochs=2", whole=True)
         folders[lr] = folder_of(record, str(tmp_path / "results"))
     run = read_run(folders["0.01"], record := read_record(folders["0.01"] / "record.json"), "test")
     assert run.counts is not None

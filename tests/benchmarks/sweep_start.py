@@ -55,7 +55,7 @@ def measured(*arguments: str) -> tuple[float, float]:
 
 def finish(folder: Path, seeds: int) -> None:
     """Train one run, and give the other seeds its record."""
-    record, shared = small_run(folder, "trainer.max_epochs=1"), SharedObjects()
+    record, shared = small_run(folder, "trainer.max_epochs=1", whole=True), SharedObjects()
     for seed in range(2, seeds + 1):
         config = config_of(folder, *SMALL, "trainer.max_epochs=1", f"seed={seed}")
         plan = prepare(config, shared)

@@ -217,7 +217,7 @@ def command(folder: Path, *overrides: str) -> list[str]:
 
 @pytest.fixture(scope="module")
 def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> RunRecord:
-    return small_run(tmp_path_factory.mktemp("uninterrupted"), "trainer.max_epochs=6")
+    return small_run(tmp_path_factory.mktemp("uninterrupted"), "trainer.max_epochs=6", whole=True)
 
 
 @pytest.mark.slow
@@ -238,7 +238,7 @@ def test_a_killed_process_is_resumed_to_the_metrics_of_an_uninterrupted_one(
         assert process.returncode == 1
         (stopped,) = tmp_path.glob("results/ner/*/record.json")
         assert read_record(stopped).status == "interrupted"
-        small_run(tmp_path, "trainer.max_epochs=6")
+        small_run(tmp_path, "trainer.max_epochs=6", whole=True)
     (resumed,) = tmp_path.glob("results/ner/*/record.json")
     assert read_record(resumed).status == "ok"
     assert read_record(resumed).metrics == uninterrupted.metrics

@@ -1,5 +1,6 @@
 """Compose and run small configs inside the test process."""
 
+from contextlib import nullcontext
 from copy import deepcopy
 from functools import cache
 from pathlib import Path
@@ -48,9 +49,9 @@ def _composed(overrides: tuple[str, ...]) -> DictConfig:
         return compose("config", overrides=list(overrides))
 
 
-def small_run(folder: Path, *overrides: str, stop: Stop | None = None) -> RunRecord:
-    """Run a config that takes less than a second."""
-    with few_sentences():
+def small_run(folder: Path, *overrides: str, stop: Stop | None = None, whole: bool = False) -> RunRecord:
+    """Run a config that takes less than a second; ``whole`` uses all of dev and test, as other processes do."""
+    with nullcontext() if whole else few_sentences():
         return run(config_of(folder, *SMALL, *overrides), stop=stop or Stop())
 
 

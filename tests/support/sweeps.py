@@ -1,6 +1,7 @@
 """Run small sweeps inside the test process, and read their records."""
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -19,9 +20,10 @@ def not_given(defaults: Sequence[str], arguments: Sequence[str]) -> list[str]:
     return [word for word in defaults if word.partition("=")[0] not in given]
 
 
-def sweep(folder: Path, *arguments: str) -> int:
+def sweep(folder: Path, *arguments: str, whole: bool = False) -> int:
+    """Run a sweep, return its exit status; ``whole`` uses all of dev and test, as other processes do."""
     paths = [f"results_dir={folder}/results", f"cache_dir={folder}/cache"]
-    with few_sentences(), pytest.raises(SystemExit) as exit_:
+    with nullcontext() if whole else few_sentences(), pytest.raises(SystemExit) as exit_:
         cli.main(["-m", *not_given([*QUICK, "hydra/launcher=basic"], arguments), *paths, *arguments])
     return int(exit_.value.code or 0)
 

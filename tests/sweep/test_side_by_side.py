@@ -118,7 +118,7 @@ def ended(folder: Path, *arguments: str) -> str:
 def ended_here(folder: Path, capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     """Run a sweep to its end in this process, which is faster; return what it logged."""
     capsys.readouterr()
-    assert sweep(folder, *arguments, "data.fraction=0.1") == 0
+    assert sweep(folder, *arguments, "data.fraction=0.1", whole=True) == 0
     return capsys.readouterr().err
 
 
@@ -170,7 +170,9 @@ LONG = ("trainer.max_epochs=15", "trainer.patience=100", "seed=1,2,3")
 @pytest.fixture(scope="module")
 def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("uninterrupted")
-    assert sweep(folder, *LONG, "data.fraction=0.1") == 0  # one after the other, which does not change a bit
+    assert (
+        sweep(folder, *LONG, "data.fraction=0.1", whole=True) == 0
+    )  # one after the other, which does not change a bit
     return folder
 
 
