@@ -136,7 +136,7 @@ def test_damaged_records_in_a_folder_are_left_out(tmp_path: Path, caplog: pytest
     assert [run.folder.name for run in found if isinstance(run, Recorded)] == ["good"]
     notes = gathered(found).notes  # on every page and below every table
     assert len(notes) == len(DAMAGES)
-    assert all(note.startswith(f"Left out, because its record is damaged: {tmp_path}") for note in notes)
+    assert all(note.startswith(f"Left out, because its record cannot be read: {tmp_path}") for note in notes)
     assert len(caplog.records) == len(DAMAGES)
     assert all(one.getMessage().startswith(f"left out: {tmp_path}") for one in caplog.records)
     assert _finished_records(tmp_path / "ner") == []  # it has no time

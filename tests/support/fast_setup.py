@@ -44,7 +44,7 @@ def config_files_parsed_once() -> Iterator[None]:
 
 @contextmanager
 def few_sentences() -> Iterator[None]:
-    """Cut dev and test of every task's sample to their first 60 sentences, because runs score them again and again."""
+    """Cut dev and test of the samples that have sizes to 60 examples in this process, because runs score them often."""
     with pytest.MonkeyPatch.context() as patch:
         for path in TASKS.glob("*/sample.py"):
             sizes: dict[str, int] = getattr(import_module(f"tasks.{path.parent.name}.sample"), "SIZES", {})

@@ -9,7 +9,7 @@ import pytest
 from harness.runs.record import read_record
 from tests.test_cli import harness
 
-BASIC = "hydra/launcher=basic"  # one job after the other in this process, which is faster for two short jobs
+BASIC = "hydra/launcher=basic"  # one job after the other in this process, which is faster for a few short jobs
 
 
 def test_in_a_sweep_a_failed_run_is_recorded_and_the_others_continue(

@@ -208,7 +208,7 @@ def gathered(found: Sequence[Recorded | Damaged], *, split: Split = "test", only
         data = run.record.data
         key = (task, data.get("sha256", {}).get(split) or data["name"], run.record.primary_metric)
         blocks.setdefault(key, {}).setdefault(setting, []).append(run)
-    notes = [f"Left out, because its record is damaged: {run.reason}." for run in damaged]
+    notes = [f"Left out, because its record cannot be read: {run.reason}." for run in damaged]
     if unfinished := len(recorded) - len(finished):
         notes.append(f"{unfinished} of {len(recorded)} runs did not finish successfully and are left out.")
     if copies := len(finished) - len(once):
