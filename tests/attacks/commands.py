@@ -62,9 +62,11 @@ _ONE_IN = {"encode": 3, "train": 3, "sweep": 9, "pretrain": 3}
 
 
 def attacked_steps(name: str, steps: int) -> list[int]:
-    """Return some of the steps of one of ``COMMANDS``, always the same ones; EVERY_STEP=1 returns all of them."""
-    count = steps if os.environ.get("EVERY_STEP") else steps // _ONE_IN[name]
-    return sorted(random.Random(name).sample(range(1, steps + 1), count))
+    """Return the first, the last and some other steps of one of ``COMMANDS``, always the same; EVERY_STEP=1 for all."""
+    every = range(1, steps + 1)
+    if os.environ.get("EVERY_STEP"):
+        return list(every)
+    return sorted({1, steps, *random.Random(name).sample(every, steps // _ONE_IN[name])})
 
 
 def write_inputs(folder: Path) -> None:

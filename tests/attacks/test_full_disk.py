@@ -25,10 +25,11 @@ def _complaints(text: str, *, sweep: bool) -> list[str]:
 @pytest.mark.parametrize("name", COMMANDS)
 def test_a_full_disk_at_any_step_is_explained(name: str, part: int, work: Workplace) -> None:
     """Let the disk be full from a step on, then make room and run the command again."""
-    steps = work.run(name, fault="full").steps
+    unbroken = work.run(name, fault="full")
+    assert unbroken.status == 0, unbroken.text
     expected, _ = work.unbroken(name)
     wrong = {}
-    for at in attacked_steps(name, steps)[part::_PARTS]:
+    for at in attacked_steps(name, unbroken.steps)[part::_PARTS]:
         work.start_again()
         full = work.run(name, fault="full", at=at)
         finished = full.status == 0  # it had written all that matters

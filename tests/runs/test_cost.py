@@ -22,7 +22,6 @@ from harness.types import Sentence
 from harness.utils.memory import peak_memory
 from harness.utils.signals import Stop
 from tests.support.encoders import tiny_elmo
-from tests.support.fast_setup import few_sentences
 from tests.support.runs import SMALL, config_of, small_run, without_times
 
 ONE_EPOCH = "trainer.max_epochs=1"
@@ -31,13 +30,12 @@ ONE_EPOCH = "trainer.max_epochs=1"
 def test_a_record_has_the_costs_of_its_run(tmp_path: Path) -> None:
     torch.ones(600_000_000, dtype=torch.uint8)  # freed before the run: not part of its peak
     before = peak_memory("cpu")["process"]
-    record = small_run(tmp_path, "trainer.max_epochs=2")
+    record = small_run(tmp_path, "trainer.max_epochs=2", whole=True)
     (path,) = tmp_path.glob("results/ner/*/record.json")
     assert read_record(path) == record
     found = cost_of(record)
     assert tuple(found) == COST_FIELDS
-    with few_sentences():
-        plan = prepare(config_of(tmp_path, *SMALL, "trainer.max_epochs=2"))
+    plan = prepare(config_of(tmp_path, *SMALL, "trainer.max_epochs=2"))
     model = build_model(plan)
     assert found["head_parameters"] == sum(p.numel() for p in model.head.parameters())
     assert found["head_parameters"] == record.parameters - 4  # the mix has three weights and gamma

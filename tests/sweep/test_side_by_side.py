@@ -170,9 +170,8 @@ LONG = ("trainer.max_epochs=15", "trainer.patience=100", "seed=1,2,3")
 @pytest.fixture(scope="module")
 def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("uninterrupted")
-    assert (
-        sweep(folder, *LONG, "data.fraction=0.1", whole=True) == 0
-    )  # one after the other, which does not change a bit
+    # One job after the other, which does not change a bit.
+    assert sweep(folder, *LONG, "data.fraction=0.1", whole=True) == 0
     return folder
 
 

@@ -35,10 +35,10 @@ def test_combinations_with_the_same_result_are_one_job(tmp_path: Path, capsys: p
 def test_a_dry_run_shows_what_all_jobs_would_cost_and_does_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert sweep(tmp_path, "mixing=top,mean", "task.scheme=auto,bix", "dry_run=true") == 1
+    assert sweep(tmp_path, "mixing=top,mean", "task.scheme=auto,bix", "dry_run=true", whole=True) == 1
     shown = capsys.readouterr().out
     assert "mixing=top task.scheme=auto" in shown
-    assert "4 jobs: 0 finished, 2 to run, 2 would fail; to encode, once: 150 sentences (1,916 tokens" in shown
+    assert "4 jobs: 0 finished, 2 to run, 2 would fail; to encode, once: 629 sentences (8,165 tokens" in shown
     assert "to train, one after the other: an unknown time for 2 jobs (no finished run" in shown
     assert not (tmp_path / "results").exists()
     assert sweep(tmp_path, "mixing=top") == 0
