@@ -88,6 +88,8 @@ def _p(p: float) -> str:
 def _numbered(chosen: argparse.Namespace) -> list[dict[Path, RunRecord]]:
     """Return the records of two settings by their folders; the settings are known by their numbers."""
     results = gathered(read_records(chosen.dir), split=chosen.split, only=chosen.only)
+    for note in results.notes:
+        log.warning(note)
     settings = {str(one.number): one for one in results.settings}
     for number in (chosen.a, chosen.b):
         if number not in settings:

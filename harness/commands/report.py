@@ -75,6 +75,8 @@ def _run(chosen: argparse.Namespace, command: str) -> None:
         for block in results.blocks:
             for one in block.settings:
                 print(f"{one.number:4}  {block.name}: {one.label}")  # noqa: T201
+        for note in results.notes:
+            print(printable(note))  # noqa: T201
         return
     baseline = _baseline(chosen.baseline, {str(setting.number): setting.label for setting in results.settings})
     date = datetime.datetime.now(tz=datetime.UTC).strftime("%-d %B %Y")

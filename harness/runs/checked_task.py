@@ -1,4 +1,4 @@
-"""What a task returns is checked where it enters a run, because it may be a plug-in."""
+"""Checks of a task and its examples at the start of a run, because the task may be a plug-in."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ def checked_task(task: Task | None) -> Task:
     """Return the task.
 
     Raises:
-        ConfigError: There is none, or its names are no texts, or its own name is not fit for a folder.
+        ConfigError: There is none, or one of its names is not a str, or its own name cannot be that of a folder.
     """
     if task is None:
         raise ConfigError("task is none, so there is nothing to train; choose a task with task=NAME")
@@ -41,6 +41,6 @@ def checked_examples(task: Task, split: Split) -> Sequence[Example]:
     is_sequence = hasattr(examples, "__len__") and hasattr(examples, "__getitem__")
     if not is_sequence or not all(isinstance(one, Example) and one.texts for one in examples):
         raise ConfigError(f"{what} is no list of harness.types.Example, each with its texts")
-    if not examples:
+    if len(examples) == 0:  # not every sequence has a truth value, for example a numpy array
         raise DataFormatError(f"{what} is empty; give data with an example in each split")
     return examples

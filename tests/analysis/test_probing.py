@@ -144,6 +144,10 @@ def test_the_command_prints_everything(tmp_path: Path, capsys: pytest.CaptureFix
     numbers = [row.split(" | ")[0] for row in out.split("\n\n")[0].splitlines()[2:]]
     assert len(set(numbers)) == len(numbers) == 4  # no two rows are about the same setting
     assert "Weights are not importance" in out
+    (tmp_path / "damaged").mkdir()
+    (tmp_path / "damaged" / "record.json").write_text("{")
+    assert main([str(tmp_path)]) == 0
+    assert capsys.readouterr().out.splitlines()[-1].startswith("Left out, because its record cannot be read: ")
     (tmp_path / "controls").mkdir()
     control = record(0.4, mixing_index=2, task_control=1)
     write_record(folder_of(control, str(tmp_path / "controls")), control)
@@ -155,4 +159,4 @@ def test_the_command_prints_everything(tmp_path: Path, capsys: pytest.CaptureFix
     assert main([str(tmp_path / "failed")]) == 2
     assert "no finished run in it" in capsys.readouterr().err
     assert main([str(tmp_path / "nothing")]) == 2
-    assert "no readable record.json below it" in capsys.readouterr().err
+    assert "no record.json below it; give the results folder" in capsys.readouterr().err

@@ -57,7 +57,7 @@ COMMANDS = {
     "pretrain": ("pretrain", *_PRETRAINING),
 }
 
-# One in so many steps on disk of each command is attacked; the steps of a sweep are nearly all those of its runs.
+# Steps on disk of a command for each that is attacked; nearly all steps of a sweep are steps of its runs.
 _ONE_IN = {"encode": 3, "train": 3, "sweep": 9, "pretrain": 3}
 
 

@@ -23,7 +23,7 @@ def _complaints(text: str, *, sweep: bool) -> list[str]:
 @pytest.mark.slow
 @pytest.mark.parametrize("part", range(_PARTS))
 @pytest.mark.parametrize("name", COMMANDS)
-def test_a_full_disk_at_any_step_is_explained(name: str, part: int, work: Workplace) -> None:
+def test_a_full_disk_is_explained(name: str, part: int, work: Workplace) -> None:
     """Let the disk be full from a step on, then make room and run the command again."""
     unbroken = work.run(name, fault="full")
     assert unbroken.status == 0, unbroken.text

@@ -1,4 +1,4 @@
-"""A command that was killed at any step on disk, run again, leaves what an unbroken run leaves, to the bit."""
+"""A command that was killed at a step on disk and is run again, leaves what an unbroken run leaves, to the bit."""
 
 from collections.abc import Sequence
 
@@ -32,5 +32,5 @@ def test_two_kills_change_nothing(work: Workplace) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("part", range(_PARTS))
 @pytest.mark.parametrize("name", COMMANDS)
-def test_kills_at_any_step_change_nothing(name: str, part: int, work: Workplace) -> None:
+def test_kills_change_nothing(name: str, part: int, work: Workplace) -> None:
     assert_kills_change_nothing(name, attacked_steps(name, work.unbroken(name)[1])[part::_PARTS], work)

@@ -23,6 +23,7 @@ from harness.runs.job import run_job
 from harness.runs.outcome import JobState, Outcome
 from harness.runs.predictions import write_predictions
 from harness.runs.record import RunRecord, read_record, write_record
+from harness.sweep.state import SweepFolder
 from harness.types import Example, Prediction
 from harness.utils.signals import Stop
 from tests.support.runs import SMALL, small_run
@@ -127,18 +128,15 @@ def test_a_damaged_record_is_one_line(damage: Any, tmp_path: Path) -> None:
     assert "\n" not in str(caught.value)
 
 
-def test_damaged_records_in_a_folder_are_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_damaged_records_in_a_folder_are_left_out(tmp_path: Path) -> None:
     write_record(tmp_path / "ner" / "good", record_of())
     for number, damage in enumerate(DAMAGES.values()):
         damaged(tmp_path / "ner" / f"{number}", damage)
-    with caplog.at_level(logging.WARNING):
-        found = read_records(tmp_path)
+    found = read_records(tmp_path)
     assert [run.folder.name for run in found if isinstance(run, Recorded)] == ["good"]
-    notes = gathered(found).notes  # on every page and below every table
+    notes = gathered(found).notes  # in every file of a report and below every table
     assert len(notes) == len(DAMAGES)
     assert all(note.startswith(f"Left out, because its record cannot be read: {tmp_path}") for note in notes)
-    assert len(caplog.records) == len(DAMAGES)
-    assert all(one.getMessage().startswith(f"left out: {tmp_path}") for one in caplog.records)
     assert _finished_records(tmp_path / "ner") == []  # it has no time
 
 
@@ -150,6 +148,7 @@ def test_a_sweep_with_a_damaged_state_or_record_has_a_table(tmp_path: Path, capl
     states = {
         "1": asdict(JobState([], Outcome("ok", folder="results/ner/good"), "host", 1)),
         "2": asdict(JobState([], Outcome("ok", folder="results/ner/bad"), "host", 1)),
+        "2b": asdict(JobState([], Outcome("ok", folder="elsewhere/ner/bad"), "host", 1)),  # the same run, once only
         "3": {"outcome": {"status": "fine"}},
         "4": {"host": "a"},
         "5": [],
@@ -158,10 +157,15 @@ def test_a_sweep_with_a_damaged_state_or_record_has_a_table(tmp_path: Path, capl
     for name, state in states.items():
         (jobs / f"{name}.json").write_text(json.dumps(state))
     (jobs / "7.json").write_text("{")
-    found = read_records(tmp_path / "sweeps" / "x")
+    folder = tmp_path / "sweeps" / "x"
+    found = read_records(folder)
     assert [run.folder.name for run in found if isinstance(run, Recorded)] == ["good"]
     assert [run.folder.name for run in found if isinstance(run, Damaged)] == ["bad"]
-    assert sum("left out" in text or "skipped" in text for text in map(str, caplog.messages)) == 5
+    assert sum("skipped" in text for text in caplog.messages) == 4
+    table = SweepFolder(folder).write_table()
+    assert f"{table}\n" == (folder / "table.md").read_text()
+    assert "Left out, because its record cannot be read" in table.splitlines()[-1]
+    assert " | 1 | " in table
 
 
 def test_records_of_version_1_can_be_read(tmp_path: Path) -> None:

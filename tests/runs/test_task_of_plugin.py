@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from harness.errors import HarnessError
@@ -42,6 +43,14 @@ def test_a_wrong_member(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, member:
 _WHOLE = NamedEntityRecognition.examples
 
 
+def test_a_wrong_name_is_refused_before_the_data_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def examples(self: NamedEntityRecognition, split: Split) -> Any:
+        raise AssertionError("the data were read")
+
+    monkeypatch.setattr(NamedEntityRecognition, "examples", examples)
+    assert "expected a str" in refusal(tmp_path, monkeypatch, "data_name", 3)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -49,6 +58,7 @@ _WHOLE = NamedEntityRecognition.examples
         (iter, ".examples('train') is no list of harness.types.Example"),
         (lambda found: [vars(one) for one in found], ".examples('train') is no list of"),
         (lambda found: [replace(one, texts={}) for one in found], ".examples('train') is no list of"),
+        (lambda _: np.array([]), ".examples('train') is empty; give data"),
         (lambda _: [], ".examples('train') is empty; give data with an example in each split"),
     ],
 )
@@ -74,7 +84,10 @@ class Lazy:
         return self._found[index]
 
 
-def test_examples_may_be_made_when_they_are_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("kind", [Lazy, lambda found: np.array(list(found), dtype=object)])
+def test_examples_may_be_another_sequence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: Callable[[Any], Any]
+) -> None:
     expected = prepare(config_of(tmp_path, *SMALL)).digests
-    monkeypatch.setattr(NamedEntityRecognition, "examples", lambda self, split: Lazy(_WHOLE(self, split)))
+    monkeypatch.setattr(NamedEntityRecognition, "examples", lambda self, split: kind(_WHOLE(self, split)))
     assert prepare(config_of(tmp_path, *SMALL)).digests == expected

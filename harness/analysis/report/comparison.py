@@ -56,7 +56,8 @@ class Ranking:
         tasks: The name of each task and its data, with its metric.
         cells: For each value, its cell on each task; None if it is missing.
         ranked: The values with scores on every task, the best first.
-        notes: Sentences that say which runs were left out and what could not be computed, and why.
+        notes: Sentences that say which runs were left out, which scores cannot be compared, and what could not be
+            computed, and why.
     """
 
     axis: str

@@ -55,11 +55,11 @@ class Chapter:
 
 @dataclass(frozen=True)
 class Document:
-    """A whole report: a chapter per block, notes on the runs that were left out, and what the runs were made with.
+    """A whole report: a chapter per block, the notes of the results, and what the runs were made with.
 
     Attributes:
         chapters: One per block of settings, and one about probes if there are any.
-        notes: Notes on runs that were left out.
+        notes: Sentences on runs that were left out, and on scores that cannot be compared.
         provenance: What the runs were made with.
         command: The command that made the report.
         date: The day on which it was made.

@@ -1,6 +1,5 @@
 """Settings: runs that differ only in the seed, in blocks that can be compared."""
 
-import logging
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,8 +12,6 @@ from harness.runs.outcome import read_job_state
 from harness.runs.record import RunRecord, flattened, read_record
 from harness.types import Split
 from harness.utils.text_files import exists
-
-log = logging.getLogger(__name__)
 
 CONFUSION = "confusion"  # what the names of the shares of a confusion matrix begin with
 _FILES = ("data.test", "data.dev", "data.train")
@@ -120,7 +117,12 @@ class Block:
 
 @dataclass(frozen=True)
 class Results:
-    """The finished runs of a folder as blocks of settings, and notes that say which runs were left out, and why."""
+    """The finished runs of a folder as blocks of settings.
+
+    Attributes:
+        blocks: The blocks, sorted by task and data.
+        notes: Sentences that say which runs were left out, and why, and which scores cannot be compared.
+    """
 
     blocks: tuple[Block, ...]
     notes: tuple[str, ...]
@@ -151,8 +153,9 @@ def read_records(folder: Path) -> list[Recorded | Damaged]:
     found = records_of_sweep(folder) if (folder / "jobs").is_dir() else []
     found = found or [_read(path.parent) for path in sorted(folder.glob("**/record.json"))]
     if not any(isinstance(run, Recorded) for run in found):
-        what = "no readable record.json below it; give the results folder of a run or a sweep"
-        raise DataFormatError(f"{folder}: {what}")
+        reasons = [run.reason for run in found if isinstance(run, Damaged)]
+        what = f"no record.json below it can be read ({reasons[0]})" if reasons else "no record.json below it"
+        raise DataFormatError(f"{folder}: {what}; give the results folder of a run or a sweep")
     return found
 
 
@@ -161,21 +164,17 @@ def records_of_sweep(folder: Path) -> list[Recorded | Damaged]:
 
     A damaged state is left out, which the log says.
     """
-    places = []
-    for path in sorted((folder / "jobs").glob("*.json")):
-        state = read_job_state(path)
-        run = Path(state.outcome.folder if state is not None else "")
-        if run.parts:
-            places.append(folder.parent.parent.joinpath(*run.parts[-2:]))
+    states = [read_job_state(path) for path in sorted((folder / "jobs").glob("*.json"))]
+    runs = [Path(state.outcome.folder) for state in states if state is not None]
+    places = dict.fromkeys(folder.parent.parent.joinpath(*run.parts[-2:]) for run in runs if run.parts)
     return [_read(place) for place in places if exists(place / "record.json")]
 
 
 def _read(folder: Path) -> Recorded | Damaged:
-    """Read the record of a run; the log says what is wrong with a damaged one."""
+    """Read the record of a run."""
     try:
         return Recorded(read_record(folder / "record.json"), folder)
     except DataFormatError as error:
-        log.warning("left out: %s", error)
         return Damaged(folder, str(error))
 
 
