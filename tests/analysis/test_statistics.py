@@ -1,6 +1,7 @@
 """The statistics against enumeration, hand counts and scipy; the tests' size and power by simulation."""
 
 import itertools
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,7 +18,9 @@ from harness.analysis.statistics import (
     randomised_p,
     ratio_of_sums,
 )
+from tests.benchmarks import seeds_apart
 from tests.benchmarks.power import main, share_found
+from tests.support.reports import write_run
 
 NAN = float("nan")
 
@@ -162,6 +165,16 @@ def test_the_command_prints_a_table(capsys: pytest.CaptureFixture[str]) -> None:
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 2 + 4 * 3
     assert lines[2].startswith("| 1.0 | 0.0 | 3 |")
+
+
+def test_pairs_of_runs_of_one_setting_are_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for seed, chance in enumerate((0.1, 0.9, 0.9)):  # the first model is far worse than the other two
+        write_run(tmp_path, encoder="elmo", seed=seed, chance=chance)
+    write_run(tmp_path, encoder="none", seed=0, chance=0.5)  # without another to compare it with
+    seeds_apart.main([str(tmp_path), "--rounds", "99"])
+    _, _, row, total = capsys.readouterr().out.splitlines()
+    assert row == "| made_up | elmo | 3 | 3 | 2 |"
+    assert total == "| all | | | 3 | 2 (67 %) |"
 
 
 def test_the_effect_is_unknown_if_scores_do_not_vary() -> None:
