@@ -12,6 +12,7 @@ from typing import Any
 
 from harness.analysis.compare import Comparison, Run, compare, read_runs
 from harness.analysis.report.axes import chooser, options_of
+from harness.analysis.report.printable import printable
 from harness.analysis.report.settings import gathered, read_records
 from harness.errors import ConfigError, DataFormatError
 from harness.runs.record import COUNTS, RunRecord, readable_record
@@ -88,16 +89,15 @@ def _p(p: float) -> str:
 def _numbered(chosen: argparse.Namespace) -> list[dict[Path, RunRecord]]:
     """Return the records of two settings by their folders; the settings are known by their numbers."""
     results = gathered(read_records(chosen.dir), split=chosen.split, only=chosen.only)
-    for note in results.notes:
-        log.warning(note)
     settings = {str(one.number): one for one in results.settings}
     for number in (chosen.a, chosen.b):
         if number not in settings:
             only = f" --only {shlex.join(chosen.only)}" if chosen.only else ""
             listed = f"python -m harness report {shlex.quote(str(chosen.dir))} --list{only}"
             raise ConfigError(f"{chosen.dir} has no setting {number}; it has 1 to {len(settings)}; see {listed}")
-    for side, number in zip("AB", (chosen.a, chosen.b), strict=True):
-        print(f"{side}: setting {number}, {settings[number].label}")  # noqa: T201
+    said = [f"{side}: setting {n}, {settings[n].label}" for side, n in zip("AB", (chosen.a, chosen.b), strict=True)]
+    for line in (*results.notes, *said):
+        print(printable(line))  # noqa: T201
     return [{run.folder: run.record for run in settings[number].runs} for number in (chosen.a, chosen.b)]
 
 
@@ -113,7 +113,8 @@ def _records_of(pattern: str) -> dict[Path, RunRecord]:
         if (record := readable_record(Path(match))) is not None:
             found[Path(match).parent] = record
     if not found:
-        raise DataFormatError(f"{pattern}: no folder of a run; give the folder of a run, or a glob in quotes")
+        what = "no folder with a readable record.json; give the folder of a run, or a glob in quotes"
+        raise DataFormatError(f"{pattern}: {what}")
     return found
 
 

@@ -74,7 +74,7 @@ def _run(chosen: argparse.Namespace, command: str) -> None:
     if chosen.list:
         for block in results.blocks:
             for one in block.settings:
-                print(f"{one.number:4}  {block.name}: {one.label}")  # noqa: T201
+                print(f"{one.number:4}  {printable(f'{block.name}: {one.label}')}")  # noqa: T201
         for note in results.notes:
             print(printable(note))  # noqa: T201
         return

@@ -36,11 +36,12 @@ def checked_examples(task: Task, split: Split) -> Sequence[Example]:
         ConfigError: They are not a sequence of examples with texts.
         DataFormatError: There are none, or the task cannot read its data.
     """
-    examples = task.examples(split)
+    found = task.examples(split)
     what = f"{type(task).__name__}.examples('{split}')"
-    is_sequence = hasattr(examples, "__len__") and hasattr(examples, "__getitem__")
+    is_sequence = hasattr(found, "__len__") and hasattr(found, "__getitem__")
+    examples = list(found) if is_sequence else []  # the index of a pandas Series may be no position
     if not is_sequence or not all(isinstance(one, Example) and one.texts for one in examples):
         raise ConfigError(f"{what} is no list of harness.types.Example, each with its texts")
-    if len(examples) == 0:  # not every sequence has a truth value, for example a numpy array
+    if not examples:
         raise DataFormatError(f"{what} is empty; give data with an example in each split")
     return examples

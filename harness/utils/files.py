@@ -124,10 +124,10 @@ def read_written_json(path: Path, *, fix: str) -> Any:
     Raises:
         DataFormatError: The file cannot be read or is not JSON.
     """
-    if not path.is_file():
-        raise DataFormatError(f"{path}: no such file")
     try:
         return json.loads(path.read_bytes())
+    except FileNotFoundError:
+        raise DataFormatError(f"{path}: no such file") from None
     except OSError as error:
         raise DataFormatError(f"{path}: cannot be read ({error.strerror})") from None
     except (ValueError, RecursionError) as error:  # ValueError: not JSON, not UTF-8, or a number of too many digits

@@ -147,7 +147,7 @@ def test_the_command_prints_everything(tmp_path: Path, capsys: pytest.CaptureFix
     (tmp_path / "damaged").mkdir()
     (tmp_path / "damaged" / "record.json").write_text("{")
     assert main([str(tmp_path)]) == 0
-    assert capsys.readouterr().out.splitlines()[-1].startswith("Left out, because its record cannot be read: ")
+    assert capsys.readouterr().out.splitlines()[-1].startswith("A run is left out, because this file cannot be read: ")
     (tmp_path / "controls").mkdir()
     control = record(0.4, mixing_index=2, task_control=1)
     write_record(folder_of(control, str(tmp_path / "controls")), control)
@@ -159,4 +159,4 @@ def test_the_command_prints_everything(tmp_path: Path, capsys: pytest.CaptureFix
     assert main([str(tmp_path / "failed")]) == 2
     assert "no finished run in it" in capsys.readouterr().err
     assert main([str(tmp_path / "nothing")]) == 2
-    assert "no record.json below it; give the results folder" in capsys.readouterr().err
+    assert "no readable record.json below it; give the results folder" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""A command that was killed at a step on disk and is run again, leaves what an unbroken run leaves, to the bit."""
+"""A command that was killed at a step on disk and is run again leaves what an unbroken run leaves, to the bit."""
 
 from collections.abc import Sequence
 

@@ -128,15 +128,17 @@ def test_a_damaged_record_is_one_line(damage: Any, tmp_path: Path) -> None:
     assert "\n" not in str(caught.value)
 
 
-def test_damaged_records_in_a_folder_are_left_out(tmp_path: Path) -> None:
+def test_damaged_records_in_a_folder_are_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     write_record(tmp_path / "ner" / "good", record_of())
     for number, damage in enumerate(DAMAGES.values()):
         damaged(tmp_path / "ner" / f"{number}", damage)
-    found = read_records(tmp_path)
+    with caplog.at_level(logging.WARNING):
+        found = read_records(tmp_path)
     assert [run.folder.name for run in found if isinstance(run, Recorded)] == ["good"]
     notes = gathered(found).notes  # in every file of a report and below every table
-    assert len(notes) == len(DAMAGES)
-    assert all(note.startswith(f"Left out, because its record cannot be read: {tmp_path}") for note in notes)
+    assert len(notes) == len(caplog.records) == len(DAMAGES)
+    assert all(note.startswith(f"A run is left out, because this file cannot be read: {tmp_path}") for note in notes)
+    assert all(one.getMessage().startswith(f"left out: {tmp_path}") for one in caplog.records)  # and the reason
     assert _finished_records(tmp_path / "ner") == []  # it has no time
 
 
@@ -149,6 +151,7 @@ def test_a_sweep_with_a_damaged_state_or_record_has_a_table(tmp_path: Path, capl
         "1": asdict(JobState([], Outcome("ok", folder="results/ner/good"), "host", 1)),
         "2": asdict(JobState([], Outcome("ok", folder="results/ner/bad"), "host", 1)),
         "2b": asdict(JobState([], Outcome("ok", folder="elsewhere/ner/bad"), "host", 1)),  # the same run, once only
+        "2c": asdict(JobState([], Outcome("ok", folder="results/ner/deleted"), "host", 1)),
         "3": {"outcome": {"status": "fine"}},
         "4": {"host": "a"},
         "5": [],
@@ -160,11 +163,12 @@ def test_a_sweep_with_a_damaged_state_or_record_has_a_table(tmp_path: Path, capl
     folder = tmp_path / "sweeps" / "x"
     found = read_records(folder)
     assert [run.folder.name for run in found if isinstance(run, Recorded)] == ["good"]
-    assert [run.folder.name for run in found if isinstance(run, Damaged)] == ["bad"]
-    assert sum("skipped" in text for text in caplog.messages) == 4
+    lost = [f"ner/{run}/record.json" for run in ("bad", "deleted")] + [f"sweeps/x/jobs/{n}.json" for n in (3, 4, 5, 7)]
+    assert [run.path for run in found if isinstance(run, Damaged)] == [tmp_path / name for name in lost]
+    assert [text.partition(":")[0] == "left out" for text in caplog.messages] == [False] * 4 + [True] * 2
     table = SweepFolder(folder).write_table()
     assert f"{table}\n" == (folder / "table.md").read_text()
-    assert "Left out, because its record cannot be read" in table.splitlines()[-1]
+    assert sum(line.startswith("A run is left out") for line in table.splitlines()) == len(lost)
     assert " | 1 | " in table
 
 

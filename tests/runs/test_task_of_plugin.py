@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas
 import pytest
 
 from harness.errors import HarnessError
@@ -84,10 +85,19 @@ class Lazy:
         return self._found[index]
 
 
-@pytest.mark.parametrize("kind", [Lazy, lambda found: np.array(list(found), dtype=object)])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        Lazy,
+        lambda found: np.array(list(found), dtype=object),
+        lambda found: pandas.Series(list(found), index=range(len(found))[::-1]),  # series[0] is the last example
+    ],
+)
 def test_examples_may_be_another_sequence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: Callable[[Any], Any]
 ) -> None:
     expected = prepare(config_of(tmp_path, *SMALL)).digests
     monkeypatch.setattr(NamedEntityRecognition, "examples", lambda self, split: kind(_WHOLE(self, split)))
-    assert prepare(config_of(tmp_path, *SMALL)).digests == expected
+    prepared = prepare(config_of(tmp_path, *SMALL))
+    assert prepared.digests == expected
+    assert prepared.examples["test"][0] == _WHOLE(prepared.task, "test")[0]  # type: ignore[arg-type]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.analysis.report.settings import records_of_sweep
+from harness.analysis.report.settings import Damaged, Recorded, records_of_sweep
 from harness.errors import ConfigError
 from harness.runs.outcome import Outcome
 from harness.sweep.state import SweepFolder
@@ -55,7 +55,10 @@ def test_a_damaged_state_is_skipped_with_one_line(kind: str, tmp_path: Path, cap
     (path,) = [path for path in (folder.path / "jobs").iterdir() if "seed=2" in path.read_text()]
     path.write_text(DAMAGED[kind])
     with caplog.at_level(logging.WARNING):
-        assert [found.record for found in records_of_sweep(folder.path)] == [record]
+        found, lost = records_of_sweep(folder.path)
+        assert isinstance(found, Recorded)
+        assert found.record == record
+        assert lost == Damaged(path)
         assert record.name.removesuffix("-s1") in folder.write_table()
     assert len(caplog.messages) == 2  # one for each time that it is read
     assert all(message.startswith(f"{path}: not the state of a job, so it is skipped") for message in caplog.messages)

@@ -41,7 +41,7 @@ _SHORT = {  # columns with shorter names; those with none are left out, because 
 
 def as_latex(report: Document) -> str:
     """Return the open tables of a report, to be copied into a paper."""
-    parts = [r"% \usepackage{booktabs,graphicx}", *(f"% {latex_text(note)}" for note in report.notes)]
+    parts = [r"% \usepackage{booktabs,graphicx}", *(f"% {printable(note)}" for note in report.notes)]
     for chapter in report.chapters:
         parts.append(f"% {latex_text(chapter.heading)}. {latex_text(chapter.headline)}")
         parts += [text for part in chapter.parts for table in part.tables for text in latex(table)]

@@ -1,7 +1,7 @@
 """A report in Markdown."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 from harness.analysis.report.document import Document
 from harness.analysis.report.paper_numbers import NO_NUMBERS, PublishedNumbers
@@ -40,16 +40,20 @@ def as_markdown(report: Document) -> str:
 def markdown_table(table: Table) -> str:
     """Return a table's cells. pandas would need a further package, tabulate, for these lines."""
 
-    def line(cells: Sequence[str]) -> str:
-        return f"| {' | '.join(_text(cell).replace('|', chr(92) + '|') for cell in cells)} |"
+    def line(cells: Iterable[str]) -> str:
+        return f"| {' | '.join(cells)} |"
+
+    def cell(text: str) -> str:
+        return _text(text).replace("|", r"\|")
 
     rows = [
-        [f"**{cell}**" if (i, j) in table.bold and cell else cell for j, cell in enumerate(row)]
+        [f"**{cell(text)}**" if (i, j) in table.bold and text else cell(text) for j, text in enumerate(row)]
         for i, row in enumerate(table.rows)
     ]
-    return "\n".join([line(table.columns), line(["---"] * len(table.columns)), *map(line, rows)])
+    return "\n".join([line(map(cell, table.columns)), line(["---"] * len(table.columns)), *map(line, rows)])
 
 
 def _text(text: str) -> str:
-    r"""Return a text that Markdown shows unchanged where it would see HTML, a character reference, a link or ``\``."""
-    return re.sub(r"(\\|<(?=[\w/!?])|&(?=[\w#])|\](?=[(\[:]))", r"\\\1", printable(text))
+    r"""Return a text that Markdown shows unchanged where it would see HTML, a link, emphasis, code or ``\``."""
+    marks = r"(\\|<(?=[\w/!?])|&(?=[\w#])|\](?=[(\[:])|[*`]|(?<![^\W_])_|_(?![^\W_]))"
+    return re.sub(marks, r"\\\1", printable(text))

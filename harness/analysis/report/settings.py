@@ -9,9 +9,8 @@ from harness.analysis.probing import CONTROL
 from harness.analysis.report.axes import Values, axes_of, chooser, label_of, options_of, sort_key
 from harness.errors import DataFormatError
 from harness.runs.outcome import read_job_state
-from harness.runs.record import RunRecord, flattened, read_record
+from harness.runs.record import RunRecord, flattened, readable_record
 from harness.types import Split
-from harness.utils.text_files import exists
 
 CONFUSION = "confusion"  # what the names of the shares of a confusion matrix begin with
 _FILES = ("data.test", "data.dev", "data.train")
@@ -29,10 +28,9 @@ class Recorded:
 
 @dataclass(frozen=True)
 class Damaged:
-    """A run whose ``record.json`` cannot be read, and why."""
+    """A file without which a run is lost to the results: its ``record.json``, or the state of the job that made it."""
 
-    folder: Path
-    reason: str
+    path: Path
 
 
 @dataclass(frozen=True)
@@ -153,29 +151,24 @@ def read_records(folder: Path) -> list[Recorded | Damaged]:
     found = records_of_sweep(folder) if (folder / "jobs").is_dir() else []
     found = found or [_read(path.parent) for path in sorted(folder.glob("**/record.json"))]
     if not any(isinstance(run, Recorded) for run in found):
-        reasons = [run.reason for run in found if isinstance(run, Damaged)]
-        what = f"no record.json below it can be read ({reasons[0]})" if reasons else "no record.json below it"
-        raise DataFormatError(f"{folder}: {what}; give the results folder of a run or a sweep")
+        what = "no readable record.json below it; give the results folder of a run or a sweep"
+        raise DataFormatError(f"{folder}: {what}")
     return found
 
 
 def records_of_sweep(folder: Path) -> list[Recorded | Damaged]:
-    """Read what the runs of a sweep, ``<results>/sweeps/<name>``, have written so far to ``<results>/<task>/<run>``.
-
-    A damaged state is left out, which the log says.
-    """
-    states = [read_job_state(path) for path in sorted((folder / "jobs").glob("*.json"))]
-    runs = [Path(state.outcome.folder) for state in states if state is not None]
-    places = dict.fromkeys(folder.parent.parent.joinpath(*run.parts[-2:]) for run in runs if run.parts)
-    return [_read(place) for place in places if exists(place / "record.json")]
+    """Read what the runs of a sweep, ``<results>/sweeps/<name>``, have written so far to ``<results>/<task>/<run>``."""
+    states = {path: read_job_state(path) for path in sorted((folder / "jobs").glob("*.json"))}
+    runs = [Path(state.outcome.folder) for state in states.values() if state is not None and state.outcome.folder]
+    places = dict.fromkeys(folder.parent.parent.joinpath(*run.parts[-2:]) for run in runs)  # two jobs may have one run
+    return [*map(_read, places), *(Damaged(path) for path, state in states.items() if state is None)]
 
 
 def _read(folder: Path) -> Recorded | Damaged:
-    """Read the record of a run."""
-    try:
-        return Recorded(read_record(folder / "record.json"), folder)
-    except DataFormatError as error:
-        return Damaged(folder, str(error))
+    """Read the record of a run; the log says what is wrong with a damaged one."""
+    path = folder / "record.json"
+    record = readable_record(path)
+    return Damaged(path) if record is None else Recorded(record, folder)
 
 
 def gathered(found: Sequence[Recorded | Damaged], *, split: Split = "test", only: Sequence[str] = ()) -> Results:
@@ -207,7 +200,7 @@ def gathered(found: Sequence[Recorded | Damaged], *, split: Split = "test", only
         data = run.record.data
         key = (task, data.get("sha256", {}).get(split) or data["name"], run.record.primary_metric)
         blocks.setdefault(key, {}).setdefault(setting, []).append(run)
-    notes = [f"Left out, because its record cannot be read: {run.reason}." for run in damaged]
+    notes = [f"A run is left out, because this file cannot be read: {run.path}" for run in damaged]
     if unfinished := len(recorded) - len(finished):
         notes.append(f"{unfinished} of {len(recorded)} runs did not finish successfully and are left out.")
     if copies := len(finished) - len(once):

@@ -53,7 +53,7 @@ def test_a_damaged_record_is_named_on_the_page(tmp_path: Path) -> None:
     damaged.write_text("{")
     assert main([str(tmp_path / "results"), "--compare", "encoder", "--out", str(tmp_path / "page")]) == 0
     page = (tmp_path / "page" / "compare.html").read_text()
-    assert f"Left out, because its record cannot be read: {damaged}: not " in page
+    assert f"A run is left out, because this file cannot be read: {damaged}" in page
 
 
 def test_a_missing_score_keeps_a_value_out_of_the_aggregates(results: Path) -> None:

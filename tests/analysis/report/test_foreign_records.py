@@ -32,6 +32,7 @@ HOSTILE = (
     "![x](http://example.org/pixel.png)",
     "a | b \\| c",
     "&lt;b&gt; & `code`",
+    "_a_ *b* c_d",
     "\ud83d half of a pair",
 )
 
@@ -100,7 +101,8 @@ def test_markdown_shows_no_html_and_no_picture(report: Path) -> None:
     text = (report / "report.md").read_text()
     assert not re.search(r"(?<!\\)<(script|img)", text)
     assert not re.search(r"(?<!\\)\]\(", text)
-    assert r"\&lt;b\&gt; & `code`" in text
+    assert r"\&lt;b\&gt; & \`code\`" in text
+    assert r"\_a\_ \*b\* c_d" in text
     for block in text.split("\n\n"):
         if block.startswith("|"):  # a table: each line has the same number of cells
             assert len({len(re.findall(r"(?<!\\)(?:\\\\)*\|", line)) for line in block.splitlines()}) == 1
@@ -126,6 +128,19 @@ def test_the_printed_table_is_one_line_per_setting(tmp_path: Path) -> None:
     lines = brief(results).splitlines()
     assert len(lines) == 4 + len(HOSTILE)
     assert all(line.isprintable() for line in lines)
+
+
+def test_no_name_moves_the_cursor_of_a_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for seed, (encoder, dev) in enumerate({"none": "a", "elmo": "b"}.items()):  # other dev data, which a note says
+        name = {"name": "x\n\x1b[31m", "sizes": {"test": 200}, "sha256": {"dev": dev, "test": "c"}}
+        write_run(tmp_path, encoder=encoder, seed=1, chance=0.1 + 0.8 * seed, data=name)
+    for words in ([str(tmp_path), "--list"], [str(tmp_path)]):
+        assert main(words) == 0
+    assert compare_main(["1", "2", "--dir", str(tmp_path), "--rounds", "9"]) == 0
+    shown = capsys.readouterr().out
+    assert shown.count("the dev data are not the same") == 3
+    assert "\x1b" not in shown
+    assert "x [31m" in shown
 
 
 def test_no_name_ends_a_comment_of_the_printed_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
