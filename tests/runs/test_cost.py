@@ -115,6 +115,13 @@ class Timed:
         yield from ((i, torch.zeros(1, len(one), 1)) for i, one in enumerate(sentences))
 
 
+@pytest.fixture
+def _as_in_real_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cost, "_MOST", 10_000)
+    monkeypatch.setattr(cost, "_PLACES", (0.1, 0.3, 0.5, 0.7, 0.9))
+
+
+@pytest.mark.usefixtures("_as_in_real_runs")
 @pytest.mark.parametrize(("enough", "size"), [(0.0, 16), (20.0, 32), (1e9, 100)])
 def test_the_speed_is_the_median_of_five_batches_after_warm_up(
     enough: float, size: int, monkeypatch: pytest.MonkeyPatch
@@ -140,6 +147,7 @@ class Filling(Timed):
         yield from ((i, torch.zeros(1, len(one), 1)) for i, one in enumerate(sentences))
 
 
+@pytest.mark.usefixtures("_as_in_real_runs")
 def test_an_encoder_that_fills_up_its_batches_is_not_called_slow(monkeypatch: pytest.MonkeyPatch) -> None:
     text = [(f"a{i}", *["of"] * (i % 20)) for i in range(2000)]
     encoder: Any = Filling()

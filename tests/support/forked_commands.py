@@ -127,7 +127,7 @@ def _serve() -> None:
     for slow in _SLOW_IMPORTS:
         import_module(slow)
     sys.modules["harness.features.store"].__dict__["_FLUSH"] = _BLOCK
-    sys.modules["harness.runs.cost"].__dict__["_LONG_ENOUGH"] = 0.0  # as in all tests
+    sys.modules["harness.runs.cost"].__dict__.update(_MOST=4, _PLACES=(0.5,))  # as in all tests
     published_numbers()  # which every sweep reads
     with config_files_parsed_once():
         for root, overrides in (("config", _ANY_OVERRIDES), ("pretrain", ["threads=1"])):
