@@ -354,4 +354,4 @@ def test_recorded_runs_are_compared(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert main([every, every, "--only", "trainer.lr=7"]) == 2
     assert "no run with trainer.lr=7" in capsys.readouterr().err
     assert main([str(tmp_path / "nothing"), "x"]) == 2
-    assert "no folder of a run" in capsys.readouterr().err
+    assert "no folder with a readable record.json" in capsys.readouterr().err

@@ -133,7 +133,7 @@ def test_a_sweep_is_a_group_and_its_table_is_a_run_in_the_group(
         return Seen()
 
     monkeypatch.setattr("harness.tracking.wandb_tracker.wandb_tracker", tracker)
-    assert sweep(tmp_path, "tracking=wandb", "mixing=top,mean", "sweep=mine") == 0
+    assert sweep(tmp_path, "tracking=wandb", "mixing=top,mean", "sweep=mine", whole=True) == 0
     assert [one["run_group"] for one in begun] == ["mine"] * 3
     assert [one["job_type"] for one in begun] == ["ner", "ner", "table"]
     ((name, columns, rows),) = tables
