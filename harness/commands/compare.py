@@ -12,7 +12,7 @@ from typing import Any
 
 from harness.analysis.compare import Comparison, Run, compare, read_runs
 from harness.analysis.report.axes import chooser, options_of
-from harness.analysis.report.printable import printable
+from harness.analysis.report.printable import print_lines
 from harness.analysis.report.settings import gathered, read_records
 from harness.errors import ConfigError, DataFormatError
 from harness.runs.record import COUNTS, RunRecord, readable_record
@@ -95,9 +95,8 @@ def _numbered(chosen: argparse.Namespace) -> list[dict[Path, RunRecord]]:
             only = f" --only {shlex.join(chosen.only)}" if chosen.only else ""
             listed = f"python -m harness report {shlex.quote(str(chosen.dir))} --list{only}"
             raise ConfigError(f"{chosen.dir} has no setting {number}; it has 1 to {len(settings)}; see {listed}")
-    said = [f"{side}: setting {n}, {settings[n].label}" for side, n in zip("AB", (chosen.a, chosen.b), strict=True)]
-    for line in (*results.notes, *said):
-        print(printable(line))  # noqa: T201
+    print_lines(results.notes)
+    print_lines(f"{side}: setting {n}, {settings[n].label}" for side, n in (("A", chosen.a), ("B", chosen.b)))
     return [{run.folder: run.record for run in settings[number].runs} for number in (chosen.a, chosen.b)]
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from harness.analysis.layer_use import CAVEAT
 from harness.analysis.probing import expected_layers, layer_uses, probes
-from harness.analysis.report.printable import printable
+from harness.analysis.report.printable import print_lines
 from harness.analysis.report.settings import Block, Setting, gathered, read_records
 from harness.errors import DataFormatError
 from harness.utils.console import CommandParser, exit_status_of
@@ -61,8 +61,7 @@ def _show(chosen: argparse.Namespace) -> None:
     ]
     if expected:
         _print(["gain of each layer from 1", "expected layer", "without negative gains"], expected)
-    for note in results.notes:
-        print(printable(note))  # noqa: T201
+    print_lines(results.notes)
 
 
 def _of(place: tuple[Block, Setting], *, without: str = "") -> list[str]:

@@ -58,7 +58,7 @@ def _run(chosen: argparse.Namespace, command: str) -> None:
     from harness.analysis.report.headline import headline
     from harness.analysis.report.paper_numbers import DEFAULT, NO_NUMBERS, published_numbers
     from harness.analysis.report.parts import Wanted
-    from harness.analysis.report.printable import printable
+    from harness.analysis.report.printable import print_lines, printable
     from harness.analysis.report.rerun import rerun_command
     from harness.analysis.report.settings import gathered, read_records
     from harness.analysis.report.tables import overview
@@ -75,8 +75,7 @@ def _run(chosen: argparse.Namespace, command: str) -> None:
         for block in results.blocks:
             for one in block.settings:
                 print(f"{one.number:4}  {printable(f'{block.name}: {one.label}')}")  # noqa: T201
-        for note in results.notes:
-            print(printable(note))  # noqa: T201
+        print_lines(results.notes)
         return
     baseline = _baseline(chosen.baseline, {str(setting.number): setting.label for setting in results.settings})
     date = datetime.datetime.now(tz=datetime.UTC).strftime("%-d %B %Y")

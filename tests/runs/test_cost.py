@@ -25,6 +25,7 @@ from tests.support.encoders import tiny_elmo
 from tests.support.runs import SMALL, config_of, small_run, without_times
 
 ONE_EPOCH = "trainer.max_epochs=1"
+_REAL = {name: getattr(cost, name) for name in ("_MOST", "_PLACES")}  # before the first test makes them smaller
 
 
 def test_a_record_has_the_costs_of_its_run(tmp_path: Path) -> None:
@@ -117,8 +118,8 @@ class Timed:
 
 @pytest.fixture
 def _as_in_real_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cost, "_MOST", 10_000)
-    monkeypatch.setattr(cost, "_PLACES", (0.1, 0.3, 0.5, 0.7, 0.9))
+    for name, value in _REAL.items():
+        monkeypatch.setattr(cost, name, value)
 
 
 @pytest.mark.usefixtures("_as_in_real_runs")
