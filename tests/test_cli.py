@@ -37,6 +37,7 @@ def test_a_run_prints_its_scores(tmp_path: Path, capsys: pytest.CaptureFixture[s
     shown = capsys.readouterr().out
     for expected in ("ner on sample", "f1_strict", "PER/f1", "dev f1 by epoch", "mix at the input", "record.json"):
         assert expected in shown
+    assert "in epoch 1 of 1: more may be better (trainer.max_epochs)" in shown
 
 
 def test_an_unknown_command_is_one_line_with_the_nearest_name(capfd: pytest.CaptureFixture[str]) -> None:

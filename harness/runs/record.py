@@ -90,6 +90,11 @@ class RunRecord:
         """The name without the seed, which all runs of a setting have in common."""
         return self.name.removesuffix(f"-s{self.seed}")
 
+    @property
+    def still_rose(self) -> bool:
+        """Whether the last epoch that ``trainer.max_epochs`` allows was the best on dev, so that more may be better."""
+        return 0 < self.best_epoch == self.epochs == flattened(self.config).get("trainer.max_epochs")
+
 
 # The parts of a record that are read by name, and their types; a record may have other parts, too.
 _TYPES: Mapping[str, Any] = {
