@@ -91,9 +91,10 @@ class RunRecord:
         return self.name.removesuffix(f"-s{self.seed}")
 
     @property
-    def still_rose(self) -> bool:
-        """Whether the last epoch that ``trainer.max_epochs`` allows was the best on dev, so that more may be better."""
-        return 0 < self.best_epoch == self.epochs == flattened(self.config).get("trainer.max_epochs")
+    def was_cut(self) -> bool:
+        """Whether ``trainer.max_epochs`` ended the run before ``trainer.patience`` did, so that more may be better."""
+        options, since_best = flattened(self.config), self.epochs - self.best_epoch
+        return 1 < self.epochs == options.get("trainer.max_epochs") and since_best != options.get("trainer.patience")
 
 
 # The parts of a record that are read by name, and their types; a record may have other parts, too.

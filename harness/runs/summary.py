@@ -36,7 +36,7 @@ def _print(record: RunRecord, folder: Path, console: Console) -> None:
     console.print(table)
     scores = read_history(folder, f"dev/{record.primary_metric}")
     if scores:
-        more = ": more may be better (trainer.max_epochs)" if record.still_rose else ""
+        more = ", ended by trainer.max_epochs: more may be better" if record.was_cut else ""
         console.print(
             f"dev {record.primary_metric} by epoch  {_sparkline(scores)}  "
             f"best {100 * max(scores):.2f} in epoch {record.best_epoch} of {record.epochs}{more}",

@@ -18,7 +18,8 @@ def brief(results: Results, numbers: PublishedNumbers = NO_NUMBERS) -> str:
         numbers: Published numbers to show next to the scores.
     """
     table = overview(results, numbers)
-    return "\n\n".join([_text(table.title), markdown_table(table), *map(_text, results.notes)])
+    notes = filter(None, (table.note, *results.notes))
+    return "\n\n".join([_text(table.title), markdown_table(table), *map(_text, notes)])
 
 
 def as_markdown(report: Document) -> str:

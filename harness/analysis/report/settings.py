@@ -214,20 +214,7 @@ def gathered(found: Sequence[Recorded | Damaged], *, split: Split = "test", only
         dev = {str(run.record.data.get("sha256", {}).get("dev")) for one in block.settings for run in one.runs}
         if len(dev) > 1:
             notes.append(f"{block.name}: the dev data are not the same in all settings; do not compare scores on dev.")
-        notes += _note_on_epochs(block)
     return Results(tuple(ordered), tuple(notes))
-
-
-def _note_on_epochs(block: Block) -> list[str]:
-    """Return a sentence about settings that may not have learned what they can: a comparison with them is not fair."""
-    rose = {one.number: sum(run.record.still_rose for run in one.runs) for one in block.settings}
-    numbers = ", ".join(str(number) for number, count in rose.items() if count)
-    where = f"{sum(rose.values())} of {sum(len(one.runs) for one in block.settings)} runs (settings {numbers})"
-    note = (
-        f"{block.name}: in {where}, dev still rose in the last epoch of trainer.max_epochs. "
-        "With more epochs, settings that learn slowly can rise more than others."
-    )
-    return [note] if numbers else []
 
 
 def _block(task: str, data: str, runs_of: Mapping[str, list[Recorded]], first: int) -> Block:

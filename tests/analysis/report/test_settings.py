@@ -39,18 +39,6 @@ def test_settings_that_are_scored_by_different_metrics_are_not_compared(tmp_path
     assert main([str(tmp_path / "results"), "--out", str(tmp_path / "report")]) == 0
 
 
-def test_settings_whose_dev_score_still_rose_at_the_end_are_named(tmp_path: Path) -> None:
-    config = {"task": {"_target_": "nowhere.Labels", "metric": "accuracy"}, "trainer": {"max_epochs": 5}}
-    for key, best in {"a": (5, 4), "b": (4, 4), "c": (5, 5)}.items():
-        for seed, epoch in enumerate(best, start=1):
-            write(tmp_path, key, seed, config=config, best_epoch=epoch, epochs=5)
-    write(tmp_path, "d", 1, best_epoch=5, epochs=5)  # its record does not say how many epochs were allowed
-    assert read(tmp_path).notes == (
-        "labels on made_up: in 3 of 7 runs (settings 2, 4), dev still rose in the last epoch of trainer.max_epochs. "
-        "With more epochs, settings that learn slowly can rise more than others.",
-    )
-
-
 @pytest.mark.parametrize("order", [(1, 2), (2, 1)])
 def test_a_label_that_only_some_runs_predict_has_a_share_of_zero_in_the_others(
     tmp_path: Path, order: tuple[int, int]
