@@ -12,6 +12,7 @@ from typing import Any
 
 from harness.analysis.compare import Comparison, Run, compare, read_runs
 from harness.analysis.report.axes import chooser, options_of
+from harness.analysis.report.epochs import note_on_epochs
 from harness.analysis.report.printable import print_lines
 from harness.analysis.report.settings import gathered, read_records
 from harness.errors import ConfigError, DataFormatError
@@ -58,6 +59,8 @@ def _compare(chosen: argparse.Namespace) -> None:
     print(f"B - A: {100 * result.difference:+.2f} {a[0].record.primary_metric} on {chosen.split}; seeds: {seeds}")  # noqa: T201
     print(f"over seeds: {_over_seeds(result)}")  # noqa: T201
     print(f"over examples: {_over_examples(result, chosen.rounds)}")  # noqa: T201
+    if note := note_on_epochs({side: [run.record for run in runs] for side, runs in (("A", a), ("B", b))}):
+        print(note)  # noqa: T201
 
 
 def _over_seeds(result: Comparison) -> str:

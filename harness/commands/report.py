@@ -55,6 +55,7 @@ def _run(chosen: argparse.Namespace, command: str) -> None:
     from harness.analysis.report.analysis import analyse
     from harness.analysis.report.comparison import ranked_values
     from harness.analysis.report.comparison_files import write_comparison
+    from harness.analysis.report.epochs import notes_on_epochs
     from harness.analysis.report.headline import headline
     from harness.analysis.report.paper_numbers import DEFAULT, NO_NUMBERS, published_numbers
     from harness.analysis.report.parts import Wanted
@@ -90,7 +91,8 @@ def _run(chosen: argparse.Namespace, command: str) -> None:
     analyses = [analyse(block, split=chosen.split, baseline=baseline, **draws) for block in results.blocks]
     for analysis in analyses:
         print(printable(f"{analysis.block.name}: {headline(analysis)}") + "\n")  # noqa: T201
-    print_table(overview(results, numbers, split=chosen.split, sort=chosen.sort), *results.notes)
+    table = overview(results, numbers, split=chosen.split, sort=chosen.sort)
+    print_table(table, *notes_on_epochs(results.blocks), *results.notes)
     if chosen.out is not None:
         title, wants = (
             f"Report of {chosen.dir.resolve().name}",

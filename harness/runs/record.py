@@ -93,8 +93,9 @@ class RunRecord:
     @property
     def was_cut(self) -> bool:
         """Whether ``trainer.max_epochs`` ended the run before ``trainer.patience`` did, so that more may be better."""
-        options, since_best = flattened(self.config), self.epochs - self.best_epoch
-        return 1 < self.epochs == options.get("trainer.max_epochs") and since_best != options.get("trainer.patience")
+        options, dev = flattened(self.config), self.metrics.get("dev", {}).get(self.primary_metric)
+        waited = 0 if dev == 0 else self.epochs - self.best_epoch  # patience is not counted while all scores are 0
+        return 1 < self.epochs == options.get("trainer.max_epochs") and waited != options.get("trainer.patience")
 
 
 # The parts of a record that are read by name, and their types; a record may have other parts, too.

@@ -9,6 +9,7 @@ from time import perf_counter
 
 from omegaconf import DictConfig, open_dict, read_write
 
+from harness.analysis.report.epochs import notes_on_epochs
 from harness.analysis.report.paper_numbers import published_numbers
 from harness.analysis.report.tables import overview
 from harness.analysis.report.terminal import print_table
@@ -100,7 +101,7 @@ def _report(jobs: Sequence[Job], folder: SweepFolder, launcher_error: str) -> in
     """Print the table, list the jobs that did not succeed, and return the exit status."""
     folder.write_table()
     if (results := folder.results()) is not None:
-        print_table(overview(results, published_numbers()), *results.notes)
+        print_table(overview(results, published_numbers()), *notes_on_epochs(results.blocks), *results.notes)
         print(f"table: {folder.path / 'table.md'}")  # noqa: T201
     failures = [(job, reason) for job in jobs if (reason := _failure(job, folder, launcher_error)) is not None]
     if not failures:

@@ -173,19 +173,23 @@ def test_a_sweep_with_a_damaged_state_or_record_has_a_table(tmp_path: Path, capl
 
 
 @pytest.mark.parametrize(
-    ("best", "epochs", "trainer", "was_cut"),
+    ("best", "epochs", "trainer", "dev", "was_cut"),
     [
-        (8, 8, {"max_epochs": 8, "patience": 3}, True),
-        (6, 8, {"max_epochs": 8, "patience": 3}, True),
-        (5, 8, {"max_epochs": 8, "patience": 3}, False),
-        (5, 8, {"max_epochs": 9, "patience": 3}, False),
-        (1, 8, {"max_epochs": 8, "patience": 3}, True),  # patience is not counted while all scores are zero
-        (1, 1, {"max_epochs": 1, "patience": 3}, False),  # a trial, or a head that is fitted in one pass
-        (8, 8, {}, False),  # a record of other origin
+        (8, 8, {"max_epochs": 8, "patience": 3}, 0.5, True),
+        (6, 8, {"max_epochs": 8, "patience": 3}, 0.5, True),
+        (5, 8, {"max_epochs": 8, "patience": 3}, 0.5, False),
+        (5, 8, {"max_epochs": 9, "patience": 3}, 0.5, False),
+        (1, 8, {"max_epochs": 8, "patience": 3}, 0.0, True),  # patience is not counted while all scores are zero
+        (1, 4, {"max_epochs": 4, "patience": 3}, 0.0, True),
+        (1, 1, {"max_epochs": 1, "patience": 3}, 0.5, False),  # a trial, or a head that is fitted in one pass
+        (8, 8, {}, 0.5, False),  # a record of other origin
     ],
 )
-def test_a_run_is_cut_if_not_ended_by_patience(best: int, epochs: int, trainer: dict[str, int], was_cut: bool) -> None:
-    assert record_of(best_epoch=best, epochs=epochs, config={"trainer": trainer}).was_cut is was_cut
+def test_a_run_is_cut_if_not_ended_by_patience(
+    best: int, epochs: int, trainer: dict[str, int], dev: float, was_cut: bool
+) -> None:
+    changes = {"config": {"trainer": trainer}, "metrics": {"dev": {"f1": dev}}}
+    assert record_of(best_epoch=best, epochs=epochs, **changes).was_cut is was_cut
 
 
 def test_records_of_version_1_can_be_read(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from harness.analysis.ranking import Ranked, ranking, seeds_interval, tie_groups
 from harness.analysis.report.axes import NAMED, options_of, sort_key, title_of
 from harness.analysis.report.costs import Priced, cost_figures, costs_of, medians
+from harness.analysis.report.epochs import notes_on_epochs
 from harness.analysis.report.parts import Figure
 from harness.analysis.report.settings import Block, Results, Setting
 from harness.analysis.report.svg import Row, dot_plot
@@ -104,7 +105,7 @@ def ranked_values(results: Results, axis: str, *, split: str, rounds: int, seed:
     cells = {_name_of(axis, name): tuple(column.get(name) for column in columns) for name in names}
     bases = [_base(block, split) for block in blocks]
     whole = {name: [cell.scores for cell in row if cell is not None] for name, row in cells.items() if None not in row}
-    notes = list(results.notes)
+    notes = [*notes_on_epochs(scored), *results.notes]
     if incomplete := [name for name in cells if name not in whole]:
         notes.append(f"Left out of the aggregates, because a score is missing: {', '.join(incomplete)}.")
     if left_out := len(results.blocks) - len(scored):

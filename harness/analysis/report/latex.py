@@ -44,6 +44,7 @@ def as_latex(report: Document) -> str:
     parts = [r"% \usepackage{booktabs,graphicx}", *(f"% {printable(note)}" for note in report.notes)]
     for chapter in report.chapters:
         parts.append(f"% {latex_text(chapter.heading)}. {latex_text(chapter.headline)}")
+        parts += [f"% {printable(note)}" for part in chapter.parts for note in part.notes]
         parts += [text for part in chapter.parts for table in part.tables for text in latex(table)]
     return "\n\n".join(parts) + "\n"
 

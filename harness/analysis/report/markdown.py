@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable
 
 from harness.analysis.report.document import Document
+from harness.analysis.report.epochs import notes_on_epochs
 from harness.analysis.report.paper_numbers import NO_NUMBERS, PublishedNumbers
 from harness.analysis.report.printable import printable
 from harness.analysis.report.settings import Results
@@ -18,7 +19,7 @@ def brief(results: Results, numbers: PublishedNumbers = NO_NUMBERS) -> str:
         numbers: Published numbers to show next to the scores.
     """
     table = overview(results, numbers)
-    notes = filter(None, (table.note, *results.notes))
+    notes = [*notes_on_epochs(results.blocks), *results.notes]
     return "\n\n".join([_text(table.title), markdown_table(table), *map(_text, notes)])
 
 

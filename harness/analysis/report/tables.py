@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from harness.analysis.report.axes import title_of
-from harness.analysis.report.epochs import note_on_epochs
 from harness.analysis.report.paper_numbers import PublishedNumbers
 from harness.analysis.report.settings import Block, Results, Setting
 
@@ -138,8 +137,7 @@ def overview(results: Results, numbers: PublishedNumbers, *, split: str = "test"
     cells = [[*(row[i] for i in kept), *more] for row, more in zip(rows, published, strict=True)]
     columns = [*(columns[i] for i in kept), *headings]
     title = f"{about}; scores in percent".removeprefix("; ")
-    note = " ".join(filter(None, map(note_on_epochs, results.blocks)))
-    return Table(title, columns, cells, text_columns=len(kept) - len(SPLITS) - 1, note=note)
+    return Table(title, columns, cells, text_columns=len(kept) - len(SPLITS) - 1)
 
 
 def scores_of(setting: Setting) -> tuple[str, ...]:

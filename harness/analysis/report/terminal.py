@@ -22,7 +22,7 @@ def print_table(table: Table, *notes: str) -> None:
 
     Args:
         table: The table.
-        notes: Sentences to print below it and its own note.
+        notes: Sentences to print below it.
     """
     console = Console(width=None if sys.stdout.isatty() else 10_000)
     console.print(Text(printable(table.title), style="bold"), soft_wrap=True)
@@ -32,7 +32,7 @@ def print_table(table: Table, *notes: str) -> None:
     else:
         parts = _parts(widths, table.text_columns, console.width)
         console.print(*(_shown(table, columns, widths, compact=True) for columns in parts), sep="\n")
-    for note in filter(None, (table.note, *notes)):
+    for note in notes:
         console.print(Text(printable(note)), soft_wrap=True)
 
 

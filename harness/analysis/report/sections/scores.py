@@ -5,7 +5,7 @@ import statistics
 
 from harness.analysis.report.analysis import Analysis
 from harness.analysis.report.axes import title_of
-from harness.analysis.report.epochs import note_on_epochs
+from harness.analysis.report.epochs import note_on_epochs, records_of
 from harness.analysis.report.parts import Figure, Part, Wanted
 from harness.analysis.report.svg import Row, dot_plot
 from harness.analysis.report.tables import (
@@ -40,7 +40,7 @@ def section(analysis: Analysis, wanted: Wanted) -> Part | None:
     """
     also = ", ".join(analysis.block.also)
     notes = [f"These options differ, too, always together with the columns: {also}."] if also else []
-    notes += [note] if (note := note_on_epochs(analysis.block)) else []
+    notes += [note] if (note := note_on_epochs(records_of(analysis.block))) else []
     return Part("Scores", [_figure(analysis, wanted)], [_table(analysis, wanted)], notes=[*notes, *analysis.notes])
 
 
