@@ -1,6 +1,6 @@
 """Which runs may not have learned all that they can, so that a comparison with them may not be fair."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from harness.analysis.report.settings import Block
 from harness.runs.record import RunRecord
@@ -8,7 +8,7 @@ from harness.runs.record import RunRecord
 _MOST_NAMES = 10
 
 
-def note_on_epochs(runs: Mapping[str, Iterable[RunRecord]]) -> str:
+def note_on_epochs(runs: Mapping[str, Sequence[RunRecord]]) -> str:
     """Return sentences about runs that ended while dev may still have risen; nothing if there are none.
 
     Args:
