@@ -16,6 +16,8 @@ FAST = (
     "encoder=random",
     "embedding=none",
     "trainer.max_epochs=1",
+    "trainer.batch_size=8",  # small batches, because those of the larger data hold more of the longest sentences
+    "trainer.eval_batch_size=8",
     "task.bilstm_crf.hidden_dim=8",
     "task.bilstm_crf.num_layers=1",
     "encoder.options.lstm.dim=32",
@@ -49,8 +51,8 @@ def peak_and_stored(folder: Path, copies: int) -> tuple[int, int]:
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="peak memory has other units on other systems")
 def test_peak_memory_does_not_grow_with_the_features(tmp_path: Path) -> None:
-    (peak_1, stored_1), (peak_4, stored_4) = (peak_and_stored(tmp_path / str(n), n) for n in (1, 4))
-    for size, peak, stored in ((1, peak_1, stored_1), (4, peak_4, stored_4)):
+    (peak_1, stored_1), (peak_10, stored_10) = (peak_and_stored(tmp_path / str(n), n) for n in (1, 10))
+    for size, peak, stored in ((1, peak_1, stored_1), (10, peak_10, stored_10)):
         print(f"{size}x: peak {peak / 1e6:.0f} MB, {stored / 1e6:.0f} MB stored")
-    assert stored_4 - stored_1 > 5e8  # holding the features would show
-    assert peak_4 - peak_1 < 0.25 * (stored_4 - stored_1)
+    assert stored_10 - stored_1 > 1.6e9  # holding the features would show beside the noise of 0.2 GB
+    assert peak_10 - peak_1 < 0.25 * (stored_10 - stored_1)
