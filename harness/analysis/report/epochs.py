@@ -14,17 +14,16 @@ def note_on_epochs(runs: Mapping[str, Sequence[RunRecord]]) -> str:
     Args:
         runs: The records of each setting, by what the setting is called.
     """
-    every = [record for records in runs.values() for record in records]
-    cut = [record for record in every if record.was_cut]
-    if not cut:
+    cut = {name: [record for record in records if record.was_cut] for name, records in runs.items()}
+    if not any(cut.values()):
         return ""
-    counts = {name: [record.was_cut for record in records] for name, records in runs.items()}
-    named = [f"{name}: {sum(each)} of {len(each)}" for name, each in counts.items() if any(each)]
+    named = [f"{name}: {len(some)} of {len(runs[name])}" for name, some in cut.items() if some]
     where = "; ".join(named[:_MOST_NAMES]) + ("; ..." if len(named) > _MOST_NAMES else "")
-    last = sum(record.best_epoch == record.epochs for record in cut)
+    count, every = (sum(map(len, records.values())) for records in (cut, runs))
+    last = sum(record.best_epoch == record.epochs for some in cut.values() for record in some)
     return (
-        f"trainer.max_epochs ended {len(cut)} of {len(every)} runs before trainer.patience did ({where}); in {last} of "
-        "them, the last epoch was the best on dev. With more epochs, scores may rise, most of all for slow learners."
+        f"trainer.max_epochs ended {count} of {every} runs before trainer.patience did ({where}); in {last} of them, "
+        "the last epoch was the best on dev. With more epochs, scores may rise, most of all for slow learners."
     )
 
 
